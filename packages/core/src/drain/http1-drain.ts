@@ -1,0 +1,106 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Connections } from '../connections/connections.ts'
+import { currentResponse, sayClose } from '../connections/exchange.ts'
+import type { Release, System } from '../system/system.ts'
+import { closeGently, isClosing } from './close-gently.ts'
+import { deferRequests } from './defer-requests.ts'
+
+/** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
+interface Exchange {
+  readonly server: Server
+  readonly socket: Socket
+  readonly response: ServerResponse
+}
+
+/** Brings the HTTP/1 connections of one server to an end, each after its last response. */
+export class Http1Drain {
+  readonly #connections: Connections
+  readonly #system: System
+  readonly #releases: Release[] = []
+  #checking = false
+  readonly #finished = new Set<Socket>()
+
+  constructor(connections: Connections, system: System) {
+    this.#connections = connections
+    this.#system = system
+  }
+
+  /** From now on every response says `Connection: close`, and its connection ends behind it. */
+  announce(server: Server): void {
+    this.#releases.push(
+      deferRequests(server, this.#system),
+      this.#listen('http.server.request.start', ({ response }) => sayClose(response)),
+      this.#listen('http.server.response.finish', ({ socket }) => this.#onFinish(socket)),
+    )
+    const onTimeout = (socket: Socket): void => this.#onTimeout(server, socket)
+    server.on('timeout', onTimeout)
+    this.#releases.push(() => server.off('timeout', onTimeout))
+    for (const socket of this.#connections.sockets) {
+      const response = currentResponse(socket)
+      if (response !== undefined) sayClose(response)
+    }
+  }
+
+  /** Ends the connections that are between two requests: nothing is on its way as far as can be known here. */
+  endIdle(): void {
+    for (const socket of this.#connections.idle()) this.#end(socket)
+  }
+
+  /** Ends the connections on which nothing ever came. */
+  endUnused(): void {
+    for (const socket of this.#connections.unused()) this.#end(socket)
+  }
+
+  /** Cuts the TLS handshakes that have not become connections. */
+  endHandshakes(): void {
+    for (const socket of this.#connections.handshaking()) socket.destroy()
+  }
+
+  dispose(): void {
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  #end(socket: Socket): void {
+    closeGently(socket, this.#system)
+  }
+
+  #listen(channel: string, listener: (exchange: Exchange) => void): Release {
+    const { server } = this.#connections
+    const handler = (message: unknown): void => {
+      if ((message as Exchange).server === server) listener(message as Exchange)
+    }
+    subscribe(channel, handler)
+    return () => unsubscribe(channel, handler)
+  }
+
+  #onFinish(socket: Socket): void {
+    // What Node calls right after this for a response that said close. Its own version closes without waiting for
+    // the client's FIN.
+    const destroySoon = (): void => this.#end(socket)
+    Object.defineProperty(socket, 'destroySoon', { value: destroySoon, configurable: true, writable: true })
+    // A head written before the drain, or by an application with its own idea of the header, has promised to keep the
+    // connection: it ends right behind the body all the same, unless more has been asked for by then.
+    this.#finished.add(socket)
+    if (this.#checking) return
+    this.#checking = true
+    queueMicrotask(() => {
+      this.#checking = false
+      const finished = [...this.#finished].filter(
+        (each) => !isClosing(each) && currentResponse(each) === undefined,
+      )
+      this.#finished.clear()
+      if (finished.length === 0) return
+      const idle = this.#connections.idle()
+      for (const each of finished) if (idle.has(each)) this.#end(each)
+    })
+  }
+
+  /** Node's own answer to a timeout is a close that can turn into a reset; with a listener it leaves it to us. */
+  #onTimeout(server: Server, socket: Socket): void {
+    if (server.listenerCount('timeout') > 1) return
+    if (currentResponse(socket) === undefined) this.#end(socket)
+    else socket.destroy()
+  }
+}

@@ -1,0 +1,50 @@
+/** Every code zerodrop raises, with the one-line meaning that docs/errors.md repeats. A test compares the two. */
+export const errorCodes = {
+  ERR_ZERODROP_OPTION_UNKNOWN: 'An option has a name that zerodrop does not know.',
+  ERR_ZERODROP_OPTION_INVALID: 'An option has a value of the wrong type or out of range.',
+  ERR_ZERODROP_OPTION_CONFLICT: 'Two calls in one process ask for different values of a process-wide option.',
+  ERR_ZERODROP_SIGNAL_UNKNOWN: 'There is no signal of that name.',
+  ERR_ZERODROP_SIGNAL_UNSUPPORTED: 'The signal exists but cannot be handled on this platform or at all.',
+  ERR_ZERODROP_SERVER_INVALID: 'Something that is not a net.Server was given as a server.',
+  ERR_ZERODROP_INHERIT_INVALID: 'The variable ZERODROP_INHERIT does not hold what a predecessor writes.',
+  ERR_ZERODROP_INHERIT_MISMATCH:
+    'An inherited descriptor is not a listening socket of the address it stands for.',
+  ERR_ZERODROP_ADDRESS_IN_USE: 'A server could not listen because another process holds the address.',
+  ERR_ZERODROP_PLATFORM_UNSUPPORTED: 'This platform cannot pass listening sockets to another process.',
+  ERR_ZERODROP_CLUSTER_WORKER: 'A cluster worker has no listening socket of its own to hand on.',
+  ERR_ZERODROP_WORKER_THREAD: 'Signals, restart and shutdown belong to the main thread.',
+  ERR_ZERODROP_NOT_SERVING: 'The call needs a process that is serving.',
+  ERR_ZERODROP_NOTHING_TO_HAND_OVER: 'No listening socket of this process can be inherited.',
+  ERR_ZERODROP_SPAWN_FAILED: 'The successor could not be started.',
+  ERR_ZERODROP_SUCCESSOR_EXITED: 'The successor ended before it was ready.',
+  ERR_ZERODROP_READY_TIMEOUT: 'The successor was not ready in time.',
+  ERR_ZERODROP_RESTART_ABORTED: 'A shutdown ended the restart before the successor was ready.',
+  ERR_ZERODROP_HOOK_FAILED: 'A shutdown hook threw or rejected.',
+  ERR_ZERODROP_HOOK_TIMEOUT: 'A shutdown hook did not finish in time.',
+  ERR_ZERODROP_ILLEGAL_STEP:
+    'The lifecycle was asked for a step that its state does not allow: a bug in zerodrop.',
+} as const
+
+export type ErrorCode = keyof typeof errorCodes
+
+/**
+ * The one class of error zerodrop raises. Match on `code`, not on `instanceof`: two copies of the package can meet in
+ * one process, and each has its own class.
+ */
+export class ZerodropError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+
+  static {
+    // On the prototype, as Node's own errors have it, so that `name` is not an enumerable own property.
+    Object.defineProperty(this.prototype, 'name', {
+      value: 'ZerodropError',
+      configurable: true,
+      writable: true,
+    })
+  }
+}

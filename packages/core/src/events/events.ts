@@ -1,0 +1,21 @@
+import { EventEmitter } from 'node:events'
+import type { ZerodropError } from '../errors/zerodrop-error.ts'
+
+/** What happens in the life of the process, by name, with its one payload. */
+export interface LifecycleEvents {
+  /** The process begins to drain. Once. */
+  'drain:start': [{ reason: string }]
+  /** Everything has ended, by itself or at the deadline. Once. */
+  'drain:complete': [{ milliseconds: number; cut: number }]
+  /** A successor is being started. */
+  'restart:start': [{ generation: number }]
+  /** The successor is ready: this process stops accepting and hands its connections over. */
+  'restart:ready': [{ pid: number; generation: number }]
+  /** The successor failed; this process goes on serving as if nothing had happened. */
+  'restart:failed': [{ error: ZerodropError }]
+  /** Something went wrong that no caller waits for. */
+  warning: [{ error: ZerodropError }]
+}
+
+/** A typed emitter. A listener that throws is the listener's mistake: it reaches `uncaughtException` as usual. */
+export class Events extends EventEmitter<LifecycleEvents> {}

@@ -1,0 +1,73 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Server, Socket } from 'node:net'
+import type { Address } from '../listeners/address.ts'
+import type { Predecessor, Release } from '../system/system.ts'
+import { asMessage, message } from './protocol.ts'
+
+/** The listening handle of a server. `onconnection` is what libuv's accept calls, and node:cluster for its workers. */
+interface ListeningHandle {
+  onconnection?(status: number, handle: unknown): void
+}
+
+/**
+ * The successor's side of a migration: takes each connection that the predecessor sends to the server of its address,
+ * through the very function by which Node takes one from the kernel, so that it is counted and treated like its own.
+ */
+export class Arrivals {
+  /** Taken, and without a request of their own so far. */
+  readonly #quiet = new Set<Socket>()
+  readonly #onRequest = (exchange: unknown): void => this.#awake((exchange as { socket: Socket }).socket)
+
+  /** @param find the listening server of an address */
+  listen(predecessor: Predecessor, find: (listener: Address) => Server | undefined): Release {
+    return predecessor.onMessage((value, handle) => {
+      const body = asMessage(value)
+      if (body?.type !== 'connection') return
+      const server = find(body.listener)
+      const taken = server !== undefined && this.#take(server, handle)
+      if (!taken) (handle as { close?(): void } | undefined)?.close?.()
+      predecessor.send(message({ type: taken ? 'taken' : 'declined', id: body.id }))
+    })
+  }
+
+  #take(server: Server, handle: unknown): boolean {
+    const listening = (server as { _handle?: ListeningHandle | null })._handle
+    if (handle === undefined || typeof listening?.onconnection !== 'function') return false
+    // Node would drop it, and its client would see a reset.
+    if (server.maxConnections !== undefined && connectionCount(server) >= server.maxConnections) return false
+    server.prependOnceListener('connection', (socket: Socket) => this.#expireLikeIdle(server, socket))
+    listening.onconnection(0, handle)
+    return true
+  }
+
+  /**
+   * To Node a connection without a request is a client that connected and says nothing: it would wait for
+   * `headersTimeout`. This one had its requests in another process, so `keepAliveTimeout` runs, as it does behind a
+   * response, until its next request begins.
+   */
+  #expireLikeIdle(server: Server, socket: Socket): void {
+    const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 1000 } = server as Server & KeepAlive
+    if (keepAliveTimeout === 0) return
+    if (this.#quiet.size === 0) subscribe('http.server.request.start', this.#onRequest)
+    this.#quiet.add(socket)
+    socket.setTimeout(keepAliveTimeout + keepAliveTimeoutBuffer)
+    socket.once('close', () => this.#awake(socket))
+  }
+
+  #awake(socket: Socket): void {
+    if (!this.#quiet.delete(socket)) return
+    // What Node does itself when a request follows a response.
+    socket.setTimeout((socket as Socket & { server?: { timeout?: number } }).server?.timeout ?? 0)
+    if (this.#quiet.size === 0) unsubscribe('http.server.request.start', this.#onRequest)
+  }
+}
+
+interface KeepAlive {
+  readonly keepAliveTimeout?: number
+  /** Since Node 20.19 and 22.12: what Node waits beyond what it has told the client. */
+  readonly keepAliveTimeoutBuffer?: number
+}
+
+function connectionCount(server: Server): number {
+  return (server as { _connections?: number })._connections ?? 0
+}

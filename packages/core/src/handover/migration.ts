@@ -1,0 +1,157 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Connections } from '../connections/connections.ts'
+import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
+import type { Address } from '../listeners/address.ts'
+import type { Release, System } from '../system/system.ts'
+import { message } from './protocol.ts'
+import type { Successor } from './successor.ts'
+
+/** What is private in Node's sockets and needed to let go of one. */
+interface NativeSocket extends Socket {
+  _handle: { readStop(): number; readStart(): number } | null
+}
+
+/** How long the successor may take over one connection before the channel counts as broken. */
+const patience = 5000
+
+/** One server whose connections may leave, and the address by which the successor knows its own. */
+export interface Leaving {
+  readonly connections: Connections
+  readonly listener: Address
+}
+
+/**
+ * Moves the connections of some servers to the successor, each as soon as it is between two requests: no response in
+ * flight, no byte of a next request read, nothing left to flush.
+ *
+ * The handle is sent, not the socket: sending a socket would make the server wait for the other process to close it,
+ * and would free the parser before it is known that the connection has arrived. So until the successor has taken it a
+ * connection stays whole here, only nothing is read from it; what its client sends waits in the kernel for whoever
+ * reads next.
+ */
+export class Migration {
+  readonly #system: System
+  readonly #successor: Successor
+  readonly #leaving: readonly Leaving[]
+  readonly #candidates = new Set<Socket>()
+  readonly #releases: Release[] = []
+  #moved = 0
+  #id = 0
+  #over = false
+  #pumping = false
+  #onStay: (connections: Connections) => void = () => {}
+
+  constructor(system: System, successor: Successor, leaving: readonly Leaving[]) {
+    this.#system = system
+    this.#successor = successor
+    this.#leaving = leaving
+  }
+
+  /** How many connections the successor has taken. */
+  get moved(): number {
+    return this.#moved
+  }
+
+  /**
+   * Begins to move connections, and goes on as they become idle until `dispose()`.
+   * @param onStay called with each server of which a connection has to be served here to its end: the successor declined
+   *   it, or has gone.
+   */
+  start(onStay: (connections: Connections) => void): void {
+    this.#onStay = onStay
+    this.#releases.push(
+      this.#successor.onGone(() => {
+        if (this.#over) return
+        this.dispose()
+        for (const { connections } of this.#leaving) onStay(connections)
+      }),
+    )
+    const servers = new Set<Server>(this.#leaving.flatMap(({ connections }) => connections.http ?? []))
+    const onFinish = (exchange: unknown): void => {
+      const { server, socket } = exchange as { server: Server; socket: Socket }
+      if (servers.has(server)) this.#consider(socket)
+    }
+    subscribe('http.server.response.finish', onFinish)
+    this.#releases.push(() => unsubscribe('http.server.response.finish', onFinish))
+    for (const { connections } of this.#leaving)
+      for (const socket of connections.sockets) this.#consider(socket)
+  }
+
+  dispose(): void {
+    this.#over = true
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  #consider(socket: Socket): void {
+    this.#candidates.add(socket)
+    if (this.#pumping) return
+    this.#pumping = true
+    // After this turn: Node has more to do with a response that finishes, and the next request may already be read.
+    this.#system.setImmediate(() => void this.#pump())
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#candidates.size > 0 && !this.#over) {
+      const batch = this.#leaving.flatMap((leaving) => this.#ready(leaving))
+      this.#candidates.clear()
+      for (const { socket, leaving, bytesRead } of batch) {
+        if (this.#over) return
+        // Others moved meanwhile; a byte that was read since then belongs to a request, whose end brings it back here.
+        if (socket.destroyed || socket.bytesRead !== bytesRead || currentResponse(socket) !== undefined)
+          continue
+        await this.#move(socket as NativeSocket, leaving)
+      }
+    }
+    this.#pumping = false
+  }
+
+  /** Asks Node once for all candidates of a server: the question costs as much for one as for all. */
+  #ready(leaving: Leaving): { socket: Socket; leaving: Leaving; bytesRead: number }[] {
+    const { connections } = leaving
+    const mine = [...this.#candidates].filter((socket) => connections.sockets.has(socket))
+    if (mine.length === 0) return []
+    const idle = connections.idle()
+    const ready = mine.filter((socket) => (idle.has(socket) || socket.bytesRead === 0) && !socket.destroyed)
+    for (const socket of ready) {
+      // An empty write calls back behind all that was written before it.
+      if (hasUnflushed(socket)) socket.write('', () => this.#consider(socket))
+    }
+    return ready
+      .filter((socket) => !hasUnflushed(socket))
+      .map((socket) => ({ socket, leaving, bytesRead: socket.bytesRead }))
+  }
+
+  async #move(socket: NativeSocket, { connections, listener }: Leaving): Promise<void> {
+    const handle = socket._handle
+    if (handle === null) return
+    const id = ++this.#id
+    handle.readStop()
+    const answer = await this.#offer(id, listener, handle)
+    if (answer === 'taken') {
+      this.#moved++
+      // Closes this process's descriptor only: the connection lives as long as one process has it open.
+      socket.destroy()
+      return
+    }
+    if (!socket.destroyed) handle.readStart()
+    if (answer === 'declined') this.#onStay(connections)
+  }
+
+  #offer(id: number, listener: Address, handle: unknown): Promise<'taken' | 'declined' | 'gone'> {
+    const releases: Release[] = []
+    return new Promise<'taken' | 'declined' | 'gone'>((resolve) => {
+      releases.push(
+        this.#successor.onMessage((body) => {
+          if ((body.type === 'taken' || body.type === 'declined') && body.id === id) resolve(body.type)
+        }),
+        this.#successor.onGone(() => resolve('gone')),
+        this.#system.setTimeout(() => resolve('gone'), patience),
+      )
+      this.#successor.send(message({ type: 'connection', id, listener }), handle).catch(() => resolve('gone'))
+    }).finally(() => {
+      for (const release of releases) release()
+    })
+  }
+}

@@ -1,0 +1,27 @@
+import type { Address } from '../listeners/address.ts'
+
+/**
+ * What two generations say to each other over the successor's IPC channel. Both ends check what they receive: the
+ * channel is the application's as well, and the other end may run another version of zerodrop.
+ */
+export type Message =
+  /** Successor to predecessor, once: it listens and serves. */
+  | { zerodrop: 1; type: 'ready' }
+  /** Predecessor to successor, with the descriptor of a connection that is between two requests. */
+  | { zerodrop: 1; type: 'connection'; id: number; listener: Address }
+  /** Successor to predecessor: the connection is served here from now on. */
+  | { zerodrop: 1; type: 'taken'; id: number }
+  /** Successor to predecessor: no server of that address; keep it. */
+  | { zerodrop: 1; type: 'declined'; id: number }
+
+type Body = Message extends infer Each ? (Each extends Message ? Omit<Each, 'zerodrop'> : never) : never
+
+export function message(body: Body): Message {
+  return { zerodrop: 1, ...body } as Message
+}
+
+/** Returns the message if it is one of ours, undefined for anything that others say on the channel. */
+export function asMessage(value: unknown): Message | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return (value as { zerodrop?: unknown }).zerodrop === 1 ? (value as Message) : undefined
+}

@@ -1,0 +1,129 @@
+import type { ChildProcess } from 'node:child_process'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
+import type { Release, System } from '../system/system.ts'
+import { asMessage, type Message } from './protocol.ts'
+
+/** The predecessor's view of the process that is to replace it. */
+export class Successor {
+  readonly generation: number
+  readonly pid: number
+  readonly #child: ChildProcess
+
+  constructor(child: ChildProcess & { pid: number }, generation: number) {
+    this.#child = child
+    this.pid = child.pid
+    this.generation = generation
+  }
+
+  /** Sends a message, with a native handle where a descriptor goes along. Rejects if the channel is gone. */
+  send(body: Message, handle?: unknown): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Node's types know documented classes only; a native handle is what node:cluster sends.
+      this.#child.send(body, handle as never, {}, (error) => (error === null ? resolve() : reject(error)))
+    })
+  }
+
+  onMessage(listener: (body: Message) => void): Release {
+    const handler = (value: unknown): void => {
+      const body = asMessage(value)
+      if (body !== undefined) listener(body)
+    }
+    this.#child.on('message', handler)
+    return () => this.#child.off('message', handler)
+  }
+
+  /** Calls back when the successor has died or has closed the channel. */
+  onGone(listener: () => void): Release {
+    this.#child.on('exit', listener)
+    this.#child.on('disconnect', listener)
+    if (!this.#child.connected) listener()
+    return () => {
+      this.#child.off('exit', listener)
+      this.#child.off('disconnect', listener)
+    }
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+}
+
+export interface SuccessorOptions {
+  /** Milliseconds from its start until it must have said that it is ready. Infinity waits for ever. */
+  readonly readyTimeout: number
+  /** Ends the wait: the successor is killed. */
+  readonly abort: AbortSignal
+}
+
+/**
+ * Starts a copy of this process that inherits the listening sockets, and resolves when it is ready to serve.
+ *
+ * Rejects with `ERR_ZERODROP_SPAWN_FAILED`, `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT` or
+ * `ERR_ZERODROP_RESTART_ABORTED`; no successor is left behind then. Whatever happens, this process is not changed by it.
+ */
+export async function startSuccessor(
+  system: System,
+  inheritance: Inheritance,
+  { readyTimeout, abort }: SuccessorOptions,
+): Promise<Successor> {
+  const child = spawn(system, inheritance)
+  const { generation } = inheritance
+  const who = `The successor (generation ${generation}${child.pid === undefined ? '' : `, pid ${child.pid}`})`
+  const releases: Release[] = []
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (
+        code: ConstructorParameters<typeof ZerodropError>[0],
+        text: string,
+        cause?: unknown,
+      ): void => reject(new ZerodropError(code, `${who} ${text} This process goes on serving.`, { cause }))
+      releases.push(
+        system.setTimeout(() => {
+          fail(
+            'ERR_ZERODROP_READY_TIMEOUT',
+            `was not ready within ${readyTimeout} ms and was killed. Raise "readyTimeout" if it needs longer.`,
+          )
+        }, readyTimeout),
+      )
+      child.on('error', (error) =>
+        fail('ERR_ZERODROP_SPAWN_FAILED', `could not be started: ${error.message}.`, error),
+      )
+      child.on('exit', (code, signal) => {
+        const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
+        fail('ERR_ZERODROP_SUCCESSOR_EXITED', `${how} before it was ready; what it printed above says why.`)
+      })
+      child.on('message', (value) => {
+        if (asMessage(value)?.type === 'ready') resolve()
+      })
+      const onAbort = (): void =>
+        fail('ERR_ZERODROP_RESTART_ABORTED', 'was killed before it was ready: a shutdown came first.')
+      abort.addEventListener('abort', onAbort)
+      releases.push(() => abort.removeEventListener('abort', onAbort))
+      if (abort.aborted) onAbort()
+    })
+    return new Successor(child as ChildProcess & { pid: number }, generation)
+  } catch (error) {
+    child.kill('SIGKILL')
+    throw error
+  } finally {
+    for (const release of releases) release()
+  }
+}
+
+function spawn(system: System, inheritance: Inheritance): ChildProcess {
+  // Descriptors of the child follow from 3 on in the order they are given.
+  const listeners = inheritance.listeners.map((listener, index) => ({ ...listener, fd: 3 + index }))
+  try {
+    return system.spawn(
+      inheritance.listeners.map(({ fd }) => fd),
+      { ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners }) },
+    )
+  } catch (error) {
+    throw new ZerodropError(
+      'ERR_ZERODROP_SPAWN_FAILED',
+      `The successor could not be started: ${(error as Error).message}. This process goes on serving.`,
+      { cause: error },
+    )
+  }
+}

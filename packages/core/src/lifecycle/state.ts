@@ -1,0 +1,33 @@
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+
+/**
+ * Where the process is in its life.
+ *
+ * - `starting`: nothing listens yet, or no longer because the application closed its last server.
+ *   Next: `serving`, `draining`.
+ * - `serving`: at least one server listens. Next: `restarting`, `draining`, `starting`.
+ * - `restarting`: a successor is being started; this process serves as before.
+ *   Next: `serving` (it failed), `handing-over` (it is ready), `draining` (a shutdown came first).
+ * - `handing-over`: the successor accepts; connections move to it, the rest is drained. Next: `closed`.
+ * - `draining`: a stop without a successor. Next: `closed`.
+ * - `closed`: every connection has ended. The last state.
+ */
+export type State = 'starting' | 'serving' | 'restarting' | 'handing-over' | 'draining' | 'closed'
+
+const legalSteps: Readonly<Record<State, readonly State[]>> = {
+  starting: ['serving', 'draining'],
+  serving: ['restarting', 'draining', 'starting'],
+  restarting: ['serving', 'handing-over', 'draining'],
+  'handing-over': ['closed'],
+  draining: ['closed'],
+  closed: [],
+}
+
+/**
+ * Checks a step.
+ * @throws `ERR_ZERODROP_ILLEGAL_STEP`
+ */
+export function step(from: State, to: State): State {
+  if (legalSteps[from].includes(to)) return to
+  throw new ZerodropError('ERR_ZERODROP_ILLEGAL_STEP', `The lifecycle cannot go from "${from}" to "${to}".`)
+}

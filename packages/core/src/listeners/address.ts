@@ -1,0 +1,36 @@
+import type { ListenOptions, Server } from 'node:net'
+import { isIP } from 'node:net'
+
+/** The address of a listening socket, as `tcp://0.0.0.0:3000`, `tcp://[::]:3000` or `unix:///run/app.sock`. */
+export type Address = string
+
+/** What `server.listen()` was asked for. Undefined for a port of 0, which asks for a fresh port at every start. */
+export function requestedAddress(options: ListenOptions & { fd?: number }): Address | undefined {
+  if (typeof options.fd === 'number') return `fd://${options.fd}`
+  if (options.path !== undefined && options.port === undefined) return `unix://${options.path}`
+  const port = Number(options.port)
+  if (!Number.isInteger(port) || port <= 0) return undefined
+  return options.host === undefined || options.host === '' ? `tcp://*:${port}` : tcp(options.host, port)
+}
+
+/** Where a listening server really is. */
+export function boundAddress(server: Server): Address | undefined {
+  const address = server.address()
+  if (address === null) return undefined
+  return typeof address === 'string' ? `unix://${address}` : tcp(address.address, address.port)
+}
+
+/**
+ * Whether a socket bound to `bound` is what `requested` asks for. A host name is not resolved here: it matches only
+ * the same name, which the caller compares.
+ */
+export function isBoundAs(requested: Address, bound: Address): boolean {
+  if (requested === bound) return true
+  // Without a host Node listens on the unspecified IPv6 address, or on IPv4's where there is no IPv6.
+  const port = /^tcp:\/\/\*:(\d+)$/.exec(requested)?.[1]
+  return port !== undefined && (bound === tcp('::', port) || bound === tcp('0.0.0.0', port))
+}
+
+function tcp(host: string, port: number | string): Address {
+  return `tcp://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+}

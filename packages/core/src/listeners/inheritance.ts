@@ -1,0 +1,112 @@
+import { closeSync, fstatSync } from 'node:fs'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { type Address, isBoundAs } from './address.ts'
+
+/** One listening socket on its way from a predecessor to a successor. */
+export interface InheritedListener {
+  readonly fd: number
+  /** What the predecessor's `listen()` was asked for. */
+  readonly requested: Address
+  /** Where that got it. */
+  readonly bound: Address
+}
+
+/** What `ZERODROP_INHERIT` says. */
+export interface Inheritance {
+  readonly version: 1
+  readonly generation: number
+  readonly listeners: readonly InheritedListener[]
+}
+
+export function writeInheritance(inheritance: Inheritance): string {
+  return JSON.stringify(inheritance)
+}
+
+/**
+ * Reads the variable that a predecessor wrote.
+ * @throws `ERR_ZERODROP_INHERIT_INVALID` if it holds anything else.
+ * @throws `ERR_ZERODROP_INHERIT_MISMATCH` if a descriptor it names is not a socket of this process.
+ */
+export function readInheritance(variable: string): Inheritance {
+  const inheritance = parse(variable)
+  for (const { fd, bound } of inheritance.listeners) checkSocket(fd, bound)
+  return inheritance
+}
+
+function parse(variable: string): Inheritance {
+  let cause: unknown
+  try {
+    const value: unknown = JSON.parse(variable)
+    if (isInheritance(value)) return value
+  } catch (error) {
+    cause = error
+  }
+  throw new ZerodropError(
+    'ERR_ZERODROP_INHERIT_INVALID',
+    `ZERODROP_INHERIT holds ${JSON.stringify(variable.slice(0, 80))}, which no zerodrop process of this version writes. ` +
+      'It is set by a restart only: remove it from the environment.',
+    { cause },
+  )
+}
+
+function isInheritance(value: unknown): value is Inheritance {
+  if (typeof value !== 'object' || value === null) return false
+  const { version, generation, listeners } = value as Record<keyof Inheritance, unknown>
+  return version === 1 && isCount(generation, 2) && Array.isArray(listeners) && listeners.every(isListener)
+}
+
+function isListener(value: unknown): value is InheritedListener {
+  if (typeof value !== 'object' || value === null) return false
+  const { fd, requested, bound } = value as Record<keyof InheritedListener, unknown>
+  return isCount(fd, 3) && typeof requested === 'string' && typeof bound === 'string'
+}
+
+function isCount(value: unknown, least: number): value is number {
+  return Number.isInteger(value) && (value as number) >= least
+}
+
+function checkSocket(fd: number, bound: Address): void {
+  let cause: unknown
+  try {
+    if (fstatSync(fd).isSocket()) return
+  } catch (error) {
+    cause = error
+  }
+  throw mismatch(fd, bound, 'no socket', cause)
+}
+
+export function mismatch(fd: number, expected: Address, found: string, cause?: unknown): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_INHERIT_MISMATCH',
+    `Descriptor ${fd} was inherited as the listening socket of ${expected} but is ${found}. ` +
+      'Something between the two processes closed or reused it: start the process anew without ZERODROP_INHERIT.',
+    { cause },
+  )
+}
+
+/** The listeners a process was given and has not used yet. Each is taken at most once. */
+export class InheritedListeners {
+  #left: InheritedListener[]
+
+  constructor(listeners: readonly InheritedListener[]) {
+    this.#left = [...listeners]
+  }
+
+  get left(): readonly InheritedListener[] {
+    return this.#left
+  }
+
+  /** Finds what a `listen()` for this address should adopt: the same request first, then the same place. */
+  take(requested: Address): InheritedListener | undefined {
+    const found =
+      this.#left.find((listener) => listener.requested === requested) ??
+      this.#left.find((listener) => isBoundAs(requested, listener.bound))
+    this.#left = this.#left.filter((listener) => listener !== found)
+    return found
+  }
+
+  /** Closes what nobody asked for: sockets that this version of the application no longer opens. */
+  closeRest(): void {
+    for (const { fd } of this.#left.splice(0)) closeSync(fd)
+  }
+}

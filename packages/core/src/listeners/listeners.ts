@@ -1,0 +1,156 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { type ListenOptions, Server } from 'node:net'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { Release } from '../system/system.ts'
+import { type Address, boundAddress, requestedAddress } from './address.ts'
+import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
+
+/** A server of this process that is listening, by whomever `listen()` was called. */
+export interface Listener {
+  readonly server: Server
+  /** What `listen()` was asked for; undefined for port 0, which is drained like the rest but never inherited. */
+  readonly requested: Address | undefined
+}
+
+export interface ListenersObserver {
+  /** Called inside `listen()`, before the server can have accepted anything. */
+  onListening(listener: Listener): void
+  /** Called when the server has closed and its last connection has ended. */
+  onClosed(server: Server): void
+  onWarning(error: ZerodropError): void
+}
+
+type Options = ListenOptions & { fd?: number }
+
+/** One call of `listen()` on its way. */
+interface Attempt {
+  readonly requested: Address | undefined
+  readonly inherited: InheritedListener | undefined
+}
+
+/**
+ * Knows every listening server of the process without being told, and lets each adopt what the process inherited.
+ *
+ * Node publishes `tracing:net.server.listen:asyncStart` inside `server.listen()` before anything is bound, with the
+ * very options object it goes on to read: an `fd` set there makes that call adopt the descriptor.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (Server.prototype.listen)
+ */
+export class Listeners {
+  readonly inherited: InheritedListeners
+  readonly #observer: ListenersObserver
+  readonly #listening = new Map<Server, Listener>()
+  readonly #attempts = new Map<Server, Attempt>()
+
+  constructor(inherited: InheritedListeners, observer: ListenersObserver) {
+    this.inherited = inherited
+    this.#observer = observer
+  }
+
+  /** Begins to see every `listen()` of the process. */
+  watch(): Release {
+    const handlers: [string, (message: unknown) => void][] = [
+      [
+        'tracing:net.server.listen:asyncStart',
+        (message) => this.#onStart(message as { server: Server; options: Options }),
+      ],
+      [
+        'tracing:net.server.listen:asyncEnd',
+        (message) => this.#onEnd((message as { server: Server }).server),
+      ],
+      [
+        'tracing:net.server.listen:error',
+        (message) => this.#onError(message as { server: Server; error: Error }),
+      ],
+    ]
+    for (const [channel, handler] of handlers) subscribe(channel, handler)
+    return () => {
+      for (const [channel, handler] of handlers) unsubscribe(channel, handler)
+    }
+  }
+
+  /** Adds a server that was listening before anyone watched. */
+  add(server: Server): void {
+    if (!this.#listening.has(server)) this.#track({ server, requested: boundAddress(server) })
+  }
+
+  get all(): readonly Listener[] {
+    return [...this.#listening.values()]
+  }
+
+  /** What a successor can be given: the descriptor, and by which names it is to be found there. */
+  get inheritable(): readonly { server: Server; requested: Address; bound: Address; fd: number }[] {
+    return this.all.flatMap(({ server, requested }) => {
+      const fd = descriptorOf(server)
+      const bound = boundAddress(server)
+      if (fd === undefined || bound === undefined || requested === undefined) return []
+      return [{ server, requested, bound, fd }]
+    })
+  }
+
+  #onStart({ server, options }: { server: Server; options: Options }): void {
+    const requested = requestedAddress(options)
+    const inherited = requested === undefined ? undefined : this.inherited.take(requested)
+    this.#attempts.set(server, { requested, inherited })
+    if (inherited === undefined) return
+    const had = Object.getOwnPropertyDescriptor(options, 'fd')
+    options.fd = inherited.fd
+    // By then Node has read the object. It can be the caller's own, and Fastify copies it for its second server on
+    // `localhost`, which must not adopt the same descriptor.
+    queueMicrotask(() => {
+      if (had === undefined) delete options.fd
+      else Object.defineProperty(options, 'fd', had)
+    })
+  }
+
+  #onEnd(server: Server): void {
+    const attempt = this.#attempts.get(server)
+    this.#attempts.delete(server)
+    const { requested, inherited } = attempt ?? {}
+    if (inherited !== undefined) {
+      const found = boundAddress(server) ?? 'no listening socket'
+      if (found !== inherited.bound) {
+        this.#refuse(server, mismatch(inherited.fd, inherited.bound, found))
+        return
+      }
+    }
+    this.#track({ server, requested })
+  }
+
+  #refuse(server: Server, error: ZerodropError): void {
+    Server.prototype.close.call(server)
+    queueMicrotask(() => server.emit('error', error))
+  }
+
+  #onError({ server, error }: { server: Server; error: Error & { code?: string } }): void {
+    const { requested, inherited } = this.#attempts.get(server) ?? {}
+    this.#attempts.delete(server)
+    if (inherited !== undefined) {
+      this.#observer.onWarning(mismatch(inherited.fd, inherited.bound, 'not to be listened on', error))
+    } else if (error.code === 'EADDRINUSE') {
+      this.#observer.onWarning(
+        new ZerodropError(
+          'ERR_ZERODROP_ADDRESS_IN_USE',
+          `Another process holds ${requested ?? 'the address'}, and it was not inherited. ` +
+            'Stop that process, or send it SIGHUP to restart it if it is an earlier generation of this application.',
+          { cause: error },
+        ),
+      )
+    }
+  }
+
+  #track(listener: Listener): void {
+    const { server } = listener
+    this.#listening.set(server, listener)
+    server.once('close', () => {
+      this.#listening.delete(server)
+      this.#observer.onClosed(server)
+    })
+    this.#observer.onListening(listener)
+  }
+}
+
+/** The number of a listening socket's descriptor: Node has it nowhere but on the handle. Undefined on Windows. */
+function descriptorOf(server: Server): number | undefined {
+  const fd = (server as { _handle?: { fd?: number } | null })._handle?.fd
+  return fd !== undefined && fd >= 0 ? fd : undefined
+}

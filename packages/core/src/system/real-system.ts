@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import cluster from 'node:cluster'
+import { isMainThread } from 'node:worker_threads'
+import { recordCommandLine } from './command-line.ts'
+import type { Incapacity, Predecessor, Release, System } from './system.ts'
+
+/** The variable in which a predecessor names what it hands to its successor. The version is inside the value. */
+export const inheritVariableName = 'ZERODROP_INHERIT'
+
+/** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
+export function realSystem(): System {
+  const inheritVariable = process.env[inheritVariableName]
+  // At once, so that no child of the application takes itself for our successor.
+  delete process.env[inheritVariableName]
+  const commandLine = recordCommandLine()
+  return {
+    pid: process.pid,
+    incapacity: incapacity(),
+    commandLine,
+    inheritVariable,
+    predecessor: inheritVariable === undefined ? undefined : predecessor(),
+    // A getter: Node opens the terminal when isTTY is first read, which importing zerodrop must not do.
+    get interactive(): boolean {
+      return process.stdin.isTTY === true && process.stdout.isTTY === true
+    },
+    now: () => performance.now(),
+    setTimeout(callback, milliseconds) {
+      // Node fires a timer beyond 2^31-1 ms at once; no timer at all is what Infinity means.
+      if (milliseconds > 2 ** 31 - 1) return () => {}
+      // Called through the global at this moment, so that fake timers reach it.
+      const timer = setTimeout(callback, milliseconds)
+      return () => clearTimeout(timer)
+    },
+    setImmediate(callback) {
+      const immediate = setImmediate(callback)
+      return () => clearImmediate(immediate)
+    },
+    onSignal(signal, listener) {
+      process.on(signal, listener)
+      return () => process.off(signal, listener)
+    },
+    kill: (pid, signal) => process.kill(pid, signal),
+    exit: (code) => process.exit(code),
+    writeError: (line) => {
+      process.stderr.write(`${line}\n`)
+    },
+    spawn(descriptors, variables) {
+      return spawn(commandLine.command(), commandLine.args, {
+        cwd: commandLine.cwd,
+        env: { ...commandLine.env, ...variables },
+        stdio: ['inherit', 'inherit', 'inherit', ...descriptors, 'ipc'],
+      })
+    },
+  }
+}
+
+function incapacity(): Incapacity | undefined {
+  if (!isMainThread) return 'worker-thread'
+  if (cluster.isWorker) return 'cluster-worker'
+  return process.platform === 'win32' ? 'platform' : undefined
+}
+
+function predecessor(): Predecessor | undefined {
+  if (process.send === undefined) return undefined
+  return {
+    send(message) {
+      // The callback keeps a predecessor that has just died from becoming an 'error' event of this process.
+      if (process.connected) process.send?.(message, undefined, {}, () => {})
+    },
+    onMessage(listener) {
+      process.on('message', listener)
+      // A successor lives for its servers; a channel that kept it alive would hide that it listens on nothing.
+      process.channel?.unref()
+      return () => process.off('message', listener)
+    },
+    onDisconnect(listener): Release {
+      process.on('disconnect', listener)
+      return () => process.off('disconnect', listener)
+    },
+    disconnect() {
+      if (process.connected) process.disconnect()
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import type { ChildProcess } from 'node:child_process'
+
+/** Undoes what the call that returned it did. Calling it again does nothing. */
+export type Release = () => void
+
+/** The process that started this one by a restart, reached over its IPC channel. */
+export interface Predecessor {
+  send(message: object): void
+  onMessage(listener: (message: unknown, handle: unknown) => void): Release
+  /** Called when the predecessor has closed the channel, or has died. */
+  onDisconnect(listener: () => void): Release
+  disconnect(): void
+}
+
+/** How this process was started: what a successor is started with again. */
+export interface CommandLine {
+  /** Looked up anew at each restart, so that a replaced node binary is found. */
+  readonly command: () => string
+  readonly args: readonly string[]
+  /** The logical directory: through a `current` symlink it leads to the new release once that was moved. */
+  readonly cwd: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+}
+
+/** Why this process cannot hand its listening sockets to a successor. */
+export type Incapacity = 'platform' | 'cluster-worker' | 'worker-thread'
+
+/** Everything the core uses of the world outside: tests replace it to script time, signals and children. */
+export interface System {
+  readonly pid: number
+  readonly incapacity: Incapacity | undefined
+  readonly commandLine: CommandLine
+  /** The value of `ZERODROP_INHERIT` as this process was started with it. It is no longer in the environment. */
+  readonly inheritVariable: string | undefined
+  readonly predecessor: Predecessor | undefined
+  /** True where a person at a terminal started the process and waits for the prompt to come back. */
+  readonly interactive: boolean
+  /** Monotonic milliseconds. */
+  now(): number
+  setTimeout(callback: () => void, milliseconds: number): Release
+  /** Calls back in the check phase of the event loop: after everything that the current poll had to deliver. */
+  setImmediate(callback: () => void): Release
+  onSignal(signal: NodeJS.Signals, listener: () => void): Release
+  kill(pid: number, signal: NodeJS.Signals): void
+  exit(code: number): void
+  writeError(line: string): void
+  /**
+   * Starts a copy of this process. `descriptors` become its descriptors 3, 4, …; an IPC channel follows them.
+   * @throws what `child_process.spawn` throws.
+   */
+  spawn(descriptors: readonly number[], variables: Readonly<Record<string, string>>): ChildProcess
+}

@@ -1,0 +1,114 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+
+const root = resolve(__dirname, '../../..')
+const oxlint = join(root, 'node_modules/oxlint/bin/oxlint')
+
+// A room may import the rooms of the rows above its own.
+const rows = [
+  ['errors'],
+  ['system'],
+  ['events'],
+  ['signals', 'listeners', 'connections', 'health'],
+  ['drain', 'handover'],
+  ['lifecycle'],
+]
+const rooms = rows.flat()
+const rowOf = (room: string) => rows.findIndex((row) => row.includes(room))
+
+test('every room of the core has its walls', () => {
+  const entries = readdirSync(join(root, 'packages/core/src'), { withFileTypes: true })
+  const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+  expect(rooms).toEqual(expect.arrayContaining(folders))
+})
+
+test('a room imports only the rooms before it', () => {
+  const doorways = rooms.flatMap((from) => rooms.filter((to) => to !== from).map((to) => ({ from, to })))
+  const statements = doorways.map(({ from, to }) => ({
+    file: `packages/core/src/${from}/to-${to}.ts`,
+    code: `import { it } from '../${to}/it.ts'\nexport const again = it`,
+  }))
+  const walls = doorways.filter(({ from, to }) => rowOf(to) >= rowOf(from))
+
+  expect(rejected(statements)).toEqual(
+    walls.map(({ from, to }) => `packages/core/src/${from}/to-${to}.ts`).sort(),
+  )
+})
+
+test.each([
+  ['the public entry', `import { it } from '../index.ts'\nexport const again = it`],
+  ['its own package', `import { it } from '@zerodrop/core'\nexport const again = it`],
+  ['a type from a room after it', `import type { It } from '../lifecycle/it.ts'\nexport type Again = It`],
+])('no room imports %s', (_name, code) => {
+  const files = rooms.filter((room) => room !== 'lifecycle').map((room) => `packages/core/src/${room}/it.ts`)
+
+  expect(rejected(files.map((file) => ({ file, code })))).toEqual(files.sort())
+})
+
+test.each([
+  ['process', 'export const it = process.pid'],
+  ['globalThis.process', 'export const it = globalThis.process'],
+  ['a timer', 'export const it = setTimeout'],
+  ['node:process', `import { pid } from 'node:process'\nexport const it = pid`],
+  ['node:child_process', `import { spawn } from 'node:child_process'\nexport const it = spawn`],
+  ['node:timers/promises', `import { setTimeout } from 'node:timers/promises'\nexport const it = setTimeout`],
+])('only system/ touches %s', (_name, code) => {
+  const inside = 'packages/core/src/system/it.ts'
+  const outside = rooms.filter((room) => room !== 'system').map((room) => `packages/core/src/${room}/it.ts`)
+  outside.push('packages/core/src/index.ts')
+
+  expect(rejected([inside, ...outside].map((file) => ({ file, code })))).toEqual(outside.sort())
+})
+
+test('files of a room do not import each other in a circle', () => {
+  const [first, second] = ['packages/core/src/health/a.ts', 'packages/core/src/health/b.ts']
+  const statements = [
+    { file: first, code: `import { b } from './b.ts'\nexport const a = () => b` },
+    { file: second, code: `import { a } from './a.ts'\nexport const b = () => a` },
+  ]
+
+  expect(rejected(statements)).toEqual([first, second])
+})
+
+test.each(['express', 'koa', 'fastify'])(
+  'the %s adapter knows the core by its entry and its framework by type',
+  (name) => {
+    const src = `packages/${name}/src`
+    const code = (from: string) => `import { it } from '${from}'\nexport const again = it`
+    const forbidden = [
+      { file: `${src}/a.ts`, code: code(name) },
+      { file: `${src}/b.ts`, code: code('../../core/src/index.ts') },
+      { file: `${src}/c.ts`, code: code('@zerodrop/core/src/index.ts') },
+      { file: `${src}/d.ts`, code: code('@zerodrop/conformance') },
+    ]
+    const allowed = [
+      { file: `${src}/e.ts`, code: `import type { It } from '${name}'\nexport type Again = It` },
+      { file: `${src}/f.ts`, code: code('@zerodrop/core') },
+    ]
+
+    expect(rejected([...forbidden, ...allowed])).toEqual(forbidden.map(({ file }) => file))
+  },
+)
+
+/** Lints the files in a folder that holds nothing else but our lint rules, and returns those that do not pass. */
+function rejected(files: { file: string; code: string }[]): string[] {
+  const copy = mkdtempSync(join(tmpdir(), 'zerodrop-walls-'))
+  try {
+    copyFileSync(join(root, '.oxlintrc.json'), join(copy, '.oxlintrc.json'))
+    for (const { file, code } of files) {
+      mkdirSync(dirname(join(copy, file)), { recursive: true })
+      writeFileSync(join(copy, file), `${code}\n`)
+    }
+    const { stdout, status } = spawnSync(process.execPath, [oxlint, '--format=json'], {
+      cwd: copy,
+      encoding: 'utf8',
+    })
+    const { diagnostics } = JSON.parse(stdout) as { diagnostics: { filename: string }[] }
+    expect(status).toBe(diagnostics.length > 0 ? 1 : 0)
+    return [...new Set(diagnostics.map(({ filename }) => filename))].sort()
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,2 @@
+export * from '@zerodrop/core'
+export { graceful, type GracefulOptions } from './index.ts'

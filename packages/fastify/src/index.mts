@@ -1,0 +1,2 @@
+export * from '@zerodrop/core'
+export { default, gracefulPlugin, type GracefulOptions } from './index.ts'

@@ -1,0 +1,85 @@
+/**
+ * Compiles the packages into their `dist` folders, in dependency order. What has not changed is not built again, so
+ * every script that needs the packages may simply call this first.
+ */
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const stamps = join(root, 'node_modules', '.cache', 'zerodrop-build')
+
+export const publicPackages = ['core', 'express', 'koa', 'fastify']
+const packages = [...publicPackages, 'conformance']
+
+export function build() {
+  const fingerprint = createHash('sha256')
+  addFile(fingerprint, 'tsconfig.base.json')
+  addFile(fingerprint, 'package-lock.json')
+  mkdirSync(stamps, { recursive: true })
+  for (const name of packages) {
+    const folder = join('packages', name)
+    if (!existsSync(join(root, folder, 'src'))) continue
+    addFile(fingerprint, join(folder, 'package.json'))
+    addFile(fingerprint, join(folder, 'tsconfig.build.json'))
+    for (const file of sourceFiles(join(folder, 'src'))) addFile(fingerprint, file)
+    // Also covers every package before this one: a later package is compiled against the sources of the earlier.
+    buildPackage(name, fingerprint.copy().digest('hex'))
+  }
+}
+
+function buildPackage(name, digest) {
+  const folder = join(root, 'packages', name)
+  const dist = join(folder, 'dist')
+  const stamp = join(stamps, name)
+  if (existsSync(dist) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
+
+  // Compiled beside `dist` and moved in whole: a failed build leaves the last good one, and a process that imports
+  // the package meanwhile never sees half of it.
+  const fresh = join(folder, `.dist-${process.pid}`)
+  const old = `${fresh}-old`
+  try {
+    compile(join(folder, 'tsconfig.build.json'), fresh)
+    if (existsSync(dist)) renameSync(dist, old)
+    renameSync(fresh, dist)
+    writeFileSync(stamp, digest)
+  } finally {
+    rmSync(fresh, { recursive: true, force: true })
+    rmSync(old, { recursive: true, force: true })
+  }
+}
+
+function compile(project, outDir) {
+  const require = createRequire(import.meta.url)
+  const manifest = require.resolve('typescript/package.json')
+  const tsc = join(dirname(manifest), require(manifest).bin.tsc)
+  const { status } = spawnSync(process.execPath, [tsc, '-p', project, '--outDir', outDir], {
+    stdio: 'inherit',
+  })
+  if (status !== 0) throw new Error(`tsc -p ${project} failed`)
+}
+
+function sourceFiles(folder) {
+  const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .sort()
+}
+
+function addFile(fingerprint, file) {
+  const content = readFileSync(join(root, file))
+  fingerprint.update(`${file}\0${content.length}\0`).update(content)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    build()
+  } catch (error) {
+    console.error(error.message)
+    process.exitCode = 1
+  }
+}
