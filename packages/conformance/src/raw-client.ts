@@ -47,6 +47,8 @@ export class RawClient {
   #end: ConnectionEnd | undefined
   #resolveEnded!: (end: ConnectionEnd) => void
   #sawClose = false
+  /** Settles when the body that is being written piece by piece is written. */
+  #writing: Promise<void> | undefined
 
   /** @throws ConnectionRefused if there is no connection. */
   static connect(options: ConnectOptions): Promise<RawClient> {
@@ -111,12 +113,18 @@ export class RawClient {
    */
   async request(options: RequestOptions = {}): Promise<RawResponse> {
     const { method = 'GET', path = '/', timeout = ANSWER_TIMEOUT } = options
+    // An answer can come before its request's body is written; the next request goes behind that body all the same.
+    while (this.#writing) await this.#writing
     if (!this.open) throw new ConnectionGone(`${method} ${path}`, this.localPort)
     const { first, rest } = encodeRequest(options, this.#host)
     this.#reader.expect(method)
     this.socket.write(first)
     // An error of the body's own source ends the connection; then the request is lost and says so.
-    if (rest) this.#writePieces(rest).catch(() => this.destroy())
+    if (rest) {
+      this.#writing = this.#writePieces(rest)
+        .catch(() => this.destroy())
+        .finally(() => (this.#writing = undefined))
+    }
     return this.#take(this.#responses, `${method} ${path}`, timeout)
   }
 

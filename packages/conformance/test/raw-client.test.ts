@@ -132,6 +132,25 @@ test('an upload into a dead connection ends', async () => {
   await expect(client.request({ method: 'POST', body: endless() })).rejects.toMatchObject({ reason: 'reset' })
 })
 
+test('a request made after an early answer waits for the body before it', async () => {
+  const server = http.createServer((request, response) => {
+    response.end(request.url)
+    request.resume()
+  })
+  const client = await connect(await listen(server))
+  let release = (): void => {}
+  const released = new Promise<void>((resolve) => (release = resolve))
+  async function* body(): AsyncGenerator<string> {
+    yield 'first'
+    await released
+    yield 'last'
+  }
+  await client.request({ method: 'POST', path: '/early', body: body() })
+  const next = client.request({ path: '/next' })
+  release()
+  expect((await next).body.toString()).toBe('/next')
+})
+
 test('a connect that fails is refused, not lost', async () => {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -89,6 +89,23 @@ test('a server that destroys connections loses requests', async () => {
   expect(opened).toBe(clients + closed + reset + lostKept)
 })
 
+test('distance shows what closing idle connections costs', async () => {
+  const site = await startSite()
+  const traffic = start(site, {
+    keepAliveClients: 30,
+    connectionClients: 0,
+    slowClients: 0,
+    uploadClients: 0,
+  })
+  await traffic.after(100)
+  // The request that is already on its way to a connection that is closed now is lost.
+  site.server.closeIdleConnections()
+  await traffic.after(100)
+  const report = await traffic.stop()
+  expect(report.lost).toBeGreaterThan(0)
+  expect(report.connections.closed + report.connections.reset).toBeGreaterThan(0)
+})
+
 test('connections that the server closes politely are closed, not lost', async () => {
   const site = await startSite()
   const traffic = start(site)
