@@ -1,13 +1,17 @@
 // The same instance as `require` gives: the lifecycle of a process exists once.
 export type {
   AttachOptions,
+  ConnectionState,
   CutConnection,
+  DrainingPolicy,
+  DrainingVerdict,
   DrainResult,
   ErrorCode,
   Health,
   Lifecycle,
   LifecycleEvents,
   LifecycleOptions,
+  Refusal,
   RestartResult,
   ShutdownResult,
   SignalAction,

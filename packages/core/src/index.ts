@@ -1,4 +1,5 @@
-export type { CutConnection, DrainResult } from './drain/drain.ts'
+export type { DrainingPolicy, DrainingVerdict, Refusal } from './drain/refusal.ts'
+export type { ConnectionState, CutConnection, DrainResult } from './drain/report.ts'
 export { type ErrorCode, errorCodes, ZerodropError } from './errors/zerodrop-error.ts'
 export type { LifecycleEvents } from './events/events.ts'
 export type { Health } from './health/health.ts'

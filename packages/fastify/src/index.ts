@@ -1,16 +1,38 @@
-import { lifecycle, type LifecycleOptions } from '@zerodrop/core'
-import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
+import { type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
 export * from '@zerodrop/core'
 
-/** What the plugin takes. All of it holds for the whole process. */
-export type GracefulOptions = LifecycleOptions
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Aborted when the server begins to drain: a stream that does not end by itself ends itself then. */
+    readonly draining: AbortSignal
+  }
+}
+
+/** What the plugin takes. All but `onDrainingRequest` holds for the whole process. */
+export interface GracefulOptions extends LifecycleOptions {
+  /**
+   * What becomes of a request that arrives while the server drains: `'serve'` answers it, `'refuse'` gives the
+   * application's error handler an error with status 503 and `Retry-After`, a function says which of the two.
+   * @default 'serve'
+   */
+  readonly onDrainingRequest?: DrainingPolicy<FastifyRequest>
+}
 
 const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
   try {
-    lifecycle.configure(withoutRegisterOptions(options))
-    lifecycle.attach(app.server, { name: 'fastify.close()', onDrained: () => close(app) })
+    const { onDrainingRequest = 'serve', ...processWide } = withoutRegisterOptions(options)
+    lifecycle.configure(processWide)
+    lifecycle.checkPolicy(onDrainingRequest)
+    app.decorateRequest('draining', {
+      getter() {
+        return lifecycle.draining(this.raw)
+      },
+    })
+    if (onDrainingRequest !== 'serve') refuseWhileDraining(app, onDrainingRequest)
+    drainBeforeClose(app)
     done()
   } catch (error) {
     done(error as Error)
@@ -19,8 +41,8 @@ const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
 
 /**
  * Lets every server of this process stop and restart without dropping a request: `app.register(gracefulPlugin)`.
- * Signals are handled while a server listens. When all connections have ended, `app.close()` runs the application's
- * `preClose` and `onClose` hooks.
+ * Signals are handled while a server listens. A drain runs the application's `preClose` hooks as soon as no new request
+ * can come, then its `onClose` hooks when all connections have ended; `app.close()` drains in the same way.
  *
  * A wrong option, or one that contradicts an earlier call, rejects `app.ready()` and `app.listen()` with the error of
  * `lifecycle.configure()`.
@@ -32,17 +54,39 @@ export const gracefulPlugin: FastifyPluginCallback<GracefulOptions> = fastifyPlu
 
 export default gracefulPlugin
 
+function refuseWhileDraining(app: FastifyInstance, policy: DrainingPolicy<FastifyRequest>): void {
+  app.addHook('onRequest', (request, reply, next) => {
+    const refusal = lifecycle.admit(request.raw, policy, request)
+    if (refusal !== undefined) void reply.headers(refusal.headers)
+    next(refusal)
+  })
+}
+
+/**
+ * Fastify answers 503 from the moment `close()` is called, with its server still listening: so the drain comes first.
+ * When it has settled, Fastify's own close follows, whose `server.close()` waits for the rest of the drain.
+ */
+function drainBeforeClose(app: FastifyInstance): void {
+  const close = app.close.bind(app) as () => Promise<undefined>
+  let closed: Promise<undefined> | undefined
+  const closeOnce = (): Promise<undefined> => {
+    closed ??= close()
+    return closed
+  }
+  lifecycle.attach(app.server, { name: 'fastify.close()', onSettled: closeOnce })
+  const drainAndClose = async (callback?: () => void): Promise<undefined> => {
+    try {
+      await lifecycle.settle(app.server)
+      await closeOnce()
+    } finally {
+      callback?.()
+    }
+  }
+  app.close = drainAndClose as FastifyInstance['close']
+}
+
 /** Fastify gives a plugin its own options together with those of `register()`. */
 function withoutRegisterOptions(options: GracefulOptions): GracefulOptions {
   const registerOptions = new Set(['prefix', 'logLevel', 'logSerializers'])
   return Object.fromEntries(Object.entries(options).filter(([name]) => !registerOptions.has(name)))
-}
-
-/** Fastify closes the server as well, which has stopped listening by then: that it says so is no failure. */
-async function close(app: FastifyInstance): Promise<void> {
-  try {
-    await app.close()
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'ERR_SERVER_NOT_RUNNING') throw error
-  }
 }

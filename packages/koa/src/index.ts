@@ -1,20 +1,49 @@
-import { lifecycle, type LifecycleOptions } from '@zerodrop/core'
-import type { Middleware } from 'koa'
+import { type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
+import type { Context, Middleware } from 'koa'
 
 export * from '@zerodrop/core'
 
-/** What `graceful()` takes. All of it holds for the whole process. */
-export type GracefulOptions = LifecycleOptions
+declare module 'koa' {
+  interface ExtendableContext {
+    /** Aborted when the server begins to drain: a stream that does not end by itself ends itself then. */
+    readonly draining: AbortSignal
+  }
+}
+
+/** What `graceful()` takes. All but `onDrainingRequest` holds for the whole process. */
+export interface GracefulOptions extends LifecycleOptions {
+  /**
+   * What becomes of a request that arrives while the server drains: `'serve'` answers it, `'refuse'` throws an error
+   * with status 503 and `Retry-After` through the application's middleware, a function says which of the two.
+   * @default 'serve'
+   */
+  readonly onDrainingRequest?: DrainingPolicy<Context>
+}
 
 /**
- * Lets every server of this process stop and restart without dropping a request: `app.use(graceful())`, once, anywhere
- * before `listen()`. Signals are handled while a server listens.
+ * Lets every server of this process stop and restart without dropping a request: `app.use(graceful())`, once, before
+ * the routes. Signals are handled while a server listens.
  *
  * @throws what `lifecycle.configure()` throws: a wrong option, or one that contradicts an earlier call.
  */
 export function graceful(options: GracefulOptions = {}): Middleware {
-  lifecycle.configure(options)
-  return function graceful(_context, next) {
+  const { onDrainingRequest = 'serve', ...processWide } = options
+  lifecycle.configure(processWide)
+  lifecycle.checkPolicy(onDrainingRequest)
+  return function graceful(context, next) {
+    if (!('draining' in context)) addDraining(context)
+    const refusal = lifecycle.admit(context.req, onDrainingRequest, context)
+    if (refusal !== undefined) throw refusal
     return next()
   }
+}
+
+/** On the prototype of the application's contexts, so that it costs nothing for each. */
+function addDraining(context: Context): void {
+  Object.defineProperty(context.app.context, 'draining', {
+    configurable: true,
+    get(this: Context) {
+      return lifecycle.draining(this.req)
+    },
+  })
 }

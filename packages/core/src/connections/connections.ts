@@ -1,7 +1,10 @@
 import type { Server as HttpServer } from 'node:http'
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
+import type { Release } from '../system/system.ts'
 import { idleConnections } from './idle.ts'
+import { noteUpgrades, type Upgraded } from './upgrades.ts'
 
 /**
  * The open connections of one server. While nothing drains this is all zerodrop does per connection: one entry in a
@@ -11,10 +14,16 @@ export class Connections {
   readonly server: Server
   /** How many were ever accepted: tells whether a turn of the loop has accepted one more. */
   accepted = 0
+  /** HTTP/2 sessions. */
+  readonly sessions: Set<ServerHttp2Session> = new Set()
+  /** HTTP/2 streams, each with the headers of its request. */
+  readonly streams: Map<ServerHttp2Stream, IncomingHttpHeaders> = new Map()
+  /** Connections that left HTTP for another protocol. */
+  readonly upgraded: Map<Socket, Upgraded> = new Map()
   readonly #open = new Set<Socket>()
   /** The TLS sockets, once their handshake is complete; those that carry them are in `#open`. */
   readonly #secure = new Set<Socket>()
-  readonly #waiting: (() => void)[] = []
+  readonly #changes = new Set<() => void>()
 
   constructor(server: Server) {
     this.server = server
@@ -28,10 +37,26 @@ export class Connections {
       this.#open.add(socket)
       socket.on('close', onClose)
     })
-    if (server instanceof TlsServer) {
+    if (this.secure) {
       server.on('secureConnection', (socket: Socket) => {
         this.#secure.add(socket)
         socket.on('close', onClose)
+      })
+    }
+    if (this.http2) {
+      server.on('session', (session: ServerHttp2Session) => {
+        this.sessions.add(session)
+        session.on('close', () => this.sessions.delete(session))
+      })
+      server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+        this.streams.set(stream, headers)
+        stream.on('close', () => this.streams.delete(stream))
+      })
+    }
+    if (this.http !== undefined) {
+      noteUpgrades(server, (upgraded) => {
+        this.upgraded.set(upgraded.socket, upgraded)
+        this.#changed()
       })
     }
   }
@@ -40,9 +65,13 @@ export class Connections {
     return this.#open.size
   }
 
+  get secure(): boolean {
+    return this.server instanceof TlsServer
+  }
+
   /** The sockets on which the application's protocol is spoken: for TLS those within. */
   get sockets(): ReadonlySet<Socket> {
-    return this.server instanceof TlsServer ? this.#secure : this.#open
+    return this.secure ? this.#secure : this.#open
   }
 
   /** All sockets, those that carry TLS included. */
@@ -50,16 +79,14 @@ export class Connections {
     return [...this.#secure, ...this.#open]
   }
 
-  /** Those whose TLS handshake is not complete. */
-  handshaking(): readonly Socket[] {
-    if (!(this.server instanceof TlsServer)) return []
-    const secured = new Set([...this.#secure].map(peer))
-    return [...this.#open].filter((socket) => !secured.has(peer(socket)))
-  }
-
   /** True for HTTP/1.1 without TLS, which can go on in another process. */
   get migratable(): boolean {
-    return this.http !== undefined && !(this.server instanceof TlsServer)
+    return this.http !== undefined && !this.secure
+  }
+
+  /** Whether this is a server of node:http2. It may serve HTTP/1 as well. */
+  get http2(): boolean {
+    return 'updateSettings' in this.server
   }
 
   /** The server, if Node reads HTTP/1 on it. */
@@ -77,16 +104,40 @@ export class Connections {
     return new Set([...this.sockets].filter((socket) => socket.bytesRead === 0))
   }
 
+  /** Those whose TLS handshake is not complete. */
+  handshaking(): readonly Socket[] {
+    if (!this.secure) return []
+    const secured = new Set([...this.#secure].map(peer))
+    return [...this.#open].filter((socket) => !secured.has(peer(socket)))
+  }
+
+  /** Calls back whenever a connection has ended or has left HTTP. */
+  onChange(listener: () => void): Release {
+    this.#changes.add(listener)
+    return () => this.#changes.delete(listener)
+  }
+
   /** Resolves when no connection is left: at once if there is none. */
   async empty(): Promise<void> {
-    if (this.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.size === 0) return
+    await new Promise<void>((resolve) => {
+      const release = this.onChange(() => {
+        if (this.size > 0) return
+        release()
+        resolve()
+      })
+    })
   }
 
   #forget(socket: Socket): void {
     this.#secure.delete(socket)
     this.#open.delete(socket)
-    if (this.#open.size > 0) return
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    this.upgraded.delete(socket)
+    this.#changed()
+  }
+
+  #changed(): void {
+    for (const listener of this.#changes) listener()
   }
 }
 

@@ -1,5 +1,6 @@
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 
 /** What Node keeps on a socket that an http server reads, under names unchanged since Node 0.10. Read, never written. */
 interface HttpSocket extends Socket {
@@ -12,6 +13,20 @@ interface HttpSocket extends Socket {
 /** The response that is being written on this connection, or will be next. */
 export function currentResponse(socket: Socket): ServerResponse | undefined {
   return (socket as HttpSocket)._httpMessage ?? undefined
+}
+
+/** The server that a request came to, as far as Node tells: undefined for HTTP/2. */
+export function serverOf(request: IncomingMessage): Server | undefined {
+  return (request.socket as Socket & { server?: Server }).server
+}
+
+/** Calls back when an exchange is over: its response has ended, or its connection or stream has. */
+export function whenOver(request: IncomingMessage, listener: () => void): void {
+  const { stream } = request as IncomingMessage & { stream?: EventEmitter }
+  const response = stream === undefined ? currentResponse(request.socket) : undefined
+  // A pipelined request whose turn has not come has no response to look at yet.
+  const exchange = stream ?? (response?.req === request ? response : request.socket)
+  exchange.once('close', listener)
 }
 
 /** True while bytes that were written wait in this process: in the stream, or in libuv because the reader is slow. */

@@ -1,51 +1,31 @@
-import { Server } from 'node:net'
-import type { Socket } from 'node:net'
-import type { Connections } from '../connections/connections.ts'
-import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
-import { acceptQueued } from './accept-queued.ts'
-import { isClosing } from './close-gently.ts'
-import { Http1Drain } from './http1-drain.ts'
+import type { CutConnection, DrainResult } from './report.ts'
+import type { ServerDrain } from './server-drain.ts'
 
 export interface DrainOptions {
   /** Milliseconds until what is left is cut. 0 cuts at once, Infinity waits for ever. */
   readonly drainTimeout: number
-  /** The most milliseconds that an idle connection is kept for a request that may be on its way. */
-  readonly lingerTimeout: number
-  /** Milliseconds that a connection on which nothing ever came is kept for its first request. */
-  readonly firstRequestTimeout: number
+  /** Milliseconds that are spent accepting and serving as before, when only the announcement is made. */
+  readonly drainDelay: number
+  /** Whether another process accepts on the same sockets. */
+  readonly successor: boolean
 }
 
-/** A connection that was cut at the deadline, and what it was doing. */
-export interface CutConnection {
-  /** `responding`: the request was being answered. `open`: no request of HTTP/1 was under way that zerodrop knows of. */
-  readonly state: 'responding' | 'open'
-  readonly method?: string
-  readonly url?: string
-  readonly remoteAddress?: string
-  readonly remotePort?: number
-}
+/** How long what can be ended correctly at the deadline may take to be sent. */
+const lastWords = 250
 
-export interface DrainResult {
-  /** From the first step to the last connection's end. */
-  readonly milliseconds: number
-  /** What the deadline, or a second signal, ended before its time. */
-  readonly cut: readonly CutConnection[]
-}
-
-/** Ends servers: stop accepting, finish, linger, and at the deadline cut. It happens once. */
+/** Drains some servers together, under one deadline. It happens once. */
 export class Drain {
   readonly #system: System
-  readonly #connections: readonly Connections[]
+  readonly #servers: readonly ServerDrain[]
   readonly #options: DrainOptions
-  readonly #http = new Map<Connections, Http1Drain>()
   readonly #timers: Release[] = []
-  #hammer: () => void = () => {}
   readonly #hammered: Promise<'hammered'>
+  #hammer: () => void = () => {}
 
-  constructor(system: System, connections: readonly Connections[], options: DrainOptions) {
+  constructor(system: System, servers: readonly ServerDrain[], options: DrainOptions) {
     this.#system = system
-    this.#connections = connections
+    this.#servers = servers
     this.#options = options
     this.#hammered = new Promise((resolve) => {
       this.#hammer = () => resolve('hammered')
@@ -53,34 +33,38 @@ export class Drain {
   }
 
   /**
-   * Drains all servers under one deadline.
-   * @param migrates connections that leave for a successor: neither told to close nor ended while idle.
-   * @param successor whether someone else goes on accepting, so that nothing in the accept queue is lost.
+   * Resolves when the last connection has ended. It never rejects.
+   * @param onSettled called with each server when no connection of it may bring a new request any more
    */
-  async run(successor: boolean, migrates: (connections: Connections) => boolean): Promise<DrainResult> {
+  async run(onSettled: (server: ServerDrain) => void): Promise<DrainResult> {
+    const { drainDelay, drainTimeout, successor } = this.#options
     const begun = this.#system.now()
-    this.#timers.push(this.#system.setTimeout(this.#hammer, this.#options.drainTimeout))
-    for (const connections of this.#connections) if (!migrates(connections)) this.#announce(connections)
-    if (!successor) await Promise.all(this.#connections.map((each) => acceptQueued(each, this.#system)))
-    // Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
-    // (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
-    for (const { server } of this.#connections) if (server.listening) Server.prototype.close.call(server)
-    const linger = this.#options.lingerTimeout
-    const firstRequest = Math.min(linger, this.#options.firstRequestTimeout)
-    this.#timers.push(
-      this.#system.setTimeout(() => this.#each((http) => http.endUnused()), firstRequest),
-      this.#system.setTimeout(() => {
-        this.#each((http) => {
-          http.endIdle()
-          http.endHandshakes()
-        })
-      }, linger),
-    )
-    const empty = Promise.all(this.#connections.map((each) => each.empty()))
-    const cut = (await Promise.race([empty, this.#hammered])) === 'hammered' ? this.#cut() : []
-    await empty
-    this.dispose()
-    return { milliseconds: this.#system.now() - begun, cut }
+    const delayed = this.#wait(drainDelay)
+    this.#timers.push(this.#system.setTimeout(this.#hammer, drainDelay + drainTimeout))
+    for (const server of this.#servers) server.start()
+    if (drainDelay > 0) await Promise.race([delayed, this.#hammered])
+    const accepting = this.#system.now()
+    await Promise.all(this.#servers.map((server) => server.stopAccepting(successor)))
+    const finishing = this.#system.now()
+    for (const server of this.#servers) {
+      server.linger()
+      server.onSettled(() => onSettled(server))
+    }
+    const empty = Promise.all(this.#servers.map(({ connections }) => connections.empty()))
+    const cut = (await Promise.race([empty, this.#hammered])) === 'hammered' ? await this.#cut(empty) : []
+    const ended = this.#system.now()
+    this.#dispose()
+    const sum = (count: (server: ServerDrain) => number): number =>
+      this.#servers.reduce((total, server) => total + count(server), 0)
+    return {
+      milliseconds: ended - begun,
+      phases: { delay: accepting - begun, accept: finishing - accepting, finish: ended - finishing },
+      finished: sum(({ finished }) => finished),
+      served: sum(({ served }) => served),
+      refused: sum(({ refused }) => refused),
+      websockets: sum(({ websockets }) => websockets),
+      cut,
+    }
   }
 
   /** Ends the wait: what is left is cut now. */
@@ -88,45 +72,22 @@ export class Drain {
     this.#hammer()
   }
 
-  /** Drains what was to migrate and no longer can. */
-  closeInstead(connections: Connections): void {
-    this.#announce(connections)
-  }
-
-  dispose(): void {
-    for (const release of this.#timers.splice(0)) release()
-    this.#each((http) => http.dispose())
-  }
-
-  #announce(connections: Connections): void {
-    const { http } = connections
-    if (http === undefined || this.#http.has(connections)) return
-    const drain = new Http1Drain(connections, this.#system)
-    this.#http.set(connections, drain)
-    drain.announce(http)
-  }
-
-  #each(act: (http: Http1Drain) => void): void {
-    for (const http of this.#http.values()) act(http)
-  }
-
-  #cut(): CutConnection[] {
-    const cut = this.#connections.flatMap((connections) => {
-      const idle = connections.idle()
-      const cut = (socket: Socket): boolean =>
-        isClosing(socket) ? hasUnflushed(socket) : socket.bytesRead > 0 && !idle.has(socket)
-      return [...connections.sockets].filter(cut).map(describe)
-    })
-    for (const connections of this.#connections) for (const socket of connections.all) socket.destroy()
+  async #cut(empty: Promise<unknown>): Promise<CutConnection[]> {
+    const cut = this.#servers.flatMap((server) => server.hammer())
+    await Promise.race([empty, this.#wait(lastWords)])
+    for (const server of this.#servers) server.destroy()
+    await empty
     return cut
   }
-}
 
-function describe(socket: Socket): CutConnection {
-  const { remoteAddress, remotePort } = socket
-  const from = { ...(remoteAddress && { remoteAddress }), ...(remotePort && { remotePort }) }
-  const request = currentResponse(socket)?.req
-  if (request === undefined) return { state: 'open', ...from }
-  const { method, url } = request
-  return { state: 'responding', ...(method && { method }), ...(url && { url }), ...from }
+  #wait(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#timers.push(this.#system.setTimeout(resolve, milliseconds))
+    })
+  }
+
+  #dispose(): void {
+    for (const release of this.#timers.splice(0)) release()
+    for (const server of this.#servers) server.dispose()
+  }
 }

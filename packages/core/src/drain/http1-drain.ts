@@ -1,26 +1,19 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import type { Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, sayClose } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
 import { closeGently, isClosing } from './close-gently.ts'
 import { deferRequests } from './defer-requests.ts'
-
-/** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
-interface Exchange {
-  readonly server: Server
-  readonly socket: Socket
-  readonly response: ServerResponse
-}
+import { type DrainingPolicy, decide, Refusal, refuse, refused } from './refusal.ts'
 
 /** Brings the HTTP/1 connections of one server to an end, each after its last response. */
 export class Http1Drain {
   readonly #connections: Connections
   readonly #system: System
   readonly #releases: Release[] = []
-  #checking = false
   readonly #finished = new Set<Socket>()
+  #checking = false
 
   constructor(connections: Connections, system: System) {
     this.#connections = connections
@@ -28,19 +21,42 @@ export class Http1Drain {
   }
 
   /** From now on every response says `Connection: close`, and its connection ends behind it. */
-  announce(server: Server): void {
-    this.#releases.push(
-      deferRequests(server, this.#system),
-      this.#listen('http.server.request.start', ({ response }) => sayClose(response)),
-      this.#listen('http.server.response.finish', ({ socket }) => this.#onFinish(socket)),
-    )
+  announce(policy: DrainingPolicy<ServerResponse['req']>): void {
+    const { server } = this.#connections
     const onTimeout = (socket: Socket): void => this.#onTimeout(server, socket)
     server.on('timeout', onTimeout)
-    this.#releases.push(() => server.off('timeout', onTimeout))
+    this.#releases.push(
+      () => server.off('timeout', onTimeout),
+      deferRequests(server, this.#system, (request, response) => {
+        if (decide(policy, request) === 'serve') return false
+        refused.add(request)
+        refuse(response, new Refusal())
+        return true
+      }),
+    )
     for (const socket of this.#connections.sockets) {
       const response = currentResponse(socket)
       if (response !== undefined) sayClose(response)
     }
+  }
+
+  /** A request has arrived; nobody has seen it yet. */
+  onRequest(response: ServerResponse): void {
+    sayClose(response)
+  }
+
+  /** A response has ended, and Node is about to do what follows from that. */
+  onFinish(socket: Socket): void {
+    // What Node calls right after this for a response that said close. Its own version closes without waiting for
+    // the client's FIN.
+    const destroySoon = (): void => this.#end(socket)
+    Object.defineProperty(socket, 'destroySoon', { value: destroySoon, configurable: true, writable: true })
+    // A head written before the drain, or by an application with its own idea of the header, has promised to keep the
+    // connection: it ends right behind the body all the same, unless more has been asked for by then.
+    this.#finished.add(socket)
+    if (this.#checking) return
+    this.#checking = true
+    queueMicrotask(() => this.#endFinished())
   }
 
   /** Ends the connections that are between two requests: nothing is on its way as far as can be known here. */
@@ -66,35 +82,15 @@ export class Http1Drain {
     closeGently(socket, this.#system)
   }
 
-  #listen(channel: string, listener: (exchange: Exchange) => void): Release {
-    const { server } = this.#connections
-    const handler = (message: unknown): void => {
-      if ((message as Exchange).server === server) listener(message as Exchange)
-    }
-    subscribe(channel, handler)
-    return () => unsubscribe(channel, handler)
-  }
-
-  #onFinish(socket: Socket): void {
-    // What Node calls right after this for a response that said close. Its own version closes without waiting for
-    // the client's FIN.
-    const destroySoon = (): void => this.#end(socket)
-    Object.defineProperty(socket, 'destroySoon', { value: destroySoon, configurable: true, writable: true })
-    // A head written before the drain, or by an application with its own idea of the header, has promised to keep the
-    // connection: it ends right behind the body all the same, unless more has been asked for by then.
-    this.#finished.add(socket)
-    if (this.#checking) return
-    this.#checking = true
-    queueMicrotask(() => {
-      this.#checking = false
-      const finished = [...this.#finished].filter(
-        (each) => !isClosing(each) && currentResponse(each) === undefined,
-      )
-      this.#finished.clear()
-      if (finished.length === 0) return
-      const idle = this.#connections.idle()
-      for (const each of finished) if (idle.has(each)) this.#end(each)
-    })
+  #endFinished(): void {
+    this.#checking = false
+    const finished = [...this.#finished].filter(
+      (each) => !isClosing(each) && currentResponse(each) === undefined,
+    )
+    this.#finished.clear()
+    if (finished.length === 0) return
+    const idle = this.#connections.idle()
+    for (const each of finished) if (idle.has(each)) this.#end(each)
   }
 
   /** Node's own answer to a timeout is a close that can turn into a reset; with a listener it leaves it to us. */

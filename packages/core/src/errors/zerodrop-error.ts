@@ -19,6 +19,7 @@ export const errorCodes = {
   ERR_ZERODROP_SUCCESSOR_EXITED: 'The successor ended before it was ready.',
   ERR_ZERODROP_READY_TIMEOUT: 'The successor was not ready in time.',
   ERR_ZERODROP_RESTART_ABORTED: 'A shutdown ended the restart before the successor was ready.',
+  ERR_ZERODROP_DRAINING: 'The server is draining: a request is refused, or a long stream is asked to end.',
   ERR_ZERODROP_HOOK_FAILED: 'A shutdown hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A shutdown hook did not finish in time.',
   ERR_ZERODROP_ILLEGAL_STEP:

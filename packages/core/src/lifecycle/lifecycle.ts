@@ -1,22 +1,30 @@
+import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
-import { Connections } from '../connections/connections.ts'
-import { Drain, type DrainOptions, type DrainResult } from '../drain/drain.ts'
+import type { Connections } from '../connections/connections.ts'
+import { DrainingSignals } from '../drain/draining-signals.ts'
+import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } from '../drain/refusal.ts'
+import { type DrainResult, summarise } from '../drain/report.ts'
+import type { ServerDrain } from '../drain/server-drain.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
 import { message } from '../handover/protocol.ts'
-import { startSuccessor, type Successor } from '../handover/successor.ts'
+import { type Successor, startSuccessor } from '../handover/successor.ts'
 import type { Health } from '../health/health.ts'
 import { boundAddress } from '../listeners/address.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
 import { type Listener, Listeners } from '../listeners/listeners.ts'
 import { exitStatus, type SignalAction, watchSignals } from '../signals/signal-actions.ts'
 import type { Release, System } from '../system/system.ts'
-import { ServerHooks, type ShutdownHook } from './hooks.ts'
+import { checkRestart } from './check-restart.ts'
+import { DrainGroup } from './drain-group.ts'
+import { ServerHooks } from './hooks.ts'
+import { type DrainManner, ManagedServers } from './managed-servers.ts'
 import {
   checkConflict,
   checkOptions,
+  checkPolicy,
   defaults,
   type LifecycleOptions,
   mergeOptions,
@@ -42,22 +50,33 @@ export interface RestartResult extends DrainResult {
   readonly migrated: number
 }
 
+/** What is special about one server. */
 export interface AttachOptions {
-  /** Called when all connections have ended, before the process exits. Has `hookTimeout` (5 s) to finish. */
-  readonly onDrained?: ShutdownHook
-  /** How the hook is called in a report. */
+  /**
+   * Called in a drain of this server, when no connection is left that may bring a new request: time to end what does
+   * not end by itself, and whatever else the server needs. The process does not exit before it has finished, or 5 s
+   * after the last connection's end.
+   */
+  readonly onSettled?: () => unknown
+  /** How the hook is called in a report. @default 'onSettled' */
   readonly name?: string
+  /**
+   * What becomes of a request that arrives while the server drains. For servers without an adapter: the adapters have
+   * an option of the same name.
+   * @default 'serve'
+   */
+  readonly onDrainingRequest?: DrainingPolicy<IncomingMessage>
 }
-
-const hookTimeout = 5000
 
 /** The life of this process: there is one for each process, shared by every copy of the package in it. */
 export class Lifecycle {
   readonly events: Events = new Events()
   readonly #system: System
   readonly #listeners: Listeners
-  readonly #connections = new Map<Server, Connections>()
+  readonly #signals = new DrainingSignals()
+  readonly #servers: ManagedServers
   readonly #hooks = new ServerHooks()
+  readonly #groups = new WeakMap<Server, DrainGroup>()
   readonly #readiness: Readiness
   readonly #generation: number
   /** Why what the predecessor left could not be read: raised where the user first calls us. */
@@ -69,14 +88,16 @@ export class Lifecycle {
   #watching = false
   #releaseSignals: Release | undefined
   #saidReady = false
-  #drain: Drain | undefined
   #ending: Promise<ShutdownResult> | undefined
+  #endingGroup: DrainGroup | undefined
   #restarting: Promise<RestartResult> | undefined
   #abortRestart = new AbortController()
   #stopSignals = 0
+  #forcedStatus: number | undefined
 
   constructor(system: System) {
     this.#system = system
+    this.#servers = new ManagedServers(system, this.#signals)
     const { inheritance, error } = inherit(system)
     this.#inheritError = error
     this.#generation = inheritance?.generation ?? 1
@@ -89,11 +110,8 @@ export class Lifecycle {
     if (inheritance === undefined) return
     this.#watch()
     const { predecessor } = system
-    if (predecessor !== undefined) {
-      const arrivals = new Arrivals()
-      const release = arrivals.listen(predecessor, (address) => this.#find(address))
-      predecessor.onDisconnect(release)
-    }
+    if (predecessor === undefined) return
+    predecessor.onDisconnect(new Arrivals().listen(predecessor, (address) => this.#find(address)))
   }
 
   /** 1 for a process that was started by hand or by a supervisor, one more for each restart. */
@@ -117,14 +135,18 @@ export class Lifecycle {
    *
    * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_SIGNAL_UNKNOWN`,
    *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`; `ERR_ZERODROP_OPTION_CONFLICT` if an earlier call in this process asked for
-   *   something else while a server of it listens or may yet; `ERR_ZERODROP_INHERIT_INVALID` and
-   *   `ERR_ZERODROP_INHERIT_MISMATCH` if this process was started with a variable `ZERODROP_INHERIT` that is wrong.
+   *   something else; `ERR_ZERODROP_INHERIT_INVALID` and `ERR_ZERODROP_INHERIT_MISMATCH` if this process was started
+   *   with a variable `ZERODROP_INHERIT` that is wrong.
    */
   configure(options: LifecycleOptions = {}): void {
     if (this.#inheritError !== undefined) throw this.#inheritError
     checkOptions(options)
     checkConflict(this.#asked, options)
-    this.#asked = { ...this.#asked, ...withoutUndefined(options), ...mergedSignals(this.#asked, options) }
+    this.#asked = {
+      ...this.#asked,
+      ...withoutUndefined(options),
+      signals: { ...this.#asked.signals, ...options.signals },
+    }
     this.#settings = mergeOptions(defaults, this.#asked)
     this.#configured = true
     this.#watch()
@@ -133,7 +155,7 @@ export class Lifecycle {
 
   /**
    * Takes care of one server: any `http`, `https`, `http2` or `net` server. Not needed for a server that begins to
-   * listen after `configure()`; needed for one that listened before, and to be told when it has drained.
+   * listen after `configure()`; needed for one that listened before, and for options of its own.
    * @throws `ERR_ZERODROP_SERVER_INVALID`, and what `configure()` throws.
    */
   attach(server: Server, options: AttachOptions = {}): void {
@@ -144,8 +166,10 @@ export class Lifecycle {
       )
     }
     this.configure()
-    if (options.onDrained !== undefined)
-      this.#hooks.set(server, options.name ?? 'onDrained', options.onDrained)
+    const { name = 'onSettled', onSettled, onDrainingRequest } = options
+    if (onSettled !== undefined) this.#hooks.set(server, { name, hook: onSettled })
+    if (onDrainingRequest !== undefined) checkPolicy(onDrainingRequest)
+    if (onDrainingRequest !== undefined) this.#servers.setPolicy(server, onDrainingRequest)
     if (server.listening) this.#listeners.add(server)
   }
 
@@ -158,12 +182,62 @@ export class Lifecycle {
     if (this.#settings.manualReady) this.#readiness.onListening(0)
   }
 
+  /** Whether the server of this request drains and its client is told so. Costs a comparison while nothing drains. */
+  isDraining(request: IncomingMessage): boolean {
+    return this.#servers.isDraining(request)
+  }
+
+  /**
+   * A signal that is aborted when the server of this request begins to drain, for streams that do not end by
+   * themselves. The reason is a `ZerodropError` with the code `ERR_ZERODROP_DRAINING`. Each request has its own, so
+   * listeners need not be removed. What asked for it and does not end is ended at `drainTimeout`, with a correct end
+   * of its body.
+   */
+  draining(request: IncomingMessage): AbortSignal {
+    return this.#signals.of(request, this.#servers.serverOf(request), this.isDraining(request))
+  }
+
+  /**
+   * Checks what a user gave as `onDrainingRequest`.
+   * @throws `ERR_ZERODROP_OPTION_INVALID`
+   */
+  checkPolicy(policy: unknown): void {
+    checkPolicy(policy)
+  }
+
+  /**
+   * Decides on a request that has reached an adapter.
+   * @returns undefined to serve it; otherwise the error that the framework's error handling is to answer with.
+   */
+  admit<Request>(
+    request: IncomingMessage,
+    policy: DrainingPolicy<Request>,
+    frameworkRequest: Request,
+  ): Refusal | undefined {
+    if (policy === 'serve' || !this.isDraining(request)) return undefined
+    const verdict: DrainingVerdict = decide(policy, frameworkRequest)
+    if (verdict === 'serve') return undefined
+    refused.add(request)
+    return new Refusal()
+  }
+
+  /**
+   * Begins to drain one server, and those that answer for it on other addresses, while the process goes on. Resolves
+   * when no connection is left that may bring a new request; at once if it does not listen. `server.close()` begins the
+   * same drain, and its callback comes when the last connection has ended.
+   */
+  async settle(server: Server): Promise<void> {
+    await this.#closeServer(server)?.settled
+  }
+
   /**
    * Stops serving: no new connections; what is in flight finishes; idle connections linger, in case a request is on
    * its way; at `drainTimeout` the rest is cut. Does not exit: Node does by itself when nothing else is open.
    *
-   * Resolves when every connection has ended, with what had to be cut. It never rejects. A second call returns the same promise; after a
-   * restart whose successor is ready it is the hand-over's. A restart that is not ready yet is aborted. What other libraries hold open, such as database pools, is not its matter.
+   * Resolves when every connection has ended and the hooks of the servers have run, with what was served and what had
+   * to be cut. It never rejects. A second call returns the same promise; after a restart whose successor is ready it
+   * is the hand-over's. A restart that is not ready yet is aborted. What other libraries hold open, such as database
+   * pools, is not its matter.
    */
   shutdown(reason = 'shutdown()'): Promise<ShutdownResult> {
     this.#ending ??= this.#shutdown(reason, this.#settings)
@@ -212,8 +286,8 @@ export class Lifecycle {
     }
   }
 
-  #onListening({ server }: Listener): void {
-    if (!this.#connections.has(server)) this.#connections.set(server, new Connections(server))
+  #onListening({ server, requested }: Listener): void {
+    this.#servers.add(server, requested !== undefined, () => this.#closeServer(server)?.drained)
     if (this.#state === 'starting') this.#to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.
@@ -221,8 +295,8 @@ export class Lifecycle {
   }
 
   #onClosed(server: Server): void {
-    this.#connections.delete(server)
-    if (this.#connections.size === 0 && this.#state === 'serving') this.#to('starting')
+    this.#servers.delete(server)
+    if (this.#servers.size === 0 && this.#state === 'serving') this.#to('starting')
   }
 
   #becomeReady(): void {
@@ -233,9 +307,7 @@ export class Lifecycle {
   }
 
   #find(address: string): Server | undefined {
-    return [...this.#connections.keys()].find(
-      (server) => server.listening && boundAddress(server) === address,
-    )
+    return this.#servers.servers.find((server) => server.listening && boundAddress(server) === address)
   }
 
   #onSignal(action: SignalAction, signal: NodeJS.Signals): void {
@@ -245,17 +317,23 @@ export class Lifecycle {
 
   #onStopSignal(signal: NodeJS.Signals): void {
     this.#stopSignals++
-    if (this.#stopSignals > 1) {
-      this.#system.exit(exitStatus(signal))
+    if (this.#stopSignals === 1) {
+      // A person at a terminal waits for the prompt, and is the only client.
+      const instant = signal === 'SIGINT' && this.#system.interactive
+      const settings = instant
+        ? { ...this.#settings, lingerTimeout: 0, closeSpread: 0, drainDelay: 0 }
+        : this.#settings
+      this.#ending ??= this.#shutdown(signal, settings)
+      void this.#ending.then((result) => {
+        this.#report(summarise(result))
+        this.#system.exit(this.#forcedStatus ?? (result.cut.length > 0 ? 1 : 0))
+      })
       return
     }
-    // A person at a terminal waits for the prompt, and is the only client.
-    const instant = signal === 'SIGINT' && this.#system.interactive
-    this.#ending ??= this.#shutdown(
-      signal,
-      instant ? { ...this.#settings, lingerTimeout: 0 } : this.#settings,
-    )
-    void this.#ending.then(({ cut }) => this.#system.exit(cut.length > 0 ? 1 : 0))
+    const draining = this.#state === 'draining' || this.#state === 'handing-over'
+    this.#forcedStatus = exitStatus(signal)
+    if (this.#stopSignals === 2 && draining && this.#endingGroup !== undefined) this.#endingGroup.hammer()
+    else this.#system.exit(this.#forcedStatus)
   }
 
   #onRestartSignal(): void {
@@ -265,15 +343,17 @@ export class Lifecycle {
     this.restart().catch(() => {})
   }
 
-  async #shutdown(reason: string, options: DrainOptions): Promise<ShutdownResult> {
+  async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
     this.#abortRestart.abort()
     this.#readiness.dispose()
     this.#to('draining')
     this.events.emit('drain:start', { reason })
-    const servers = [...this.#connections.keys()]
-    const drain = this.#startDrain(options)
-    const result = await drain.run(false, () => false)
-    await this.#finish(servers, result)
+    this.#endingGroup = this.#startDrain(this.#servers.servers, {
+      settings,
+      closeCode: 1001,
+      migrates: () => false,
+    })
+    const result = await this.#finish(this.#endingGroup)
     return { reason, ...result }
   }
 
@@ -281,7 +361,7 @@ export class Lifecycle {
     let successor: Successor
     const inheritable = this.#listeners.inheritable
     try {
-      this.#checkRestart(inheritable.length)
+      checkRestart(this.#system.incapacity, this.#state, inheritable.length)
       this.#to('restarting')
       this.#abortRestart = new AbortController()
       const generation = this.#generation + 1
@@ -302,56 +382,15 @@ export class Lifecycle {
       throw error
     }
     const { pid, generation } = successor
-    const listeners = inheritable.map(({ server, bound }) => ({ server, bound }))
     let migrated = 0
-    this.#ending ??= this.#handOver(successor, listeners).then(({ moved, result }) => {
+    this.#ending ??= this.#handOver(successor, inheritable).then(({ moved, result }) => {
       migrated = moved
       return { reason: 'restart', ...result }
     })
     const result = await this.#ending
     // After those who wait for this promise have had their turn.
-    this.#system.setImmediate(() => this.#system.exit(result.cut.length > 0 ? 1 : 0))
-    return {
-      pid,
-      generation,
-      listeners: inheritable.length,
-      migrated,
-      milliseconds: result.milliseconds,
-      cut: result.cut,
-    }
-  }
-
-  #checkRestart(inheritable: number): void {
-    switch (this.#system.incapacity) {
-      case 'platform':
-        throw new ZerodropError(
-          'ERR_ZERODROP_PLATFORM_UNSUPPORTED',
-          'This platform cannot hand a listening socket to another process. Stop and start the process instead; SIGINT and SIGTERM drain it.',
-        )
-      case 'cluster-worker':
-        throw new ZerodropError(
-          'ERR_ZERODROP_CLUSTER_WORKER',
-          'A cluster worker has no listening socket to hand on: the primary holds it. Restart the primary, or fork a new worker and disconnect this one.',
-        )
-      case 'worker-thread':
-        throw new ZerodropError(
-          'ERR_ZERODROP_WORKER_THREAD',
-          'A worker thread cannot restart the process. Call restart() in the main thread.',
-        )
-      default:
-    }
-    if (this.#state !== 'serving') {
-      throw new ZerodropError(
-        'ERR_ZERODROP_NOT_SERVING',
-        `Only a serving process can restart; this one is "${this.#state}".`,
-      )
-    }
-    if (inheritable === 0) {
-      throw new ZerodropError(
-        'ERR_ZERODROP_NOTHING_TO_HAND_OVER',
-        'No server of this process listens on a fixed address, so a successor would not be found by anyone. Listen on a port other than 0.',
-      )
-    }
+    this.#system.setImmediate(() => this.#system.exit(this.#forcedStatus ?? (result.cut.length > 0 ? 1 : 0)))
+    return { ...result, pid, generation, listeners: inheritable.length, migrated }
   }
 
   async #handOver(
@@ -361,34 +400,75 @@ export class Lifecycle {
     this.#to('handing-over')
     this.events.emit('restart:ready', { pid: successor.pid, generation: successor.generation })
     const leaving = listeners.flatMap(({ server, bound }): Leaving[] => {
-      const connections = this.#connections.get(server)
+      const connections = this.#servers.get(server)
       return connections?.migratable === true ? [{ connections, listener: bound }] : []
     })
-    const migrating = new Set(leaving.map(({ connections }) => connections))
-    const servers = [...this.#connections.keys()]
-    const drain = this.#startDrain(this.#settings)
+    const migrating = new Set<Connections>(leaving.map(({ connections }) => connections))
+    const group = this.#startDrain(
+      this.#servers.servers,
+      {
+        settings: { ...this.#settings, drainDelay: 0 },
+        closeCode: 1012,
+        migrates: (connections) => migrating.has(connections),
+      },
+      true,
+    )
+    this.#endingGroup = group
     const migration = new Migration(this.#system, successor, leaving)
-    const drained = drain.run(true, (connections) => migrating.has(connections))
-    migration.start((connections) => drain.closeInstead(connections))
-    const result = await drained
+    migration.start(({ server }) => this.#drainOf(server)?.announce())
+    const result = await this.#finish(group)
     migration.dispose()
-    await this.#finish(servers, result)
     return { moved: migration.moved, result }
   }
 
-  #startDrain(options: DrainOptions): Drain {
-    this.#drain = new Drain(this.#system, [...this.#connections.values()], options)
-    return this.#drain
+  /** The drain that `server.close()` begins; undefined if the server does not listen, and Node's own is right. */
+  #closeServer(server: Server): DrainGroup | undefined {
+    const begun = this.#groups.get(server)
+    if (begun !== undefined) return begun
+    if (!this.#configured || !server.listening || this.#servers.get(server) === undefined) return undefined
+    const { settings } = this.#manner(server)
+    return this.#startDrain(this.#servers.siblings(server), {
+      settings,
+      closeCode: 1001,
+      migrates: () => false,
+    })
   }
 
-  async #finish(servers: readonly Server[], result: DrainResult): Promise<void> {
-    for (const error of await this.#hooks.run(this.#system, servers, hookTimeout)) this.#warn(error)
-    this.#to('closed')
-    this.events.emit('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+  #manner(server: Server): { settings: Settings } {
+    // Nobody comes back to a port that was picked at random: a test need not wait for that.
+    const settings = this.#servers.isFixed(server) ? this.#settings : { ...this.#settings, lingerTimeout: 0 }
+    return { settings: { ...settings, drainDelay: 0 } }
+  }
+
+  #startDrain(servers: readonly Server[], manner: DrainManner, successor = false): DrainGroup {
+    const drains = new Map<Server, ServerDrain>()
+    for (const server of servers) {
+      const drain = this.#servers.drain(server, manner)
+      if (drain !== undefined) drains.set(server, drain)
+    }
+    const { drainTimeout, drainDelay } = manner.settings
+    const group = new DrainGroup(this.#system, drains, this.#hooks, { drainTimeout, drainDelay, successor })
+    for (const server of servers) this.#groups.set(server, group)
+    void group.done.then(() => {
+      for (const server of servers) if (this.#groups.get(server) === group) this.#groups.delete(server)
+    })
+    return group
+  }
+
+  #drainOf(server: Server): ServerDrain | undefined {
+    return this.#servers.drain(server, { settings: this.#settings, closeCode: 1012, migrates: () => false })
+  }
+
+  async #finish(group: DrainGroup): Promise<DrainResult> {
+    const result = await group.drained
     for (const { state, method, url, remoteAddress, remotePort } of result.cut) {
       const what = method === undefined ? 'a connection' : `${method} ${url}`
       this.#report(`cut at the deadline: ${what} from ${remoteAddress}:${remotePort} (${state})`)
     }
+    if (this.#forcedStatus === undefined) for (const error of await group.done) this.#warn(error)
+    this.#to('closed')
+    this.events.emit('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+    return result
   }
 
   #reportFailure(error: ZerodropError): void {
@@ -417,11 +497,4 @@ function inherit(system: System): { inheritance?: Inheritance; error?: ZerodropE
 
 function withoutUndefined(options: LifecycleOptions): LifecycleOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-}
-
-function mergedSignals(
-  { signals: earlier }: LifecycleOptions,
-  { signals: later }: LifecycleOptions,
-): LifecycleOptions {
-  return earlier === undefined && later === undefined ? {} : { signals: { ...earlier, ...later } }
 }

@@ -12,6 +12,13 @@ export interface LifecycleOptions {
    */
   readonly drainTimeout?: number
   /**
+   * How long a process that was told to stop goes on accepting and serving as before, while it says that it is not
+   * ready and answers with `Connection: close`: the time a load balancer needs to see it and turn away. Comes before
+   * `drainTimeout` begins to run. A restart does not need it.
+   * @default 0
+   */
+  readonly drainDelay?: number
+  /**
    * The most that an idle keep-alive connection is kept when the process stops, so that a request already on its way
    * is answered. Below it the server's own `keepAliveTimeout` decides, which the client was told. 0 ends idle
    * connections at once; Infinity leaves it to `keepAliveTimeout` and `drainTimeout`.
@@ -24,6 +31,12 @@ export interface LifecycleOptions {
    * @default 1000
    */
   readonly firstRequestTimeout?: number
+  /**
+   * The window over which WebSockets are sent their close frame, so that their clients do not return in one wave. At
+   * most half of `drainTimeout` is used. 0 tells all at once.
+   * @default 1000
+   */
+  readonly closeSpread?: number
   /**
    * How long a successor may take until it is ready. Then it is killed, and this process serves on. Infinity waits for
    * ever.
@@ -49,8 +62,10 @@ export interface Settings extends Required<Omit<LifecycleOptions, 'signals'>> {
 
 export const defaults: Settings = {
   drainTimeout: 10_000,
+  drainDelay: 0,
   lingerTimeout: 5000,
   firstRequestTimeout: 1000,
+  closeSpread: 1000,
   readyTimeout: 60_000,
   manualReady: false,
   signals: defaultSignalActions,
@@ -79,6 +94,15 @@ export function checkOptions(options: LifecycleOptions): void {
       )
     }
   }
+}
+
+/**
+ * Checks what a user gave as `onDrainingRequest`.
+ * @throws `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkPolicy(policy: unknown): void {
+  if (policy === 'serve' || policy === 'refuse' || typeof policy === 'function') return
+  throw invalid('onDrainingRequest', '"serve", "refuse" or a function', policy)
 }
 
 /** Completes options with what else is in force. */

@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { Connections } from '../connections/connections.ts'
+import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
+import { isClosing } from './close-gently.ts'
+import type { ConnectionState, CutConnection } from './report.ts'
+
+/** Names everything that is under way on a server's connections. What is idle is not: ending it cuts nothing. */
+export function describe(connections: Connections): CutConnection[] {
+  const idle = connections.idle()
+  return [...connections.sockets].flatMap((socket): CutConnection[] => {
+    if (isClosing(socket)) return hasUnflushed(socket) ? [describeHttp1(connections, socket)] : []
+    const session = sessionOf(connections, socket)
+    if (session !== undefined)
+      return streamsOf(connections, session).map((stream) => describeStream(connections, stream, socket))
+    return idle.has(socket) || socket.bytesRead === 0 ? [] : [describeHttp1(connections, socket)]
+  })
+}
+
+/**
+ * Ends everything that is left. A stream of events, and any stream whose application has asked to be told of the
+ * drain, gets a correct end of its body; anything else is cut such that its client can tell that it is not whole.
+ * @returns what was under way
+ */
+export function cut(
+  connections: Connections,
+  isWatched: (request: IncomingMessage) => boolean,
+): CutConnection[] {
+  const cut = describe(connections)
+  for (const stream of connections.streams.keys()) {
+    if (isEventStream(stream.sentHeaders?.['content-type'])) stream.end()
+    else stream.close(constants.NGHTTP2_CANCEL)
+  }
+  for (const session of connections.sessions) if (!session.destroyed) session.close()
+  for (const socket of connections.sockets) {
+    const response = currentResponse(socket)
+    if (response !== undefined && endsCorrectly(response, isWatched)) response.end()
+    else if (connections.upgraded.has(socket)) socket.end()
+    else if (sessionOf(connections, socket) === undefined) socket.destroy()
+  }
+  for (const socket of connections.handshaking()) socket.destroy()
+  return cut
+}
+
+function endsCorrectly(response: ServerResponse, isWatched: (request: IncomingMessage) => boolean): boolean {
+  // Without a length the end of the body is a frame of its own, or the end of the connection.
+  if (!response.headersSent || response.writableEnded || response.hasHeader('content-length')) return false
+  return isEventStream(response.getHeader('content-type')) || isWatched(response.req)
+}
+
+function isEventStream(contentType: unknown): boolean {
+  return typeof contentType === 'string' && contentType.startsWith('text/event-stream')
+}
+
+function describeHttp1(connections: Connections, socket: Socket): CutConnection {
+  const upgraded = connections.upgraded.get(socket)
+  if (upgraded !== undefined) return named('upgraded', upgraded.request, socket)
+  if (connections.http === undefined) return { state: 'raw', ...origin(socket) }
+  const response = currentResponse(socket)
+  if (response === undefined)
+    return { state: isClosing(socket) ? 'responding' : 'reading', ...origin(socket) }
+  const state = response.headersSent ? 'responding' : response.req.complete ? 'handling' : 'receiving'
+  return named(state, response.req, socket)
+}
+
+function named(state: ConnectionState, { method, url }: IncomingMessage, socket: Socket): CutConnection {
+  return { state, ...(method && { method }), ...(url && { url }), ...origin(socket) }
+}
+
+function origin({ remoteAddress, remotePort }: Socket): Pick<CutConnection, 'remoteAddress' | 'remotePort'> {
+  return { ...(remoteAddress && { remoteAddress }), ...(remotePort && { remotePort }) }
+}
+
+function describeStream({ streams }: Connections, stream: ServerHttp2Stream, socket: Socket): CutConnection {
+  const state = stream.headersSent ? 'responding' : stream.readableEnded ? 'handling' : 'receiving'
+  const { ':method': method, ':path': url } = streams.get(stream) ?? {}
+  return { state, ...(method && { method }), ...(url && { url }), ...origin(socket) }
+}
+
+function streamsOf({ streams }: Connections, session: ServerHttp2Session): ServerHttp2Stream[] {
+  return [...streams.keys()].filter((stream) => stream.session === session)
+}
+
+/** The session on a socket. Node hides the socket behind a proxy, which has the same port. */
+function sessionOf({ sessions }: Connections, socket: Socket): ServerHttp2Session | undefined {
+  return [...sessions].find(
+    ({ destroyed, socket: { remotePort, remoteAddress } }) =>
+      !destroyed && remotePort === socket.remotePort && remoteAddress === socket.remoteAddress,
+  )
+}

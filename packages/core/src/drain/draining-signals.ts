@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http'
+import type { Server } from 'node:net'
+import { whenOver } from '../connections/exchange.ts'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+
+/**
+ * An AbortSignal for each request that asks for one, aborted when its server begins to drain: by it a long stream
+ * learns that it should end itself. One for each request, not one for all: listeners on a signal that lives as long as
+ * the process would pile up. Nothing is kept for a request that does not ask, nor after one has ended.
+ */
+export class DrainingSignals {
+  readonly #signals = new WeakMap<IncomingMessage, AbortSignal>()
+  readonly #open = new Map<AbortController, Server | undefined>()
+
+  /** @param draining whether the server drains already */
+  of(request: IncomingMessage, server: Server | undefined, draining: boolean): AbortSignal {
+    const known = this.#signals.get(request)
+    if (known !== undefined) return known
+    const controller = new AbortController()
+    this.#signals.set(request, controller.signal)
+    if (draining) {
+      controller.abort(reason())
+    } else {
+      this.#open.set(controller, server)
+      whenOver(request, () => this.#open.delete(controller))
+    }
+    return controller.signal
+  }
+
+  /** Whether the application watches the signal of this request, and so takes care of its end itself. */
+  isWatched(request: IncomingMessage): boolean {
+    return this.#signals.has(request)
+  }
+
+  /** A server begins to drain. A request whose server is not known is told by the first that does. */
+  abort(draining: Server): void {
+    for (const [controller, server] of this.#open) {
+      if (server !== undefined && server !== draining) continue
+      this.#open.delete(controller)
+      controller.abort(reason())
+    }
+  }
+}
+
+function reason(): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_DRAINING',
+    'The server is draining: end this stream so that its client can go on elsewhere.',
+  )
+}

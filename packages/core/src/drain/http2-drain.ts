@@ -1,0 +1,52 @@
+import type { ServerHttp2Session } from 'node:http2'
+import type { Connections } from '../connections/connections.ts'
+import type { Release, System } from '../system/system.ts'
+
+/** The highest stream id: no stream that the client has opened or is opening is refused by this GOAWAY. */
+const highestStreamId = 2 ** 31 - 1
+
+/** A client that does not answer a ping within this is not waited for. */
+const pingTimeout = 1000
+
+/**
+ * Ends HTTP/2 sessions in two steps (RFC 9113, section 6.8): a GOAWAY that only says "open no more"; then, when a ping
+ * has come back and so everything that was on its way has arrived, the final one with the last stream that is served.
+ * Streams finish, then the session closes.
+ */
+export class Http2Drain {
+  readonly #connections: Connections
+  readonly #system: System
+  readonly #releases = new Set<Release>()
+
+  constructor(connections: Connections, system: System) {
+    this.#connections = connections
+    this.#system = system
+  }
+
+  announce(): void {
+    const { server, sessions } = this.#connections
+    const onSession = (session: ServerHttp2Session): void => this.#goAway(session)
+    server.on('session', onSession)
+    this.#releases.add(() => server.off('session', onSession))
+    for (const session of sessions) this.#goAway(session)
+  }
+
+  dispose(): void {
+    for (const release of this.#releases) release()
+    this.#releases.clear()
+  }
+
+  #goAway(session: ServerHttp2Session): void {
+    if (session.destroyed || session.closed) return
+    const stopWaiting = this.#system.setTimeout(() => finish(), pingTimeout)
+    const finish = (): void => {
+      stopWaiting()
+      this.#releases.delete(stopWaiting)
+      if (!session.destroyed) session.close()
+    }
+    this.#releases.add(stopWaiting)
+    session.goaway(0, highestStreamId)
+    // False if too many pings are on their way already: then the time limit decides.
+    session.ping(() => finish())
+  }
+}

@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+
+/** What happens to a request that arrives while its server drains. */
+export type DrainingVerdict = 'serve' | 'refuse'
+
+/**
+ * `'serve'` answers it, with `Connection: close`. `'refuse'` answers 503 with `Retry-After` and `Connection: close`. A
+ * function decides for each request; if it throws, the request is served.
+ */
+export type DrainingPolicy<Request> = DrainingVerdict | ((request: Request) => DrainingVerdict)
+
+/** Seconds after which a client may try again: by then another process has the address, or a balancer knows. */
+const retryAfter = '1'
+
+/**
+ * The 503 in the form that the error handling of Express (http-errors), Koa and Fastify understands: they take the
+ * status and, Express and Koa, the headers from it.
+ */
+export class Refusal extends ZerodropError {
+  readonly status = 503
+  readonly statusCode = 503
+  readonly expose = true
+  readonly headers: Readonly<Record<string, string>> = { 'Retry-After': retryAfter, Connection: 'close' }
+
+  constructor() {
+    super('ERR_ZERODROP_DRAINING', 'Service Unavailable')
+  }
+}
+
+/** Refuses a request for which no framework does it. */
+export function refuse(response: ServerResponse, { statusCode, headers, message }: Refusal): void {
+  response.writeHead(statusCode, {
+    ...(response.req.httpVersionMajor === 1 ? headers : { 'Retry-After': retryAfter }),
+    'Content-Type': 'text/plain',
+  })
+  response.end(`${message}\n`)
+}
+
+export function decide<Request>(policy: DrainingPolicy<Request>, request: Request): DrainingVerdict {
+  if (typeof policy !== 'function') return policy
+  try {
+    return policy(request)
+  } catch {
+    return 'serve'
+  }
+}
+
+/** Which requests were refused, for the count of what was served. */
+export const refused: WeakSet<IncomingMessage> = new WeakSet()

@@ -1,0 +1,227 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import { Server, type Socket } from 'node:net'
+import type { Connections } from '../connections/connections.ts'
+import { currentResponse } from '../connections/exchange.ts'
+import type { Release, System } from '../system/system.ts'
+import { acceptQueued } from './accept-queued.ts'
+import { isClosing } from './close-gently.ts'
+import { cut, describe } from './cut.ts'
+import type { DrainingSignals } from './draining-signals.ts'
+import { Http1Drain } from './http1-drain.ts'
+import { Http2Drain } from './http2-drain.ts'
+import { type DrainingPolicy, refused } from './refusal.ts'
+import type { CutConnection } from './report.ts'
+import { type CloseCode, UpgradedDrain } from './upgraded-drain.ts'
+
+export interface ServerDrainOptions {
+  /** The most milliseconds that an idle connection is kept for a request that may be on its way. */
+  readonly lingerTimeout: number
+  /** Milliseconds that a connection on which nothing ever came is kept for its first request. */
+  readonly firstRequestTimeout: number
+  /** Milliseconds over which WebSockets are told. */
+  readonly closeSpread: number
+  /** What WebSockets are told. */
+  readonly closeCode: CloseCode
+  /** What becomes of new requests that no adapter decides on. */
+  readonly policy: DrainingPolicy<IncomingMessage>
+  /** Whether its HTTP/1 connections leave for a successor: then they are neither told to close nor ended while idle. */
+  readonly migrates: boolean
+}
+
+/** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
+interface Exchange {
+  readonly server: Server
+  readonly socket: Socket
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** How often it is looked at whether a connection is left that can bring a new request. */
+const settlingInterval = 25
+
+/** Ends one server, in steps that its owner takes: announce, stop accepting, linger, and at the deadline cut. */
+export class ServerDrain {
+  readonly connections: Connections
+  finished = 0
+  served = 0
+  refused = 0
+  readonly #system: System
+  readonly #options: ServerDrainOptions
+  readonly #http1: Http1Drain
+  readonly #http2: Http2Drain
+  readonly #upgraded: UpgradedDrain
+  readonly #signals: DrainingSignals
+  readonly #inFlight = new Set<ServerResponse>()
+  readonly #releases: Release[] = []
+  #started = false
+  #announced = false
+  #stopped: Promise<void> | undefined
+  #lingers = false
+
+  constructor(
+    system: System,
+    connections: Connections,
+    signals: DrainingSignals,
+    options: ServerDrainOptions,
+  ) {
+    this.connections = connections
+    this.#system = system
+    this.#signals = signals
+    this.#options = options
+    this.#http1 = new Http1Drain(connections, system)
+    this.#http2 = new Http2Drain(connections, system)
+    this.#upgraded = new UpgradedDrain(connections, system, options.closeCode)
+  }
+
+  get websockets(): number {
+    return this.#upgraded.told
+  }
+
+  /** Whether new requests are answered with `Connection: close`, or refused. */
+  get announced(): boolean {
+    return this.#announced
+  }
+
+  /** Begins: long streams and WebSockets are told, and so is every client whose connection ends with this process. */
+  start(): void {
+    if (this.#started) return
+    this.#started = true
+    for (const socket of this.connections.sockets) {
+      const response = currentResponse(socket)
+      if (response !== undefined) this.#inFlight.add(response)
+    }
+    this.#listen('http.server.request.start', ({ response }) => {
+      if (this.#announced) this.#http1.onRequest(response)
+    })
+    this.#listen('http.server.response.finish', (exchange) => this.#onFinish(exchange))
+    if (!this.#options.migrates) this.announce()
+    if (this.connections.http2) this.#startHttp2()
+    this.#upgraded.start(this.#options.closeSpread)
+    this.#signals.abort(this.connections.server)
+  }
+
+  /** Tells the clients of HTTP/1. Once: for connections that were to migrate and no longer can it comes later. */
+  announce(): void {
+    if (this.#announced) return
+    this.#announced = true
+    this.#http1.announce(this.#options.policy)
+  }
+
+  /** @param successor whether another process has the listening socket too, so that closing it here loses nothing. */
+  stopAccepting(successor: boolean): Promise<void> {
+    this.#stopped ??= this.#stopAccepting(successor)
+    return this.#stopped
+  }
+
+  async #stopAccepting(successor: boolean): Promise<void> {
+    if (!this.connections.server.listening) return
+    if (!successor) await acceptQueued(this.connections, this.#system)
+    // Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
+    // (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
+    if (this.connections.server.listening) Server.prototype.close.call(this.connections.server)
+  }
+
+  /** Ends the connections that nothing more comes on, each when its time is over. */
+  linger(): void {
+    if (this.#lingers) return
+    this.#lingers = true
+    const { lingerTimeout, firstRequestTimeout } = this.#options
+    this.#later(Math.min(lingerTimeout, firstRequestTimeout), () => {
+      if (this.#announced) this.#http1.endUnused()
+    })
+    this.#later(lingerTimeout, () => {
+      if (this.#announced) this.#http1.endIdle()
+      this.#http1.endHandshakes()
+    })
+  }
+
+  /** Calls back, once, when no connection is left that a new request may come on, or when the linger is over. */
+  onSettled(listener: () => void): void {
+    let called = false
+    let checking: Release | undefined
+    const settle = (): void => {
+      if (called) return
+      called = true
+      release()
+      checking?.()
+      listener()
+    }
+    const check = (): void => {
+      checking ??= this.#system.setTimeout(() => {
+        checking = undefined
+        if (!this.#mayBringMore()) settle()
+      }, settlingInterval)
+    }
+    const release = this.connections.onChange(check)
+    this.#releases.push(release, () => checking?.())
+    this.#later(this.#options.lingerTimeout, settle)
+    if (this.#mayBringMore()) check()
+    else settle()
+  }
+
+  /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
+  hammer(): CutConnection[] {
+    return cut(this.connections, (request) => this.#signals.isWatched(request))
+  }
+
+  /** Destroys what is left. */
+  destroy(): void {
+    for (const socket of this.connections.all) socket.destroy()
+  }
+
+  /** What a deadline would cut now. */
+  get pending(): CutConnection[] {
+    return describe(this.connections)
+  }
+
+  dispose(): void {
+    for (const release of this.#releases.splice(0)) release()
+    this.#http1.dispose()
+    this.#http2.dispose()
+    this.#upgraded.dispose()
+  }
+
+  #startHttp2(): void {
+    const { server, streams } = this.connections
+    const count = (stream: ServerHttp2Stream, key: 'finished' | 'served'): void => {
+      stream.once('close', () => {
+        if (stream.rstCode === constants.NGHTTP2_NO_ERROR) this[key]++
+      })
+    }
+    for (const stream of streams.keys()) count(stream, 'finished')
+    const onStream = (stream: ServerHttp2Stream): void => count(stream, 'served')
+    server.on('stream', onStream)
+    this.#releases.push(() => server.off('stream', onStream))
+    this.#http2.announce()
+  }
+
+  #mayBringMore(): boolean {
+    const { sockets, upgraded, sessions } = this.connections
+    if (sessions.size > 0) return [...sessions].some((session) => !session.closed)
+    return [...sockets].some(
+      (socket) => !upgraded.has(socket) && !isClosing(socket) && currentResponse(socket) === undefined,
+    )
+  }
+
+  #onFinish({ socket, request, response }: Exchange): void {
+    if (refused.has(request)) this.refused++
+    else if (this.#inFlight.delete(response)) this.finished++
+    else this.served++
+    if (this.#announced) this.#http1.onFinish(socket)
+  }
+
+  #listen(channel: string, listener: (exchange: Exchange) => void): void {
+    const { server } = this.connections
+    const handler = (message: unknown): void => {
+      if ((message as Exchange).server === server) listener(message as Exchange)
+    }
+    subscribe(channel, handler)
+    this.#releases.push(() => unsubscribe(channel, handler))
+  }
+
+  #later(milliseconds: number, act: () => void): void {
+    this.#releases.push(this.#system.setTimeout(act, milliseconds))
+  }
+}

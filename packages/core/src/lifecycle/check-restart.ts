@@ -1,0 +1,42 @@
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { Incapacity } from '../system/system.ts'
+import type { State } from './state.ts'
+
+/**
+ * Checks that this process can be replaced now.
+ * @param inheritable how many of its listening sockets a successor can be given
+ * @throws `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_WORKER_THREAD`,
+ *   `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`
+ */
+export function checkRestart(incapacity: Incapacity | undefined, state: State, inheritable: number): void {
+  switch (incapacity) {
+    case 'platform':
+      throw new ZerodropError(
+        'ERR_ZERODROP_PLATFORM_UNSUPPORTED',
+        'This platform cannot hand a listening socket to another process. Stop and start the process instead; SIGINT and SIGTERM drain it.',
+      )
+    case 'cluster-worker':
+      throw new ZerodropError(
+        'ERR_ZERODROP_CLUSTER_WORKER',
+        'A cluster worker has no listening socket to hand on: the primary holds it. Restart the primary, or fork a new worker and disconnect this one.',
+      )
+    case 'worker-thread':
+      throw new ZerodropError(
+        'ERR_ZERODROP_WORKER_THREAD',
+        'A worker thread cannot restart the process. Call restart() in the main thread.',
+      )
+    default:
+  }
+  if (state !== 'serving') {
+    throw new ZerodropError(
+      'ERR_ZERODROP_NOT_SERVING',
+      `Only a serving process can restart; this one is "${state}". Wait until it listens, or until its drain is over.`,
+    )
+  }
+  if (inheritable === 0) {
+    throw new ZerodropError(
+      'ERR_ZERODROP_NOTHING_TO_HAND_OVER',
+      'No server of this process listens on a fixed address, so nobody would find a successor. Listen on a port other than 0.',
+    )
+  }
+}

@@ -1,0 +1,124 @@
+import type { IncomingMessage } from 'node:http'
+import type { Server } from 'node:net'
+import { Connections } from '../connections/connections.ts'
+import { serverOf } from '../connections/exchange.ts'
+import type { DrainingSignals } from '../drain/draining-signals.ts'
+import type { DrainingPolicy } from '../drain/refusal.ts'
+import { ServerDrain } from '../drain/server-drain.ts'
+import type { CloseCode } from '../drain/upgraded-drain.ts'
+import type { Release, System } from '../system/system.ts'
+import type { Settings } from './options.ts'
+import { drainOnClose } from './server-close.ts'
+
+/** How one drain differs from another. */
+export interface DrainManner {
+  readonly settings: Settings
+  readonly closeCode: CloseCode
+  /** Whether HTTP/1 connections of this server leave for a successor. */
+  readonly migrates: (connections: Connections) => boolean
+}
+
+interface Managed {
+  readonly connections: Connections
+  /** Whether its address was asked for: a test's server on port 0 has no clients that come back. */
+  readonly fixed: boolean
+  readonly release: Release
+  drain?: ServerDrain
+}
+
+/** Every listening server of the process, with its connections and, once it ends, its drain. */
+export class ManagedServers {
+  readonly #system: System
+  readonly #signals: DrainingSignals
+  readonly #servers = new Map<Server, Managed>()
+  readonly #policies = new WeakMap<Server, DrainingPolicy<IncomingMessage>>()
+  #draining = 0
+
+  constructor(system: System, signals: DrainingSignals) {
+    this.#system = system
+    this.#signals = signals
+  }
+
+  get size(): number {
+    return this.#servers.size
+  }
+
+  get servers(): Server[] {
+    return [...this.#servers.keys()]
+  }
+
+  get connections(): Connections[] {
+    return [...this.#servers.values()].map(({ connections }) => connections)
+  }
+
+  /** @param onClose what the server's `close()` does: see `drainOnClose` */
+  add(server: Server, fixed: boolean, onClose: () => Promise<unknown> | undefined): void {
+    if (this.#servers.has(server)) return
+    const release = drainOnClose(server, onClose)
+    this.#servers.set(server, { connections: new Connections(server), fixed, release })
+  }
+
+  delete(server: Server): void {
+    const managed = this.#servers.get(server)
+    if (managed === undefined) return
+    managed.release()
+    managed.drain?.dispose()
+    if (managed.drain !== undefined) this.#draining--
+    this.#servers.delete(server)
+  }
+
+  get(server: Server): Connections | undefined {
+    return this.#servers.get(server)?.connections
+  }
+
+  isFixed(server: Server): boolean {
+    return this.#servers.get(server)?.fixed === true
+  }
+
+  setPolicy(server: Server, policy: DrainingPolicy<IncomingMessage>): void {
+    this.#policies.set(server, policy)
+  }
+
+  /** The drain of a server: begun earlier, or made now in this manner. */
+  drain(server: Server, { settings, closeCode, migrates }: DrainManner): ServerDrain | undefined {
+    const managed = this.#servers.get(server)
+    if (managed === undefined) return undefined
+    if (managed.drain !== undefined) return managed.drain
+    const { lingerTimeout, firstRequestTimeout, closeSpread, drainTimeout } = settings
+    this.#draining++
+    managed.drain = new ServerDrain(this.#system, managed.connections, this.#signals, {
+      lingerTimeout,
+      firstRequestTimeout,
+      closeSpread: Math.min(closeSpread, drainTimeout / 2),
+      closeCode,
+      policy: this.#policies.get(server) ?? 'serve',
+      migrates: migrates(managed.connections),
+    })
+    return managed.drain
+  }
+
+  /** The server that a request came to, if it is one of these. */
+  serverOf(request: IncomingMessage): Server | undefined {
+    const server = serverOf(request)
+    if (server !== undefined) return server
+    const { stream } = request as IncomingMessage & { stream?: { session?: never } }
+    return this.servers.find(
+      (each) => stream?.session !== undefined && this.get(each)?.sessions.has(stream.session),
+    )
+  }
+
+  /** Asked for every request by the adapters: costs one comparison while nothing drains. */
+  isDraining(request: IncomingMessage): boolean {
+    if (this.#draining === 0) return false
+    const server = this.serverOf(request)
+    return server !== undefined && this.#servers.get(server)?.drain?.announced === true
+  }
+
+  /** The servers that answer with the same function: Fastify opens a second one for the other family of `localhost`. */
+  siblings(server: Server): Server[] {
+    const answering = new Set(server.listeners('request'))
+    return this.servers.filter(
+      (each) => each === server || each.listeners('request').some((one) => answering.has(one)),
+    )
+  }
+}
