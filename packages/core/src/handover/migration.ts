@@ -13,8 +13,13 @@ interface NativeSocket extends Socket {
   _handle: { readStop(): number; readStart(): number } | null
 }
 
-/** How long the successor may take over one connection before the channel counts as broken. */
-const patience = 5000
+/**
+ * How many connections may be on their way at a time. Node sends one handle and waits for its receipt before it sends
+ * the next; more than one in our hands saves the wait for the successor's own answer in between.
+ */
+const window = 8
+
+type Answer = 'taken' | 'declined' | 'gone'
 
 /** One server whose connections may leave, and the address by which the successor knows its own. */
 export interface Leaving {
@@ -37,6 +42,8 @@ export class Migration {
   readonly #leaving: readonly Leaving[]
   readonly #candidates = new Set<Socket>()
   readonly #releases: Release[] = []
+  /** The connections on their way, by the id of their message, each with what the answer to it calls. */
+  readonly #offers = new Map<number, (answer: Answer) => void>()
   #moved = 0
   #id = 0
   #over = false
@@ -62,6 +69,9 @@ export class Migration {
   start(onStay: (connections: Connections) => void): void {
     this.#onStay = onStay
     this.#releases.push(
+      this.#successor.onMessage((body) => {
+        if (body.type === 'taken' || body.type === 'declined') this.#offers.get(body.id)?.(body.type)
+      }),
       this.#successor.onGone(() => {
         if (this.#over) return
         this.dispose()
@@ -81,6 +91,7 @@ export class Migration {
 
   dispose(): void {
     this.#over = true
+    for (const answer of this.#offers.values()) answer('gone')
     for (const release of this.#releases.splice(0)) release()
   }
 
@@ -93,15 +104,18 @@ export class Migration {
   }
 
   async #pump(): Promise<void> {
+    const moves = new Set<Promise<void>>()
     while (this.#candidates.size > 0 && !this.#over) {
       const batch = this.#leaving.flatMap((leaving) => this.#ready(leaving))
       this.#candidates.clear()
       for (const { socket, leaving, bytesRead } of batch) {
-        if (this.#over) return
+        if (moves.size >= window) await Promise.race(moves)
+        if (this.#over) break
         // Others moved meanwhile; a byte that was read since then belongs to a request, whose end brings it back here.
         if (socket.destroyed || socket.bytesRead !== bytesRead || currentResponse(socket) !== undefined)
           continue
-        await this.#move(socket as NativeSocket, leaving)
+        const move = this.#move(socket as NativeSocket, leaving).finally(() => moves.delete(move))
+        moves.add(move)
       }
     }
     this.#pumping = false
@@ -126,9 +140,8 @@ export class Migration {
   async #move(socket: NativeSocket, { connections, listener }: Leaving): Promise<void> {
     const handle = socket._handle
     if (handle === null) return
-    const id = ++this.#id
     handle.readStop()
-    const answer = await this.#offer(id, listener, handle)
+    const answer = await this.#offer(listener, handle)
     if (answer === 'taken') {
       this.#moved++
       // Closes this process's descriptor only: the connection lives as long as one process has it open.
@@ -139,19 +152,15 @@ export class Migration {
     if (answer === 'declined') this.#onStay(connections)
   }
 
-  #offer(id: number, listener: Address, handle: unknown): Promise<'taken' | 'declined' | 'gone'> {
-    const releases: Release[] = []
-    return new Promise<'taken' | 'declined' | 'gone'>((resolve) => {
-      releases.push(
-        this.#successor.onMessage((body) => {
-          if ((body.type === 'taken' || body.type === 'declined') && body.id === id) resolve(body.type)
-        }),
-        this.#successor.onGone(() => resolve('gone')),
-        this.#system.setTimeout(() => resolve('gone'), patience),
-      )
+  /**
+   * There is no time limit: a successor that is slow may still take it, and two processes that read one connection
+   * would tear its requests apart. What ends the wait is its answer, its end, or the end of the drain.
+   */
+  #offer(listener: Address, handle: unknown): Promise<Answer> {
+    const id = ++this.#id
+    return new Promise<Answer>((resolve) => {
+      this.#offers.set(id, resolve)
       this.#successor.send(message({ type: 'connection', id, listener }), handle).catch(() => resolve('gone'))
-    }).finally(() => {
-      for (const release of releases) release()
-    })
+    }).finally(() => this.#offers.delete(id))
   }
 }
