@@ -20,12 +20,14 @@ export class Connections {
   readonly streams: Map<ServerHttp2Stream, IncomingHttpHeaders> = new Map()
   /** Connections that left HTTP for another protocol. */
   readonly upgraded: Map<Socket, Upgraded> = new Map()
-  readonly #open = new Set<Socket>()
+  /** With the time of their opening. */
+  readonly #open = new Map<Socket, number>()
   /** The TLS sockets, once their handshake is complete; those that carry them are in `#open`. */
-  readonly #secure = new Set<Socket>()
+  readonly #secure = new Map<Socket, number>()
   readonly #changes = new Set<() => void>()
 
-  constructor(server: Server) {
+  /** @param now the clock: monotonic milliseconds */
+  constructor(server: Server, now: () => number) {
     this.server = server
     const forget = (socket: Socket): void => this.#forget(socket)
     // One function for all sockets: a closure for each would be most of what an idle connection costs.
@@ -34,12 +36,13 @@ export class Connections {
     }
     server.on('connection', (socket: Socket) => {
       this.accepted++
-      this.#open.add(socket)
+      // Whole milliseconds: a number that V8 keeps in place, where a fraction would be an object on the heap.
+      this.#open.set(socket, Math.round(now()))
       socket.on('close', onClose)
     })
     if (this.secure) {
       server.on('secureConnection', (socket: Socket) => {
-        this.#secure.add(socket)
+        this.#secure.set(socket, Math.round(now()))
         socket.on('close', onClose)
       })
     }
@@ -69,14 +72,14 @@ export class Connections {
     return this.server instanceof TlsServer
   }
 
-  /** The sockets on which the application's protocol is spoken: for TLS those within. */
-  get sockets(): ReadonlySet<Socket> {
+  /** The sockets on which the application's protocol is spoken, for TLS those within, each with when it was opened. */
+  get sockets(): ReadonlyMap<Socket, number> {
     return this.secure ? this.#secure : this.#open
   }
 
   /** All sockets, those that carry TLS included. */
   get all(): readonly Socket[] {
-    return [...this.#secure, ...this.#open]
+    return [...this.#secure.keys(), ...this.#open.keys()]
   }
 
   /** True for HTTP/1.1 without TLS, which can go on in another process. */
@@ -96,19 +99,19 @@ export class Connections {
 
   /** Those between two requests. */
   idle(): Set<Socket> {
-    return this.http === undefined ? new Set() : idleConnections(this.http, this.sockets)
+    return this.http === undefined ? new Set() : idleConnections(this.http, this.sockets.keys())
   }
 
   /** Those on which no byte has arrived, after the handshake where there is one. */
   unused(): Set<Socket> {
-    return new Set([...this.sockets].filter((socket) => socket.bytesRead === 0))
+    return new Set([...this.sockets.keys()].filter((socket) => socket.bytesRead === 0))
   }
 
   /** Those whose TLS handshake is not complete. */
   handshaking(): readonly Socket[] {
     if (!this.secure) return []
-    const secured = new Set([...this.#secure].map(peer))
-    return [...this.#open].filter((socket) => !secured.has(peer(socket)))
+    const secured = new Set([...this.#secure.keys()].map(peer))
+    return [...this.#open.keys()].filter((socket) => !secured.has(peer(socket)))
   }
 
   /** Calls back whenever a connection has ended or has left HTTP. */

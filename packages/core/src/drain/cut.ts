@@ -6,15 +6,24 @@ import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
 import { isClosing } from './close-gently.ts'
 import type { ConnectionState, CutConnection } from './report.ts'
 
+/** What is needed to tell ages. */
+export interface Times {
+  readonly now: number
+  /** When a request began, as far as is known. */
+  readonly began: (request: IncomingMessage) => number
+}
+
 /** Names everything that is under way on a server's connections. What is idle is not: ending it cuts nothing. */
-export function describe(connections: Connections): CutConnection[] {
+export function describe(connections: Connections, times: Times): CutConnection[] {
   const idle = connections.idle()
-  return [...connections.sockets].flatMap((socket): CutConnection[] => {
-    if (isClosing(socket)) return hasUnflushed(socket) ? [describeHttp1(connections, socket)] : []
+  return [...connections.sockets.keys()].flatMap((socket): CutConnection[] => {
+    if (isClosing(socket)) return hasUnflushed(socket) ? [describeHttp1(connections, socket, times)] : []
     const session = sessionOf(connections, socket)
     if (session !== undefined)
-      return streamsOf(connections, session).map((stream) => describeStream(connections, stream, socket))
-    return idle.has(socket) || socket.bytesRead === 0 ? [] : [describeHttp1(connections, socket)]
+      return streamsOf(connections, session).map((stream) =>
+        describeStream(connections, stream, socket, times),
+      )
+    return idle.has(socket) || socket.bytesRead === 0 ? [] : [describeHttp1(connections, socket, times)]
   })
 }
 
@@ -27,13 +36,13 @@ export function cut(
   connections: Connections,
   isWatched: (request: IncomingMessage) => boolean,
 ): CutConnection[] {
-  const cut = describe(connections)
+  const cut = describe(connections, times)
   for (const stream of connections.streams.keys()) {
     if (isEventStream(stream.sentHeaders?.['content-type'])) stream.end()
     else stream.close(constants.NGHTTP2_CANCEL)
   }
   for (const session of connections.sessions) if (!session.destroyed) session.close()
-  for (const socket of connections.sockets) {
+  for (const socket of connections.sockets.keys()) {
     const response = currentResponse(socket)
     if (response !== undefined && endsCorrectly(response, isWatched)) response.end()
     else if (connections.upgraded.has(socket)) socket.end()
@@ -53,29 +62,37 @@ function isEventStream(contentType: unknown): boolean {
   return typeof contentType === 'string' && contentType.startsWith('text/event-stream')
 }
 
-function describeHttp1(connections: Connections, socket: Socket): CutConnection {
+function describeHttp1(connections: Connections, socket: Socket, times: Times): CutConnection {
+  const where = origin(connections, socket, times)
+  const named = (state: ConnectionState, request: IncomingMessage): CutConnection => {
+    const { method, url } = request
+    const age = Math.round(times.now - times.began(request))
+    return { state, ...(method && { method }), ...(url && { url }), age, ...where }
+  }
   const upgraded = connections.upgraded.get(socket)
-  if (upgraded !== undefined) return named('upgraded', upgraded.request, socket)
-  if (connections.http === undefined) return { state: 'raw', ...origin(socket) }
+  if (upgraded !== undefined) return named('upgraded', upgraded.request)
+  if (connections.http === undefined) return { state: 'raw', ...where }
   const response = currentResponse(socket)
-  if (response === undefined)
-    return { state: isClosing(socket) ? 'responding' : 'reading', ...origin(socket) }
+  if (response === undefined) return { state: isClosing(socket) ? 'responding' : 'reading', ...where }
   const state = response.headersSent ? 'responding' : response.req.complete ? 'handling' : 'receiving'
-  return named(state, response.req, socket)
+  return named(state, response.req)
 }
 
-function named(state: ConnectionState, { method, url }: IncomingMessage, socket: Socket): CutConnection {
-  return { state, ...(method && { method }), ...(url && { url }), ...origin(socket) }
+function origin(connections: Connections, socket: Socket, { now }: Times): Omit<CutConnection, 'state'> {
+  const { remoteAddress, remotePort } = socket
+  const connectedFor = Math.round(now - (connections.sockets.get(socket) ?? now))
+  return { connectedFor, ...(remoteAddress && { remoteAddress }), ...(remotePort && { remotePort }) }
 }
 
-function origin({ remoteAddress, remotePort }: Socket): Pick<CutConnection, 'remoteAddress' | 'remotePort'> {
-  return { ...(remoteAddress && { remoteAddress }), ...(remotePort && { remotePort }) }
-}
-
-function describeStream({ streams }: Connections, stream: ServerHttp2Stream, socket: Socket): CutConnection {
+function describeStream(
+  connections: Connections,
+  stream: ServerHttp2Stream,
+  socket: Socket,
+  times: Times,
+): CutConnection {
   const state = stream.headersSent ? 'responding' : stream.readableEnded ? 'handling' : 'receiving'
-  const { ':method': method, ':path': url } = streams.get(stream) ?? {}
-  return { state, ...(method && { method }), ...(url && { url }), ...origin(socket) }
+  const { ':method': method, ':path': url } = connections.streams.get(stream) ?? {}
+  return { state, ...(method && { method }), ...(url && { url }), ...origin(connections, socket, times) }
 }
 
 function streamsOf({ streams }: Connections, session: ServerHttp2Session): ServerHttp2Stream[] {

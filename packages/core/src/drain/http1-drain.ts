@@ -34,7 +34,7 @@ export class Http1Drain {
         return true
       }),
     )
-    for (const socket of this.#connections.sockets) {
+    for (const socket of this.#connections.sockets.keys()) {
       const response = currentResponse(socket)
       if (response !== undefined) sayClose(response)
     }

@@ -18,6 +18,13 @@ export interface CutConnection {
   readonly state: ConnectionState
   readonly method?: string
   readonly url?: string
+  /**
+   * Milliseconds since the request began. While nothing drains zerodrop looks at no request, so for one that was under
+   * way when the drain began this is the length of the drain: it is at least that old.
+   */
+  readonly age?: number
+  /** Milliseconds since the connection was opened. */
+  readonly connectedFor: number
   readonly remoteAddress?: string
   readonly remotePort?: number
 }
@@ -38,6 +45,21 @@ export interface DrainResult {
   readonly websockets: number
   /** What the deadline, or a second signal, ended before its time. */
   readonly cut: readonly CutConnection[]
+}
+
+/** What was cut, in words for a log. */
+export function name({
+  state,
+  method,
+  url,
+  age,
+  connectedFor,
+  remoteAddress,
+  remotePort,
+}: CutConnection): string {
+  const what = method === undefined ? 'a connection' : `${method} ${url}`
+  const since = age === undefined ? '' : `, at least ${age} ms old`
+  return `${what} from ${remoteAddress}:${remotePort} (${state}${since}, connected for ${connectedFor} ms)`
 }
 
 /** One line for a log. */

@@ -7,7 +7,7 @@ import { currentResponse } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
 import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
-import { cut, describe } from './cut.ts'
+import { cut, describe, type Times } from './cut.ts'
 import type { DrainingSignals } from './draining-signals.ts'
 import { Http1Drain } from './http1-drain.ts'
 import { Http2Drain } from './http2-drain.ts'
@@ -53,6 +53,9 @@ export class ServerDrain {
   readonly #http2: Http2Drain
   readonly #upgraded: UpgradedDrain
   readonly #signals: DrainingSignals
+  /** When those requests began that arrived since the drain did. */
+  readonly #begun = new WeakMap<IncomingMessage, number>()
+  #start = 0
   readonly #inFlight = new Set<ServerResponse>()
   readonly #releases: Release[] = []
   #started = false
@@ -88,11 +91,13 @@ export class ServerDrain {
   start(): void {
     if (this.#started) return
     this.#started = true
-    for (const socket of this.connections.sockets) {
+    this.#start = this.#system.now()
+    for (const socket of this.connections.sockets.keys()) {
       const response = currentResponse(socket)
       if (response !== undefined) this.#inFlight.add(response)
     }
-    this.#listen('http.server.request.start', ({ response }) => {
+    this.#listen('http.server.request.start', ({ request, response }) => {
+      this.#begun.set(request, this.#system.now())
       if (this.#announced) this.#http1.onRequest(response)
     })
     this.#listen('http.server.response.finish', (exchange) => this.#onFinish(exchange))
@@ -163,7 +168,7 @@ export class ServerDrain {
 
   /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
   hammer(): CutConnection[] {
-    return cut(this.connections, (request) => this.#signals.isWatched(request))
+    return cut(this.connections, this.#times(), (request) => this.#signals.isWatched(request))
   }
 
   /** Destroys what is left. */
@@ -173,7 +178,7 @@ export class ServerDrain {
 
   /** What a deadline would cut now. */
   get pending(): CutConnection[] {
-    return describe(this.connections)
+    return describe(this.connections, this.#times())
   }
 
   dispose(): void {
@@ -197,10 +202,14 @@ export class ServerDrain {
     this.#http2.announce()
   }
 
+  #times(): Times {
+    return { now: this.#system.now(), began: (request) => this.#begun.get(request) ?? this.#start }
+  }
+
   #mayBringMore(): boolean {
     const { sockets, upgraded, sessions } = this.connections
     if (sessions.size > 0) return [...sessions].some((session) => !session.closed)
-    return [...sockets].some(
+    return [...sockets.keys()].some(
       (socket) => !upgraded.has(socket) && !isClosing(socket) && currentResponse(socket) === undefined,
     )
   }

@@ -17,5 +17,16 @@ export interface LifecycleEvents {
   warning: [{ error: ZerodropError }]
 }
 
-/** A typed emitter. A listener that throws is the listener's mistake: it reaches `uncaughtException` as usual. */
-export class Events extends EventEmitter<LifecycleEvents> {}
+/** A typed emitter whose listeners cannot break what they watch. */
+export class Events extends EventEmitter<LifecycleEvents> {
+  /** Tells all listeners. What one throws reaches `uncaughtException`, but not the drain or restart that is under way. */
+  tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
+    try {
+      ;(this as EventEmitter).emit(name, ...payload)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}

@@ -86,7 +86,7 @@ export class Migration {
     subscribe('http.server.response.finish', onFinish)
     this.#releases.push(() => unsubscribe('http.server.response.finish', onFinish))
     for (const { connections } of this.#leaving)
-      for (const socket of connections.sockets) this.#consider(socket)
+      for (const socket of connections.sockets.keys()) this.#consider(socket)
   }
 
   dispose(): void {

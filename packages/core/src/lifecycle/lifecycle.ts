@@ -3,7 +3,7 @@ import { Server } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { DrainingSignals } from '../drain/draining-signals.ts'
 import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } from '../drain/refusal.ts'
-import { type DrainResult, summarise } from '../drain/report.ts'
+import { type DrainResult, name, summarise } from '../drain/report.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { Events } from '../events/events.ts'
@@ -150,6 +150,7 @@ export class Lifecycle {
     this.#settings = mergeOptions(defaults, this.#asked)
     this.#configured = true
     this.#watch()
+    if (options.signals !== undefined) this.#dropSignals()
     this.#updateSignals()
   }
 
@@ -166,9 +167,9 @@ export class Lifecycle {
       )
     }
     this.configure()
+    checkAttachOptions(options)
     const { name = 'onSettled', onSettled, onDrainingRequest } = options
     if (onSettled !== undefined) this.#hooks.set(server, { name, hook: onSettled })
-    if (onDrainingRequest !== undefined) checkPolicy(onDrainingRequest)
     if (onDrainingRequest !== undefined) this.#servers.setPolicy(server, onDrainingRequest)
     if (server.listening) this.#listeners.add(server)
   }
@@ -277,13 +278,17 @@ export class Lifecycle {
     const wanted =
       this.#configured && this.#state !== 'starting' && this.#system.incapacity !== 'worker-thread'
     if (!wanted) {
-      this.#releaseSignals?.()
-      this.#releaseSignals = undefined
+      this.#dropSignals()
     } else {
       this.#releaseSignals ??= watchSignals(this.#system, this.#settings.signals, (action, signal) =>
         this.#onSignal(action, signal),
       )
     }
+  }
+
+  #dropSignals(): void {
+    this.#releaseSignals?.()
+    this.#releaseSignals = undefined
   }
 
   #onListening({ server, requested }: Listener): void {
@@ -347,7 +352,7 @@ export class Lifecycle {
     this.#abortRestart.abort()
     this.#readiness.dispose()
     this.#to('draining')
-    this.events.emit('drain:start', { reason })
+    this.events.tell('drain:start', { reason })
     this.#endingGroup = this.#startDrain(this.#servers.servers, {
       settings,
       closeCode: 1001,
@@ -365,7 +370,7 @@ export class Lifecycle {
       this.#to('restarting')
       this.#abortRestart = new AbortController()
       const generation = this.#generation + 1
-      this.events.emit('restart:start', { generation })
+      this.events.tell('restart:start', { generation })
       const inheritance: Inheritance = {
         version: 1,
         generation,
@@ -398,7 +403,7 @@ export class Lifecycle {
     listeners: readonly { server: Server; bound: string }[],
   ): Promise<{ moved: number; result: DrainResult }> {
     this.#to('handing-over')
-    this.events.emit('restart:ready', { pid: successor.pid, generation: successor.generation })
+    this.events.tell('restart:ready', { pid: successor.pid, generation: successor.generation })
     const leaving = listeners.flatMap(({ server, bound }): Leaving[] => {
       const connections = this.#servers.get(server)
       return connections?.migratable === true ? [{ connections, listener: bound }] : []
@@ -461,23 +466,20 @@ export class Lifecycle {
 
   async #finish(group: DrainGroup): Promise<DrainResult> {
     const result = await group.drained
-    for (const { state, method, url, remoteAddress, remotePort } of result.cut) {
-      const what = method === undefined ? 'a connection' : `${method} ${url}`
-      this.#report(`cut at the deadline: ${what} from ${remoteAddress}:${remotePort} (${state})`)
-    }
+    for (const each of result.cut) this.#report(`cut at the deadline: ${name(each)}`)
     if (this.#forcedStatus === undefined) for (const error of await group.done) this.#warn(error)
     this.#to('closed')
-    this.events.emit('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+    this.events.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
     return result
   }
 
   #reportFailure(error: ZerodropError): void {
-    this.events.emit('restart:failed', { error })
+    this.events.tell('restart:failed', { error })
     this.#report(`restart failed: ${error.code}: ${error.message}`)
   }
 
   #warn(error: ZerodropError): void {
-    this.events.emit('warning', { error })
+    this.events.tell('warning', { error })
     this.#report(`${error.code}: ${error.message}`)
   }
 

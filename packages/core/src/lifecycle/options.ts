@@ -79,20 +79,13 @@ const actions: readonly SignalAction[] = ['shutdown', 'restart', 'ignore']
  *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */
 export function checkOptions(options: LifecycleOptions): void {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid('options', 'an object', options)
-  }
+  checkObject(options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
     if (name === 'signals') checkSignals(value)
     else if (name === 'manualReady') checkBoolean(name, value)
     else if (name in defaults) checkDuration(name, value)
-    else {
-      throw new ZerodropError(
-        'ERR_ZERODROP_OPTION_UNKNOWN',
-        `Unknown option "${name}". Options of zerodrop are: ${Object.keys(defaults).join(', ')}.`,
-      )
-    }
+    else throw unknown(name, Object.keys(defaults))
   }
 }
 
@@ -103,6 +96,22 @@ export function checkOptions(options: LifecycleOptions): void {
 export function checkPolicy(policy: unknown): void {
   if (policy === 'serve' || policy === 'refuse' || typeof policy === 'function') return
   throw invalid('onDrainingRequest', '"serve", "refuse" or a function', policy)
+}
+
+/**
+ * Checks the options of one server.
+ * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkAttachOptions(options: object): void {
+  checkObject(options)
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    if (name === 'onDrainingRequest') checkPolicy(value)
+    else if (name === 'onSettled' && typeof value !== 'function') throw invalid(name, 'a function', value)
+    else if (name === 'name' && typeof value !== 'string') throw invalid(name, 'a string', value)
+    else if (name !== 'onSettled' && name !== 'name')
+      throw unknown(name, ['name', 'onSettled', 'onDrainingRequest'])
+  }
 }
 
 /** Completes options with what else is in force. */
@@ -136,6 +145,11 @@ function compare(prefix: string, earlier: object, later: object): void {
   }
 }
 
+function checkObject(options: unknown): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
+  throw invalid('options', 'an object', options)
+}
+
 function checkDuration(name: string, value: unknown): void {
   if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
     throw invalid(name, 'a number of milliseconds, 0 or more, or Infinity', value)
@@ -159,6 +173,11 @@ function checkSignals(value: unknown): void {
       action,
     )
   }
+}
+
+function unknown(name: string, known: readonly string[]): ZerodropError {
+  const text = `Unknown option "${name}". Options here are: ${known.join(', ')}.`
+  return new ZerodropError('ERR_ZERODROP_OPTION_UNKNOWN', text)
 }
 
 function invalid(name: string, expected: string, value: unknown): ZerodropError {
