@@ -1,4 +1,5 @@
 import type { Server } from 'node:net'
+import { inspect } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'
 
@@ -19,7 +20,8 @@ export async function runHook(
         resolve(
           new ZerodropError(
             'ERR_ZERODROP_HOOK_TIMEOUT',
-            `The shutdown hook "${name}" did not finish within ${timeout} ms. The process goes on without it.`,
+            `The shutdown hook "${name}" did not finish within ${timeout} ms, and the shutdown went on without it. ` +
+              'Look for what it waits for.',
           ),
         ),
       timeout,
@@ -30,10 +32,11 @@ export async function runHook(
       await hook()
       return undefined
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
+      // Anything can be thrown, even what cannot be made a string.
+      const reason = cause instanceof Error ? cause.message : inspect(cause, { depth: 0 })
       return new ZerodropError(
         'ERR_ZERODROP_HOOK_FAILED',
-        `The shutdown hook "${name}" failed: ${reason}. The process goes on without it.`,
+        `The shutdown hook "${name}" failed, and the shutdown went on without it: ${reason}`,
         { cause },
       )
     }

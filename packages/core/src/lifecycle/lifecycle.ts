@@ -140,7 +140,7 @@ export class Lifecycle {
     if (!(server instanceof Server)) {
       throw new ZerodropError(
         'ERR_ZERODROP_SERVER_INVALID',
-        'attach() takes a server of node:net, node:http, node:https or node:http2. For Express and Koa give it what app.listen() returns.',
+        'attach() takes a server of node:net, node:http, node:https or node:http2. With Express and Koa that is what app.listen() returns, with Fastify app.server.',
       )
     }
     this.configure()
@@ -343,13 +343,13 @@ export class Lifecycle {
     if (this.#state !== 'serving') {
       throw new ZerodropError(
         'ERR_ZERODROP_NOT_SERVING',
-        `Only a serving process can restart; this one is "${this.#state}".`,
+        `This process cannot restart: it is "${this.#state}". Call restart() once a server listens, and not after shutdown().`,
       )
     }
     if (inheritable === 0) {
       throw new ZerodropError(
         'ERR_ZERODROP_NOTHING_TO_HAND_OVER',
-        'No server of this process listens on a fixed address, so a successor would not be found by anyone. Listen on a port other than 0.',
+        'No server of this process listens on a fixed address, so nobody would find a successor. Listen on a port other than 0.',
       )
     }
   }

@@ -65,17 +65,17 @@ const actions: readonly SignalAction[] = ['shutdown', 'restart', 'ignore']
  */
 export function checkOptions(options: LifecycleOptions): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalid('options', 'an object', options)
+    throw invalid('options', 'an object such as { drainTimeout: 10000 }', options)
   }
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
     if (name === 'signals') checkSignals(value)
     else if (name === 'manualReady') checkBoolean(name, value)
-    else if (name in defaults) checkDuration(name, value)
+    else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
     else {
       throw new ZerodropError(
         'ERR_ZERODROP_OPTION_UNKNOWN',
-        `Unknown option "${name}". Options of zerodrop are: ${Object.keys(defaults).join(', ')}.`,
+        `zerodrop has no option "${name}". Its options are ${Object.keys(defaults).join(', ')}.`,
       )
     }
   }
@@ -145,5 +145,7 @@ function invalid(name: string, expected: string, value: unknown): ZerodropError 
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : inspect(value)
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 })
 }
