@@ -204,4 +204,51 @@ describe('options of the process', () => {
       }),
     )
   })
+
+  // The handlers are installed once, with the actions of that moment.
+  test.failing('what a call says of signals holds even while a server listens', async () => {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure()
+    await serve()
+    lifecycle.configure({ signals: { SIGUSR1: 'restart', SIGHUP: false } })
+    expect(system.signals).toEqual(['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGUSR1'])
+  })
+
+  // Nothing looks at them.
+  test.failing('options of attach() that are wrong are refused', () => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    for (const options of [{ onDrain: () => {} }, { onDrained: 'close' }, { name: 1 }, null]) {
+      expect(() => lifecycle.attach(http.createServer(), options as never)).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^ERR_ZERODROP_OPTION_(UNKNOWN|INVALID)$/) }),
+      )
+    }
+  })
+})
+
+describe('a listener of events that throws', () => {
+  async function throwing(event: 'drain:start' | 'restart:start' | 'restart:failed') {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure()
+    await serve()
+    lifecycle.events.on(event, () => {
+      throw new Error('a mistake in the log format')
+    })
+    return { system, lifecycle }
+  }
+
+  // The error leaves through the promise that never rejects, and the process stays in "draining" for ever.
+  test.failing('does not keep a shutdown from its end', async () => {
+    const { lifecycle } = await throwing('drain:start')
+    await expect(lifecycle.shutdown()).resolves.toMatchObject({ cut: [] })
+  })
+
+  // The listener's error is taken for the successor's: "restart failed: undefined: …".
+  test.failing('is not taken for a failure of the restart', async () => {
+    const { system, lifecycle } = await throwing('restart:start')
+    const restart = lifecycle.restart().catch((error: unknown) => error)
+    system.child.exits(1)
+    await expect(restart).resolves.toMatchObject({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED' })
+  })
 })
