@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import { Server, type Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse } from '../connections/exchange.ts'
@@ -37,6 +37,9 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
+
+/** NO_ERROR of RFC 9113. A literal, because importing node:http2 opens stderr, and importing zerodrop opens nothing. */
+const noError = 0
 
 /** How often it is looked at whether a connection is left that can bring a new request. */
 const settlingInterval = 25
@@ -192,7 +195,7 @@ export class ServerDrain {
     const { server, streams } = this.connections
     const count = (stream: ServerHttp2Stream, key: 'finished' | 'served'): void => {
       stream.once('close', () => {
-        if (stream.rstCode === constants.NGHTTP2_NO_ERROR) this[key]++
+        if (stream.rstCode === noError) this[key]++
       })
     }
     for (const stream of streams.keys()) count(stream, 'finished')

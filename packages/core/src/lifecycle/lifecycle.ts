@@ -200,11 +200,18 @@ export class Lifecycle {
   }
 
   /**
-   * Checks what a user gave as `onDrainingRequest`.
-   * @throws `ERR_ZERODROP_OPTION_INVALID`
+   * `configure()` for an adapter, whose own options include what becomes of requests while draining.
+   * @returns that policy
+   * @throws what `configure()` throws
    */
-  checkPolicy(policy: unknown): void {
-    checkPolicy(policy)
+  adapt<Request>(
+    options: LifecycleOptions & { onDrainingRequest?: DrainingPolicy<Request> },
+  ): DrainingPolicy<Request> {
+    if (typeof options !== 'object' || options === null) this.configure(options)
+    const { onDrainingRequest = 'serve', ...processWide } = options
+    this.configure(processWide)
+    checkPolicy(onDrainingRequest)
+    return onDrainingRequest
   }
 
   /**
