@@ -1,0 +1,107 @@
+import { startDelayProxy } from '../delay-proxy.ts'
+import type { Leftovers } from '../leftovers.ts'
+import { RawClient } from '../raw-client.ts'
+import { startTraffic } from '../traffic.ts'
+import type { Traffic } from '../traffic.ts'
+import type { TrafficReport } from '../traffic-report.ts'
+import type { DemoOptions } from './arguments.ts'
+import { Deployment } from './deployment.ts'
+import type { RestartTimes } from './deployment.ts'
+import { freePort } from './free-port.ts'
+import { sizeOf } from './process-size.ts'
+import type { ProcessSize } from './process-size.ts'
+import type { Progress } from './progress.ts'
+import { versionOf, VersionWatch } from './version-watch.ts'
+
+export interface Outcome {
+  readonly report: TrafficReport
+  readonly restarts: readonly RestartTimes[]
+  /** Answers of a version that was over. */
+  readonly stale: number
+  readonly first: ProcessSize | undefined
+  readonly last: ProcessSize | undefined
+  /** What kept the demo from being carried through. */
+  readonly problem: Error | undefined
+  /** What the server, in all its generations, wrote to stderr. */
+  readonly stderr: string
+}
+
+/** Milliseconds that the proxy adds to a request. */
+const ROUND_TRIP = 30
+/** Requests per client between two restarts: with the pauses clients make, a bit more than a second. */
+const QUIET = 40
+
+/** Starts server, proxy and clients, deploys over them, and tells what happened. */
+export async function runDemo(options: DemoOptions, undo: Leftovers, progress: Progress): Promise<Outcome> {
+  const { name, server, clients } = options
+  undo.add(() => progress.stop())
+  progress.step(() => `Starting ${name}`)
+  const port = await freePort()
+  const deployment = await Deployment.start(server, port, undo)
+  const proxy = await startDelayProxy({ targetPort: port, roundTrip: ROUND_TRIP })
+  undo.add(() => proxy.close())
+  const versions = new VersionWatch()
+  const traffic = startTraffic({
+    port: proxy.port,
+    directPort: port,
+    keepAliveClients: clients,
+    onResponse: (_kind, response) => versions.see(response),
+  })
+  // Not awaited: with proxy and server gone, which comes next, no request is left to wait for.
+  undo.add(() => void traffic.stop().catch(() => {}))
+  progress.done(`${name} serves as process ${deployment.pid}, ${clients + 12} clients are at it`)
+
+  const restarts: RestartTimes[] = []
+  let first: ProcessSize | undefined
+  let last: ProcessSize | undefined
+  let problem: Error | undefined
+  try {
+    progress.step(() => `Quiet: ${counts(traffic)}`)
+    await traffic.after(clients * QUIET)
+    first = sizeOf(deployment.pid)
+    for (let restart = 1; restart <= options.restarts; restart += 1) {
+      const title = `Restart ${restart} of ${options.restarts}`
+      progress.step(() => `${title}: ${counts(traffic)}`)
+      traffic.mark(title)
+      const times = await deployment.restart()
+      restarts.push(times)
+      await settle(deployment, proxy.port, versions)
+      await traffic.after(clients * QUIET)
+      progress.done(`${title}: version ${deployment.version} serves; ${counts(traffic)}`)
+    }
+    last = sizeOf(deployment.pid)
+  } catch (error) {
+    problem = error as Error
+  }
+  progress.step(() => 'Stopping')
+  const report = await traffic.stop()
+  try {
+    if (problem === undefined) await deployment.end()
+  } catch (error) {
+    problem = error as Error
+  }
+  progress.stop()
+  return { report, restarts, stale: versions.stale, first, last, problem, stderr: deployment.app.stderr }
+}
+
+/**
+ * The predecessor is gone, but its last answers may still be in the proxy. One request on the same way round comes back
+ * behind them; from then on the new version alone may answer.
+ */
+async function settle(deployment: Deployment, port: number, versions: VersionWatch): Promise<void> {
+  const client = await RawClient.connect({ port })
+  try {
+    const answered = versionOf(await client.request({ path: '/' }))
+    if (answered !== deployment.version)
+      throw new Error(`version ${answered} answers when ${deployment.version} was deployed`)
+    versions.settle(deployment.version)
+  } finally {
+    client.destroy()
+  }
+}
+
+function counts(traffic: Traffic): string {
+  const { requests, lost, refused, connections } = traffic.snapshot()
+  const { kept, clients } = connections
+  return `${requests.toLocaleString('en')} requests, ${lost} lost, ${refused} refused, ${kept} of ${clients} connections kept`
+}
