@@ -7,7 +7,7 @@ import type { TrafficReport } from '../traffic-report.ts'
 import type { DemoOptions } from './arguments.ts'
 import { Deployment } from './deployment.ts'
 import type { RestartTimes } from './deployment.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../free-port.ts'
 import { sizeOf } from './process-size.ts'
 import type { ProcessSize } from './process-size.ts'
 import type { Progress } from './progress.ts'
@@ -28,8 +28,8 @@ export interface Outcome {
 
 /** Milliseconds that the proxy adds to a request. */
 const ROUND_TRIP = 30
-/** Requests per client between two restarts: with the pauses clients make, a bit more than a second. */
-const QUIET = 40
+/** Requests between two restarts: 40 of each client, with the pauses they make a bit more than a second, or this many. */
+const MOST_QUIET = 10_000
 
 /** Starts server, proxy and clients, deploys over them, and tells what happened. */
 export async function runDemo(options: DemoOptions, undo: Leftovers, progress: Progress): Promise<Outcome> {
@@ -51,13 +51,14 @@ export async function runDemo(options: DemoOptions, undo: Leftovers, progress: P
   undo.add(() => void traffic.stop().catch(() => {}))
   progress.done(`${name} serves as process ${deployment.pid}, ${clients + 12} clients are at it`)
 
+  const quiet = Math.min(clients * 40, MOST_QUIET)
   const restarts: RestartTimes[] = []
   let first: ProcessSize | undefined
   let last: ProcessSize | undefined
   let problem: Error | undefined
   try {
     progress.step(() => `Quiet: ${counts(traffic)}`)
-    await traffic.after(clients * QUIET)
+    await traffic.after(quiet)
     first = sizeOf(deployment.pid)
     for (let restart = 1; restart <= options.restarts; restart += 1) {
       const title = `Restart ${restart} of ${options.restarts}`
@@ -66,7 +67,7 @@ export async function runDemo(options: DemoOptions, undo: Leftovers, progress: P
       const times = await deployment.restart()
       restarts.push(times)
       await settle(deployment, proxy.port, versions)
-      await traffic.after(clients * QUIET)
+      await traffic.after(quiet)
       progress.done(`${title}: version ${deployment.version} serves; ${counts(traffic)}`)
     }
     last = sizeOf(deployment.pid)
