@@ -97,7 +97,7 @@ test.each([
   [['hapi'], 'no example for "hapi"'],
   [['koa', 'fastify'], 'One framework at a time'],
   [['--restarts', '0'], '--restarts takes a whole number from 1 to 1000, not "0".'],
-  [['--clients=-5'], '--clients takes a whole number from 1 to 5000, not "-5".'],
+  [['--clients=-5'], '--clients takes a whole number from 1 to 1000, not "-5".'],
   [['--server', 'nowhere.js'], 'no such file'],
   [['koa', '--server', 'nowhere.js'], 'not both'],
   [['--bogus'], "'--bogus'"],

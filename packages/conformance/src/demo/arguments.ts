@@ -30,7 +30,7 @@ deploy: a new release folder, a \`current\` symlink moved to it, and SIGHUP.
 Options:
   --restarts <n>   how many deploys, 1 to 1000 (10)
   --clients <n>    clients that keep their connection, through a proxy that adds a round trip of 30 ms,
-                   1 to 5000 (50); on top come 4 that connect for every request, 4 with slow requests, 4 that upload
+                   1 to 1000 (50); on top come 4 that connect for every request, 4 with slow requests, 4 that upload
   --server <file>  deploy this script instead of an example. It has to serve /, /slow and /upload, as they do, on
                    the port in PORT, and print a line of JSON: {"event":"listening","pid":...,"version":"..."}
   --help           print this
@@ -49,7 +49,7 @@ export function parseArguments(args: string[]): DemoOptions | 'help' {
   if (framework !== undefined && values.server !== undefined)
     throw new UsageError(`Either the example for ${framework} or --server ${values.server}, not both.`)
   const restarts = count('--restarts', values.restarts, 1000)
-  const clients = count('--clients', values.clients, 5000)
+  const clients = count('--clients', values.clients, 1000)
   if (values.server !== undefined) {
     const server = path.resolve(values.server)
     if (!isFile(server)) throw new UsageError(`--server ${values.server}: there is no such file.`)

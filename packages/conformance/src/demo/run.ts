@@ -28,8 +28,13 @@ export interface Outcome {
 
 /** Milliseconds that the proxy adds to a request. */
 const ROUND_TRIP = 30
-/** Requests between two restarts: 40 of each client, with the pauses they make a bit more than a second, or this many. */
-const MOST_QUIET = 10_000
+/** Requests per second that all clients that keep their connection make together, from 50 of them on. */
+const RATE = 1250
+/** The longest pause, in milliseconds, that 50 such clients make between two requests; more make longer ones. */
+const LEAST_PAUSE = 20
+/** The requests to let pass between two restarts, per client: a second and a half of them. */
+const QUIET_PER_CLIENT = 40
+const MOST_QUIET = 2000
 
 /** Starts server, proxy and clients, deploys over them, and tells what happened. */
 export async function runDemo(options: DemoOptions, undo: Leftovers, progress: Progress): Promise<Outcome> {
@@ -45,20 +50,23 @@ export async function runDemo(options: DemoOptions, undo: Leftovers, progress: P
     port: proxy.port,
     directPort: port,
     keepAliveClients: clients,
+    think: [0, Math.max(LEAST_PAUSE, 2 * ((clients / RATE) * 1000 - ROUND_TRIP))],
     onResponse: (_kind, response) => versions.see(response),
   })
   // Not awaited: with proxy and server gone, which comes next, no request is left to wait for.
   undo.add(() => void traffic.stop().catch(() => {}))
-  progress.done(`${name} serves as process ${deployment.pid}, ${clients + 12} clients are at it`)
-
-  const quiet = Math.min(clients * 40, MOST_QUIET)
+  const quiet = Math.min(clients * QUIET_PER_CLIENT, MOST_QUIET)
   const restarts: RestartTimes[] = []
   let first: ProcessSize | undefined
   let last: ProcessSize | undefined
   let problem: Error | undefined
   try {
-    progress.step(() => `Quiet: ${counts(traffic)}`)
+    progress.step(() => `${name} serves as process ${deployment.pid}: ${counts(traffic)}`)
+    while (traffic.snapshot().connections.opened < clients + 8) await traffic.after(1)
+    // A server may accept one connection in each turn of its loop: the queue is first come, first served.
+    await settle(deployment, proxy.port, versions)
     await traffic.after(quiet)
+    progress.done(`${name} serves as process ${deployment.pid}: ${counts(traffic)}`)
     first = sizeOf(deployment.pid)
     for (let restart = 1; restart <= options.restarts; restart += 1) {
       const title = `Restart ${restart} of ${options.restarts}`
@@ -76,13 +84,15 @@ export async function runDemo(options: DemoOptions, undo: Leftovers, progress: P
   }
   progress.step(() => 'Stopping')
   const report = await traffic.stop()
+  // Without what it says about its own end, which is no news.
+  const { stderr } = deployment.app
   try {
     if (problem === undefined) await deployment.end()
   } catch (error) {
     problem = error as Error
   }
   progress.stop()
-  return { report, restarts, stale: versions.stale, first, last, problem, stderr: deployment.app.stderr }
+  return { report, restarts, stale: versions.stale, first, last, problem, stderr }
 }
 
 /**
