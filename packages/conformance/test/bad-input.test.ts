@@ -198,8 +198,7 @@ describeLinux('where there is nothing to hand on', () => {
 })
 
 describeLinux('a path', () => {
-  // An adopted listener on a path has no address that Node could tell, which is taken for a mismatch.
-  test.failing('is inherited like a port', async () => {
+  test('is inherited like a port', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true, force: true }))
     const app = await start('server.mjs', [path.join(folder, 'app.sock')])

@@ -70,6 +70,10 @@ export class FakeSystem implements System {
     this.exits.push(code)
   }
 
+  isServed(): boolean {
+    return false
+  }
+
   writeError(line: string): void {
     this.errors.push(line)
   }

@@ -17,6 +17,7 @@ function watch(inherited: ConstructorParameters<typeof InheritedListeners>[0] = 
     onListening: ({ server }) => listening.push(server),
     onClosed: (server) => listening.splice(listening.indexOf(server), 1),
     onWarning: (error) => warnings.push(error),
+    isServed: () => true,
   })
   undo.push(listeners.watch())
   return { listeners, listening, warnings }

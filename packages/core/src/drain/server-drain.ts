@@ -28,6 +28,8 @@ export interface ServerDrainOptions {
   readonly policy: DrainingPolicy<IncomingMessage>
   /** Whether its HTTP/1 connections leave for a successor: then they are neither told to close nor ended while idle. */
   readonly migrates: boolean
+  /** Called when this process has stopped listening and no other goes on. */
+  readonly onStopped: () => void
 }
 
 /** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
@@ -129,6 +131,7 @@ export class ServerDrain {
     // Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
     // (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
     if (this.connections.server.listening) Server.prototype.close.call(this.connections.server)
+    if (!successor) this.#options.onStopped()
   }
 
   /** Ends the connections that nothing more comes on, each when its time is over. */

@@ -106,6 +106,7 @@ export class Lifecycle {
       onListening: (listener) => this.#onListening(listener),
       onClosed: (server) => this.#onClosed(server),
       onWarning: (warning) => this.#warn(warning),
+      isServed: (path) => system.isServed(path),
     })
     this.#readiness = new Readiness(system, () => this.#becomeReady())
     if (inheritance === undefined) return
@@ -303,8 +304,8 @@ export class Lifecycle {
     this.#releaseSignals = undefined
   }
 
-  #onListening({ server, requested }: Listener): void {
-    this.#servers.add(server, requested !== undefined, () => this.#closeServer(server)?.drained)
+  #onListening(listener: Listener): void {
+    this.#servers.add(listener, () => this.#closeServer(listener.server)?.drained)
     if (this.#state === 'starting') this.#to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from 'node:fs'
+import { closeSync, fstatSync, rmSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Address, isBoundAs } from './address.ts'
 
@@ -120,6 +120,10 @@ export class InheritedListeners {
 
   /** Closes what nobody asked for: sockets that this version of the application no longer opens. */
   closeRest(): void {
-    for (const { fd } of this.#left.splice(0)) closeSync(fd)
+    for (const { fd, bound } of this.#left.splice(0)) {
+      closeSync(fd)
+      const file = /^unix:\/\/([^\0].*)$/s.exec(bound)?.[1]
+      if (file !== undefined) rmSync(file, { force: true })
+    }
   }
 }

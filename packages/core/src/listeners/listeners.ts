@@ -3,6 +3,7 @@ import { type ListenOptions, Server } from 'node:net'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release } from '../system/system.ts'
 import { type Address, boundAddress, requestedAddress } from './address.ts'
+import { UnixPath } from './unix-path.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
 
 /** A server of this process that is listening, by whomever `listen()` was called. */
@@ -10,6 +11,8 @@ export interface Listener {
   readonly server: Server
   /** What `listen()` was asked for; undefined for port 0, which is drained like the rest but never inherited. */
   readonly requested: Address | undefined
+  /** Its file, where it has one. */
+  readonly unixPath: UnixPath | undefined
 }
 
 export interface ListenersObserver {
@@ -18,6 +21,8 @@ export interface ListenersObserver {
   /** Called when the server has closed and its last connection has ended. */
   onClosed(server: Server): void
   onWarning(error: ZerodropError): void
+  /** Whether a server answers on a Unix socket's path. */
+  isServed(path: string): boolean
 }
 
 type Options = ListenOptions & { fd?: number }
@@ -26,6 +31,7 @@ type Options = ListenOptions & { fd?: number }
 interface Attempt {
   readonly requested: Address | undefined
   readonly inherited: InheritedListener | undefined
+  readonly unixPath: UnixPath | undefined
 }
 
 /**
@@ -70,7 +76,8 @@ export class Listeners {
 
   /** Adds a server that was listening before anyone watched. */
   add(server: Server): void {
-    if (!this.#listening.has(server)) this.#track({ server, requested: boundAddress(server) })
+    if (!this.#listening.has(server))
+      this.#track({ server, requested: boundAddress(server), unixPath: undefined })
   }
 
   get all(): readonly Listener[] {
@@ -90,8 +97,12 @@ export class Listeners {
   #onStart({ server, options }: { server: Server; options: Options }): void {
     const requested = requestedAddress(options)
     const inherited = requested === undefined ? undefined : this.inherited.take(requested)
-    this.#attempts.set(server, { requested, inherited })
-    if (inherited === undefined) return
+    const unixPath = this.#unixPath(requested)
+    this.#attempts.set(server, { requested, inherited, unixPath })
+    if (inherited === undefined) {
+      unixPath?.divert(options)
+      return
+    }
     const had = Object.getOwnPropertyDescriptor(options, 'fd')
     options.fd = inherited.fd
     // By then Node has read the object. It can be the caller's own, and Fastify copies it for its second server on
@@ -105,7 +116,8 @@ export class Listeners {
   #onEnd(server: Server): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
-    const { requested, inherited } = attempt ?? {}
+    const { requested, inherited, unixPath } = attempt ?? {}
+    unixPath?.settle(server)
     if (inherited !== undefined) {
       const found = boundAddress(server) ?? 'no listening socket'
       if (found !== inherited.bound) {
@@ -113,7 +125,12 @@ export class Listeners {
         return
       }
     }
-    this.#track({ server, requested })
+    this.#track({ server, requested, unixPath })
+  }
+
+  #unixPath(requested: Address | undefined): UnixPath | undefined {
+    const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
+    return file === undefined ? undefined : new UnixPath(file, (path) => this.#observer.isServed(path))
   }
 
   #refuse(server: Server, error: ZerodropError): void {
@@ -122,8 +139,9 @@ export class Listeners {
   }
 
   #onError({ server, error }: { server: Server; error: Error & { code?: string } }): void {
-    const { requested, inherited } = this.#attempts.get(server) ?? {}
+    const { requested, inherited, unixPath } = this.#attempts.get(server) ?? {}
     this.#attempts.delete(server)
+    unixPath?.giveUp(error)
     if (inherited !== undefined) {
       this.#observer.onWarning(
         mismatch(inherited.fd, inherited.bound, `not one (listen: ${error.code ?? error.message})`, error),

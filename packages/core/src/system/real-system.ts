@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { recordCommandLine } from './command-line.ts'
@@ -45,6 +45,12 @@ export function realSystem(): System {
     writeError: (line) => {
       process.stderr.write(`${line}\n`)
     },
+    isServed(path) {
+      // listen() has to know before it returns, and only a process of its own can wait for a connection meanwhile.
+      return (
+        spawnSync(process.execPath, ['-e', connectAndExit, path], { env: {}, timeout: 5000 }).status !== 1
+      )
+    },
     spawn(descriptors, variables) {
       return spawn(commandLine.command(), commandLine.args, {
         cwd: commandLine.cwd,
@@ -54,6 +60,10 @@ export function realSystem(): System {
     },
   }
 }
+
+/** Exits with 1 if nobody listens. Any other answer, or none, is that of someone who must not be disturbed. */
+const connectAndExit =
+  "require('net').connect(process.argv[1], () => process.exit(0)).on('error', ({ code }) => process.exit(code === 'ECONNREFUSED' ? 1 : 2))"
 
 function incapacity(): Incapacity | undefined {
   if (!isMainThread) return 'worker-thread'

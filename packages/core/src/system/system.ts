@@ -44,6 +44,8 @@ export interface System {
   kill(pid: number, signal: NodeJS.Signals): void
   exit(code: number): void
   writeError(line: string): void
+  /** Whether a server answers on a Unix socket's path. Waits for the answer. */
+  isServed(path: string): boolean
   /**
    * Starts a copy of this process. `descriptors` become its descriptors 3, 4, …; an IPC channel follows them.
    * @throws what `child_process.spawn` throws.
