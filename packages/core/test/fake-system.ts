@@ -126,6 +126,8 @@ export class FakeSystem implements System {
 export class FakeChild extends EventEmitter {
   pid: number | undefined = 5151
   connected = true
+  exitCode: number | null = null
+  signalCode: NodeJS.Signals | null = null
   readonly kills: (NodeJS.Signals | undefined)[] = []
   readonly sent: unknown[] = []
 
@@ -146,7 +148,11 @@ export class FakeChild extends EventEmitter {
   }
 
   exits(code: number | null, signal: NodeJS.Signals | null = null): void {
-    this.connected = false
+    this.exitCode = code
+    this.signalCode = signal
     this.emit('exit', code, signal)
+    // What it had said before is delivered first.
+    this.connected = false
+    this.emit('disconnect')
   }
 }

@@ -37,7 +37,7 @@ test('sees every server that listens, and when it has closed', async () => {
   const { listeners, listening } = watch()
   const server = await listen('127.0.0.1', 0)
   expect(listening).toEqual([server])
-  expect(listeners.all).toEqual([{ server, requested: undefined }])
+  expect(listeners.all).toMatchObject([{ server, requested: undefined }])
   // A fresh port at every start is nobody's to inherit.
   expect(listeners.inheritable).toEqual([])
   server.close()

@@ -5,7 +5,7 @@ const next: Record<State, readonly State[]> = {
   starting: ['serving', 'draining'],
   serving: ['restarting', 'draining', 'starting'],
   restarting: ['serving', 'handing-over', 'draining'],
-  'handing-over': ['closed'],
+  'handing-over': ['closed', 'serving'],
   draining: ['closed'],
   closed: [],
 }

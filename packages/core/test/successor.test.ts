@@ -139,9 +139,37 @@ test('what a child does after it failed, or was ready, disturbs nobody', async (
   system.child.says(message({ type: 'ready' }))
   const successor = await started
   const gone = jest.fn()
+  const died = jest.fn()
   successor.onGone(gone)
+  successor.onDeath(died)
   system.child.emit('error', new Error('kill EPERM'))
   system.child.exits(1)
-  expect(gone).toHaveBeenCalledTimes(1)
+  expect([gone, died].map(({ mock }) => mock.calls.length)).toEqual([1, 1])
   await expect(successor.send(message({ type: 'taken', id: 1 }))).rejects.toThrow('channel closed')
+})
+
+test('a successor that was told to stop has not died, and its spare sockets are let go', async () => {
+  const close = jest.fn()
+  const started = start()
+  system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:1' }), { fd: 7, close })
+  system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:2' }), { fd: 8, close })
+  system.child.says(message({ type: 'ready' }))
+  const successor = await started
+  const died = jest.fn()
+  successor.onDeath(died)
+  expect(successor.takeSpare('tcp://*:1')).toBe(7)
+  expect(successor.takeSpare('tcp://*:1')).toBeUndefined()
+  system.child.says(message({ type: 'stopping' }))
+  expect(close).toHaveBeenCalledTimes(1)
+  system.child.exits(0)
+  expect(died).not.toHaveBeenCalled()
+})
+
+test('spare sockets of a successor that fails are let go', async () => {
+  const close = jest.fn()
+  const started = start()
+  system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:1' }), { fd: 7, close })
+  system.child.exits(1)
+  await expect(started).rejects.toMatchObject({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED' })
+  expect(close).toHaveBeenCalledTimes(1)
 })

@@ -4,7 +4,7 @@ import type { DrainResult } from '../drain/report.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'
-import { runHook, type ServerHooks } from './hooks.ts'
+import { runHook, type ServerHook, type ServerHooks } from './hooks.ts'
 
 /** One drain of some servers, with what their owners do when they settle. */
 export class DrainGroup {
@@ -15,6 +15,7 @@ export class DrainGroup {
   /** Resolves when the hooks have run as well, with what went wrong in them. */
   readonly done: Promise<readonly ZerodropError[]>
   readonly #drain: Drain
+  #cancelled = false
 
   constructor(
     system: System,
@@ -23,6 +24,7 @@ export class DrainGroup {
     options: DrainOptions,
   ) {
     this.#drain = new Drain(system, [...drains.values()], options)
+    const late: ServerHook[] = []
     const running: Promise<ZerodropError | undefined>[] = []
     let settle = (): void => {}
     this.settled = new Promise((resolve) => {
@@ -33,16 +35,26 @@ export class DrainGroup {
     this.drained = this.#drain.run((settled) => {
       const entry = hooks.get(settled.connections.server)
       // The hook may wait for the server's last connection, so its time begins with the end of the drain.
-      if (entry !== undefined) running.push(runHook(system, entry, this.drained))
+      // With a successor that may still die nothing is done that cannot be taken back.
+      if (entry !== undefined && options.successor) late.push(entry)
+      else if (entry !== undefined) running.push(runHook(system, entry, this.drained))
       if (--unsettled === 0) settle()
     })
     this.done = this.drained.then(async () => {
       settle()
+      if (this.#cancelled) return []
+      for (const entry of late) running.push(runHook(system, entry, this.drained))
       return (await Promise.all(running)).filter((error) => error !== undefined)
     })
   }
 
   hammer(): void {
     this.#drain.hammer()
+  }
+
+  /** Ends the drain where it is; hooks that have not begun do not run. */
+  cancel(): void {
+    this.#cancelled = true
+    this.#drain.cancel()
   }
 }

@@ -71,6 +71,15 @@ export class ManagedServers {
     this.#servers.delete(server)
   }
 
+  /** Forgets the drains of all servers, which then are as if none had begun. */
+  forgetDrains(): void {
+    for (const managed of this.#servers.values()) {
+      managed.drain?.dispose()
+      delete managed.drain
+    }
+    this.#draining = 0
+  }
+
   get(server: Server): Connections | undefined {
     return this.#servers.get(server)?.connections
   }

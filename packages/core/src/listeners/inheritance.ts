@@ -109,6 +109,11 @@ export class InheritedListeners {
     return this.#left
   }
 
+  /** Adds one that was got in another way. */
+  offer(listener: InheritedListener): void {
+    this.#left.push(listener)
+  }
+
   /** Finds what a `listen()` for this address should adopt: the same request first, then the same place. */
   take(requested: Address): InheritedListener | undefined {
     const found =

@@ -11,8 +11,19 @@ export interface Listener {
   readonly server: Server
   /** What `listen()` was asked for; undefined for port 0, which is drained like the rest but never inherited. */
   readonly requested: Address | undefined
+  /** What `listen()` was given, to be given again. */
+  readonly options: ListenOptions
   /** Its file, where it has one. */
   readonly unixPath: UnixPath | undefined
+}
+
+/** A listening server that a successor can be given. */
+export interface Inheritable {
+  readonly listener: Listener
+  readonly server: Server
+  readonly requested: Address
+  readonly bound: Address
+  readonly fd: number
 }
 
 export interface ListenersObserver {
@@ -29,6 +40,7 @@ type Options = ListenOptions & { fd?: number }
 
 /** One call of `listen()` on its way. */
 interface Attempt {
+  readonly options: ListenOptions
   readonly requested: Address | undefined
   readonly inherited: InheritedListener | undefined
   readonly unixPath: UnixPath | undefined
@@ -77,7 +89,7 @@ export class Listeners {
   /** Adds a server that was listening before anyone watched. */
   add(server: Server): void {
     if (!this.#listening.has(server))
-      this.#track({ server, requested: boundAddress(server), unixPath: undefined })
+      this.#track({ server, requested: boundAddress(server), options: {}, unixPath: undefined })
   }
 
   get all(): readonly Listener[] {
@@ -85,20 +97,30 @@ export class Listeners {
   }
 
   /** What a successor can be given: the descriptor, and by which names it is to be found there. */
-  get inheritable(): readonly { server: Server; requested: Address; bound: Address; fd: number }[] {
-    return this.all.flatMap(({ server, requested }) => {
+  get inheritable(): readonly Inheritable[] {
+    return this.all.flatMap((listener) => {
+      const { server, requested } = listener
       const fd = descriptorOf(server)
       const bound = boundAddress(server)
       if (fd === undefined || bound === undefined || requested === undefined) return []
-      return [{ server, requested, bound, fd }]
+      return [{ listener, server, requested, bound, fd }]
     })
+  }
+
+  /**
+   * Lets a server that has stopped listening listen again on the socket it had.
+   * @param fd a descriptor of that socket; undefined to bind its address anew
+   */
+  reopen({ listener: { server, options }, requested, bound }: Inheritable, fd: number | undefined): void {
+    if (fd !== undefined) this.inherited.offer({ fd, requested, bound })
+    server.listen({ ...options })
   }
 
   #onStart({ server, options }: { server: Server; options: Options }): void {
     const requested = requestedAddress(options)
     const inherited = requested === undefined ? undefined : this.inherited.take(requested)
     const unixPath = this.#unixPath(requested)
-    this.#attempts.set(server, { requested, inherited, unixPath })
+    this.#attempts.set(server, { options: { ...options }, requested, inherited, unixPath })
     if (inherited === undefined) {
       unixPath?.divert(options)
       return
@@ -116,7 +138,7 @@ export class Listeners {
   #onEnd(server: Server): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
-    const { requested, inherited, unixPath } = attempt ?? {}
+    const { options = {}, requested, inherited, unixPath } = attempt ?? {}
     unixPath?.settle(server)
     if (inherited !== undefined) {
       const found = boundAddress(server) ?? 'no listening socket'
@@ -125,7 +147,7 @@ export class Listeners {
         return
       }
     }
-    this.#track({ server, requested, unixPath })
+    this.#track({ server, options, requested, unixPath })
   }
 
   #unixPath(requested: Address | undefined): UnixPath | undefined {
@@ -193,6 +215,11 @@ function portOf(address: Address | undefined): string | undefined {
 
 /** The number of a listening socket's descriptor: Node has it nowhere but on the handle. Undefined on Windows. */
 function descriptorOf(server: Server): number | undefined {
-  const fd = (server as { _handle?: { fd?: number } | null })._handle?.fd
+  const fd = handleOf(server)?.fd
   return fd !== undefined && fd >= 0 ? fd : undefined
+}
+
+/** The native handle of a listening server. */
+export function handleOf(server: Server): { readonly fd?: number } | undefined {
+  return (server as { _handle?: { fd?: number } | null })._handle ?? undefined
 }

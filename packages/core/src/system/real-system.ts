@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type SendHandle, spawn, spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { recordCommandLine } from './command-line.ts'
@@ -74,9 +74,9 @@ function incapacity(): Incapacity | undefined {
 function predecessor(): Predecessor | undefined {
   if (process.send === undefined) return undefined
   return {
-    send(message) {
+    send(message, handle) {
       // The callback keeps a predecessor that has just died from becoming an 'error' event of this process.
-      if (process.connected) process.send?.(message, undefined, {}, () => {})
+      if (process.connected) process.send?.(message, handle as SendHandle, {}, () => {})
     },
     onMessage(listener) {
       process.on('message', listener)

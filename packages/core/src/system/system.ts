@@ -5,7 +5,8 @@ export type Release = () => void
 
 /** The process that started this one by a restart, reached over its IPC channel. */
 export interface Predecessor {
-  send(message: object): void
+  /** @param handle a native handle whose descriptor goes along */
+  send(message: object, handle?: unknown): void
   onMessage(listener: (message: unknown, handle: unknown) => void): Release
   /** Called when the predecessor has closed the channel, or has died. */
   onDisconnect(listener: () => void): Release
