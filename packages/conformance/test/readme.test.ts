@@ -19,7 +19,7 @@ const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 // A restart needs a platform that hands on listening sockets, and finding its orphans needs /proc.
-const testLinux = process.platform === 'linux' ? test : test.skip
+const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 /** The programs of a page: its blocks of TypeScript and JavaScript, as a reader would copy them. */
 function snippets(readme: string): { name: string; language: string; code: string }[] {
@@ -70,15 +70,15 @@ test('every page has its snippets', () => {
   ])
 })
 
-describe.each(programs)('$name', ({ language, code }) => {
-  test('serves, and stops at SIGTERM', async () => {
-    const { app, port } = await start(language, code)
-    expect(await get(port)).toBe('200 hello')
-    app.signal('SIGTERM')
-    expect(await app.exited).toEqual({ code: 0, signal: null })
-  })
+test.each(programs)('$name serves, and stops at SIGTERM', async ({ language, code }) => {
+  const { app, port } = await start(language, code)
+  expect(await get(port)).toBe('200 hello')
+  app.signal('SIGTERM')
+  expect(await app.exited).toEqual({ code: 0, signal: null })
+})
 
-  testLinux('restarts at SIGHUP', async () => {
+describeLinux('restart', () => {
+  test.each(programs)('$name goes on in a new process at SIGHUP', async ({ language, code }) => {
     const { app, port } = await start(language, code)
     const from = app.lines.length
     app.signal('SIGHUP')
