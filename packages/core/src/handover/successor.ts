@@ -86,9 +86,7 @@ export async function startSuccessor(
           )
         }, readyTimeout),
       )
-      child.on('error', (error) =>
-        fail('ERR_ZERODROP_SPAWN_FAILED', `could not be started: ${error.message}.`, error),
-      )
+      child.on('error', (error) => fail('ERR_ZERODROP_SPAWN_FAILED', couldNotStart(system, error), error))
       child.on('exit', (code, signal) => {
         const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
         fail('ERR_ZERODROP_SUCCESSOR_EXITED', `${how} before it was ready; what it printed above says why.`)
@@ -122,8 +120,16 @@ function spawn(system: System, inheritance: Inheritance): ChildProcess {
   } catch (error) {
     throw new ZerodropError(
       'ERR_ZERODROP_SPAWN_FAILED',
-      `The successor could not be started: ${(error as Error).message}. This process goes on serving.`,
+      `The successor ${couldNotStart(system, error as Error)} This process goes on serving.`,
       { cause: error },
     )
   }
+}
+
+/** Node's own words name the program even where it is the directory that is gone. */
+function couldNotStart({ commandLine }: System, { message }: Error): string {
+  return (
+    `could not be started: ${message}. ` +
+    `Check that ${commandLine.command()} and the directory ${commandLine.cwd} exist and may be used.`
+  )
 }

@@ -6,7 +6,7 @@ import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } f
 import { type DrainResult, name, summarise } from '../drain/report.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { Events } from '../events/events.ts'
+import { Events, type LifecycleEvents } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
 import { message } from '../handover/protocol.ts'
@@ -164,7 +164,7 @@ export class Lifecycle {
     if (!(server instanceof Server)) {
       throw new ZerodropError(
         'ERR_ZERODROP_SERVER_INVALID',
-        'attach() takes a server of node:net, node:http, node:https or node:http2. For Express and Koa give it what app.listen() returns.',
+        'attach() takes a server of node:net, node:http, node:https or node:http2. With Express and Koa that is what app.listen() returns, with Fastify app.server.',
       )
     }
     this.configure()
@@ -357,7 +357,7 @@ export class Lifecycle {
     this.#abortRestart.abort()
     this.#readiness.dispose()
     this.#to('draining')
-    this.events.tell('drain:start', { reason })
+    this.#tell('drain:start', { reason })
     this.#endingGroup = this.#startDrain(this.#servers.servers, {
       settings,
       closeCode: 1001,
@@ -375,7 +375,7 @@ export class Lifecycle {
       this.#to('restarting')
       this.#abortRestart = new AbortController()
       const generation = this.#generation + 1
-      this.events.tell('restart:start', { generation })
+      this.#tell('restart:start', { generation })
       const inheritance: Inheritance = {
         version: 1,
         generation,
@@ -408,7 +408,7 @@ export class Lifecycle {
     listeners: readonly { server: Server; bound: string }[],
   ): Promise<{ moved: number; result: DrainResult }> {
     this.#to('handing-over')
-    this.events.tell('restart:ready', { pid: successor.pid, generation: successor.generation })
+    this.#tell('restart:ready', { pid: successor.pid, generation: successor.generation })
     const leaving = listeners.flatMap(({ server, bound }): Leaving[] => {
       const connections = this.#servers.get(server)
       return connections?.migratable === true ? [{ connections, listener: bound }] : []
@@ -474,17 +474,22 @@ export class Lifecycle {
     for (const each of result.cut) this.#report(`cut at the deadline: ${name(each)}`)
     if (this.#forcedStatus === undefined) for (const error of await group.done) this.#warn(error)
     this.#to('closed')
-    this.events.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+    this.#tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
     return result
   }
 
   #reportFailure(error: ZerodropError): void {
-    this.events.tell('restart:failed', { error })
+    this.#tell('restart:failed', { error })
     this.#report(`restart failed: ${error.code}: ${error.message}`)
   }
 
+  #tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
+    const error = this.events.tell(name, ...payload)
+    if (error !== undefined) this.#report(`${error.code}: ${error.message}`)
+  }
+
   #warn(error: ZerodropError): void {
-    this.events.tell('warning', { error })
+    this.#tell('warning', { error })
     this.#report(`${error.code}: ${error.message}`)
   }
 

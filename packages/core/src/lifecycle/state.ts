@@ -29,5 +29,8 @@ const legalSteps: Readonly<Record<State, readonly State[]>> = {
  */
 export function step(from: State, to: State): State {
   if (legalSteps[from].includes(to)) return to
-  throw new ZerodropError('ERR_ZERODROP_ILLEGAL_STEP', `The lifecycle cannot go from "${from}" to "${to}".`)
+  throw new ZerodropError(
+    'ERR_ZERODROP_ILLEGAL_STEP',
+    `The lifecycle cannot go from "${from}" to "${to}". This is a bug in zerodrop: please report it.`,
+  )
 }

@@ -125,17 +125,37 @@ export class Listeners {
     const { requested, inherited } = this.#attempts.get(server) ?? {}
     this.#attempts.delete(server)
     if (inherited !== undefined) {
-      this.#observer.onWarning(mismatch(inherited.fd, inherited.bound, 'not to be listened on', error))
+      this.#observer.onWarning(
+        mismatch(inherited.fd, inherited.bound, `not one (listen: ${error.code ?? error.message})`, error),
+      )
     } else if (error.code === 'EADDRINUSE') {
       this.#observer.onWarning(
         new ZerodropError(
           'ERR_ZERODROP_ADDRESS_IN_USE',
-          `Another process holds ${requested ?? 'the address'}, and it was not inherited. ` +
-            'Stop that process, or send it SIGHUP to restart it if it is an earlier generation of this application.',
+          `This process cannot listen on ${requested ?? 'the address'}: it is in use. ${this.#whoHolds(requested)}`,
           { cause: error },
         ),
       )
     }
+  }
+
+  /** Who it probably is that holds an address, and what can be done about that. */
+  #whoHolds(requested: Address | undefined): string {
+    const port = portOf(requested)
+    const own = this.all.find(({ server }) => port !== undefined && portOf(boundAddress(server)) === port)
+    if (own !== undefined)
+      return `This process listens on ${boundAddress(own.server)} already: give one server another port.`
+    const offered = this.inherited.left.find(({ bound }) => port !== undefined && portOf(bound) === port)
+    if (offered !== undefined) {
+      return (
+        `The predecessor holds that port as ${offered.bound}: listen on the same host as it does, ` +
+        'or stop it and start this version instead of restarting.'
+      )
+    }
+    return (
+      'Another process holds it, which did not hand it over. Stop that process; if it is an earlier generation of ' +
+      'this application, send it SIGHUP instead of starting a second one.'
+    )
   }
 
   #track(listener: Listener): void {
@@ -147,6 +167,10 @@ export class Listeners {
     })
     this.#observer.onListening(listener)
   }
+}
+
+function portOf(address: Address | undefined): string | undefined {
+  return /^tcp:.*:(\d+)$/.exec(address ?? '')?.[1]
 }
 
 /** The number of a listening socket's descriptor: Node has it nowhere but on the handle. Undefined on Windows. */

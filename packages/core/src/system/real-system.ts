@@ -9,7 +9,8 @@ export const inheritVariableName = 'ZERODROP_INHERIT'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
-  const inheritVariable = process.env[inheritVariableName]
+  // A worker thread has a copy of the environment, but the descriptors are the process's.
+  const inheritVariable = isMainThread ? process.env[inheritVariableName] : undefined
   // At once, so that no child of the application takes itself for our successor.
   delete process.env[inheritVariableName]
   const commandLine = recordCommandLine()
