@@ -13,6 +13,9 @@ export class Http1Drain {
   readonly #system: System
   readonly #releases: Release[] = []
   readonly #finished = new Set<Socket>()
+  /** Ended before the drain, having promised to keep the connection, and still being sent. */
+  readonly #promised = new WeakSet<ServerResponse>()
+  #idleEnded = false
   #checking = false
 
   constructor(connections: Connections, system: System) {
@@ -36,7 +39,8 @@ export class Http1Drain {
     )
     for (const socket of this.#connections.sockets.keys()) {
       const response = currentResponse(socket)
-      if (response !== undefined) sayClose(response)
+      if (response === undefined) continue
+      if (!sayClose(response) && response.writableEnded) this.#promised.add(response)
     }
   }
 
@@ -46,11 +50,13 @@ export class Http1Drain {
   }
 
   /** A response has ended, and Node is about to do what follows from that. */
-  onFinish(socket: Socket): void {
+  onFinish(socket: Socket, response: ServerResponse): void {
     // What Node calls right after this for a response that said close. Its own version closes without waiting for
     // the client's FIN.
     const destroySoon = (): void => this.#end(socket)
     Object.defineProperty(socket, 'destroySoon', { value: destroySoon, configurable: true, writable: true })
+    // Its client may have had it whole for a while and be asking on: an idle connection, which lingers.
+    if (this.#promised.has(response) && !this.#idleEnded) return
     // A head written before the drain, or by an application with its own idea of the header, has promised to keep the
     // connection: it ends right behind the body all the same, unless more has been asked for by then.
     this.#finished.add(socket)
@@ -61,6 +67,7 @@ export class Http1Drain {
 
   /** Ends the connections that are between two requests: nothing is on its way as far as can be known here. */
   endIdle(): void {
+    this.#idleEnded = true
     for (const socket of this.#connections.idle()) this.#end(socket)
   }
 

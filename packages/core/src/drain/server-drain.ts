@@ -234,7 +234,7 @@ export class ServerDrain {
     if (refused.has(request)) this.refused++
     else if (this.#inFlight.delete(response)) this.finished++
     else this.served++
-    if (this.#announced) this.#http1.onFinish(socket)
+    if (this.#announced) this.#http1.onFinish(socket, response)
   }
 
   #listen(channel: string, listener: (exchange: Exchange) => void): void {
