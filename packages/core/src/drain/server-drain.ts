@@ -175,8 +175,8 @@ export class ServerDrain {
     const release = this.connections.onChange(settling.check)
     this.#settling.add(settling)
     this.#later(this.#options.lingerTimeout, settling.settle)
-    if (this.#mayBringMore()) settling.check()
-    else settling.settle()
+    // Not at once: a request that has just arrived reaches the application in this turn (see `deferRequests`).
+    settling.check()
   }
 
   /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
@@ -225,9 +225,11 @@ export class ServerDrain {
     const { sockets, upgraded, sessions } = this.connections
     if (this.connections.handshaking().length > 0) return true
     if (sessions.size > 0) return [...sessions].some((session) => !session.closed)
-    return [...sockets.keys()].some(
-      (socket) => !upgraded.has(socket) && !isClosing(socket) && currentResponse(socket) === undefined,
-    )
+    return [...sockets.keys()].some((socket) => {
+      const response = currentResponse(socket)
+      const lingers = response === undefined || this.#http1.lingersBehind(response)
+      return lingers && !upgraded.has(socket) && !isClosing(socket)
+    })
   }
 
   #onFinish({ socket, request, response }: Exchange): void {
