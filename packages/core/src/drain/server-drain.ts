@@ -43,8 +43,15 @@ interface Exchange {
 /** NO_ERROR of RFC 9113. A literal, because importing node:http2 opens stderr, and importing zerodrop opens nothing. */
 const noError = 0
 
-/** How often it is looked at whether a connection is left that can bring a new request. */
-const settlingInterval = 25
+/** How long after a change it is looked at whether a connection is left that can bring a new request. */
+const settlingDelay = 25
+
+/** Somebody who waits until no connection is left that can. */
+interface Settling {
+  /** Something has changed. */
+  readonly check: () => void
+  readonly settle: () => void
+}
 
 /** Ends one server, in steps that its owner takes: announce, stop accepting, linger, and at the deadline cut. */
 export class ServerDrain {
@@ -62,6 +69,7 @@ export class ServerDrain {
   readonly #begun = new WeakMap<IncomingMessage, number>()
   #start = 0
   readonly #inFlight = new Set<ServerResponse>()
+  readonly #settling = new Set<Settling>()
   readonly #releases: Release[] = []
   #started = false
   #announced = false
@@ -104,6 +112,7 @@ export class ServerDrain {
     this.#listen('http.server.request.start', ({ request, response }) => {
       this.#begun.set(request, this.#system.now())
       if (this.#announced) this.#http1.onRequest(response)
+      for (const { check } of this.#settling) check()
     })
     this.#listen('http.server.response.finish', (exchange) => this.#onFinish(exchange))
     if (!this.#options.migrates) this.announce()
@@ -143,33 +152,37 @@ export class ServerDrain {
       if (this.#announced) this.#http1.endUnused()
     })
     this.#later(lingerTimeout, () => {
-      if (this.#announced) this.#http1.endIdle()
+      if (this.#announced) {
+        this.#http1.endIdle()
+        // Those whose TLS handshake was complete only after the time for a first request.
+        this.#http1.endUnused()
+      }
       this.#http1.endHandshakes()
     })
   }
 
   /** Calls back, once, when no connection is left that a new request may come on, or when the linger is over. */
   onSettled(listener: () => void): void {
-    let called = false
     let checking: Release | undefined
-    const settle = (): void => {
-      if (called) return
-      called = true
-      release()
-      checking?.()
-      listener()
+    const settling: Settling = {
+      check: () => {
+        checking ??= this.#system.setTimeout(() => {
+          checking = undefined
+          if (!this.#mayBringMore()) settling.settle()
+        }, settlingDelay)
+      },
+      settle: () => {
+        if (!this.#settling.delete(settling)) return
+        release()
+        checking?.()
+        listener()
+      },
     }
-    const check = (): void => {
-      checking ??= this.#system.setTimeout(() => {
-        checking = undefined
-        if (!this.#mayBringMore()) settle()
-      }, settlingInterval)
-    }
-    const release = this.connections.onChange(check)
-    this.#releases.push(release, () => checking?.())
-    this.#later(this.#options.lingerTimeout, settle)
-    if (this.#mayBringMore()) check()
-    else settle()
+    const release = this.connections.onChange(settling.check)
+    this.#settling.add(settling)
+    this.#later(this.#options.lingerTimeout, settling.settle)
+    // Not at once: a request that has just arrived reaches the application in this turn (see `deferRequests`).
+    settling.check()
   }
 
   /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
@@ -188,6 +201,8 @@ export class ServerDrain {
   }
 
   dispose(): void {
+    // The last connection can end, or the deadline come, before the next look: who waits for this must not wait on.
+    for (const { settle } of this.#settling) settle()
     for (const release of this.#releases.splice(0)) release()
     this.#http1.dispose()
     this.#http2.dispose()
@@ -214,17 +229,20 @@ export class ServerDrain {
 
   #mayBringMore(): boolean {
     const { sockets, upgraded, sessions } = this.connections
+    if (this.connections.handshaking().length > 0) return true
     if (sessions.size > 0) return [...sessions].some((session) => !session.closed)
-    return [...sockets.keys()].some(
-      (socket) => !upgraded.has(socket) && !isClosing(socket) && currentResponse(socket) === undefined,
-    )
+    return [...sockets.keys()].some((socket) => {
+      const response = currentResponse(socket)
+      const lingers = response === undefined || this.#http1.lingersBehind(response)
+      return lingers && !upgraded.has(socket) && !isClosing(socket)
+    })
   }
 
   #onFinish({ socket, request, response }: Exchange): void {
     if (refused.has(request)) this.refused++
     else if (this.#inFlight.delete(response)) this.finished++
     else this.served++
-    if (this.#announced) this.#http1.onFinish(socket)
+    if (this.#announced) this.#http1.onFinish(socket, response)
   }
 
   #listen(channel: string, listener: (exchange: Exchange) => void): void {
