@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { LifecycleOptions } from '@zerodrop/core'
+import { startApp } from '../../src/app-process.ts'
+import type { AppProcess } from '../../src/app-process.ts'
+import type { Leftovers } from '../../src/leftovers.ts'
+import { RawClient } from '../../src/raw-client.ts'
+import type { RawResponse } from '../../src/raw-client.ts'
+import { freePort } from './free-port.ts'
+import { openGates } from './gates.ts'
+import type { Gates } from './gates.ts'
+
+/** Every adapter with every major of its framework that it supports; the older majors through `require`. */
+export const targets: [name: string, fixture: string][] = [
+  ['express 5', 'express.mjs'],
+  ['express 4', 'express4.cjs'],
+  ['koa 3', 'koa.mjs'],
+  ['koa 2', 'koa2.cjs'],
+  ['fastify 5', 'fastify.mjs'],
+  ['fastify 4', 'fastify4.cjs'],
+  ['node:http', 'http.mjs'],
+]
+
+// Windows has no signals that a process could handle.
+export const describePosix = process.platform === 'win32' ? describe.skip : describe
+
+export type Fault = 'throws' | 'exits' | 'never-listens'
+
+/** Who answered: what `GET /` says. */
+export interface Identity {
+  version: string
+  pid: number
+  generation: number
+}
+
+/** Long enough that a test which passes never waits for one of them. */
+const patient: LifecycleOptions = { drainTimeout: 20_000, lingerTimeout: 20_000, firstRequestTimeout: 20_000 }
+
+/** A server under test, with all that is needed to use it, to deploy it anew and to hold its answers back. */
+export class Site {
+  readonly app: AppProcess
+  readonly port: number
+  readonly gates: Gates
+  readonly #undo: Leftovers
+  readonly #deploy: (version: string, fault?: Fault) => void
+  readonly #unblockFile: string
+
+  private constructor(
+    app: AppProcess,
+    port: number,
+    gates: Gates,
+    undo: Leftovers,
+    deploy: Site['deploy'],
+    unblockFile: string,
+  ) {
+    this.app = app
+    this.port = port
+    this.gates = gates
+    this.#undo = undo
+    this.#deploy = deploy
+    this.#unblockFile = unblockFile
+  }
+
+  /** Starts version '1' and resolves when it listens. */
+  static async start(undo: Leftovers, fixture: string, options: LifecycleOptions = {}): Promise<Site> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    undo.add(() => rmSync(folder, { recursive: true }))
+    const gates = await openGates(undo)
+    const port = await freePort()
+    const deployFile = path.join(folder, 'deploy.json')
+    const unblockFile = path.join(folder, 'unblock')
+    const fixed = { port, gatePort: gates.port, unblockFile, options: { ...patient, ...options } }
+    const deploy = (version: string, fault?: Fault): void =>
+      writeFileSync(deployFile, JSON.stringify({ ...fixed, version, fault }))
+    deploy('1')
+    const file = path.join(__dirname, '../../fixtures', fixture)
+    const app = await startApp({ file, env: { ZERODROP_TEST_DEPLOY: deployFile } })
+    undo.add(() => app.stop())
+    await app.waitFor('listening')
+    return new Site(app, port, gates, undo, deploy, unblockFile)
+  }
+
+  /** Says what the next generation will be. */
+  deploy(version: string, fault?: Fault): void {
+    this.#deploy(version, fault)
+  }
+
+  async connect(port: number = this.port): Promise<RawClient> {
+    const client = await RawClient.connect({ port })
+    this.#undo.add(() => client.destroy())
+    return client
+  }
+
+  connectMany(count: number, port?: number): Promise<RawClient[]> {
+    return Promise.all(Array.from({ length: count }, () => this.connect(port)))
+  }
+
+  /** Sends the signal to a serving process and resolves when it drains. */
+  async drain(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const from = this.app.lines.length
+    this.app.signal(signal)
+    await this.app.waitFor('draining', { from })
+  }
+
+  /** Restarts, and resolves when the successor listens and the predecessor has begun to hand over to it. */
+  async restart(signal: NodeJS.Signals = 'SIGHUP'): Promise<{ before: number; after: number }> {
+    const from = this.app.lines.length
+    const before = this.app.signal(signal)
+    const { pid } = await this.app.waitFor('listening', { from })
+    await this.app.waitFor('handing-over', { from })
+    return { before, after: pid as number }
+  }
+
+  /** Lets the event loop go on that `GET /block` holds. */
+  unblock(): void {
+    writeFileSync(this.#unblockFile, '')
+  }
+}
+
+export function identityOf(response: RawResponse): Identity {
+  return JSON.parse(response.body.toString()) as Identity
+}
