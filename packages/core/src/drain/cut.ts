@@ -34,6 +34,7 @@ export function describe(connections: Connections, times: Times): CutConnection[
  */
 export function cut(
   connections: Connections,
+  times: Times,
   isWatched: (request: IncomingMessage) => boolean,
 ): CutConnection[] {
   const cut = describe(connections, times)

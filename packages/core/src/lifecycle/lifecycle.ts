@@ -22,6 +22,7 @@ import { DrainGroup } from './drain-group.ts'
 import { ServerHooks } from './hooks.ts'
 import { type DrainManner, ManagedServers } from './managed-servers.ts'
 import {
+  checkAttachOptions,
   checkConflict,
   checkOptions,
   checkPolicy,
@@ -256,9 +257,13 @@ export class Lifecycle {
    * `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER` or `ERR_ZERODROP_WORKER_THREAD`.
    */
   restart(): Promise<RestartResult> {
-    this.#restarting ??= this.#restart().finally(() => {
-      this.#restarting = undefined
-    })
+    if (this.#restarting === undefined) {
+      this.#restarting = this.#restart().finally(() => {
+        this.#restarting = undefined
+      })
+      // Reported by then: a caller that does not look must not bring down a process that serves.
+      this.#restarting.catch(() => {})
+    }
     return this.#restarting
   }
 

@@ -55,7 +55,11 @@ export class ManagedServers {
   add(server: Server, fixed: boolean, onClose: () => Promise<unknown> | undefined): void {
     if (this.#servers.has(server)) return
     const release = drainOnClose(server, onClose)
-    this.#servers.set(server, { connections: new Connections(server, this.#system.now), fixed, release })
+    this.#servers.set(server, {
+      connections: new Connections(server, () => this.#system.now()),
+      fixed,
+      release,
+    })
   }
 
   delete(server: Server): void {
