@@ -1,10 +1,11 @@
 import { once } from 'node:events'
+import { constants } from 'node:http2'
 import { leftovers } from '../src/leftovers.ts'
 import { describePosix } from './support/site.ts'
 import { answerOf, H2Client } from './support/h2-client.ts'
 import { H2Wire, isAck, numberOf } from './support/h2-wire.ts'
 import type { Frame } from './support/h2-wire.ts'
-import { clean, ProtocolSite } from './support/protocol-site.ts'
+import { clean, ProtocolSite, unclean } from './support/protocol-site.ts'
 import type { SiteOptions, Transport } from './support/protocol-site.ts'
 
 const undo = leftovers()
@@ -90,6 +91,42 @@ describePosix.each(targets)('%s over %s stops', (fixture, transport) => {
     await Promise.all(clients.map(({ ended }) => ended))
     await expect(site.app.exited).resolves.toEqual(clean)
     expect(site.app.stderr).toContain('100 finished, 0 served meanwhile, 0 cut')
+  })
+
+  test('and cuts a stream that never ends at the deadline, and names it', async () => {
+    const site = await start({ drainTimeout: 300 })
+    const client = await H2Client.connect(undo, site.port, site.secure)
+    const [hold, download, events] = ['/hold?for=ever', '/download?it', '/events-deaf'].map((path) =>
+      client.open(path),
+    )
+    const ends = [hold!, download!, events!].map((stream) =>
+      answerOf(stream).catch((error: unknown) => error),
+    )
+    await Promise.all([site.gates.visit(), once(download!, 'data'), once(events!, 'data')])
+    site.app.signal('SIGTERM')
+    const [held, downloaded, told] = await Promise.all(ends)
+    expect(held).toMatchObject({ rstCode: constants.NGHTTP2_CANCEL })
+    expect(downloaded).toMatchObject({ rstCode: constants.NGHTTP2_CANCEL })
+    expect(told).toEqual({ status: 200, body: 'data: begin\n\n' })
+    await client.ended
+    await expect(site.app.exited).resolves.toEqual(unclean)
+    expect(site.cutLines()).toEqual([
+      expect.stringMatching(/GET \/hold\?for=ever from .*\(handling/),
+      expect.stringMatching(/GET \/download\?it from .*\(responding/),
+      expect.stringMatching(/GET \/events-deaf from .*\(responding/),
+    ])
+  })
+
+  test('and ends a stream correctly that watched the signal and did not end', async () => {
+    const site = await start({ drainTimeout: 300 })
+    const client = await H2Client.connect(undo, site.port, site.secure)
+    const watched = client.open('/watched')
+    const answer = answerOf(watched)
+    await once(watched, 'data')
+    site.app.signal('SIGTERM')
+    await expect(answer).resolves.toEqual({ status: 200, body: 'data: begin\n\n' })
+    await expect(site.app.exited).resolves.toEqual(unclean)
+    expect(site.cutLines()).toEqual([expect.stringMatching(/GET \/watched from .*\(responding/)])
   })
 
   test('and lets a stream of events end itself', async () => {

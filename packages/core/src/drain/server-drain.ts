@@ -168,7 +168,7 @@ export class ServerDrain {
 
   /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
   hammer(): CutConnection[] {
-    return cut(this.connections, this.#times(), (request) => this.#signals.isWatched(request))
+    return cut(this.connections, this.#times(), (exchange) => this.#signals.isWatched(exchange))
   }
 
   /** Destroys what is left. */
