@@ -204,6 +204,31 @@ async function openStreamsAtTheSignal(site: ProtocolSite): Promise<{ wires: H2Wi
   return { wires, opened }
 }
 
+describePosix.each(fixtures)('%s over HTTP/2 and HTTP/1 on one port', (fixture) => {
+  test('drains both', async () => {
+    const site = await ProtocolSite.start(undo, fixture, { transport: 'h2+http1' })
+    const [busy, idle] = [await site.connect(), await site.connect()]
+    await expect(idle.request()).resolves.toMatchObject({ status: 200 })
+    const one = busy.request({ path: '/hold?1' })
+    const visits = [await site.gates.visit()]
+    const wire = await H2Wire.connect(undo, site.port, true)
+    const two = wire.get('/hold?2')
+    visits.push(await site.gates.visit())
+    site.app.signal('SIGTERM')
+    wire.pong(await wire.next('PING'))
+    while (goaways(wire).length < 2) await wire.next('GOAWAY')
+    // The session brings nothing more; this connection does.
+    await expect(idle.request()).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(idle.ended).resolves.toBe('fin')
+    for (const visit of visits) visit.open()
+    await expect(one).resolves.toMatchObject({ status: 200, closes: true })
+    await wire.ended
+    expect(wire.body(two)).toBeDefined()
+    await expect(site.app.exited).resolves.toEqual(clean)
+    expect(site.app.stderr).toContain('2 finished, 1 served meanwhile, 0 cut')
+  })
+})
+
 describePosix('an HTTP/2 peer that is silent', () => {
   test.each<Transport>(['h2', 'h2c'])(
     'node over %s ends a session whose peer does not answer the ping',

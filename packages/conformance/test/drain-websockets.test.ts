@@ -12,6 +12,7 @@ const targets: [fixture: string, webSockets: WebSockets][] = [
   ['express', 'attached'],
   ['koa', 'noServer'],
   ['fastify', 'attached'],
+  ['fastify', 'plugin'],
   ['node', 'noServer'],
 ]
 

@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import { Server, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
@@ -157,6 +158,7 @@ export class ServerDrain {
       checking ??= this.#system.setTimeout(() => {
         checking = undefined
         if (!this.#mayBringMore()) settle()
+        else if (this.#upgraded.waiting) check()
       }, settlingInterval)
     }
     const release = this.connections.onChange(check)
@@ -207,10 +209,17 @@ export class ServerDrain {
   }
 
   #mayBringMore(): boolean {
-    const { sockets, upgraded, sessions } = this.connections
-    if (sessions.size > 0) return [...sessions].some((session) => !session.closed)
-    return [...sockets.keys()].some(
-      (socket) => !upgraded.has(socket) && !isClosing(socket) && currentResponse(socket) === undefined,
+    // Frameworks close WebSockets in their hooks, all at once and with a code of their own: ours come first.
+    if (this.#upgraded.waiting) return true
+    const { sockets, upgraded, sessions, http, http2 } = this.connections
+    if ([...sessions].some((session) => !session.closed)) return true
+    const onlyHttp2 = http2 && http === undefined
+    return [...(onlyHttp2 ? [] : sockets.keys())].some(
+      (socket) =>
+        !speaksHttp2(socket) &&
+        !upgraded.has(socket) &&
+        !isClosing(socket) &&
+        currentResponse(socket) === undefined,
     )
   }
 
@@ -233,4 +242,9 @@ export class ServerDrain {
   #later(milliseconds: number, act: () => void): void {
     this.#releases.push(this.#system.setTimeout(act, milliseconds))
   }
+}
+
+/** Whether TLS has agreed on HTTP/2, as a server that serves HTTP/1 as well has it for some. */
+function speaksHttp2(socket: Socket): boolean {
+  return (socket as Partial<TLSSocket>).alpnProtocol === 'h2'
 }
