@@ -7,6 +7,8 @@ export interface Upgraded {
   /** What it speaks now, in lower case: `websocket`, or whatever the `Upgrade` header asked for; `connect` for a tunnel. */
   readonly protocol: string
   readonly request: IncomingMessage
+  /** What had been written on the connection by then: more means that the application has answered the upgrade. */
+  readonly bytesWritten: number
 }
 
 const leaving = ['upgrade', 'connect'] as const
@@ -19,7 +21,7 @@ export function noteUpgrades(server: Server, note: (upgraded: Upgraded) => void)
   for (const event of leaving) {
     const onLeave = (request: IncomingMessage, socket: Socket): void => {
       const protocol = event === 'connect' ? event : (request.headers.upgrade ?? '').toLowerCase()
-      note({ socket, protocol, request })
+      note({ socket, protocol, request, bytesWritten: socket.bytesWritten })
     }
     const others = (): number =>
       server.listenerCount(event) - server.listeners(event).filter((each) => each === onLeave).length

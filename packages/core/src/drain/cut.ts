@@ -38,11 +38,11 @@ export function describe(connections: Connections, times: Times): CutConnection[
 export function cut(
   connections: Connections,
   times: Times,
-  isWatched: (request: IncomingMessage) => boolean,
+  isWatched: (exchange: IncomingMessage | ServerHttp2Stream) => boolean,
 ): CutConnection[] {
   const cut = describe(connections, times)
   for (const stream of connections.streams.keys()) {
-    if (isEventStream(stream.sentHeaders?.['content-type'])) stream.end()
+    if (streamEndsCorrectly(stream, isWatched)) stream.end()
     else stream.close(cancel)
   }
   for (const session of connections.sessions) if (!session.destroyed) session.close()
@@ -60,6 +60,15 @@ function endsCorrectly(response: ServerResponse, isWatched: (request: IncomingMe
   // Without a length the end of the body is a frame of its own, or the end of the connection.
   if (!response.headersSent || response.writableEnded || response.hasHeader('content-length')) return false
   return isEventStream(response.getHeader('content-type')) || isWatched(response.req)
+}
+
+function streamEndsCorrectly(
+  stream: ServerHttp2Stream,
+  isWatched: (stream: ServerHttp2Stream) => boolean,
+): boolean {
+  const headers = stream.sentHeaders
+  if (!stream.headersSent || headers === undefined || 'content-length' in headers) return false
+  return isEventStream(headers['content-type']) || isWatched(stream)
 }
 
 function isEventStream(contentType: unknown): boolean {
@@ -94,7 +103,9 @@ function describeStream(
   socket: Socket,
   times: Times,
 ): CutConnection {
-  const state = stream.headersSent ? 'responding' : stream.readableEnded ? 'handling' : 'receiving'
+  // Not `readableEnded`: that waits for a reader, which a request without a body often has not got.
+  const received = stream.state.remoteClose === 1
+  const state = stream.headersSent ? 'responding' : received ? 'handling' : 'receiving'
   const { ':method': method, ':path': url } = connections.streams.get(stream) ?? {}
   return { state, ...(method && { method }), ...(url && { url }), ...origin(connections, socket, times) }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { Server } from 'node:net'
 import { whenOver } from '../connections/exchange.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
@@ -10,6 +11,8 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
  */
 export class DrainingSignals {
   readonly #signals = new WeakMap<IncomingMessage, AbortSignal>()
+  /** The streams of those requests that came over HTTP/2. */
+  readonly #streams = new WeakSet<ServerHttp2Stream>()
   readonly #open = new Map<AbortController, Server | undefined>()
 
   /** @param draining whether the server drains already */
@@ -18,6 +21,8 @@ export class DrainingSignals {
     if (known !== undefined) return known
     const controller = new AbortController()
     this.#signals.set(request, controller.signal)
+    const { stream } = request as IncomingMessage & { stream?: ServerHttp2Stream }
+    if (stream !== undefined) this.#streams.add(stream)
     if (draining) {
       controller.abort(reason())
     } else {
@@ -28,8 +33,8 @@ export class DrainingSignals {
   }
 
   /** Whether the application watches the signal of this request, and so takes care of its end itself. */
-  isWatched(request: IncomingMessage): boolean {
-    return this.#signals.has(request)
+  isWatched(exchange: IncomingMessage | ServerHttp2Stream): boolean {
+    return this.#signals.has(exchange as IncomingMessage) || this.#streams.has(exchange as ServerHttp2Stream)
   }
 
   /** A server begins to drain. A request whose server is not known is told by the first that does. */

@@ -1,9 +1,13 @@
 import type { ServerHttp2Session } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import type { Release, System } from '../system/system.ts'
 
 /** The highest stream id: no stream that the client has opened or is opening is refused by this GOAWAY. */
 const highestStreamId = 2 ** 31 - 1
+
+/** A GOAWAY frame with that id and no error: 8 bytes, type 7, no flags, on stream 0. */
+const openNoMore = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])
 
 /** A client that does not answer a ping within this is not waited for. */
 const pingTimeout = 1000
@@ -45,8 +49,26 @@ export class Http2Drain {
       if (!session.destroyed) session.close()
     }
     this.#releases.add(stopWaiting)
-    session.goaway(0, highestStreamId)
+    const socket = this.#plainSocketOf(session)
+    if (socket === undefined) session.goaway(0, highestStreamId)
+    else socket.write(openNoMore)
     // False if too many pings are on their way already: then the time limit decides.
     session.ping(() => finish())
+  }
+
+  /**
+   * The socket of a session without TLS. The first GOAWAY is written on it directly, because Node's HTTP/2 ignores every
+   * stream that comes after a GOAWAY of its own, whatever id that named (nghttp2 knows a "shutdown notice" that is
+   * different, but Node does not offer it). What Node writes are whole frames, and libuv keeps their order.
+   *
+   * Over TLS there is no such way: Node aborts the process if two writes meet there. A stream that crosses the GOAWAY
+   * is then refused by the final one, which tells its client that it may send the request again.
+   */
+  #plainSocketOf({ socket: { remoteAddress, remotePort } }: ServerHttp2Session): Socket | undefined {
+    if (this.#connections.secure) return undefined
+    return [...this.#connections.sockets.keys()].find(
+      (socket) =>
+        socket.writable && socket.remotePort === remotePort && socket.remoteAddress === remoteAddress,
+    )
   }
 }

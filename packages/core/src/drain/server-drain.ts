@@ -2,12 +2,13 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import { Server, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
 import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
-import { cut, describe, type Times } from './cut.ts'
+import { cut, type Times } from './cut.ts'
 import type { DrainingSignals } from './draining-signals.ts'
 import { Http1Drain } from './http1-drain.ts'
 import { Http2Drain } from './http2-drain.ts'
@@ -169,6 +170,7 @@ export class ServerDrain {
         checking ??= this.#system.setTimeout(() => {
           checking = undefined
           if (!this.#mayBringMore()) settling.settle()
+          else if (this.#upgraded.waiting) settling.check()
         }, settlingDelay)
       },
       settle: () => {
@@ -187,17 +189,12 @@ export class ServerDrain {
 
   /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
   hammer(): CutConnection[] {
-    return cut(this.connections, this.#times(), (request) => this.#signals.isWatched(request))
+    return cut(this.connections, this.#times(), (exchange) => this.#signals.isWatched(exchange))
   }
 
   /** Destroys what is left. */
   destroy(): void {
     for (const socket of this.connections.all) socket.destroy()
-  }
-
-  /** What a deadline would cut now. */
-  get pending(): CutConnection[] {
-    return describe(this.connections, this.#times())
   }
 
   dispose(): void {
@@ -228,13 +225,16 @@ export class ServerDrain {
   }
 
   #mayBringMore(): boolean {
-    const { sockets, upgraded, sessions } = this.connections
+    const { sockets, upgraded, sessions, http, http2 } = this.connections
+    // Frameworks close WebSockets in their hooks, all at once and with a code of their own: ours come first.
+    if (this.#upgraded.waiting) return true
     if (this.connections.handshaking().length > 0) return true
-    if (sessions.size > 0) return [...sessions].some((session) => !session.closed)
-    return [...sockets.keys()].some((socket) => {
+    if ([...sessions].some((session) => !session.closed)) return true
+    const onlyHttp2 = http2 && http === undefined
+    return [...(onlyHttp2 ? [] : sockets.keys())].some((socket) => {
       const response = currentResponse(socket)
       const lingers = response === undefined || this.#http1.lingersBehind(response)
-      return lingers && !upgraded.has(socket) && !isClosing(socket)
+      return lingers && !speaksHttp2(socket) && !upgraded.has(socket) && !isClosing(socket)
     })
   }
 
@@ -257,4 +257,9 @@ export class ServerDrain {
   #later(milliseconds: number, act: () => void): void {
     this.#releases.push(this.#system.setTimeout(act, milliseconds))
   }
+}
+
+/** Whether TLS has agreed on HTTP/2, as a server that serves HTTP/1 as well has it for some. */
+function speaksHttp2(socket: Socket): boolean {
+  return (socket as Partial<TLSSocket>).alpnProtocol === 'h2'
 }

@@ -9,10 +9,19 @@ export type CloseCode = 1001 | 1012
 /** FIN and opcode 8, as a client's close frame begins. */
 const closeFrame = 0x88
 
+/** How often it is looked at whether the application has accepted a WebSocket: it may ask a database first. */
+const acceptInterval = 25
+
+/** What can be relied on of a WebSocket of `ws`. */
+interface WebSocket {
+  close(code: number): void
+}
+
 /**
- * Tells WebSockets that the server goes away. A close frame is written on the socket itself, so it works with `ws` and
- * with any other implementation without knowing its objects: a server's frames are not masked, each is written whole,
- * and a control frame may come between any two. The application's implementation sees the client's answer and closes.
+ * Tells WebSockets that the server goes away. Those of `ws` do it themselves: what they still compress then goes out
+ * before the close frame. For any other implementation the frame is written on the socket: a server's frames are not
+ * masked, each is written whole, and a control frame may come between any two. The implementation sees the client's
+ * answer and closes.
  */
 export class UpgradedDrain {
   /** How many were sent a close frame. */
@@ -21,12 +30,19 @@ export class UpgradedDrain {
   readonly #system: System
   readonly #code: CloseCode
   readonly #seen = new Set<Socket>()
-  readonly #releases: Release[] = []
+  /** Those whose time to be told has not come, with what takes them off. */
+  readonly #waiting = new Map<Socket, Release>()
+  #release: Release = () => {}
 
   constructor(connections: Connections, system: System, code: CloseCode) {
     this.#connections = connections
     this.#system = system
     this.#code = code
+  }
+
+  /** Whether some are still to be told. */
+  get waiting(): boolean {
+    return this.#waiting.size > 0
   }
 
   /** Tells all, evenly spread over `spread` milliseconds so that they do not come back in one wave; later ones at once. */
@@ -36,27 +52,55 @@ export class UpgradedDrain {
       this.#seen.add(upgraded.socket)
       const delay = (spread * index) / sockets.length
       if (delay === 0) this.#tell(upgraded)
-      else this.#releases.push(this.#system.setTimeout(() => this.#tell(upgraded), delay))
+      else this.#tellLater(upgraded, delay)
     }
-    this.#releases.push(this.#connections.onChange(() => this.#onChange()))
+    this.#release = this.#connections.onChange(() => this.#onChange())
   }
 
   dispose(): void {
-    for (const release of this.#releases.splice(0)) release()
+    this.#release()
+    for (const release of this.#waiting.values()) release()
+    this.#waiting.clear()
   }
 
   #onChange(): void {
-    for (const upgraded of this.#connections.upgraded.values()) {
-      if (this.#seen.has(upgraded.socket)) continue
-      this.#seen.add(upgraded.socket)
-      // After the application has accepted it: the answer to the upgrade comes first.
-      this.#releases.push(this.#system.setImmediate(() => this.#tell(upgraded)))
+    const { upgraded } = this.#connections
+    for (const [socket, release] of this.#waiting) {
+      if (upgraded.has(socket)) continue
+      release()
+      this.#waiting.delete(socket)
+    }
+    for (const each of upgraded.values()) {
+      if (this.#seen.has(each.socket)) continue
+      this.#seen.add(each.socket)
+      // Not now: its upgrade has just been asked for.
+      this.#tellLater(each, 0)
     }
   }
 
-  #tell({ socket, protocol }: Upgraded): void {
+  #tellLater(upgraded: Upgraded, delay: number): void {
+    if (upgraded.protocol !== 'websocket') return
+    const release = this.#system.setTimeout(() => {
+      this.#waiting.delete(upgraded.socket)
+      this.#tell(upgraded)
+    }, delay)
+    this.#waiting.set(upgraded.socket, release)
+  }
+
+  #tell(upgraded: Upgraded): void {
+    const { socket, protocol, bytesWritten } = upgraded
     if (protocol !== 'websocket' || !socket.writable) return
+    // A close frame in front of the answer to the upgrade would be no HTTP.
+    if (socket.bytesWritten === bytesWritten) {
+      this.#tellLater(upgraded, acceptInterval)
+      return
+    }
     this.told++
+    const webSocket = webSocketOn(socket)
+    if (webSocket !== undefined) {
+      webSocket.close(this.#code)
+      return
+    }
     socket.write(Buffer.from([closeFrame, 2, this.#code >> 8, this.#code & 0xff]))
     // An implementation that answers the client's close frame ends the connection by itself. For one that does not,
     // ending is on us: a WebSocket client waits for the server to do it.
@@ -64,4 +108,12 @@ export class UpgradedDrain {
       if (chunk[0] === closeFrame) this.#system.setImmediate(() => socket.end())
     })
   }
+}
+
+/** The WebSocket of `ws` on a socket: every version since 3 keeps it there, under a symbol of this name. */
+function webSocketOn(socket: Socket): WebSocket | undefined {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'websocket')
+  const webSocket: unknown = symbol === undefined ? undefined : Reflect.get(socket, symbol)
+  const known = typeof (webSocket as Partial<WebSocket> | undefined)?.close === 'function'
+  return known ? (webSocket as WebSocket) : undefined
 }
