@@ -187,9 +187,19 @@ export class ServerDrain {
     settling.check()
   }
 
-  /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
+  /**
+   * Cuts what is left, the streams that can be ended correctly excepted: those are ended. Idle connections that leave
+   * for a successor are not cut: moving them ends by itself, and on some the next request may be waiting unread.
+   */
   hammer(): CutConnection[] {
-    return cut(this.connections, this.#times(), (exchange) => this.#signals.isWatched(exchange))
+    const isWatched = (exchange: Parameters<DrainingSignals['isWatched']>[0]): boolean =>
+      this.#signals.isWatched(exchange)
+    return cut(this.connections, this.#times(), isWatched, this.migrates)
+  }
+
+  /** Whether its idle connections leave for a successor. */
+  get migrates(): boolean {
+    return this.#options.migrates && !this.#announced
   }
 
   /** Destroys what is left. */
