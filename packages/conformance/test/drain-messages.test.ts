@@ -13,7 +13,7 @@ const MEGABYTE = 1024 * 1024
 describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (framework, protocol) => {
   test('the process exits right behind the last connection, wherever its request was', async () => {
     const times: number[] = []
-    for (let run = 0; run < 5; run += 1) {
+    for (let run = 0; run < 3; run += 1) {
       const site = await DrainSite.start(undo, framework, { protocol })
       const [held, begun] = await site.connectMany(2)
       // The head of the one is sent at the signal, of the other it is not.
@@ -28,7 +28,7 @@ describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (frame
       await expect(site.app.exited).resolves.toEqual(clean)
       times.push(performance.now() - ended)
     }
-    expect(times.sort((a, b) => a - b)[2]).toBeLessThan(100)
+    expect(times.sort((a, b) => a - b)[1]).toBeLessThan(100)
   })
 
   test('bodies, trailers, HEAD, 100-continue and HTTP/1.0 are whole over a drain', async () => {
