@@ -28,7 +28,8 @@ describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (frame
       await expect(site.app.exited).resolves.toEqual(clean)
       times.push(performance.now() - ended)
     }
-    expect(times.sort((a, b) => a - b)[1]).toBeLessThan(100)
+    // The quickest: what the process waits for is in all, what a busy machine adds is not.
+    expect(Math.min(...times)).toBeLessThan(100)
   })
 
   test('bodies, trailers, HEAD, 100-continue and HTTP/1.0 are whole over a drain', async () => {
@@ -135,6 +136,7 @@ describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (frame
       await expect(client!.ended).resolves.toBe('fin')
     }
     await expect(site.app.exited).resolves.toEqual(clean)
+    expect(site.app.stderr).toMatch(/: drained in \d+ ms: 6 finished, 9 served meanwhile, 0 cut\n$/)
   })
 
   test('an answer that is in the queue of a slow reader arrives whole, and it may ask on', async () => {
