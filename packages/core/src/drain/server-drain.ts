@@ -69,7 +69,6 @@ export class ServerDrain {
   /** When those requests began that arrived since the drain did. */
   readonly #begun = new WeakMap<IncomingMessage, number>()
   #start = 0
-  readonly #inFlight = new Set<ServerResponse>()
   readonly #settling = new Set<Settling>()
   readonly #releases: Release[] = []
   #started = false
@@ -106,10 +105,6 @@ export class ServerDrain {
     if (this.#started) return
     this.#started = true
     this.#start = this.#system.now()
-    for (const socket of this.connections.sockets.keys()) {
-      const response = currentResponse(socket)
-      if (response !== undefined) this.#inFlight.add(response)
-    }
     this.#listen('http.server.request.start', ({ request, response }) => {
       this.#begun.set(request, this.#system.now())
       if (this.#announced) this.#http1.onRequest(response)
@@ -250,8 +245,8 @@ export class ServerDrain {
 
   #onFinish({ socket, request, response }: Exchange): void {
     if (refused.has(request)) this.refused++
-    else if (this.#inFlight.delete(response)) this.finished++
-    else this.served++
+    else if (this.#begun.has(request)) this.served++
+    else this.finished++
     if (this.#announced) this.#http1.onFinish(socket, response)
   }
 
