@@ -13,10 +13,10 @@ afterEach(() => undo.disposeAll())
 const linger = 3000
 // A terminal is made by Python, which most machines have: Node cannot.
 const hasPython = spawnSync('python3', ['-c', 'import pty']).status === 0
-const testTerminal = hasPython ? test : test.skip
+const describeTerminal = hasPython ? describePosix : describe.skip
 
-describePosix('SIGINT, with an idle connection open', () => {
-  testTerminal('from a terminal (needs python3) ends at once', async () => {
+describeTerminal('SIGINT from a terminal (needs python3), with an idle connection open', () => {
+  test('ends at once', async () => {
     const fixture = path.join(__dirname, '../fixtures/protocols/terminal.mjs')
     const script = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'
     const child = spawn('python3', ['-c', script, process.execPath, fixture, String(linger)], {
@@ -35,8 +35,10 @@ describePosix('SIGINT, with an idle connection open', () => {
     await expect(once(child, 'exit')).resolves.toEqual([0, null])
     expect(performance.now() - begun).toBeLessThan(linger / 2)
   })
+})
 
-  test('from anywhere else lingers', async () => {
+describePosix('SIGINT from anywhere else, with an idle connection open', () => {
+  test('lingers', async () => {
     const site = await ProtocolSite.start(undo, 'node', { options: { lingerTimeout: linger / 3 } })
     const client = await site.connect()
     await client.request()
