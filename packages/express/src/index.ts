@@ -29,12 +29,10 @@ export interface GracefulOptions extends LifecycleOptions {
  * @throws what `lifecycle.configure()` throws: a wrong option, or one that contradicts an earlier call.
  */
 export function graceful(options: GracefulOptions = {}): RequestHandler {
-  const { onDrainingRequest = 'serve', ...processWide } = options
-  lifecycle.configure(processWide)
-  lifecycle.checkPolicy(onDrainingRequest)
+  const policy = lifecycle.adapt(options)
   return function graceful(request, _response, next) {
     if (!('draining' in request)) addDraining(request)
-    next(lifecycle.admit(request, onDrainingRequest, request))
+    next(lifecycle.admit(request, policy, request))
   }
 }
 

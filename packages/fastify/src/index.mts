@@ -1,2 +1,3 @@
 export * from '@zerodrop/core'
-export { default, gracefulPlugin, type GracefulOptions } from './index.ts'
+// Not `default`: of a CommonJS module that is all it exports.
+export { gracefulPlugin, gracefulPlugin as default, type GracefulOptions } from './index.ts'

@@ -23,15 +23,13 @@ export interface GracefulOptions extends LifecycleOptions {
 
 const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
   try {
-    const { onDrainingRequest = 'serve', ...processWide } = withoutRegisterOptions(options)
-    lifecycle.configure(processWide)
-    lifecycle.checkPolicy(onDrainingRequest)
+    const policy = lifecycle.adapt(withoutRegisterOptions(options))
     app.decorateRequest('draining', {
       getter() {
         return lifecycle.draining(this.raw)
       },
     })
-    if (onDrainingRequest !== 'serve') refuseWhileDraining(app, onDrainingRequest)
+    if (policy !== 'serve') refuseWhileDraining(app, policy)
     drainBeforeClose(app)
     done()
   } catch (error) {

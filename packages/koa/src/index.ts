@@ -27,12 +27,10 @@ export interface GracefulOptions extends LifecycleOptions {
  * @throws what `lifecycle.configure()` throws: a wrong option, or one that contradicts an earlier call.
  */
 export function graceful(options: GracefulOptions = {}): Middleware {
-  const { onDrainingRequest = 'serve', ...processWide } = options
-  lifecycle.configure(processWide)
-  lifecycle.checkPolicy(onDrainingRequest)
+  const policy = lifecycle.adapt(options)
   return function graceful(context, next) {
     if (!('draining' in context)) addDraining(context)
-    const refusal = lifecycle.admit(context.req, onDrainingRequest, context)
+    const refusal = lifecycle.admit(context.req, policy, context)
     if (refusal !== undefined) throw refusal
     return next()
   }

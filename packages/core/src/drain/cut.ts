@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
 import { isClosing } from './close-gently.ts'
 import type { ConnectionState, CutConnection } from './report.ts'
+
+/** CANCEL of RFC 9113. */
+const cancel = 8
 
 /** What is needed to tell ages. */
 export interface Times {
@@ -40,7 +43,7 @@ export function cut(
   const cut = describe(connections, times)
   for (const stream of connections.streams.keys()) {
     if (streamEndsCorrectly(stream, isWatched)) stream.end()
-    else stream.close(constants.NGHTTP2_CANCEL)
+    else stream.close(cancel)
   }
   for (const session of connections.sessions) if (!session.destroyed) session.close()
   for (const socket of connections.sockets.keys()) {

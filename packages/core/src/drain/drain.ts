@@ -20,8 +20,9 @@ export class Drain {
   readonly #servers: readonly ServerDrain[]
   readonly #options: DrainOptions
   readonly #timers: Release[] = []
-  readonly #hammered: Promise<'hammered'>
+  readonly #hammered: Promise<'hammered' | 'cancelled'>
   #hammer: () => void = () => {}
+  #cancel: () => void = () => {}
 
   constructor(system: System, servers: readonly ServerDrain[], options: DrainOptions) {
     this.#system = system
@@ -29,6 +30,7 @@ export class Drain {
     this.#options = options
     this.#hammered = new Promise((resolve) => {
       this.#hammer = () => resolve('hammered')
+      this.#cancel = () => resolve('cancelled')
     })
   }
 
@@ -70,6 +72,11 @@ export class Drain {
   /** Ends the wait: what is left is cut now. */
   hammer(): void {
     this.#hammer()
+  }
+
+  /** Ends the wait, and gives the servers back as they are: `run()` resolves with what was done so far. */
+  cancel(): void {
+    this.#cancel()
   }
 
   async #cut(empty: Promise<unknown>): Promise<CutConnection[]> {

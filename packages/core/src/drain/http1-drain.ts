@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
-import { currentResponse, sayClose } from '../connections/exchange.ts'
+import { currentResponse, isLast, sayClose } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
+import { beforeHead } from './before-head.ts'
 import { closeGently, isClosing } from './close-gently.ts'
 import { deferRequests } from './defer-requests.ts'
 import { type DrainingPolicy, decide, Refusal, refuse, refused } from './refusal.ts'
@@ -13,6 +14,9 @@ export class Http1Drain {
   readonly #system: System
   readonly #releases: Release[] = []
   readonly #finished = new Set<Socket>()
+  /** Ended before the drain, having promised to keep the connection, and still being sent. */
+  readonly #promised = new WeakSet<ServerResponse>()
+  #idleEnded = false
   #checking = false
 
   constructor(connections: Connections, system: System) {
@@ -34,10 +38,18 @@ export class Http1Drain {
         return true
       }),
     )
+    const pipelining = new Set<Socket>()
     for (const socket of this.#connections.sockets.keys()) {
       const response = currentResponse(socket)
-      if (response !== undefined) sayClose(response)
+      if (response === undefined) continue
+      if (!isLast(response)) pipelining.add(socket)
+      if (!sayClose(response) && response.writableEnded) this.#promised.add(response)
     }
+    if (pipelining.size === 0) return
+    const release = beforeHead((response) => {
+      if (pipelining.has(response.req.socket)) sayClose(response)
+    })
+    this.#releases.push(release)
   }
 
   /** A request has arrived; nobody has seen it yet. */
@@ -46,11 +58,13 @@ export class Http1Drain {
   }
 
   /** A response has ended, and Node is about to do what follows from that. */
-  onFinish(socket: Socket): void {
+  onFinish(socket: Socket, response: ServerResponse): void {
     // What Node calls right after this for a response that said close. Its own version closes without waiting for
     // the client's FIN.
     const destroySoon = (): void => this.#end(socket)
     Object.defineProperty(socket, 'destroySoon', { value: destroySoon, configurable: true, writable: true })
+    // Its client may have had it whole for a while and be asking on: an idle connection, which lingers.
+    if (this.lingersBehind(response)) return
     // A head written before the drain, or by an application with its own idea of the header, has promised to keep the
     // connection: it ends right behind the body all the same, unless more has been asked for by then.
     this.#finished.add(socket)
@@ -59,8 +73,14 @@ export class Http1Drain {
     queueMicrotask(() => this.#endFinished())
   }
 
+  /** Whether the connection is kept for another request when this response is sent. */
+  lingersBehind(response: ServerResponse): boolean {
+    return this.#promised.has(response) && !this.#idleEnded
+  }
+
   /** Ends the connections that are between two requests: nothing is on its way as far as can be known here. */
   endIdle(): void {
+    this.#idleEnded = true
     for (const socket of this.#connections.idle()) this.#end(socket)
   }
 

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import { Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Connections } from '../connections/connections.ts'
@@ -8,7 +8,7 @@ import { currentResponse } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
 import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
-import { cut, describe, type Times } from './cut.ts'
+import { cut, type Times } from './cut.ts'
 import type { DrainingSignals } from './draining-signals.ts'
 import { Http1Drain } from './http1-drain.ts'
 import { Http2Drain } from './http2-drain.ts'
@@ -29,6 +29,8 @@ export interface ServerDrainOptions {
   readonly policy: DrainingPolicy<IncomingMessage>
   /** Whether its HTTP/1 connections leave for a successor: then they are neither told to close nor ended while idle. */
   readonly migrates: boolean
+  /** Called when this process has stopped listening and no other goes on. */
+  readonly onStopped: () => void
 }
 
 /** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
@@ -39,8 +41,18 @@ interface Exchange {
   readonly response: ServerResponse
 }
 
-/** How often it is looked at whether a connection is left that can bring a new request. */
-const settlingInterval = 25
+/** NO_ERROR of RFC 9113. A literal, because importing node:http2 opens stderr, and importing zerodrop opens nothing. */
+const noError = 0
+
+/** How long after a change it is looked at whether a connection is left that can bring a new request. */
+const settlingDelay = 25
+
+/** Somebody who waits until no connection is left that can. */
+interface Settling {
+  /** Something has changed. */
+  readonly check: () => void
+  readonly settle: () => void
+}
 
 /** Ends one server, in steps that its owner takes: announce, stop accepting, linger, and at the deadline cut. */
 export class ServerDrain {
@@ -58,6 +70,7 @@ export class ServerDrain {
   readonly #begun = new WeakMap<IncomingMessage, number>()
   #start = 0
   readonly #inFlight = new Set<ServerResponse>()
+  readonly #settling = new Set<Settling>()
   readonly #releases: Release[] = []
   #started = false
   #announced = false
@@ -100,6 +113,7 @@ export class ServerDrain {
     this.#listen('http.server.request.start', ({ request, response }) => {
       this.#begun.set(request, this.#system.now())
       if (this.#announced) this.#http1.onRequest(response)
+      for (const { check } of this.#settling) check()
     })
     this.#listen('http.server.response.finish', (exchange) => this.#onFinish(exchange))
     if (!this.#options.migrates) this.announce()
@@ -127,6 +141,7 @@ export class ServerDrain {
     // Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
     // (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
     if (this.connections.server.listening) Server.prototype.close.call(this.connections.server)
+    if (!successor) this.#options.onStopped()
   }
 
   /** Ends the connections that nothing more comes on, each when its time is over. */
@@ -138,34 +153,38 @@ export class ServerDrain {
       if (this.#announced) this.#http1.endUnused()
     })
     this.#later(lingerTimeout, () => {
-      if (this.#announced) this.#http1.endIdle()
+      if (this.#announced) {
+        this.#http1.endIdle()
+        // Those whose TLS handshake was complete only after the time for a first request.
+        this.#http1.endUnused()
+      }
       this.#http1.endHandshakes()
     })
   }
 
   /** Calls back, once, when no connection is left that a new request may come on, or when the linger is over. */
   onSettled(listener: () => void): void {
-    let called = false
     let checking: Release | undefined
-    const settle = (): void => {
-      if (called) return
-      called = true
-      release()
-      checking?.()
-      listener()
+    const settling: Settling = {
+      check: () => {
+        checking ??= this.#system.setTimeout(() => {
+          checking = undefined
+          if (!this.#mayBringMore()) settling.settle()
+          else if (this.#upgraded.waiting) settling.check()
+        }, settlingDelay)
+      },
+      settle: () => {
+        if (!this.#settling.delete(settling)) return
+        release()
+        checking?.()
+        listener()
+      },
     }
-    const check = (): void => {
-      checking ??= this.#system.setTimeout(() => {
-        checking = undefined
-        if (!this.#mayBringMore()) settle()
-        else if (this.#upgraded.waiting) check()
-      }, settlingInterval)
-    }
-    const release = this.connections.onChange(check)
-    this.#releases.push(release, () => checking?.())
-    this.#later(this.#options.lingerTimeout, settle)
-    if (this.#mayBringMore()) check()
-    else settle()
+    const release = this.connections.onChange(settling.check)
+    this.#settling.add(settling)
+    this.#later(this.#options.lingerTimeout, settling.settle)
+    // Not at once: a request that has just arrived reaches the application in this turn (see `deferRequests`).
+    settling.check()
   }
 
   /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
@@ -178,12 +197,9 @@ export class ServerDrain {
     for (const socket of this.connections.all) socket.destroy()
   }
 
-  /** What a deadline would cut now. */
-  get pending(): CutConnection[] {
-    return describe(this.connections, this.#times())
-  }
-
   dispose(): void {
+    // The last connection can end, or the deadline come, before the next look: who waits for this must not wait on.
+    for (const { settle } of this.#settling) settle()
     for (const release of this.#releases.splice(0)) release()
     this.#http1.dispose()
     this.#http2.dispose()
@@ -194,7 +210,7 @@ export class ServerDrain {
     const { server, streams } = this.connections
     const count = (stream: ServerHttp2Stream, key: 'finished' | 'served'): void => {
       stream.once('close', () => {
-        if (stream.rstCode === constants.NGHTTP2_NO_ERROR) this[key]++
+        if (stream.rstCode === noError) this[key]++
       })
     }
     for (const stream of streams.keys()) count(stream, 'finished')
@@ -209,25 +225,24 @@ export class ServerDrain {
   }
 
   #mayBringMore(): boolean {
+    const { sockets, upgraded, sessions, http, http2 } = this.connections
     // Frameworks close WebSockets in their hooks, all at once and with a code of their own: ours come first.
     if (this.#upgraded.waiting) return true
-    const { sockets, upgraded, sessions, http, http2 } = this.connections
+    if (this.connections.handshaking().length > 0) return true
     if ([...sessions].some((session) => !session.closed)) return true
     const onlyHttp2 = http2 && http === undefined
-    return [...(onlyHttp2 ? [] : sockets.keys())].some(
-      (socket) =>
-        !speaksHttp2(socket) &&
-        !upgraded.has(socket) &&
-        !isClosing(socket) &&
-        currentResponse(socket) === undefined,
-    )
+    return [...(onlyHttp2 ? [] : sockets.keys())].some((socket) => {
+      const response = currentResponse(socket)
+      const lingers = response === undefined || this.#http1.lingersBehind(response)
+      return lingers && !speaksHttp2(socket) && !upgraded.has(socket) && !isClosing(socket)
+    })
   }
 
   #onFinish({ socket, request, response }: Exchange): void {
     if (refused.has(request)) this.refused++
     else if (this.#inFlight.delete(response)) this.finished++
     else this.served++
-    if (this.#announced) this.#http1.onFinish(socket)
+    if (this.#announced) this.#http1.onFinish(socket, response)
   }
 
   #listen(channel: string, listener: (exchange: Exchange) => void): void {

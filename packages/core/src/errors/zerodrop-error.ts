@@ -9,10 +9,11 @@ export const errorCodes = {
   ERR_ZERODROP_INHERIT_INVALID: 'The variable ZERODROP_INHERIT does not hold what a predecessor writes.',
   ERR_ZERODROP_INHERIT_MISMATCH:
     'An inherited descriptor is not a listening socket of the address it stands for.',
-  ERR_ZERODROP_ADDRESS_IN_USE: 'A server could not listen because another process holds the address.',
+  ERR_ZERODROP_ADDRESS_IN_USE:
+    'A server could not listen because its address is in use and was not inherited.',
   ERR_ZERODROP_PLATFORM_UNSUPPORTED: 'This platform cannot pass listening sockets to another process.',
   ERR_ZERODROP_CLUSTER_WORKER: 'A cluster worker has no listening socket of its own to hand on.',
-  ERR_ZERODROP_WORKER_THREAD: 'Signals, restart and shutdown belong to the main thread.',
+  ERR_ZERODROP_WORKER_THREAD: 'A worker thread cannot restart the process it is part of.',
   ERR_ZERODROP_NOT_SERVING: 'The call needs a process that is serving.',
   ERR_ZERODROP_NOTHING_TO_HAND_OVER: 'No listening socket of this process can be inherited.',
   ERR_ZERODROP_SPAWN_FAILED: 'The successor could not be started.',
@@ -20,6 +21,7 @@ export const errorCodes = {
   ERR_ZERODROP_READY_TIMEOUT: 'The successor was not ready in time.',
   ERR_ZERODROP_RESTART_ABORTED: 'A shutdown ended the restart before the successor was ready.',
   ERR_ZERODROP_DRAINING: 'The server is draining: a request is refused, or a long stream is asked to end.',
+  ERR_ZERODROP_LISTENER_FAILED: 'A listener of an event of the lifecycle threw.',
   ERR_ZERODROP_HOOK_FAILED: 'A shutdown hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A shutdown hook did not finish in time.',
   ERR_ZERODROP_ILLEGAL_STEP:
@@ -36,7 +38,8 @@ export class ZerodropError extends Error {
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+    // A cause of undefined is none: as an own property it would be printed.
+    super(message, options?.cause === undefined ? undefined : options)
     this.code = code
   }
 

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
-import type { ZerodropError } from '../errors/zerodrop-error.ts'
+import { inspect } from 'node:util'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
 
 /** What happens in the life of the process, by name, with its one payload. */
 export interface LifecycleEvents {
@@ -19,14 +20,17 @@ export interface LifecycleEvents {
 
 /** A typed emitter whose listeners cannot break what they watch. */
 export class Events extends EventEmitter<LifecycleEvents> {
-  /** Tells all listeners. What one throws reaches `uncaughtException`, but not the drain or restart that is under way. */
-  tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
+  /** Tells all listeners. Returns what one of them threw: the drain or restart that is under way goes on. */
+  tell<Name extends keyof LifecycleEvents>(
+    name: Name,
+    ...payload: LifecycleEvents[Name]
+  ): ZerodropError | undefined {
     try {
       ;(this as EventEmitter).emit(name, ...payload)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
+      return undefined
+    } catch (cause) {
+      const text = `A listener of the event "${name}" threw, and zerodrop went on without it: ${inspect(cause, { depth: 0 })}`
+      return new ZerodropError('ERR_ZERODROP_LISTENER_FAILED', text, { cause })
     }
   }
 }

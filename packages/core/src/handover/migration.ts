@@ -63,8 +63,8 @@ export class Migration {
 
   /**
    * Begins to move connections, and goes on as they become idle until `dispose()`.
-   * @param onStay called with each server of which a connection has to be served here to its end: the successor declined
-   *   it, or has gone.
+   * It ends by itself when the successor has gone; what was on its way then is served here again.
+   * @param onStay called with each server of which the successor declined a connection: that is served here to its end.
    */
   start(onStay: (connections: Connections) => void): void {
     this.#onStay = onStay
@@ -73,9 +73,7 @@ export class Migration {
         if (body.type === 'taken' || body.type === 'declined') this.#offers.get(body.id)?.(body.type)
       }),
       this.#successor.onGone(() => {
-        if (this.#over) return
-        this.dispose()
-        for (const { connections } of this.#leaving) onStay(connections)
+        if (!this.#over) this.dispose()
       }),
     )
     const servers = new Set<Server>(this.#leaving.flatMap(({ connections }) => connections.http ?? []))

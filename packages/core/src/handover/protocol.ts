@@ -5,8 +5,15 @@ import type { Address } from '../listeners/address.ts'
  * channel is the application's as well, and the other end may run another version of zerodrop.
  */
 export type Message =
+  /**
+   * Successor to predecessor, before it is ready, with the descriptor of a socket it listens on: so that the kernel keeps
+   * the socket, and what waits in its queue, if the successor dies while the predecessor is there.
+   */
+  | { zerodrop: 1; type: 'spare'; listener: Address }
   /** Successor to predecessor, once: it listens and serves. */
   | { zerodrop: 1; type: 'ready' }
+  /** Successor to predecessor: it was told to stop, and does not want to be replaced by its predecessor. */
+  | { zerodrop: 1; type: 'stopping' }
   /** Predecessor to successor, with the descriptor of a connection that is between two requests. */
   | { zerodrop: 1; type: 'connection'; id: number; listener: Address }
   /** Successor to predecessor: the connection is served here from now on. */

@@ -1,8 +1,15 @@
 import type { ChildProcess } from 'node:child_process'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { Address } from '../listeners/address.ts'
 import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
 import type { Release, System } from '../system/system.ts'
 import { asMessage, type Message } from './protocol.ts'
+
+/** A listening handle that is only held: Node closes what it wraps. */
+interface Spare {
+  readonly fd: number
+  close(): void
+}
 
 /** The predecessor's view of the process that is to replace it. */
 export class Successor {
@@ -10,10 +17,43 @@ export class Successor {
   readonly pid: number
   readonly #child: ChildProcess
 
-  constructor(child: ChildProcess & { pid: number }, generation: number) {
+  readonly #spares: Map<Address, Spare>
+  #stopping = false
+
+  constructor(child: ChildProcess & { pid: number }, generation: number, spares: Map<Address, Spare>) {
     this.#child = child
+    this.#spares = spares
     this.pid = child.pid
     this.generation = generation
+    this.onMessage(({ type }) => {
+      if (type !== 'stopping') return
+      this.#stopping = true
+      // Held open here, a socket that nobody accepts on would let its clients wait.
+      this.dropSpares()
+    })
+  }
+
+  /** The descriptor by which this process can listen on an address again. It is used up by that. */
+  takeSpare(listener: Address): number | undefined {
+    const spare = this.#spares.get(listener)
+    this.#spares.delete(listener)
+    return spare?.fd
+  }
+
+  dropSpares(): void {
+    for (const spare of this.#spares.values()) spare.close()
+    this.#spares.clear()
+  }
+
+  /** Calls back when the successor has died without having been told to stop, and all that it had sent has arrived. */
+  onDeath(listener: () => void): void {
+    const check = (): void => {
+      const { exitCode, signalCode, connected } = this.#child
+      if (!connected && (exitCode !== null || signalCode !== null) && !this.#stopping) listener()
+    }
+    this.#child.once('exit', check)
+    this.#child.once('disconnect', check)
+    if (!this.#child.connected) check()
   }
 
   /** Sends a message, with a native handle where a descriptor goes along. Rejects if the channel is gone. */
@@ -33,15 +73,11 @@ export class Successor {
     return () => this.#child.off('message', handler)
   }
 
-  /** Calls back when the successor has died or has closed the channel. */
+  /** Calls back when the channel is closed: by then everything that the successor had said has arrived. */
   onGone(listener: () => void): Release {
-    this.#child.on('exit', listener)
-    this.#child.on('disconnect', listener)
+    this.#child.once('disconnect', listener)
     if (!this.#child.connected) listener()
-    return () => {
-      this.#child.off('exit', listener)
-      this.#child.off('disconnect', listener)
-    }
+    return () => this.#child.off('disconnect', listener)
   }
 
   kill(): void {
@@ -71,6 +107,7 @@ export async function startSuccessor(
   const { generation } = inheritance
   const who = `The successor (generation ${generation}${child.pid === undefined ? '' : `, pid ${child.pid}`})`
   const releases: Release[] = []
+  const spares = new Map<Address, Spare>()
   try {
     await new Promise<void>((resolve, reject) => {
       const fail = (
@@ -86,15 +123,16 @@ export async function startSuccessor(
           )
         }, readyTimeout),
       )
-      child.on('error', (error) =>
-        fail('ERR_ZERODROP_SPAWN_FAILED', `could not be started: ${error.message}.`, error),
-      )
+      child.on('error', (error) => fail('ERR_ZERODROP_SPAWN_FAILED', couldNotStart(system, error), error))
       child.on('exit', (code, signal) => {
         const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
         fail('ERR_ZERODROP_SUCCESSOR_EXITED', `${how} before it was ready; what it printed above says why.`)
       })
-      child.on('message', (value) => {
-        if (asMessage(value)?.type === 'ready') resolve()
+      child.on('message', (value, handle) => {
+        const body = asMessage(value)
+        if (body?.type === 'spare' && handle !== undefined)
+          spares.set(body.listener, handle as unknown as Spare)
+        if (body?.type === 'ready') resolve()
       })
       const onAbort = (): void =>
         fail('ERR_ZERODROP_RESTART_ABORTED', 'was killed before it was ready: a shutdown came first.')
@@ -102,8 +140,9 @@ export async function startSuccessor(
       releases.push(() => abort.removeEventListener('abort', onAbort))
       if (abort.aborted) onAbort()
     })
-    return new Successor(child as ChildProcess & { pid: number }, generation)
+    return new Successor(child as ChildProcess & { pid: number }, generation, spares)
   } catch (error) {
+    for (const spare of spares.values()) spare.close()
     child.kill('SIGKILL')
     throw error
   } finally {
@@ -122,8 +161,16 @@ function spawn(system: System, inheritance: Inheritance): ChildProcess {
   } catch (error) {
     throw new ZerodropError(
       'ERR_ZERODROP_SPAWN_FAILED',
-      `The successor could not be started: ${(error as Error).message}. This process goes on serving.`,
+      `The successor ${couldNotStart(system, error as Error)} This process goes on serving.`,
       { cause: error },
     )
   }
+}
+
+/** Node's own words name the program even where it is the directory that is gone. */
+function couldNotStart({ commandLine }: System, { message }: Error): string {
+  return (
+    `could not be started: ${message}. ` +
+    `Check that ${commandLine.command()} and the directory ${commandLine.cwd} exist and may be used.`
+  )
 }

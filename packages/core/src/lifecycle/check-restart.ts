@@ -30,7 +30,7 @@ export function checkRestart(incapacity: Incapacity | undefined, state: State, i
   if (state !== 'serving') {
     throw new ZerodropError(
       'ERR_ZERODROP_NOT_SERVING',
-      `Only a serving process can restart; this one is "${state}". Wait until it listens, or until its drain is over.`,
+      `This process cannot restart: it is "${state}". Call restart() once a server listens, and not after shutdown().`,
     )
   }
   if (inheritable === 0) {

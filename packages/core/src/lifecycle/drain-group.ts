@@ -2,12 +2,9 @@ import type { Server } from 'node:net'
 import { Drain, type DrainOptions } from '../drain/drain.ts'
 import type { DrainResult } from '../drain/report.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
-import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'
-import type { ServerHooks } from './hooks.ts'
-
-/** How long the hook of a server may take once its connections have ended. */
-const hookTimeout = 5000
+import { runHook, type ServerHook, type ServerHooks } from './hooks.ts'
 
 /** One drain of some servers, with what their owners do when they settle. */
 export class DrainGroup {
@@ -18,6 +15,7 @@ export class DrainGroup {
   /** Resolves when the hooks have run as well, with what went wrong in them. */
   readonly done: Promise<readonly ZerodropError[]>
   readonly #drain: Drain
+  #cancelled = false
 
   constructor(
     system: System,
@@ -26,6 +24,7 @@ export class DrainGroup {
     options: DrainOptions,
   ) {
     this.#drain = new Drain(system, [...drains.values()], options)
+    const late: ServerHook[] = []
     const running: Promise<ZerodropError | undefined>[] = []
     let settle = (): void => {}
     this.settled = new Promise((resolve) => {
@@ -36,11 +35,15 @@ export class DrainGroup {
     this.drained = this.#drain.run((settled) => {
       const entry = hooks.get(settled.connections.server)
       // The hook may wait for the server's last connection, so its time begins with the end of the drain.
-      if (entry !== undefined) running.push(runHook(system, entry.name, entry.hook, this.drained))
+      // With a successor that may still die nothing is done that cannot be taken back.
+      if (entry !== undefined && options.successor) late.push(entry)
+      else if (entry !== undefined) running.push(runHook(system, entry, this.drained))
       if (--unsettled === 0) settle()
     })
     this.done = this.drained.then(async () => {
       settle()
+      if (this.#cancelled) return []
+      for (const entry of late) running.push(runHook(system, entry, this.drained))
       return (await Promise.all(running)).filter((error) => error !== undefined)
     })
   }
@@ -48,38 +51,10 @@ export class DrainGroup {
   hammer(): void {
     this.#drain.hammer()
   }
-}
 
-/** Runs a hook to its end, its failure, or its deadline, which begins when `begin` resolves. */
-async function runHook(
-  system: System,
-  name: string,
-  hook: () => unknown,
-  begin: Promise<unknown>,
-): Promise<ZerodropError | undefined> {
-  const run = async (): Promise<ZerodropError | undefined> => {
-    try {
-      await hook()
-      return undefined
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      const text = `The shutdown hook "${name}" failed: ${reason}. The process goes on without it.`
-      return new ZerodropError('ERR_ZERODROP_HOOK_FAILED', text, { cause })
-    }
-  }
-  let stopWaiting = (): void => {}
-  const deadline = async (): Promise<ZerodropError> => {
-    await begin
-    return new Promise((resolve) => {
-      stopWaiting = system.setTimeout(() => {
-        const text = `The shutdown hook "${name}" did not finish within ${hookTimeout} ms. The process goes on without it.`
-        resolve(new ZerodropError('ERR_ZERODROP_HOOK_TIMEOUT', text))
-      }, hookTimeout)
-    })
-  }
-  try {
-    return await Promise.race([run(), deadline()])
-  } finally {
-    stopWaiting()
+  /** Ends the drain where it is; hooks that have not begun do not run. */
+  cancel(): void {
+    this.#cancelled = true
+    this.#drain.cancel()
   }
 }

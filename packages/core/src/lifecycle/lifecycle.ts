@@ -6,7 +6,7 @@ import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } f
 import { type DrainResult, name, summarise } from '../drain/report.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { Events } from '../events/events.ts'
+import { Events, type LifecycleEvents } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
 import { message } from '../handover/protocol.ts'
@@ -14,7 +14,7 @@ import { type Successor, startSuccessor } from '../handover/successor.ts'
 import type { Health } from '../health/health.ts'
 import { boundAddress } from '../listeners/address.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
-import { type Listener, Listeners } from '../listeners/listeners.ts'
+import { handleOf, type Inheritable, type Listener, Listeners } from '../listeners/listeners.ts'
 import { exitStatus, type SignalAction, watchSignals } from '../signals/signal-actions.ts'
 import type { Release, System } from '../system/system.ts'
 import { checkRestart } from './check-restart.ts'
@@ -69,6 +69,9 @@ export interface AttachOptions {
   readonly onDrainingRequest?: DrainingPolicy<IncomingMessage>
 }
 
+/** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
+const deathPatience = 1000
+
 /** The life of this process: there is one for each process, shared by every copy of the package in it. */
 export class Lifecycle {
   readonly events: Events = new Events()
@@ -94,6 +97,8 @@ export class Lifecycle {
   #restarting: Promise<RestartResult> | undefined
   #abortRestart = new AbortController()
   #stopSignals = 0
+  #stopRequested = false
+  #predecessorGone: Promise<void> | undefined
   #forcedStatus: number | undefined
 
   constructor(system: System) {
@@ -106,12 +111,14 @@ export class Lifecycle {
       onListening: (listener) => this.#onListening(listener),
       onClosed: (server) => this.#onClosed(server),
       onWarning: (warning) => this.#warn(warning),
+      isServed: (path) => system.isServed(path),
     })
     this.#readiness = new Readiness(system, () => this.#becomeReady())
     if (inheritance === undefined) return
     this.#watch()
     const { predecessor } = system
     if (predecessor === undefined) return
+    this.#predecessorGone = new Promise((resolve) => predecessor.onDisconnect(resolve))
     predecessor.onDisconnect(new Arrivals().listen(predecessor, (address) => this.#find(address)))
   }
 
@@ -164,7 +171,7 @@ export class Lifecycle {
     if (!(server instanceof Server)) {
       throw new ZerodropError(
         'ERR_ZERODROP_SERVER_INVALID',
-        'attach() takes a server of node:net, node:http, node:https or node:http2. For Express and Koa give it what app.listen() returns.',
+        'attach() takes a server of node:net, node:http, node:https or node:http2. With Express and Koa that is what app.listen() returns, with Fastify app.server.',
       )
     }
     this.configure()
@@ -200,11 +207,18 @@ export class Lifecycle {
   }
 
   /**
-   * Checks what a user gave as `onDrainingRequest`.
-   * @throws `ERR_ZERODROP_OPTION_INVALID`
+   * `configure()` for an adapter, whose own options include what becomes of requests while draining.
+   * @returns that policy
+   * @throws what `configure()` throws
    */
-  checkPolicy(policy: unknown): void {
-    checkPolicy(policy)
+  adapt<Request>(
+    options: LifecycleOptions & { onDrainingRequest?: DrainingPolicy<Request> },
+  ): DrainingPolicy<Request> {
+    if (typeof options !== 'object' || options === null) this.configure(options)
+    const { onDrainingRequest = 'serve', ...processWide } = options
+    this.configure(processWide)
+    checkPolicy(onDrainingRequest)
+    return onDrainingRequest
   }
 
   /**
@@ -242,6 +256,7 @@ export class Lifecycle {
    * pools, is not its matter.
    */
   shutdown(reason = 'shutdown()'): Promise<ShutdownResult> {
+    this.#stopRequested = true
     this.#ending ??= this.#shutdown(reason, this.#settings)
     return this.#ending
   }
@@ -296,8 +311,8 @@ export class Lifecycle {
     this.#releaseSignals = undefined
   }
 
-  #onListening({ server, requested }: Listener): void {
-    this.#servers.add(server, requested !== undefined, () => this.#closeServer(server)?.drained)
+  #onListening(listener: Listener): void {
+    this.#servers.add(listener, () => this.#closeServer(listener.server)?.drained)
     if (this.#state === 'starting') this.#to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.
@@ -313,7 +328,12 @@ export class Lifecycle {
     if (this.#saidReady && !this.#settings.manualReady) return
     this.#saidReady = true
     this.#listeners.inherited.closeRest()
-    this.#system.predecessor?.send(message({ type: 'ready' }))
+    const { predecessor } = this.#system
+    if (predecessor === undefined) return
+    for (const { server, bound } of this.#listeners.inheritable) {
+      predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
+    }
+    predecessor.send(message({ type: 'ready' }))
   }
 
   #find(address: string): Server | undefined {
@@ -327,6 +347,7 @@ export class Lifecycle {
 
   #onStopSignal(signal: NodeJS.Signals): void {
     this.#stopSignals++
+    this.#stopRequested = true
     if (this.#stopSignals === 1) {
       // A person at a terminal waits for the prompt, and is the only client.
       const instant = signal === 'SIGINT' && this.#system.interactive
@@ -356,8 +377,9 @@ export class Lifecycle {
   async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
     this.#abortRestart.abort()
     this.#readiness.dispose()
+    this.#system.predecessor?.send(message({ type: 'stopping' }))
     this.#to('draining')
-    this.events.tell('drain:start', { reason })
+    this.#tell('drain:start', { reason })
     this.#endingGroup = this.#startDrain(this.#servers.servers, {
       settings,
       closeCode: 1001,
@@ -369,13 +391,15 @@ export class Lifecycle {
 
   async #restart(): Promise<RestartResult> {
     let successor: Successor
+    // At most two generations live: this one's predecessor has to be gone first.
+    if (this.#predecessorGone !== undefined) await this.#predecessorGone
     const inheritable = this.#listeners.inheritable
     try {
       checkRestart(this.#system.incapacity, this.#state, inheritable.length)
       this.#to('restarting')
       this.#abortRestart = new AbortController()
       const generation = this.#generation + 1
-      this.events.tell('restart:start', { generation })
+      this.#tell('restart:start', { generation })
       const inheritance: Inheritance = {
         version: 1,
         generation,
@@ -392,28 +416,35 @@ export class Lifecycle {
       throw error
     }
     const { pid, generation } = successor
-    let migrated = 0
-    this.#ending ??= this.#handOver(successor, inheritable).then(({ moved, result }) => {
-      migrated = moved
-      return { reason: 'restart', ...result }
-    })
-    const result = await this.#ending
+    const handOver = this.#handOver(successor, inheritable)
+    // What a shutdown that comes meanwhile waits for.
+    this.#ending = handOver.then(
+      ({ result }) => ({ reason: 'restart', ...result }),
+      (error) => {
+        this.#ending = undefined
+        if (!this.#stopRequested) throw error
+        return this.shutdown('restart')
+      },
+    )
+    this.#ending.catch(() => {})
+    const { moved, result } = await handOver
     // After those who wait for this promise have had their turn.
     this.#system.setImmediate(() => this.#system.exit(this.#forcedStatus ?? (result.cut.length > 0 ? 1 : 0)))
-    return { ...result, pid, generation, listeners: inheritable.length, migrated }
+    return { ...result, pid, generation, listeners: inheritable.length, migrated: moved }
   }
 
   async #handOver(
     successor: Successor,
-    listeners: readonly { server: Server; bound: string }[],
+    inheritable: readonly Inheritable[],
   ): Promise<{ moved: number; result: DrainResult }> {
     this.#to('handing-over')
-    this.events.tell('restart:ready', { pid: successor.pid, generation: successor.generation })
-    const leaving = listeners.flatMap(({ server, bound }): Leaving[] => {
+    this.#tell('restart:ready', { pid: successor.pid, generation: successor.generation })
+    const leaving = inheritable.flatMap(({ server, bound }): Leaving[] => {
       const connections = this.#servers.get(server)
       return connections?.migratable === true ? [{ connections, listener: bound }] : []
     })
     const migrating = new Set<Connections>(leaving.map(({ connections }) => connections))
+    const died = new Promise<'died'>((resolve) => successor.onDeath(() => resolve('died')))
     const group = this.#startDrain(
       this.#servers.servers,
       {
@@ -426,9 +457,37 @@ export class Lifecycle {
     this.#endingGroup = group
     const migration = new Migration(this.#system, successor, leaving)
     migration.start(({ server }) => this.#drainOf(server)?.announce())
-    const result = await this.#finish(group)
+    // A successor that closes the channel without dying takes nothing more: what is left is drained here.
+    const release = successor.onGone(() => {
+      this.#system.setTimeout(() => {
+        if (this.#state === 'handing-over')
+          for (const { server } of migrating) this.#drainOf(server)?.announce()
+      }, deathPatience)
+    })
+    const outcome = await Promise.race([group.drained, died])
+    release()
     migration.dispose()
-    return { moved: migration.moved, result }
+    if (outcome === 'died') this.#takeBack(successor, inheritable, group)
+    return { moved: migration.moved, result: await this.#finish(group) }
+  }
+
+  /** The successor has died: listens again on the sockets that were kept for this, and serves as before. */
+  #takeBack(successor: Successor, inheritable: readonly Inheritable[], group: DrainGroup): never {
+    group.cancel()
+    this.#endingGroup = undefined
+    this.#servers.forgetDrains()
+    for (const each of inheritable) {
+      this.#groups.delete(each.server)
+      this.#listeners.reopen(each, successor.takeSpare(each.bound))
+    }
+    this.#to('serving')
+    const error = new ZerodropError(
+      'ERR_ZERODROP_SUCCESSOR_EXITED',
+      `The successor (generation ${successor.generation}, pid ${successor.pid}) died after it was ready. ` +
+        'This process has taken over again; what the successor printed above says why.',
+    )
+    this.#reportFailure(error)
+    throw error
   }
 
   /** The drain that `server.close()` begins; undefined if the server does not listen, and Node's own is right. */
@@ -474,17 +533,22 @@ export class Lifecycle {
     for (const each of result.cut) this.#report(`cut at the deadline: ${name(each)}`)
     if (this.#forcedStatus === undefined) for (const error of await group.done) this.#warn(error)
     this.#to('closed')
-    this.events.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+    this.#tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
     return result
   }
 
   #reportFailure(error: ZerodropError): void {
-    this.events.tell('restart:failed', { error })
+    this.#tell('restart:failed', { error })
     this.#report(`restart failed: ${error.code}: ${error.message}`)
   }
 
+  #tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
+    const error = this.events.tell(name, ...payload)
+    if (error !== undefined) this.#report(`${error.code}: ${error.message}`)
+  }
+
   #warn(error: ZerodropError): void {
-    this.events.tell('warning', { error })
+    this.#tell('warning', { error })
     this.#report(`${error.code}: ${error.message}`)
   }
 

@@ -6,6 +6,8 @@ import type { DrainingSignals } from '../drain/draining-signals.ts'
 import type { DrainingPolicy } from '../drain/refusal.ts'
 import { ServerDrain } from '../drain/server-drain.ts'
 import type { CloseCode } from '../drain/upgraded-drain.ts'
+import type { Listener } from '../listeners/listeners.ts'
+import type { UnixPath } from '../listeners/unix-path.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Settings } from './options.ts'
 import { drainOnClose } from './server-close.ts'
@@ -20,6 +22,7 @@ export interface DrainManner {
 
 interface Managed {
   readonly connections: Connections
+  readonly unixPath: UnixPath | undefined
   /** Whether its address was asked for: a test's server on port 0 has no clients that come back. */
   readonly fixed: boolean
   readonly release: Release
@@ -52,14 +55,11 @@ export class ManagedServers {
   }
 
   /** @param onClose what the server's `close()` does: see `drainOnClose` */
-  add(server: Server, fixed: boolean, onClose: () => Promise<unknown> | undefined): void {
+  add({ server, requested, unixPath }: Listener, onClose: () => Promise<unknown> | undefined): void {
     if (this.#servers.has(server)) return
     const release = drainOnClose(server, onClose)
-    this.#servers.set(server, {
-      connections: new Connections(server, () => this.#system.now()),
-      fixed,
-      release,
-    })
+    const connections = new Connections(server, () => this.#system.now())
+    this.#servers.set(server, { connections, unixPath, fixed: requested !== undefined, release })
   }
 
   delete(server: Server): void {
@@ -69,6 +69,15 @@ export class ManagedServers {
     managed.drain?.dispose()
     if (managed.drain !== undefined) this.#draining--
     this.#servers.delete(server)
+  }
+
+  /** Forgets the drains of all servers, which then are as if none had begun. */
+  forgetDrains(): void {
+    for (const managed of this.#servers.values()) {
+      managed.drain?.dispose()
+      delete managed.drain
+    }
+    this.#draining = 0
   }
 
   get(server: Server): Connections | undefined {
@@ -97,6 +106,7 @@ export class ManagedServers {
       closeCode,
       policy: this.#policies.get(server) ?? 'serve',
       migrates: migrates(managed.connections),
+      onStopped: () => managed.unixPath?.remove(),
     })
     return managed.drain
   }

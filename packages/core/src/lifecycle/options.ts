@@ -84,7 +84,7 @@ export function checkOptions(options: LifecycleOptions): void {
     if (value === undefined) continue
     if (name === 'signals') checkSignals(value)
     else if (name === 'manualReady') checkBoolean(name, value)
-    else if (name in defaults) checkDuration(name, value)
+    else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
     else throw unknown(name, Object.keys(defaults))
   }
 }
@@ -147,7 +147,7 @@ function compare(prefix: string, earlier: object, later: object): void {
 
 function checkObject(options: unknown): void {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
-  throw invalid('options', 'an object', options)
+  throw invalid('options', 'an object such as { drainTimeout: 10000 }', options)
 }
 
 function checkDuration(name: string, value: unknown): void {
@@ -176,7 +176,7 @@ function checkSignals(value: unknown): void {
 }
 
 function unknown(name: string, known: readonly string[]): ZerodropError {
-  const text = `Unknown option "${name}". Options here are: ${known.join(', ')}.`
+  const text = `zerodrop has no option "${name}". Its options are ${known.join(', ')}.`
   return new ZerodropError('ERR_ZERODROP_OPTION_UNKNOWN', text)
 }
 
@@ -188,5 +188,7 @@ function invalid(name: string, expected: string, value: unknown): ZerodropError 
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : inspect(value)
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 })
 }

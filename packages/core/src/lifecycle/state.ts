@@ -8,7 +8,8 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
  * - `serving`: at least one server listens. Next: `restarting`, `draining`, `starting`.
  * - `restarting`: a successor is being started; this process serves as before.
  *   Next: `serving` (it failed), `handing-over` (it is ready), `draining` (a shutdown came first).
- * - `handing-over`: the successor accepts; connections move to it, the rest is drained. Next: `closed`.
+ * - `handing-over`: the successor accepts; connections move to it, the rest is drained.
+ *   Next: `closed`, `serving` (the successor died, and this process has taken over again).
  * - `draining`: a stop without a successor. Next: `closed`.
  * - `closed`: every connection has ended. The last state.
  */
@@ -18,7 +19,7 @@ const legalSteps: Readonly<Record<State, readonly State[]>> = {
   starting: ['serving', 'draining'],
   serving: ['restarting', 'draining', 'starting'],
   restarting: ['serving', 'handing-over', 'draining'],
-  'handing-over': ['closed'],
+  'handing-over': ['closed', 'serving'],
   draining: ['closed'],
   closed: [],
 }
@@ -29,5 +30,8 @@ const legalSteps: Readonly<Record<State, readonly State[]>> = {
  */
 export function step(from: State, to: State): State {
   if (legalSteps[from].includes(to)) return to
-  throw new ZerodropError('ERR_ZERODROP_ILLEGAL_STEP', `The lifecycle cannot go from "${from}" to "${to}".`)
+  throw new ZerodropError(
+    'ERR_ZERODROP_ILLEGAL_STEP',
+    `The lifecycle cannot go from "${from}" to "${to}". This is a bug in zerodrop: please report it.`,
+  )
 }

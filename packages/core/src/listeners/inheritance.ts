@@ -1,4 +1,4 @@
-import { closeSync, fstatSync } from 'node:fs'
+import { closeSync, fstatSync, rmSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Address, isBoundAs } from './address.ts'
 
@@ -11,9 +11,11 @@ export interface InheritedListener {
   readonly bound: Address
 }
 
+const protocolVersion = 1
+
 /** What `ZERODROP_INHERIT` says. */
 export interface Inheritance {
-  readonly version: 1
+  readonly version: typeof protocolVersion
   readonly generation: number
   readonly listeners: readonly InheritedListener[]
 }
@@ -34,17 +36,22 @@ export function readInheritance(variable: string): Inheritance {
 }
 
 function parse(variable: string): Inheritance {
+  let value: unknown
   let cause: unknown
   try {
-    const value: unknown = JSON.parse(variable)
-    if (isInheritance(value)) return value
+    value = JSON.parse(variable)
   } catch (error) {
     cause = error
   }
+  if (isInheritance(value)) return value
+  const version = (value as { version?: unknown } | null | undefined)?.version
   throw new ZerodropError(
     'ERR_ZERODROP_INHERIT_INVALID',
-    `ZERODROP_INHERIT holds ${JSON.stringify(variable.slice(0, 80))}, which no zerodrop process of this version writes. ` +
-      'It is set by a restart only: remove it from the environment.',
+    Number.isInteger(version) && version !== protocolVersion
+      ? `The process that started this one hands over by version ${String(version)} of zerodrop's protocol, this one takes over ` +
+          `by version ${protocolVersion}. Stop the old process and start this one; the next restart works again.`
+      : `The variable ZERODROP_INHERIT holds ${JSON.stringify(variable.slice(0, 80))}, which no zerodrop process writes. ` +
+          'Only a restart sets it: remove it from the environment of this process.',
     { cause },
   )
 }
@@ -52,7 +59,13 @@ function parse(variable: string): Inheritance {
 function isInheritance(value: unknown): value is Inheritance {
   if (typeof value !== 'object' || value === null) return false
   const { version, generation, listeners } = value as Record<keyof Inheritance, unknown>
-  return version === 1 && isCount(generation, 2) && Array.isArray(listeners) && listeners.every(isListener)
+  return (
+    version === protocolVersion &&
+    isCount(generation, 2) &&
+    Array.isArray(listeners) &&
+    listeners.every(isListener) &&
+    new Set(listeners.map(({ fd }) => fd)).size === listeners.length
+  )
 }
 
 function isListener(value: unknown): value is InheritedListener {
@@ -96,6 +109,11 @@ export class InheritedListeners {
     return this.#left
   }
 
+  /** Adds one that was got in another way. */
+  offer(listener: InheritedListener): void {
+    this.#left.push(listener)
+  }
+
   /** Finds what a `listen()` for this address should adopt: the same request first, then the same place. */
   take(requested: Address): InheritedListener | undefined {
     const found =
@@ -107,6 +125,10 @@ export class InheritedListeners {
 
   /** Closes what nobody asked for: sockets that this version of the application no longer opens. */
   closeRest(): void {
-    for (const { fd } of this.#left.splice(0)) closeSync(fd)
+    for (const { fd, bound } of this.#left.splice(0)) {
+      closeSync(fd)
+      const file = /^unix:\/\/([^\0].*)$/s.exec(bound)?.[1]
+      if (file !== undefined) rmSync(file, { force: true })
+    }
   }
 }

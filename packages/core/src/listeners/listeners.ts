@@ -3,6 +3,7 @@ import { type ListenOptions, Server } from 'node:net'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release } from '../system/system.ts'
 import { type Address, boundAddress, requestedAddress } from './address.ts'
+import { UnixPath } from './unix-path.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
 
 /** A server of this process that is listening, by whomever `listen()` was called. */
@@ -10,6 +11,19 @@ export interface Listener {
   readonly server: Server
   /** What `listen()` was asked for; undefined for port 0, which is drained like the rest but never inherited. */
   readonly requested: Address | undefined
+  /** What `listen()` was given, to be given again. */
+  readonly options: ListenOptions
+  /** Its file, where it has one. */
+  readonly unixPath: UnixPath | undefined
+}
+
+/** A listening server that a successor can be given. */
+export interface Inheritable {
+  readonly listener: Listener
+  readonly server: Server
+  readonly requested: Address
+  readonly bound: Address
+  readonly fd: number
 }
 
 export interface ListenersObserver {
@@ -18,14 +32,18 @@ export interface ListenersObserver {
   /** Called when the server has closed and its last connection has ended. */
   onClosed(server: Server): void
   onWarning(error: ZerodropError): void
+  /** Whether a server answers on a Unix socket's path. */
+  isServed(path: string): boolean
 }
 
 type Options = ListenOptions & { fd?: number }
 
 /** One call of `listen()` on its way. */
 interface Attempt {
+  readonly options: ListenOptions
   readonly requested: Address | undefined
   readonly inherited: InheritedListener | undefined
+  readonly unixPath: UnixPath | undefined
 }
 
 /**
@@ -70,7 +88,8 @@ export class Listeners {
 
   /** Adds a server that was listening before anyone watched. */
   add(server: Server): void {
-    if (!this.#listening.has(server)) this.#track({ server, requested: boundAddress(server) })
+    if (!this.#listening.has(server))
+      this.#track({ server, requested: boundAddress(server), options: {}, unixPath: undefined })
   }
 
   get all(): readonly Listener[] {
@@ -78,20 +97,34 @@ export class Listeners {
   }
 
   /** What a successor can be given: the descriptor, and by which names it is to be found there. */
-  get inheritable(): readonly { server: Server; requested: Address; bound: Address; fd: number }[] {
-    return this.all.flatMap(({ server, requested }) => {
+  get inheritable(): readonly Inheritable[] {
+    return this.all.flatMap((listener) => {
+      const { server, requested } = listener
       const fd = descriptorOf(server)
       const bound = boundAddress(server)
       if (fd === undefined || bound === undefined || requested === undefined) return []
-      return [{ server, requested, bound, fd }]
+      return [{ listener, server, requested, bound, fd }]
     })
+  }
+
+  /**
+   * Lets a server that has stopped listening listen again on the socket it had.
+   * @param fd a descriptor of that socket; undefined to bind its address anew
+   */
+  reopen({ listener: { server, options }, requested, bound }: Inheritable, fd: number | undefined): void {
+    if (fd !== undefined) this.inherited.offer({ fd, requested, bound })
+    server.listen({ ...options })
   }
 
   #onStart({ server, options }: { server: Server; options: Options }): void {
     const requested = requestedAddress(options)
     const inherited = requested === undefined ? undefined : this.inherited.take(requested)
-    this.#attempts.set(server, { requested, inherited })
-    if (inherited === undefined) return
+    const unixPath = this.#unixPath(requested)
+    this.#attempts.set(server, { options: { ...options }, requested, inherited, unixPath })
+    if (inherited === undefined) {
+      unixPath?.divert(options)
+      return
+    }
     const had = Object.getOwnPropertyDescriptor(options, 'fd')
     options.fd = inherited.fd
     // By then Node has read the object. It can be the caller's own, and Fastify copies it for its second server on
@@ -105,7 +138,8 @@ export class Listeners {
   #onEnd(server: Server): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
-    const { requested, inherited } = attempt ?? {}
+    const { options = {}, requested, inherited, unixPath } = attempt ?? {}
+    unixPath?.settle(server)
     if (inherited !== undefined) {
       const found = boundAddress(server) ?? 'no listening socket'
       if (found !== inherited.bound) {
@@ -113,7 +147,12 @@ export class Listeners {
         return
       }
     }
-    this.#track({ server, requested })
+    this.#track({ server, options, requested, unixPath })
+  }
+
+  #unixPath(requested: Address | undefined): UnixPath | undefined {
+    const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
+    return file === undefined ? undefined : new UnixPath(file, (path) => this.#observer.isServed(path))
   }
 
   #refuse(server: Server, error: ZerodropError): void {
@@ -122,20 +161,41 @@ export class Listeners {
   }
 
   #onError({ server, error }: { server: Server; error: Error & { code?: string } }): void {
-    const { requested, inherited } = this.#attempts.get(server) ?? {}
+    const { requested, inherited, unixPath } = this.#attempts.get(server) ?? {}
     this.#attempts.delete(server)
+    unixPath?.giveUp(error)
     if (inherited !== undefined) {
-      this.#observer.onWarning(mismatch(inherited.fd, inherited.bound, 'not to be listened on', error))
+      this.#observer.onWarning(
+        mismatch(inherited.fd, inherited.bound, `not one (listen: ${error.code ?? error.message})`, error),
+      )
     } else if (error.code === 'EADDRINUSE') {
       this.#observer.onWarning(
         new ZerodropError(
           'ERR_ZERODROP_ADDRESS_IN_USE',
-          `Another process holds ${requested ?? 'the address'}, and it was not inherited. ` +
-            'Stop that process, or send it SIGHUP to restart it if it is an earlier generation of this application.',
+          `This process cannot listen on ${requested ?? 'the address'}: it is in use. ${this.#whoHolds(requested)}`,
           { cause: error },
         ),
       )
     }
+  }
+
+  /** Who it probably is that holds an address, and what can be done about that. */
+  #whoHolds(requested: Address | undefined): string {
+    const port = portOf(requested)
+    const own = this.all.find(({ server }) => port !== undefined && portOf(boundAddress(server)) === port)
+    if (own !== undefined)
+      return `This process listens on ${boundAddress(own.server)} already: give one server another port.`
+    const offered = this.inherited.left.find(({ bound }) => port !== undefined && portOf(bound) === port)
+    if (offered !== undefined) {
+      return (
+        `The predecessor holds that port as ${offered.bound}: listen on the same host as it does, ` +
+        'or stop it and start this version instead of restarting.'
+      )
+    }
+    return (
+      'Another process holds it, which did not hand it over. Stop that process; if it is an earlier generation of ' +
+      'this application, send it SIGHUP instead of starting a second one.'
+    )
   }
 
   #track(listener: Listener): void {
@@ -149,8 +209,17 @@ export class Listeners {
   }
 }
 
+function portOf(address: Address | undefined): string | undefined {
+  return /^tcp:.*:(\d+)$/.exec(address ?? '')?.[1]
+}
+
 /** The number of a listening socket's descriptor: Node has it nowhere but on the handle. Undefined on Windows. */
 function descriptorOf(server: Server): number | undefined {
-  const fd = (server as { _handle?: { fd?: number } | null })._handle?.fd
+  const fd = handleOf(server)?.fd
   return fd !== undefined && fd >= 0 ? fd : undefined
+}
+
+/** The native handle of a listening server. */
+export function handleOf(server: Server): { readonly fd?: number } | undefined {
+  return (server as { _handle?: { fd?: number } | null })._handle ?? undefined
 }

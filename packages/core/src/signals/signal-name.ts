@@ -1,33 +1,36 @@
 import { constants, platform } from 'node:os'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-
-/** All names of Node's type for signals; which of them this platform has is in `os.constants.signals`. */
-const catchable = (name: string): boolean => name !== 'SIGKILL' && name !== 'SIGSTOP'
+import { defaultSignalActions } from './signal-actions.ts'
 
 /**
  * Checks that a signal of this name exists here and can be handled.
- * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN` with the nearest valid name; `ERR_ZERODROP_SIGNAL_UNSUPPORTED` for SIGKILL
+ * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN` with the nearest name, or all names; `ERR_ZERODROP_SIGNAL_UNSUPPORTED` for SIGKILL
  *   and SIGSTOP, which no process can handle, and for a signal that this platform lacks.
  */
 export function checkSignal(name: string): asserts name is NodeJS.Signals {
-  if (name in constants.signals && catchable(name)) return
-  if (!catchable(name)) {
+  if (uncatchable.has(name)) {
     throw new ZerodropError(
       'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
       `${name} cannot be handled by any process: the kernel acts on it. Use SIGTERM or SIGINT to stop gracefully.`,
     )
   }
+  if (Object.hasOwn(constants.signals, name)) return
   if (elsewhere.has(name)) {
     throw new ZerodropError(
       'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
       `${name} does not exist on ${platform()}. Leave it out of "signals" here.`,
     )
   }
+  const meant = nearest(name)
+  const advice =
+    meant === undefined ? `Those of ${platform()} are ${catchable().join(', ')}.` : `Did you mean ${meant}?`
   throw new ZerodropError(
     'ERR_ZERODROP_SIGNAL_UNKNOWN',
-    `There is no signal "${name}". Did you mean ${nearest(name)}?`,
+    `There is no signal ${JSON.stringify(name)}. ${advice}`,
   )
 }
+
+const uncatchable: ReadonlySet<string> = new Set(['SIGKILL', 'SIGSTOP'])
 
 /** Signals that Node knows on some platform and that may be missing on this one. */
 const elsewhere: ReadonlySet<string> = new Set([
@@ -49,14 +52,26 @@ const elsewhere: ReadonlySet<string> = new Set([
   'SIGTTOU',
 ])
 
-function nearest(name: string): string {
+function catchable(): string[] {
+  return Object.keys(constants.signals).filter((name) => !uncatchable.has(name))
+}
+
+/** What was probably meant: by number, without SIG, in another case, with a slip or two. Undefined if nothing is near. */
+function nearest(name: string): string | undefined {
+  const byNumber = Object.entries(constants.signals).find(([, number]) => String(number) === name)
+  if (byNumber !== undefined) return byNumber[0]
   const typed = name.toUpperCase()
-  const candidates = Object.keys(constants.signals).filter(catchable)
+  const full = typed.startsWith('SIG') ? typed : `SIG${typed}`
+  // The usual ones first: of two that are as near, one of them was meant. SIGKILL is suggested too: the next error
+  // then says what to use instead.
+  const candidates = [...Object.keys(defaultSignalActions), ...Object.keys(constants.signals)]
   const distances = candidates.map((candidate) => ({
     candidate,
-    distance: Math.min(distance(typed, candidate), distance(`SIG${typed}`, candidate)),
+    distance: Math.min(distance(typed, candidate), distance(full, candidate)),
   }))
-  return distances.reduce((best, next) => (next.distance < best.distance ? next : best)).candidate
+  const best = distances.reduce((least, next) => (next.distance < least.distance ? next : least))
+  const slips = Math.min(2, Math.floor((full.length - 'SIG'.length) / 2))
+  return best.distance <= slips ? best.candidate : undefined
 }
 
 /** Levenshtein's edit distance. */

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type SendHandle, spawn, spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { recordCommandLine } from './command-line.ts'
@@ -9,7 +9,8 @@ export const inheritVariableName = 'ZERODROP_INHERIT'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
-  const inheritVariable = process.env[inheritVariableName]
+  // A worker thread has a copy of the environment, but the descriptors are the process's.
+  const inheritVariable = isMainThread ? process.env[inheritVariableName] : undefined
   // At once, so that no child of the application takes itself for our successor.
   delete process.env[inheritVariableName]
   const commandLine = recordCommandLine()
@@ -44,6 +45,12 @@ export function realSystem(): System {
     writeError: (line) => {
       process.stderr.write(`${line}\n`)
     },
+    isServed(path) {
+      // listen() has to know before it returns, and only a process of its own can wait for a connection meanwhile.
+      return (
+        spawnSync(process.execPath, ['-e', connectAndExit, path], { env: {}, timeout: 5000 }).status !== 1
+      )
+    },
     spawn(descriptors, variables) {
       return spawn(commandLine.command(), commandLine.args, {
         cwd: commandLine.cwd,
@@ -54,6 +61,10 @@ export function realSystem(): System {
   }
 }
 
+/** Exits with 1 if nobody listens. Any other answer, or none, is that of someone who must not be disturbed. */
+const connectAndExit =
+  "require('net').connect(process.argv[1], () => process.exit(0)).on('error', ({ code }) => process.exit(code === 'ECONNREFUSED' ? 1 : 2))"
+
 function incapacity(): Incapacity | undefined {
   if (!isMainThread) return 'worker-thread'
   if (cluster.isWorker) return 'cluster-worker'
@@ -63,9 +74,9 @@ function incapacity(): Incapacity | undefined {
 function predecessor(): Predecessor | undefined {
   if (process.send === undefined) return undefined
   return {
-    send(message) {
+    send(message, handle) {
       // The callback keeps a predecessor that has just died from becoming an 'error' event of this process.
-      if (process.connected) process.send?.(message, undefined, {}, () => {})
+      if (process.connected) process.send?.(message, handle as SendHandle, {}, () => {})
     },
     onMessage(listener) {
       process.on('message', listener)

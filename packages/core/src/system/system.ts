@@ -5,7 +5,8 @@ export type Release = () => void
 
 /** The process that started this one by a restart, reached over its IPC channel. */
 export interface Predecessor {
-  send(message: object): void
+  /** @param handle a native handle whose descriptor goes along */
+  send(message: object, handle?: unknown): void
   onMessage(listener: (message: unknown, handle: unknown) => void): Release
   /** Called when the predecessor has closed the channel, or has died. */
   onDisconnect(listener: () => void): Release
@@ -44,6 +45,8 @@ export interface System {
   kill(pid: number, signal: NodeJS.Signals): void
   exit(code: number): void
   writeError(line: string): void
+  /** Whether a server answers on a Unix socket's path. Waits for the answer. */
+  isServed(path: string): boolean
   /**
    * Starts a copy of this process. `descriptors` become its descriptors 3, 4, …; an IPC channel follows them.
    * @throws what `child_process.spawn` throws.

@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process'
+import { parseArgs } from 'node:util'
+import { exit, measurements } from './exit.mjs'
+import { allowedConnections } from './lib/held-connections.mjs'
+import { machine } from './lib/machine.mjs'
+import { clientCore, closesWithUs } from './lib/server-process.mjs'
+import { memory, variants as memoryVariants } from './memory.mjs'
+import { modes, overhead } from './overhead.mjs'
+
+const usage = `npm run bench -- [overhead | memory | exit] [options]
+
+Without a command: all of them. See benchmarks/README.md.
+  --framework <name>   overhead, memory: http, express, koa or fastify; otherwise all for overhead, http for memory
+  --mode <name>        overhead: together, processes or switching; otherwise together and switching
+  --what <name>        exit: nothing, inFlight, idle or busy; otherwise all
+  --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2)
+  --blocks <number>    overhead: compared slices in a round, 150
+  --connections <n>    overhead: 64; memory: 20000; exit idle: 10000
+  --verbose            every single result
+`
+
+const text = /** @type {const} */ ({ type: 'string' })
+const flag = /** @type {const} */ ({ type: 'boolean' })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    framework: text,
+    mode: text,
+    what: text,
+    rounds: text,
+    blocks: text,
+    connections: text,
+    verbose: flag,
+    help: { ...flag, short: 'h' },
+  },
+})
+const progress = values.verbose ? (line) => console.log(line) : () => process.stderr.write('.')
+const asked = (name, otherwise) => (values[name] === undefined ? otherwise : Number(values[name]))
+
+const commands = {
+  async overhead() {
+    for (const mode of values.mode ? [values.mode] : ['together', 'switching']) {
+      for (const framework of values.framework ? [values.framework] : Object.keys(modes[mode])) {
+        if (modes[mode]?.[framework] === undefined) continue
+        const options = {
+          mode,
+          framework,
+          rounds: asked('rounds', 6),
+          blocks: asked('blocks', 150),
+          connections: asked('connections', 64),
+          warmUp: 30_000,
+        }
+        const onRound = (round, ratios) =>
+          progress(
+            `round ${round}: ${[...ratios].map(([name, ratio]) => `${name} ${ratio.toFixed(4)}`).join(', ')}`,
+          )
+        const { microseconds, variants } = await overhead({ ...options, onRound })
+        const { rounds, blocks, connections } = options
+        title(
+          `CPU time per request, ${framework}, ${mode}: ${rounds} rounds of ${blocks} pairs, ${connections} connections`,
+        )
+        console.log(`base: ${microseconds.toFixed(1)} µs`)
+        console.table(
+          Object.fromEntries(
+            variants.map(({ name, pairs, perRound, total }) => [
+              name,
+              {
+                median: pairs.median.toFixed(4),
+                '95 %': range(pairs.interval, 4),
+                quartiles: range(pairs.quartiles, 3),
+                'median of rounds': perRound.median.toFixed(4),
+                'all bursts': total.toFixed(4),
+              },
+            ]),
+          ),
+        )
+      }
+    }
+  },
+
+  async memory() {
+    const framework = values.framework ?? 'http'
+    if (memoryVariants[framework] === undefined) throw new Error(`Unknown framework: ${framework}`)
+    const connections = allowedConnections(asked('connections', 20_000))
+    const rounds = asked('rounds', 2)
+    const onSample = (name, { heap, rss }) =>
+      progress(`${name}: heap ${heap.toFixed(1)}, resident ${rss.toFixed(0)}`)
+    const results = await memory({ framework, connections, rounds, onSample })
+    title(`Bytes per idle connection, ${framework}: ${connections} connections, ${rounds} rounds`)
+    console.table(
+      Object.fromEntries(
+        results.map(({ name, heap, heapOverBase, rss, rssOverBase }) => [
+          name,
+          {
+            heap: heap.toFixed(0),
+            'heap over base': heapOverBase.toFixed(0),
+            resident: rss.toFixed(0),
+            'resident over base': rssOverBase.toFixed(0),
+          },
+        ]),
+      ),
+    )
+  },
+
+  async exit() {
+    for (const what of values.what ? [values.what] : Object.keys(measurements)) {
+      if (measurements[what] === undefined) throw new Error(`Unknown: ${what}`)
+      const options = {
+        what,
+        rounds: asked('rounds', what === 'idle' ? 2 : 5),
+        connections: allowedConnections(asked('connections', 10_000)),
+        patience: 15_000,
+      }
+      const onResult = (name, result) => progress(`${name}: ${JSON.stringify(result)}`)
+      const results = await exit({ ...options, onResult })
+      title(
+        `Exit, ${what}${what === 'idle' ? `, ${options.connections} connections` : ''}: ${options.rounds} rounds`,
+      )
+      console.table(Object.fromEntries(results.map(({ name, ...result }) => [name, result])))
+    }
+  },
+}
+
+function title(text) {
+  console.log(`\n${text}`)
+}
+
+function range([low, high], digits) {
+  return `${low.toFixed(digits)} to ${high.toFixed(digits)}`
+}
+
+const [command, ...others] = positionals
+if (values.help || others.length > 0 || (command !== undefined && commands[command] === undefined)) {
+  console.log(usage)
+  process.exitCode = values.help ? 0 : 2
+} else {
+  closesWithUs()
+  execFileSync('taskset', ['-a', '-c', '-p', clientCore, String(process.pid)])
+  console.log(machine())
+  for (const name of command === undefined ? Object.keys(commands) : [command]) await commands[name]()
+}

@@ -1,0 +1,8 @@
+import express from 'express'
+import { announce } from './control.mjs'
+
+const app = express()
+app.get('/', (_request, response) => {
+  response.send('hello')
+})
+const server = app.listen(0, '127.0.0.1', () => announce(server))

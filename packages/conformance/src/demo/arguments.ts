@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { repository } from './repository.ts'
+
+export interface DemoOptions {
+  /** How the server is called in what the demo says. */
+  readonly name: string
+  /** The script that is deployed. */
+  readonly server: string
+  readonly restarts: number
+  /** Clients that keep their connection; a few of other kinds come on top. */
+  readonly clients: number
+}
+
+/** What was typed cannot be meant. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+const frameworks = ['express', 'koa', 'fastify']
+
+export const help = `Restarts a server under load, and counts what its clients notice.
+
+Usage: npm run demo -- [express | koa | fastify] [options]
+
+The server is the example of that framework (express if none is named), in a process of its own. Each restart is a
+deploy: a new release folder, a \`current\` symlink moved to it, and SIGHUP.
+
+Options:
+  --restarts <n>   how many deploys, 1 to 1000 (10)
+  --clients <n>    clients that keep their connection, through a proxy that adds a round trip of 30 ms,
+                   1 to 1000 (50); on top come 4 that connect for every request, 4 with slow requests, 4 that upload
+  --server <file>  deploy this script instead of an example. It has to serve /, /slow and /upload, as they do, on
+                   the port in PORT, and print a line of JSON: {"event":"listening","pid":...,"version":"..."}
+  --help           print this
+
+Exits with 0 if nothing was lost, nothing was refused, every connection was kept and every version answered in its
+turn; with 1 if not, 2 if the arguments are wrong.`
+
+/** @throws UsageError */
+export function parseArguments(args: string[]): DemoOptions | 'help' {
+  const { values, positionals } = parse(args)
+  if (values.help) return 'help'
+  const [framework, ...more] = positionals
+  if (more.length > 0) throw new UsageError(`One framework at a time, not "${positionals.join(' ')}".`)
+  if (framework !== undefined && !frameworks.includes(framework))
+    throw new UsageError(`There is no example for "${framework}". There is one for ${frameworks.join(', ')}.`)
+  if (framework !== undefined && values.server !== undefined)
+    throw new UsageError(`Either the example for ${framework} or --server ${values.server}, not both.`)
+  const restarts = count('--restarts', values.restarts, 1000)
+  const clients = count('--clients', values.clients, 1000)
+  if (values.server !== undefined) {
+    const server = path.resolve(values.server)
+    if (!isFile(server)) throw new UsageError(`--server ${values.server}: there is no such file.`)
+    return { name: path.basename(server), server, restarts, clients }
+  }
+  const name = `${framework ?? 'express'}-basic`
+  return { name, server: path.join(repository, 'examples', name, 'server.js'), restarts, clients }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        restarts: { type: 'string', default: '10' },
+        clients: { type: 'string', default: '50' },
+        server: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+function count(option: string, text: string, most: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
+  throw new UsageError(`${option} takes a whole number from 1 to ${most}, not "${text}".`)
+}
+
+function isFile(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false
+}

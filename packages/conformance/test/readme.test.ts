@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { defaults } from '../../core/src/lifecycle/options.ts'
+import { startApp } from '../src/app-process.ts'
+import type { AppProcess } from '../src/app-process.ts'
+import { freePort } from '../src/free-port.ts'
+import { leftovers } from '../src/leftovers.ts'
+import { RawClient } from '../src/raw-client.ts'
+
+const root = path.join(__dirname, '../../..')
+const readmes = [
+  'README.md',
+  ...['core', 'express', 'koa', 'fastify'].map((name) => `packages/${name}/README.md`),
+]
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+// A restart needs a platform that hands on listening sockets, and finding its orphans needs /proc.
+const describeLinux = process.platform === 'linux' ? describe : describe.skip
+
+/** The programs of a page: its blocks of TypeScript and JavaScript, as a reader would copy them. */
+function snippets(readme: string): { name: string; language: string; code: string }[] {
+  const text = readFileSync(path.join(root, readme), 'utf8')
+  return [...text.matchAll(/^```(ts|js)\n([^]*?)^```$/gm)].map(([, language = '', code = ''], index) => ({
+    name: `${readme} ${index + 1}`,
+    language,
+    code,
+  }))
+}
+
+/** A folder inside the repository, so that what a snippet imports is found. */
+function folder(): string {
+  mkdirSync(path.join(root, '.demo'), { recursive: true })
+  const made = mkdtempSync(path.join(root, '.demo', 'readme-'))
+  undo.add(() => rmSync(made, { recursive: true }))
+  return made
+}
+
+/** Starts a snippet as it stands but for the port, and resolves when it listens. */
+async function start(language: string, code: string): Promise<{ app: AppProcess; port: number }> {
+  expect(code).toContain('3000')
+  const port = await freePort()
+  const file = path.join(folder(), language === 'ts' ? 'server.mjs' : 'server.cjs')
+  writeFileSync(file, code.replace('3000', String(port)))
+  const preload = path.join(__dirname, 'fixtures/announce-listening.mjs')
+  const app = await startApp({ file, execArgv: ['--import', preload] })
+  undo.add(() => app.stop())
+  await app.waitFor('listening')
+  return { app, port }
+}
+
+async function get(port: number): Promise<string> {
+  const client = await RawClient.connect({ port })
+  const { status, body } = await client.request({ path: '/' })
+  client.destroy()
+  return `${status} ${body.toString()}`
+}
+
+const programs = readmes.flatMap(snippets)
+
+test('every page has its snippets', () => {
+  expect(programs.map(({ name }) => name)).toEqual([
+    'README.md 1',
+    'README.md 2',
+    'README.md 3',
+    ...readmes.slice(1).map((readme) => `${readme} 1`),
+  ])
+})
+
+test.each(programs)('$name serves, and stops at SIGTERM', async ({ language, code }) => {
+  const { app, port } = await start(language, code)
+  expect(await get(port)).toBe('200 hello')
+  app.signal('SIGTERM')
+  expect(await app.exited).toEqual({ code: 0, signal: null })
+})
+
+describeLinux('restart', () => {
+  test.each(programs)('$name goes on in a new process at SIGHUP', async ({ language, code }) => {
+    const { app, port } = await start(language, code)
+    const from = app.lines.length
+    app.signal('SIGHUP')
+    await app.waitFor('listening', { from })
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+    expect(await get(port)).toBe('200 hello')
+    const successor = app.signal('SIGTERM')
+    await app.exitOf(successor)
+  })
+})
+
+test('the snippets are TypeScript without an error', async () => {
+  const made = folder()
+  const files = programs
+    .filter(({ language }) => language === 'ts')
+    .map(({ code }, index) => {
+      writeFileSync(path.join(made, `${index}.mts`), code)
+      return `${index}.mts`
+    })
+  const config = { extends: path.join(root, 'tsconfig.base.json'), compilerOptions: { noEmit: true }, files }
+  writeFileSync(path.join(made, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  const child = spawn(process.execPath, [tsc, '-p', made], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+  const [code] = await once(child, 'close')
+  expect([code, output]).toEqual([0, ''])
+})
+
+test('the table of options is complete, with the right defaults', () => {
+  const text = readFileSync(path.join(root, 'README.md'), 'utf8')
+  const section = /^## Options$([^]*?)^## /m.exec(text)?.[1] ?? ''
+  const rows = [...section.matchAll(/^\| `(\w+)` \| (.+?) \|/gm)].map(([, name, value]) => [name, value])
+  const { signals: _signals, ...values } = defaults
+  const expected = Object.entries(values).map(([name, value]) => [name, `\`${value}\``])
+  expect(rows).toEqual([...expected, ['signals', '`{}`']])
+})

@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+// What users get: the built packages, in a process without jest.
+const root = path.resolve(__dirname, '../../..')
+
+function run(script: string, ...args: string[]): unknown {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script, ...args], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, NODE_ENV: undefined, NODE_OPTIONS: undefined },
+  })
+  if (stderr !== '') throw new Error(stderr)
+  return JSON.parse(stdout)
+}
+
+test('import and require of every package give the same names, the same values and the one lifecycle', () => {
+  const core = ['ZerodropError', 'errorCodes', 'lifecycle']
+  const report = run(`
+    import { createRequire } from 'node:module'
+    import { lifecycle } from '@zerodrop/core'
+    const require = createRequire(process.cwd() + '/')
+    const report = {}
+    for (const name of ['core', 'express', 'koa', 'fastify']) {
+      const required = require('@zerodrop/' + name)
+      const imported = await import('@zerodrop/' + name)
+      report[name] = {
+        required: Object.keys(required).sort(),
+        imported: Object.keys(imported).sort(),
+        different: Object.keys(required).filter((key) => required[key] !== imported[key]),
+        shared: required.lifecycle === lifecycle,
+      }
+    }
+    console.log(JSON.stringify(report))
+  `)
+  const names = (...own: string[]) => {
+    const all = [...core, ...own].sort((one, other) => (one < other ? -1 : 1))
+    return { required: all, imported: all, different: [], shared: true }
+  }
+  expect(report).toEqual({
+    core: names(),
+    express: names('graceful'),
+    koa: names('graceful'),
+    fastify: names('default', 'gracefulPlugin'),
+  })
+})
+
+test('two copies of the core in one process share the lifecycle, and errors are told by their code', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  try {
+    for (const copy of ['one', 'other'])
+      cpSync(path.join(root, 'packages/core/dist'), path.join(folder, copy), { recursive: true })
+    writeFileSync(path.join(folder, 'package.json'), '{ "type": "commonjs" }')
+    const report = run(
+      `
+        import { createRequire } from 'node:module'
+        const require = createRequire(process.argv[1] + '/')
+        const [one, other] = [require('./one'), require('./other')]
+        const caught = (act) => { try { act() } catch (error) { return error } }
+        one.lifecycle.configure({ drainTimeout: 1 })
+        const error = caught(() => other.lifecycle.configure({ drainTimeout: 2 }))
+        console.log(JSON.stringify({
+          copies: one !== other && one.ZerodropError !== other.ZerodropError,
+          shared: one.lifecycle === other.lifecycle,
+          registered: globalThis[Symbol.for('zerodrop.lifecycle.v1')] === one.lifecycle,
+          code: error.code,
+          name: error.name,
+        }))
+      `,
+      folder,
+    )
+    expect(report).toEqual({
+      copies: true,
+      shared: true,
+      registered: true,
+      code: 'ERR_ZERODROP_OPTION_CONFLICT',
+      name: 'ZerodropError',
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

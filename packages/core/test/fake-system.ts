@@ -1,0 +1,158 @@
+import type { ChildProcess } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import type { CommandLine, Incapacity, Predecessor, Release, System } from '../src/system/system.ts'
+
+interface Timer {
+  readonly at: number
+  readonly callback: () => void
+}
+
+/**
+ * A world for the core in which time, signals and children are scripted. Turns of the event loop are real: what waits
+ * for one waits for sockets, which are real as well.
+ */
+export class FakeSystem implements System {
+  readonly pid = 4242
+  incapacity: Incapacity | undefined
+  inheritVariable: string | undefined
+  predecessor: Predecessor | undefined
+  interactive = false
+  readonly commandLine: CommandLine = {
+    command: () => '/usr/bin/node',
+    args: ['app.js'],
+    cwd: '/srv',
+    env: {},
+  }
+  /** What was written to stderr, line by line. */
+  readonly errors: string[] = []
+  readonly exits: number[] = []
+  readonly spawned: {
+    child: FakeChild
+    descriptors: readonly number[]
+    variables: Record<string, string>
+  }[] = []
+  /** Set, it is what the next `spawn` throws. */
+  spawnError: Error | undefined
+  #now = 0
+  #timers: Timer[] = []
+  readonly #signals = new EventEmitter()
+
+  constructor(conditions: Partial<Pick<FakeSystem, 'incapacity' | 'inheritVariable'>> = {}) {
+    Object.assign(this, conditions)
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  setTimeout(callback: () => void, milliseconds: number): Release {
+    if (milliseconds > 2 ** 31 - 1) return () => {}
+    const timer = { at: this.#now + milliseconds, callback }
+    this.#timers.push(timer)
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer)
+    }
+  }
+
+  setImmediate(callback: () => void): Release {
+    const immediate = setImmediate(callback)
+    return () => clearImmediate(immediate)
+  }
+
+  onSignal(signal: NodeJS.Signals, listener: () => void): Release {
+    this.#signals.on(signal, listener)
+    return () => this.#signals.off(signal, listener)
+  }
+
+  kill(): void {}
+
+  exit(code: number): void {
+    this.exits.push(code)
+  }
+
+  isServed(): boolean {
+    return false
+  }
+
+  writeError(line: string): void {
+    this.errors.push(line)
+  }
+
+  spawn(descriptors: readonly number[], variables: Record<string, string>): ChildProcess {
+    if (this.spawnError !== undefined) throw this.spawnError
+    const child = new FakeChild()
+    this.spawned.push({ child, descriptors, variables })
+    return child as unknown as ChildProcess
+  }
+
+  /** Lets time pass: calls back every timer that is due by then, in order. */
+  advance(milliseconds: number): void {
+    const end = this.#now + milliseconds
+    const due = (): Timer | undefined =>
+      this.#timers.filter(({ at }) => at <= end).sort((one, other) => one.at - other.at)[0]
+    for (let timer = due(); timer !== undefined; timer = due()) {
+      const { at, callback } = timer
+      this.#timers = this.#timers.filter((other) => other !== timer)
+      this.#now = Math.max(this.#now, at)
+      callback()
+    }
+    this.#now = end
+  }
+
+  /** How many timers are running. */
+  get timers(): number {
+    return this.#timers.length
+  }
+
+  /** Delivers a signal; false if nobody handles it. */
+  deliver(signal: NodeJS.Signals): boolean {
+    return this.#signals.emit(signal)
+  }
+
+  /** The signals that are handled. */
+  get signals(): (string | symbol)[] {
+    return this.#signals.eventNames()
+  }
+
+  /** The child that was started last. */
+  get child(): FakeChild {
+    const last = this.spawned.at(-1)
+    if (last === undefined) throw new Error('nothing was spawned')
+    return last.child
+  }
+}
+
+/** A successor that does what the test says. */
+export class FakeChild extends EventEmitter {
+  pid: number | undefined = 5151
+  connected = true
+  exitCode: number | null = null
+  signalCode: NodeJS.Signals | null = null
+  readonly kills: (NodeJS.Signals | undefined)[] = []
+  readonly sent: unknown[] = []
+
+  kill(signal?: NodeJS.Signals): boolean {
+    this.kills.push(signal)
+    return true
+  }
+
+  send(body: unknown, _handle: unknown, _options: object, callback: (error: Error | null) => void): boolean {
+    this.sent.push(body)
+    callback(this.connected ? null : new Error('channel closed'))
+    return this.connected
+  }
+
+  /** Says what a successor says. */
+  says(body: unknown): void {
+    this.emit('message', body)
+  }
+
+  exits(code: number | null, signal: NodeJS.Signals | null = null): void {
+    this.exitCode = code
+    this.signalCode = signal
+    this.emit('exit', code, signal)
+    // What it had said before is delivered first.
+    this.connected = false
+    this.emit('disconnect')
+  }
+}

@@ -1,0 +1,250 @@
+import channels from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Lifecycle } from '../src/lifecycle/lifecycle.ts'
+import { FakeSystem } from './fake-system.ts'
+
+const undo: (() => void)[] = []
+const { subscribe } = channels
+beforeEach(() => {
+  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
+    undo.push(() => channels.unsubscribe(name, handler))
+    subscribe(name, handler)
+  })
+})
+afterEach(() => {
+  for (const each of undo.splice(0).reverse()) each()
+  jest.restoreAllMocks()
+})
+
+/** A server on a path, which a successor can inherit; port 0 it could not. */
+async function serve(where: 'path' | 'port 0' = 'path'): Promise<http.Server> {
+  const server = http.createServer((_request, response) => response.end('here'))
+  undo.push(() => server.close())
+  if (where === 'path') {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    undo.push(() => rmSync(folder, { recursive: true }))
+    server.listen(path.join(folder, 'app.sock'))
+  } else server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+async function answers(server: http.Server): Promise<boolean> {
+  const address = server.address()
+  const where = typeof address === 'string' ? { socketPath: address } : { port: address?.port }
+  const request = http.get({ ...where, host: '127.0.0.1', agent: false })
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  response.resume()
+  return response.statusCode === 200
+}
+
+describe('where a restart is impossible it says so, and the process serves on', () => {
+  test.each([
+    ['platform', 'ERR_ZERODROP_PLATFORM_UNSUPPORTED', /^This platform cannot .* Stop and start the process/],
+    [
+      'cluster-worker',
+      'ERR_ZERODROP_CLUSTER_WORKER',
+      /^A cluster worker has .* Restart the primary, or fork/,
+    ],
+    [
+      'worker-thread',
+      'ERR_ZERODROP_WORKER_THREAD',
+      /^A worker thread cannot .* Call restart\(\) in the main/,
+    ],
+  ] as const)('%s', async (incapacity, code, text) => {
+    const system = new FakeSystem({ incapacity })
+    const lifecycle = new Lifecycle(system)
+    const failed = jest.fn()
+    lifecycle.events.on('restart:failed', failed)
+    lifecycle.configure()
+    const server = await serve()
+    const error: unknown = await lifecycle.restart().catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code, message: expect.stringMatching(text) })
+    expect(failed.mock.calls).toEqual([[{ error }]])
+    expect(system.errors).toEqual([
+      `[zerodrop] pid 4242: restart failed: ${code}: ${(error as Error).message}`,
+    ])
+    expect([lifecycle.state, lifecycle.health().ready, await answers(server)]).toEqual([
+      'serving',
+      true,
+      true,
+    ])
+    expect([system.spawned, system.exits]).toEqual([[], []])
+    // Signals reach the main thread only.
+    expect(system.signals.length).toBe(incapacity === 'worker-thread' ? 0 : 4)
+  })
+
+  test('by signal: reported, and nothing else happens', async () => {
+    const system = new FakeSystem({ incapacity: 'platform' })
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure()
+    await serve()
+    const failed = once(lifecycle.events, 'restart:failed')
+    system.deliver('SIGHUP')
+    await failed
+    expect(system.errors).toEqual([expect.stringContaining('ERR_ZERODROP_PLATFORM_UNSUPPORTED')])
+    expect([lifecycle.state, system.exits]).toEqual(['serving', []])
+  })
+
+  test('before anything listens', async () => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    lifecycle.configure()
+    await expect(lifecycle.restart()).rejects.toMatchObject({
+      code: 'ERR_ZERODROP_NOT_SERVING',
+      message: expect.stringContaining('it is "starting". Call restart() once a server listens'),
+    })
+    expect(lifecycle.state).toBe('starting')
+  })
+
+  test('after a shutdown', async () => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    lifecycle.configure()
+    await lifecycle.shutdown()
+    await expect(lifecycle.restart()).rejects.toMatchObject({ code: 'ERR_ZERODROP_NOT_SERVING' })
+    expect(lifecycle.state).toBe('closed')
+  })
+
+  test('with servers of port 0 only', async () => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    lifecycle.configure()
+    await serve('port 0')
+    await expect(lifecycle.restart()).rejects.toMatchObject({
+      code: 'ERR_ZERODROP_NOTHING_TO_HAND_OVER',
+      message: expect.stringContaining('Listen on a port other than 0'),
+    })
+    expect(lifecycle.state).toBe('serving')
+  })
+})
+
+describe('a successor that fails changes nothing', () => {
+  async function restarting() {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure({ readyTimeout: 3000 })
+    const server = await serve()
+    return { system, lifecycle, server }
+  }
+
+  test('it exits, it is late, it cannot be started; and the next attempt is as good as the first', async () => {
+    const { system, lifecycle, server } = await restarting()
+    const errors: unknown[] = []
+    const attempt = async (act: () => void): Promise<void> => {
+      const restart = lifecycle.restart()
+      expect(lifecycle.restart()).toBe(restart)
+      const caught = restart.catch((error: unknown) => errors.push(error))
+      act()
+      await caught
+      expect([lifecycle.state, await answers(server)]).toEqual(['serving', true])
+    }
+    await attempt(() => system.child.exits(1))
+    await attempt(() => system.advance(3000))
+    await attempt(() => system.child.emit('error', new Error('EAGAIN')))
+    system.spawnError = new Error('EMFILE')
+    await attempt(() => {})
+    const codes = ['SUCCESSOR_EXITED', 'READY_TIMEOUT', 'SPAWN_FAILED', 'SPAWN_FAILED']
+    expect(errors).toEqual(codes.map((code) => expect.objectContaining({ code: `ERR_ZERODROP_${code}` })))
+    expect(system.errors).toEqual(
+      codes.map((code) => expect.stringContaining(`restart failed: ERR_ZERODROP_${code}`)),
+    )
+    expect([system.exits, system.timers]).toEqual([[], 0])
+  })
+
+  test('a shutdown ends the attempt, and stops', async () => {
+    const { system, lifecycle } = await restarting()
+    const restart = lifecycle.restart().catch((error: unknown) => error)
+    const stopped = lifecycle.shutdown()
+    await expect(restart).resolves.toMatchObject({ code: 'ERR_ZERODROP_RESTART_ABORTED' })
+    await expect(stopped).resolves.toMatchObject({ cut: [] })
+    expect([lifecycle.state, system.child.kills]).toEqual(['closed', ['SIGKILL']])
+  })
+})
+
+describe('what this process was started with', () => {
+  test('garbage is raised where the application first calls us, each time, and not on import', () => {
+    const lifecycle = new Lifecycle(new FakeSystem({ inheritVariable: '{"version":1}' }))
+    const invalid = expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_INVALID' })
+    expect(() => lifecycle.configure()).toThrow(invalid)
+    expect(() => lifecycle.configure({ drainTimeout: 1 })).toThrow(invalid)
+    expect(() => lifecycle.attach(http.createServer())).toThrow(invalid)
+    expect(lifecycle.generation).toBe(1)
+  })
+})
+
+describe('options of the process', () => {
+  test('a call that is refused changes nothing', () => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    lifecycle.configure({ drainTimeout: 1 })
+    for (const options of [
+      { drainTimeout: 2, readyTimeout: 5 },
+      { readyTimeout: 5, nonsense: 1 },
+    ])
+      expect(() => lifecycle.configure(options)).toThrow(expect.objectContaining({ name: 'ZerodropError' }))
+    lifecycle.configure({ drainTimeout: 1, readyTimeout: 6 })
+  })
+
+  test('a refused first call leaves the process to others', async () => {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    expect(() => lifecycle.configure({ nonsense: 1 } as object)).toThrow('no option "nonsense"')
+    await serve()
+    expect([lifecycle.state, system.signals]).toEqual(['starting', []])
+  })
+
+  test.each([undefined, null, {}, () => {}, 3000, 'server'])('attach(%p) is refused', (server) => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    expect(() => lifecycle.attach(server as never)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_ZERODROP_SERVER_INVALID',
+        message: expect.stringContaining('With Express and Koa that is what app.listen() returns'),
+      }),
+    )
+  })
+
+  test('what a call says of signals holds even while a server listens', async () => {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure()
+    await serve()
+    lifecycle.configure({ signals: { SIGUSR1: 'restart', SIGHUP: false } })
+    expect(system.signals).toEqual(['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGUSR1'])
+  })
+
+  test('options of attach() that are wrong are refused', () => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    for (const options of [{ onDrain: () => {} }, { onDrained: 'close' }, { name: 1 }, null]) {
+      expect(() => lifecycle.attach(http.createServer(), options as never)).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^ERR_ZERODROP_OPTION_(UNKNOWN|INVALID)$/) }),
+      )
+    }
+  })
+})
+
+describe('a listener of events that throws', () => {
+  async function throwing(event: 'drain:start' | 'restart:start' | 'restart:failed') {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure()
+    await serve()
+    lifecycle.events.on(event, () => {
+      throw new Error('a mistake in the log format')
+    })
+    return { system, lifecycle }
+  }
+
+  test('does not keep a shutdown from its end', async () => {
+    const { lifecycle } = await throwing('drain:start')
+    await expect(lifecycle.shutdown()).resolves.toMatchObject({ cut: [] })
+  })
+
+  test('is not taken for a failure of the restart', async () => {
+    const { system, lifecycle } = await throwing('restart:start')
+    const restart = lifecycle.restart().catch((error: unknown) => error)
+    system.child.exits(1)
+    await expect(restart).resolves.toMatchObject({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED' })
+  })
+})

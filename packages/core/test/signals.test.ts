@@ -1,0 +1,100 @@
+import { constants } from 'node:os'
+import { exitStatus, watchSignals } from '../src/signals/signal-actions.ts'
+import { checkSignal } from '../src/signals/signal-name.ts'
+import { FakeSystem } from './fake-system.ts'
+
+const check = (name: string) => () => checkSignal(name)
+const unknown = (message: string) => expect.objectContaining({ code: 'ERR_ZERODROP_SIGNAL_UNKNOWN', message })
+const uncatchable = ['SIGKILL', 'SIGSTOP']
+
+describe('checkSignal', () => {
+  test('takes every signal that this platform lets a process handle', () => {
+    const names = Object.keys(constants.signals).filter((name) => !uncatchable.includes(name))
+    for (const name of names) expect(check(name)).not.toThrow()
+  })
+
+  test.each(uncatchable)('refuses %s, which nobody can handle', (name) => {
+    expect(check(name)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
+        message: `${name} cannot be handled by any process: the kernel acts on it. Use SIGTERM or SIGINT to stop gracefully.`,
+      }),
+    )
+  })
+
+  test.each([
+    ['sigterm', 'SIGTERM'],
+    ['TERM', 'SIGTERM'],
+    ['term', 'SIGTERM'],
+    ['Int', 'SIGINT'],
+    ['hup', 'SIGHUP'],
+    ['SIGTREM', 'SIGTERM'],
+    ['SIGUP', 'SIGHUP'],
+    ['SIG_HUP', 'SIGHUP'],
+    ['USR2', 'SIGUSR2'],
+    ['kill', 'SIGKILL'],
+    ['SIGKIL', 'SIGKILL'],
+    ['15', 'SIGTERM'],
+  ])('%s: did you mean %s?', (name, meant) => {
+    expect(check(name)).toThrow(unknown(`There is no signal "${name}". Did you mean ${meant}?`))
+  })
+
+  test.each(['banana', '', 'S', 'shutdown', '0', '999', 'toString', '__proto__', '\0'])(
+    '%p is near to nothing: all there are',
+    (name) => {
+      expect(check(name)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_ZERODROP_SIGNAL_UNKNOWN',
+          message: expect.stringMatching(
+            /^There is no signal ".*"\. Those of \w+ are (?!.*SIGKILL)(?=.*\bSIGTERM\b)[A-Z0-9, ]+\.$/,
+          ),
+        }),
+      )
+    },
+  )
+
+  test('refuses a signal that exists, but not here', () => {
+    // Each platform lacks at least one of these.
+    const elsewhere = ['SIGBREAK', 'SIGINFO', 'SIGUSR2'].filter((name) => !(name in constants.signals))
+    expect(elsewhere).not.toEqual([])
+    for (const name of elsewhere) {
+      expect(check(name)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
+          message: `${name} does not exist on ${process.platform}. Leave it out of "signals" here.`,
+        }),
+      )
+    }
+  })
+})
+
+describe('watchSignals', () => {
+  test('acts on the listed signals until it is released, more than once if need be', () => {
+    const system = new FakeSystem()
+    const acts: unknown[] = []
+    const release = watchSignals(system, { SIGTERM: 'shutdown', SIGHUP: 'ignore' }, (...act) =>
+      acts.push(act),
+    )
+    expect(system.signals).toEqual(['SIGTERM', 'SIGHUP'])
+    system.deliver('SIGTERM')
+    system.deliver('SIGHUP')
+    expect(acts).toEqual([
+      ['shutdown', 'SIGTERM'],
+      ['ignore', 'SIGHUP'],
+    ])
+    release()
+    release()
+    expect(system.signals).toEqual([])
+  })
+
+  test('leaves out what the platform lacks: a default action is no mistake of the user', () => {
+    const system = new FakeSystem()
+    const lacking = ['SIGBREAK', 'SIGINFO', 'SIGLOST'].filter((name) => !(name in constants.signals))
+    watchSignals(system, Object.fromEntries(lacking.map((name) => [name, 'shutdown'])), () => {})
+    expect(system.signals).toEqual([])
+  })
+
+  test('the exit status of a signal is the shell’s', () => {
+    expect([exitStatus('SIGINT'), exitStatus('SIGTERM')]).toEqual([130, 143])
+  })
+})

@@ -1,0 +1,175 @@
+import { message } from '../src/handover/protocol.ts'
+import { startSuccessor } from '../src/handover/successor.ts'
+import { readInheritance, type Inheritance } from '../src/listeners/inheritance.ts'
+import { FakeSystem } from './fake-system.ts'
+
+const address = (port: number) => ({ requested: `tcp://*:${port}`, bound: `tcp://[::]:${port}` })
+const inheritance: Inheritance = {
+  version: 1,
+  generation: 7,
+  listeners: [
+    { fd: 21, ...address(3000) },
+    { fd: 18, ...address(9090) },
+  ],
+}
+
+let system: FakeSystem
+let stop: AbortController
+beforeEach(() => {
+  system = new FakeSystem()
+  stop = new AbortController()
+})
+afterEach(() => {
+  if (system.timers > 0) throw new Error('a timer was left running')
+})
+
+const start = (readyTimeout = 60_000) =>
+  startSuccessor(system, inheritance, { readyTimeout, abort: stop.signal })
+const failure = (code: string, text: RegExp) =>
+  expect.objectContaining({ code, message: expect.stringMatching(text) })
+
+test('is given the descriptors, and told which is which by their numbers there', async () => {
+  const started = start()
+  const { descriptors, variables } = system.spawned[0] ?? {}
+  expect(descriptors).toEqual([21, 18])
+  expect(Object.keys(variables ?? {})).toEqual(['ZERODROP_INHERIT'])
+  expect(JSON.parse(variables?.['ZERODROP_INHERIT'] ?? '')).toEqual({
+    version: 1,
+    generation: 7,
+    listeners: [
+      { fd: 3, ...address(3000) },
+      { fd: 4, ...address(9090) },
+    ],
+  })
+  system.child.says(message({ type: 'ready' }))
+  await expect(started).resolves.toMatchObject({ pid: 5151, generation: 7 })
+  expect(system.child.kills).toEqual([])
+})
+
+test('what it is told can be read, if only the descriptors are there', () => {
+  start().catch(() => {})
+  const variable = system.spawned[0]?.variables['ZERODROP_INHERIT'] ?? ''
+  // In this process 3 and 4 are not what they are there: that it got as far as looking at them is what counts.
+  expect(() => readInheritance(variable.replace('"fd":3', '"fd":1000000'))).toThrow(
+    expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_MISMATCH' }),
+  )
+  system.child.exits(0)
+})
+
+test.each([
+  [1, null, /^The successor \(generation 7, pid 5151\) exited with code 1 before it was ready/],
+  [0, null, /exited with code 0 before it was ready/],
+  [null, 'SIGSEGV' as const, /was ended by SIGSEGV before it was ready/],
+])('ends before it is ready: code %p, signal %p', async (code, signal, text) => {
+  const started = start()
+  system.child.exits(code, signal)
+  await expect(started).rejects.toEqual(failure('ERR_ZERODROP_SUCCESSOR_EXITED', text))
+  await expect(started).rejects.toThrow('This process goes on serving.')
+})
+
+test('cannot be started: spawn throws', async () => {
+  const cause = (system.spawnError = new Error('spawn E2BIG'))
+  const started = start()
+  await expect(started).rejects.toEqual(
+    failure(
+      'ERR_ZERODROP_SPAWN_FAILED',
+      /could not be started: spawn E2BIG\. Check that \/usr\/bin\/node and the/,
+    ),
+  )
+  await expect(started).rejects.toMatchObject({ cause })
+})
+
+test('cannot be started: the child says so later', async () => {
+  const started = start()
+  const cause = new Error('spawn /usr/bin/node ENOENT')
+  system.child.emit('error', cause)
+  const error: unknown = await started.catch((reason: unknown) => reason)
+  expect(error).toEqual(failure('ERR_ZERODROP_SPAWN_FAILED', /ENOENT\. Check .* directory \/srv exist/))
+  expect(error).toMatchObject({ cause })
+})
+
+test('is killed if it is not ready in time', async () => {
+  const started = start(1500)
+  system.advance(1499)
+  expect(system.child.kills).toEqual([])
+  system.advance(1)
+  await expect(started).rejects.toEqual(
+    failure(
+      'ERR_ZERODROP_READY_TIMEOUT',
+      /was not ready within 1500 ms and was killed\. Raise "readyTimeout"/,
+    ),
+  )
+  expect(system.child.kills).toEqual(['SIGKILL'])
+})
+
+test('may take for ever where readyTimeout is Infinity', async () => {
+  const started = start(Infinity)
+  system.advance(1e9)
+  system.child.says(message({ type: 'ready' }))
+  await expect(started).resolves.toBeDefined()
+})
+
+test.each(['before', 'while'])('is killed if a shutdown comes %s it starts', async (when) => {
+  if (when === 'before') stop.abort()
+  const started = start()
+  stop.abort()
+  await expect(started).rejects.toEqual(failure('ERR_ZERODROP_RESTART_ABORTED', /a shutdown came first/))
+  expect(system.child.kills).toEqual(['SIGKILL'])
+})
+
+test('only our own word for ready counts', async () => {
+  const started = start(10)
+  for (const body of [
+    'ready',
+    { type: 'ready' },
+    null,
+    undefined,
+    1,
+    [],
+    { zerodrop: 2, type: 'ready' },
+    { zerodrop: 1 },
+  ])
+    system.child.says(body)
+  system.advance(10)
+  await expect(started).rejects.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
+})
+
+test('what a child does after it failed, or was ready, disturbs nobody', async () => {
+  const started = start()
+  system.child.says(message({ type: 'ready' }))
+  const successor = await started
+  const gone = jest.fn()
+  const died = jest.fn()
+  successor.onGone(gone)
+  successor.onDeath(died)
+  system.child.emit('error', new Error('kill EPERM'))
+  system.child.exits(1)
+  expect([gone, died].map(({ mock }) => mock.calls.length)).toEqual([1, 1])
+  await expect(successor.send(message({ type: 'taken', id: 1 }))).rejects.toThrow('channel closed')
+})
+
+test('a successor that was told to stop has not died, and its spare sockets are let go', async () => {
+  const close = jest.fn()
+  const started = start()
+  system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:1' }), { fd: 7, close })
+  system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:2' }), { fd: 8, close })
+  system.child.says(message({ type: 'ready' }))
+  const successor = await started
+  const died = jest.fn()
+  successor.onDeath(died)
+  expect(successor.takeSpare('tcp://*:1')).toBe(7)
+  expect(successor.takeSpare('tcp://*:1')).toBeUndefined()
+  system.child.says(message({ type: 'stopping' }))
+  expect(close).toHaveBeenCalledTimes(1)
+  system.child.exits(0)
+  expect(died).not.toHaveBeenCalled()
+})
+
+test('spare sockets of a successor that fails are let go', async () => {
+  const close = jest.fn()
+  const started = start()
+  system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:1' }), { fd: 7, close })
+  system.child.exits(1)
+  await expect(started).rejects.toMatchObject({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED' })
+  expect(close).toHaveBeenCalledTimes(1)
+})
