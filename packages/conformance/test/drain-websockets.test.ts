@@ -13,7 +13,6 @@ const targets: [fixture: string, webSockets: WebSockets][] = [
   ['koa', 'noServer'],
   ['fastify', 'attached'],
   ['fastify', 'plugin'],
-  ['node', 'noServer'],
 ]
 
 const MEGABYTE = 1024 * 1024

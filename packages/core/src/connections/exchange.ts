@@ -22,11 +22,37 @@ export function serverOf(request: IncomingMessage): Server | undefined {
 
 /** Calls back when an exchange is over: its response has ended, or its connection or stream has. */
 export function whenOver(request: IncomingMessage, listener: () => void): void {
-  const { stream } = request as IncomingMessage & { stream?: EventEmitter }
-  const response = stream === undefined ? currentResponse(request.socket) : undefined
-  // A pipelined request whose turn has not come has no response to look at yet.
-  const exchange = stream ?? (response?.req === request ? response : request.socket)
-  exchange.once('close', listener)
+  const { socket, stream, upgrade } = request as IncomingMessage & {
+    stream?: EventEmitter
+    upgrade?: boolean
+  }
+  if (stream !== undefined) {
+    stream.once('close', listener)
+    return
+  }
+  const response = currentResponse(socket)
+  if (response?.req === request) response.once('close', listener)
+  else if (response !== undefined) whenNext(response, () => whenOver(request, listener))
+  else if (upgrade === true && !socket.destroyed) socket.once('close', listener)
+  else listener()
+}
+
+/** Who waits for the end of a response, because their own comes behind it on the same connection. */
+const behind = new WeakMap<ServerResponse, (() => void)[]>()
+
+/** Calls back when the next response has its turn. One listener for all that are pipelined, however many. */
+function whenNext(response: ServerResponse, listener: () => void): void {
+  const others = behind.get(response)
+  if (others !== undefined) {
+    others.push(listener)
+    return
+  }
+  const listeners = [listener]
+  behind.set(response, listeners)
+  response.once('close', () => {
+    behind.delete(response)
+    for (const each of listeners) each()
+  })
 }
 
 /** True while bytes that were written wait in this process: in the stream, or in libuv because the reader is slow. */

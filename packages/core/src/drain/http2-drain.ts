@@ -50,10 +50,25 @@ export class Http2Drain {
     }
     this.#releases.add(stopWaiting)
     const socket = this.#plainSocketOf(session)
-    if (socket === undefined) session.goaway(0, highestStreamId)
-    else socket.write(openNoMore)
+    if (socket !== undefined) socket.write(openNoMore)
+    else {
+      session.goaway(0, highestStreamId)
+      this.#whenWithoutStreams(session, finish)
+    }
     // False if too many pings are on their way already: then the time limit decides.
     session.ping(() => finish())
+  }
+
+  /** Behind a GOAWAY of its own Node reads nothing more on a session that has no stream, the answer to a ping included. */
+  #whenWithoutStreams(session: ServerHttp2Session, listener: () => void): void {
+    const streams = [...this.#connections.streams.keys()].filter((stream) => stream.session === session)
+    let open = streams.length
+    if (open === 0) listener()
+    for (const stream of streams)
+      stream.once('close', () => {
+        open--
+        if (open === 0) listener()
+      })
   }
 
   /**
