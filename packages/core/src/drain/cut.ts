@@ -97,8 +97,12 @@ function describeHttp1(connections: Connections, socket: Socket, times: Times): 
 
 function origin(connections: Connections, socket: Socket, { now }: Times): Omit<CutConnection, 'state'> {
   const { remoteAddress, remotePort } = socket
-  const connectedFor = Math.round(now - (connections.sockets.get(socket) ?? now))
-  return { connectedFor, ...(remoteAddress && { remoteAddress }), ...(remotePort && { remotePort }) }
+  const opened = connections.sockets.get(socket)
+  return {
+    ...(opened !== undefined && { connectedFor: Math.round(now - opened) }),
+    ...(remoteAddress && { remoteAddress }),
+    ...(remotePort && { remotePort }),
+  }
 }
 
 function describeStream(

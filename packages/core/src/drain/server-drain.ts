@@ -105,6 +105,7 @@ export class ServerDrain {
     if (this.#started) return
     this.#started = true
     this.#start = this.#system.now()
+    this.connections.track()
     this.#listen('http.server.request.start', ({ request, response }) => {
       this.#begun.set(request, this.#system.now())
       if (this.#announced) this.#http1.onRequest(response)
