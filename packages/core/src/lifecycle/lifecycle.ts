@@ -1,14 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
-import type { Connections } from '../connections/connections.ts'
 import { DrainingSignals } from '../drain/draining-signals.ts'
 import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } from '../drain/refusal.ts'
 import { type DrainResult, name, summarise } from '../drain/report.ts'
-import type { ServerDrain } from '../drain/server-drain.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { Events, type LifecycleEvents } from '../events/events.ts'
+import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
-import { type Leaving, Migration } from '../handover/migration.ts'
 import { message } from '../handover/protocol.ts'
 import { type Successor, startSuccessor } from '../handover/successor.ts'
 import type { Health } from '../health/health.ts'
@@ -18,9 +15,11 @@ import { handleOf, type Inheritable, type Listener, Listeners } from '../listene
 import { exitStatus, type SignalAction, watchSignals } from '../signals/signal-actions.ts'
 import type { Release, System } from '../system/system.ts'
 import { checkRestart } from './check-restart.ts'
-import { DrainGroup } from './drain-group.ts'
+import type { DrainGroup } from './drain-group.ts'
+import { Drains } from './drains.ts'
+import { HandOver } from './hand-over.ts'
 import { ServerHooks } from './hooks.ts'
-import { type DrainManner, ManagedServers } from './managed-servers.ts'
+import { ManagedServers } from './managed-servers.ts'
 import {
   checkAttachOptions,
   checkConflict,
@@ -32,6 +31,7 @@ import {
   type Settings,
 } from './options.ts'
 import { Readiness } from './readiness.ts'
+import { Reporter } from './reporter.ts'
 import { type State, step } from './state.ts'
 
 /** How a stop went. */
@@ -69,18 +69,15 @@ export interface AttachOptions {
   readonly onDrainingRequest?: DrainingPolicy<IncomingMessage>
 }
 
-/** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
-const deathPatience = 1000
-
 /** The life of this process: there is one for each process, shared by every copy of the package in it. */
 export class Lifecycle {
-  readonly events: Events = new Events()
   readonly #system: System
   readonly #listeners: Listeners
   readonly #signals = new DrainingSignals()
   readonly #servers: ManagedServers
   readonly #hooks = new ServerHooks()
-  readonly #groups = new WeakMap<Server, DrainGroup>()
+  readonly #drains: Drains
+  readonly #reporter: Reporter
   readonly #readiness: Readiness
   readonly #generation: number
   /** Why what the predecessor left could not be read: raised where the user first calls us. */
@@ -103,14 +100,16 @@ export class Lifecycle {
 
   constructor(system: System) {
     this.#system = system
+    this.#reporter = new Reporter(system)
     this.#servers = new ManagedServers(system, this.#signals)
+    this.#drains = new Drains(system, this.#servers, this.#hooks)
     const { inheritance, error } = inherit(system)
     this.#inheritError = error
     this.#generation = inheritance?.generation ?? 1
     this.#listeners = new Listeners(new InheritedListeners(inheritance?.listeners ?? []), {
       onListening: (listener) => this.#onListening(listener),
       onClosed: (server) => this.#onClosed(server),
-      onWarning: (warning) => this.#warn(warning),
+      onWarning: (warning) => this.#reporter.warn(warning),
       isServed: (path) => system.isServed(path),
     })
     this.#readiness = new Readiness(system, () => this.#becomeReady())
@@ -120,6 +119,11 @@ export class Lifecycle {
     if (predecessor === undefined) return
     this.#predecessorGone = new Promise((resolve) => predecessor.onDisconnect(resolve))
     predecessor.onDisconnect(new Arrivals().listen(predecessor, (address) => this.#find(address)))
+  }
+
+  /** What happens to the process, by name. */
+  get events(): Events {
+    return this.#reporter.events
   }
 
   /** 1 for a process that was started by hand or by a supervisor, one more for each restart. */
@@ -295,7 +299,10 @@ export class Lifecycle {
   /** Signal handlers are there from the first listening server to the last, and through a drain to the exit. */
   #updateSignals(): void {
     const wanted =
-      this.#configured && this.#state !== 'starting' && this.#system.incapacity !== 'worker-thread'
+      this.#configured &&
+      this.#state !== 'starting' &&
+      this.#state !== 'closed' &&
+      this.#system.incapacity !== 'worker-thread'
     if (!wanted) {
       this.#dropSignals()
     } else {
@@ -311,11 +318,15 @@ export class Lifecycle {
   }
 
   #onListening(listener: Listener): void {
-    this.#servers.add(listener, () => this.#closeServer(listener.server)?.drained)
+    this.#servers.add(listener, () => this.#close(listener.server, [listener.server])?.drained)
     if (this.#state === 'starting') this.#to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.
     this.#system.setImmediate(() => this.#readiness.onListening(this.#listeners.inherited.left.length))
+  }
+
+  #close(server: Server, together: readonly Server[]): DrainGroup | undefined {
+    return this.#configured ? this.#drains.close(server, together, this.#settings) : undefined
   }
 
   #onClosed(server: Server): void {
@@ -354,8 +365,8 @@ export class Lifecycle {
         ? { ...this.#settings, lingerTimeout: 0, closeSpread: 0, drainDelay: 0 }
         : this.#settings
       void (this.#ending ?? this.#end(signal, settings)).then((result) => {
-        this.#report(summarise(result))
-        this.#system.exit(this.#forcedStatus ?? (result.cut.length > 0 ? 1 : 0))
+        this.#reporter.write(summarise(result))
+        this.#exit(result)
       })
       return
     }
@@ -388,8 +399,8 @@ export class Lifecycle {
     this.#readiness.dispose()
     this.#system.predecessor?.send(message({ type: 'stopping' }))
     this.#to('draining')
-    this.#tell('drain:start', { reason })
-    this.#endingGroup = this.#startDrain(this.#servers.servers, {
+    this.#reporter.tell('drain:start', { reason })
+    this.#endingGroup = this.#drains.start(this.#servers.servers, {
       settings,
       closeCode: 1001,
       migrates: () => false,
@@ -408,7 +419,7 @@ export class Lifecycle {
       this.#to('restarting')
       this.#abortRestart = new AbortController()
       const generation = this.#generation + 1
-      this.#tell('restart:start', { generation })
+      this.#reporter.tell('restart:start', { generation })
       const inheritance: Inheritance = {
         version: 1,
         generation,
@@ -421,7 +432,7 @@ export class Lifecycle {
       })
     } catch (error) {
       if (this.#state === 'restarting') this.#to('serving')
-      this.#reportFailure(error as ZerodropError)
+      this.#reporter.restartFailed(error as ZerodropError)
       throw error
     }
     const { pid, generation } = successor
@@ -438,7 +449,7 @@ export class Lifecycle {
     this.#ending.catch(() => {})
     const { moved, result } = await handOver
     // After those who wait for this promise have had their turn.
-    this.#system.setImmediate(() => this.#system.exit(this.#forcedStatus ?? (result.cut.length > 0 ? 1 : 0)))
+    this.#system.setImmediate(() => this.#exit(result))
     return { ...result, pid, generation, listeners: inheritable.length, migrated: moved }
   }
 
@@ -446,127 +457,43 @@ export class Lifecycle {
     successor: Successor,
     inheritable: readonly Inheritable[],
   ): Promise<{ moved: number; result: DrainResult }> {
+    const { pid, generation } = successor
     this.#to('handing-over')
-    this.#tell('restart:ready', { pid: successor.pid, generation: successor.generation })
-    const leaving = inheritable.flatMap(({ server, bound }): Leaving[] => {
-      const connections = this.#servers.get(server)
-      return connections?.migratable === true ? [{ connections, listener: bound }] : []
-    })
-    const migrating = new Set<Connections>(leaving.map(({ connections }) => connections))
-    const died = new Promise<'died'>((resolve) => successor.onDeath(() => resolve('died')))
-    const group = this.#startDrain(
-      this.#servers.servers,
-      {
-        settings: { ...this.#settings, drainDelay: 0 },
-        closeCode: 1012,
-        migrates: (connections) => migrating.has(connections),
-      },
-      true,
-    )
-    this.#endingGroup = group
-    const migration = new Migration(this.#system, successor, leaving)
-    migration.start(({ server }) => this.#drainOf(server)?.announce())
-    // A successor that closes the channel without dying takes nothing more: what is left is drained here.
-    const release = successor.onGone(() => {
-      this.#system.setTimeout(() => {
-        if (this.#state === 'handing-over')
-          for (const { server } of migrating) this.#drainOf(server)?.announce()
-      }, deathPatience)
-    })
-    const outcome = await Promise.race([group.drained, died])
-    release()
-    migration.dispose()
-    if (outcome === 'died') this.#takeBack(successor, inheritable, group)
-    return { moved: migration.moved, result: await this.#finish(group) }
-  }
-
-  /** The successor has died: listens again on the sockets that were kept for this, and serves as before. */
-  #takeBack(successor: Successor, inheritable: readonly Inheritable[], group: DrainGroup): never {
-    group.cancel()
-    this.#endingGroup = undefined
-    this.#servers.forgetDrains()
-    for (const each of inheritable) {
-      this.#groups.delete(each.server)
-      this.#listeners.reopen(each, successor.takeSpare(each.bound))
+    this.#reporter.tell('restart:ready', { pid, generation })
+    const context = {
+      system: this.#system,
+      servers: this.#servers,
+      drains: this.#drains,
+      settings: this.#settings,
     }
+    const handOver = new HandOver(context, successor, inheritable)
+    this.#endingGroup = handOver.group
+    if ((await handOver.run()) === 'drained') {
+      return { moved: handOver.moved, result: await this.#finish(handOver.group) }
+    }
+    handOver.takeBack(this.#listeners)
+    this.#endingGroup = undefined
     this.#to('serving')
     const error = new ZerodropError(
       'ERR_ZERODROP_SUCCESSOR_EXITED',
-      `The successor (generation ${successor.generation}, pid ${successor.pid}) died after it was ready. ` +
+      `The successor (generation ${generation}, pid ${pid}) died after it was ready. ` +
         'This process has taken over again; what the successor printed above says why.',
     )
-    this.#reportFailure(error)
+    this.#reporter.restartFailed(error)
     throw error
-  }
-
-  /** The drain that `server.close()` begins; undefined if the server does not listen, and Node's own is right. */
-  #closeServer(server: Server): DrainGroup | undefined {
-    return this.#close(server, [server])
-  }
-
-  #close(server: Server, together: readonly Server[]): DrainGroup | undefined {
-    const begun = this.#groups.get(server)
-    if (begun !== undefined) return begun
-    if (!this.#configured || !server.listening || this.#servers.get(server) === undefined) return undefined
-    const { settings } = this.#manner(server)
-    return this.#startDrain(together, {
-      settings,
-      closeCode: 1001,
-      migrates: () => false,
-    })
-  }
-
-  #manner(server: Server): { settings: Settings } {
-    // Nobody comes back to a port that was picked at random: a test need not wait for that.
-    const settings = this.#servers.isFixed(server) ? this.#settings : { ...this.#settings, lingerTimeout: 0 }
-    return { settings: { ...settings, drainDelay: 0 } }
-  }
-
-  #startDrain(servers: readonly Server[], manner: DrainManner, successor = false): DrainGroup {
-    const drains = new Map<Server, ServerDrain>()
-    for (const server of servers) {
-      const drain = this.#servers.drain(server, manner)
-      if (drain !== undefined) drains.set(server, drain)
-    }
-    const { drainTimeout, drainDelay } = manner.settings
-    const group = new DrainGroup(this.#system, drains, this.#hooks, { drainTimeout, drainDelay, successor })
-    for (const server of servers) this.#groups.set(server, group)
-    void group.done.then(() => {
-      for (const server of servers) if (this.#groups.get(server) === group) this.#groups.delete(server)
-    })
-    return group
-  }
-
-  #drainOf(server: Server): ServerDrain | undefined {
-    return this.#servers.drain(server, { settings: this.#settings, closeCode: 1012, migrates: () => false })
   }
 
   async #finish(group: DrainGroup): Promise<DrainResult> {
     const result = await group.drained
-    for (const each of result.cut) this.#report(`cut at the deadline: ${name(each)}`)
-    if (this.#forcedStatus === undefined) for (const error of await group.done) this.#warn(error)
+    for (const each of result.cut) this.#reporter.write(`cut at the deadline: ${name(each)}`)
+    if (this.#forcedStatus === undefined) for (const error of await group.done) this.#reporter.warn(error)
     this.#to('closed')
-    this.#tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+    this.#reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
     return result
   }
 
-  #reportFailure(error: ZerodropError): void {
-    this.#tell('restart:failed', { error })
-    this.#report(`restart failed: ${error.code}: ${error.message}`)
-  }
-
-  #tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
-    const error = this.events.tell(name, ...payload)
-    if (error !== undefined) this.#report(`${error.code}: ${error.message}`)
-  }
-
-  #warn(error: ZerodropError): void {
-    this.#tell('warning', { error })
-    this.#report(`${error.code}: ${error.message}`)
-  }
-
-  #report(text: string): void {
-    this.#system.writeError(`[zerodrop] pid ${this.#system.pid}: ${text}`)
+  #exit({ cut }: DrainResult): void {
+    this.#system.exit(this.#forcedStatus ?? (cut.length > 0 ? 1 : 0))
   }
 }
 

@@ -71,6 +71,11 @@ export class ManagedServers {
     this.#servers.delete(server)
   }
 
+  /** Tells the clients of a server whose connections were to move, and no longer can. */
+  announce(server: Server): void {
+    this.#servers.get(server)?.drain?.announce()
+  }
+
   /** Forgets the drains of all servers, which then are as if none had begun. */
   forgetDrains(): void {
     for (const managed of this.#servers.values()) {

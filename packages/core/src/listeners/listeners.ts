@@ -113,6 +113,10 @@ export class Listeners {
    */
   reopen({ listener: { server, options }, requested, bound }: Inheritable, fd: number | undefined): void {
     if (fd !== undefined) this.inherited.offer({ fd, requested, bound })
+    // The application may have no listener left for a failure to listen, and must not die of it: it is reported.
+    const ignore = (): void => {}
+    server.once('error', ignore)
+    server.once('listening', () => server.off('error', ignore))
     server.listen({ ...options })
   }
 

@@ -1,0 +1,83 @@
+import type { Connections } from '../connections/connections.ts'
+import { type Leaving, Migration } from '../handover/migration.ts'
+import type { Successor } from '../handover/successor.ts'
+import type { Inheritable, Listeners } from '../listeners/listeners.ts'
+import type { System } from '../system/system.ts'
+import type { DrainGroup } from './drain-group.ts'
+import type { Drains } from './drains.ts'
+import type { ManagedServers } from './managed-servers.ts'
+import type { Settings } from './options.ts'
+
+/** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
+const deathPatience = 1000
+
+/** What a hand-over works on. */
+export interface HandOverContext {
+  readonly system: System
+  readonly servers: ManagedServers
+  readonly drains: Drains
+  readonly settings: Settings
+}
+
+/** The end of this process in favour of a successor that is ready: what can move moves, the rest drains. */
+export class HandOver {
+  readonly group: DrainGroup
+  readonly #context: HandOverContext
+  readonly #successor: Successor
+  readonly #inheritable: readonly Inheritable[]
+  readonly #migrating: ReadonlySet<Connections>
+  readonly #migration: Migration
+
+  constructor(context: HandOverContext, successor: Successor, inheritable: readonly Inheritable[]) {
+    const { system, servers, drains, settings } = context
+    this.#context = context
+    this.#successor = successor
+    this.#inheritable = inheritable
+    const leaving = inheritable.flatMap(({ server, bound }): Leaving[] => {
+      const connections = servers.get(server)
+      return connections?.migratable === true ? [{ connections, listener: bound }] : []
+    })
+    this.#migrating = new Set(leaving.map(({ connections }) => connections))
+    this.group = drains.start(
+      servers.servers,
+      {
+        settings: { ...settings, drainDelay: 0 },
+        closeCode: 1012,
+        migrates: (connections) => this.#migrating.has(connections),
+      },
+      true,
+    )
+    this.#migration = new Migration(system, successor, leaving)
+  }
+
+  /** How many connections the successor has taken. */
+  get moved(): number {
+    return this.#migration.moved
+  }
+
+  /** Resolves when nothing is left here, or when the successor has died before that. */
+  async run(): Promise<'drained' | 'died'> {
+    const { system, servers } = this.#context
+    const died = new Promise<'died'>((resolve) => this.#successor.onDeath(() => resolve('died')))
+    this.#migration.start(({ server }) => servers.announce(server))
+    let over = false
+    // A successor that closes the channel without dying takes nothing more: what is left is drained here.
+    const release = this.#successor.onGone(() => {
+      system.setTimeout(() => {
+        if (!over) for (const { server } of this.#migrating) servers.announce(server)
+      }, deathPatience)
+    })
+    const drained = this.group.drained.then(() => 'drained' as const)
+    const outcome = await Promise.race([drained, died])
+    over = true
+    release()
+    this.#migration.dispose()
+    return outcome
+  }
+
+  /** The successor has died: listens again on the sockets that were kept for this, and drains no more. */
+  takeBack(listeners: Listeners): void {
+    this.#context.drains.forget()
+    for (const each of this.#inheritable) listeners.reopen(each, this.#successor.takeSpare(each.bound))
+  }
+}
