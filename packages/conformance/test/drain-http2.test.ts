@@ -148,7 +148,7 @@ describePosix.each(targets)('%s over %s stops', (fixture, transport) => {
   })
 })
 
-describePosix.each(fixtures)('%s without TLS', (fixture) => {
+describePosix.each(['fastify', 'node'])('%s without TLS', (fixture) => {
   test('serves streams that were opened before their clients could know of the GOAWAY', async () => {
     const site = await ProtocolSite.start(undo, fixture, { transport: 'h2c' })
     const wire = await H2Wire.connect(undo, site.port, site.secure)
@@ -175,7 +175,7 @@ describePosix.each(fixtures)('%s without TLS', (fixture) => {
   })
 })
 
-describePosix.each(fixtures)('%s over TLS', (fixture) => {
+describePosix.each(['fastify', 'node'])('%s over TLS', (fixture) => {
   test('serves a stream that crosses the GOAWAY, or refuses it such that its client may send it again', async () => {
     const site = await ProtocolSite.start(undo, fixture, { transport: 'h2' })
     const { wires, opened } = await openStreamsAtTheSignal(site)
