@@ -17,7 +17,12 @@ export const modes = {
     koa: ['zerodrop'],
     fastify: ['zerodrop'],
   },
-  together: { http: ['zerodrop'], express: ['zerodrop'], koa: ['zerodrop'], fastify: ['zerodrop'] },
+  together: {
+    http: ['zerodrop'],
+    express: ['zerodrop', 'zerodrop-times50'],
+    koa: ['zerodrop', 'zerodrop-times50'],
+    fastify: ['zerodrop'],
+  },
   switching: { http: ['channel-empty', 'channel-time'] },
 }
 

@@ -1,67 +1,60 @@
+import type { AppEvent } from '../src/app-process.ts'
 import { leftovers } from '../src/leftovers.ts'
-import type { Leftovers } from '../src/leftovers.ts'
 import { startTraffic } from '../src/traffic.ts'
 import type { Fault } from './support/site.ts'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
-// Small enough to be waited for, and far more than a good successor needs on a busy machine.
-const readyTimeout = 5000
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
 
 const faults: [fault: Fault, code: string, onStderr: RegExp][] = [
   ['throws', 'ERR_ZERODROP_SUCCESSOR_EXITED', /broken on purpose[^]*exited with code 1 /],
   ['exits', 'ERR_ZERODROP_SUCCESSOR_EXITED', /exited with code 0 /],
-  ['never-listens', 'ERR_ZERODROP_READY_TIMEOUT', /not ready within 5000 ms/],
+  ['never-listens', 'ERR_ZERODROP_READY_TIMEOUT', /not ready within 1500 ms/],
 ]
 
-describePosix('a predecessor survives a successor', () => {
-  // At the same time, as most of it is waiting.
-  test.concurrent.each(targets)(
-    'that throws, that exits and that never listens, and is replaced by a good one: %s',
-    async (_name, fixture) => {
-      const undo = leftovers()
-      try {
-        await expectSurvival(undo, fixture)
-      } finally {
-        await undo.disposeAll()
-      }
-    },
-  )
+describePosix.each(targets)('%s survives a successor', (_name, fixture) => {
+  test('that throws, one that exits and one that never listens, and is replaced by a good one', async () => {
+    const site = await Site.start(undo, fixture, { readyTimeout: 1500 })
+    const { app } = site
+    const counts = { keepAliveClients: 5, connectionClients: 1, slowClients: 1, uploadClients: 1 }
+    const traffic = startTraffic({ port: site.port, ...counts, paths: { slow: '/slow?ms=100' } })
+    undo.add(() => traffic.stop())
+    const client = await site.connect()
+
+    for (const [fault, code, onStderr] of faults) {
+      site.deploy(fault, fault)
+      traffic.mark(fault)
+      await attempt(site, (outcome) => outcome['code'] === code)
+      await app.waitForStderr(onStderr)
+      expect(app.stderr).toContain(`pid ${app.pid}: restart failed: ${code}`)
+      await traffic.after(20)
+      expect(identityOf(await client.request())).toEqual({ version: '1', pid: app.pid, generation: 1 })
+    }
+    for (const pid of app.pids().slice(1)) await app.exitOf(pid)
+
+    site.deploy('good')
+    traffic.mark('good')
+    const { successor } = await attempt(site, ({ event }) => event === 'handing-over')
+    const { pid } = successor as { pid: number }
+    await app.exitOf(app.pid)
+    await traffic.after(20)
+    expect(identityOf(await client.request())).toEqual({ version: 'good', pid, generation: 2 })
+    const report = await traffic.stop()
+    expect(report).toMatchObject({ lost: 0, losses: [], refused: 0, versions: ['1', 'good'] })
+    expect(report.connections).toEqual({ clients: 7, opened: 7, kept: 7, closed: 0, reset: 0 })
+    await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+  })
 })
 
-async function expectSurvival(undo: Leftovers, fixture: string): Promise<void> {
-  const site = await Site.start(undo, fixture, { readyTimeout })
-  const counts = { keepAliveClients: 5, connectionClients: 1, slowClients: 1, uploadClients: 1 }
-  const traffic = startTraffic({
-    port: site.port,
-    ...counts,
-    think: [20, 60],
-    paths: { slow: '/slow?ms=100' },
-  })
-  undo.add(() => traffic.stop())
-  const client = await site.connect()
-
-  for (const [fault, code, onStderr] of faults) {
-    site.deploy(fault, fault)
-    traffic.mark(fault)
-    const from = site.app.lines.length
-    site.app.signal('SIGHUP', site.app.pid)
-    const { pid: successor } = await site.app.waitFor('booted', { from })
-    await expect(site.app.waitFor('restart-failed', { from })).resolves.toMatchObject({ code })
-    await site.app.waitForStderr(onStderr)
-    expect(site.app.stderr).toContain(`pid ${site.app.pid}: restart failed: ${code}`)
-    await site.app.exitOf(successor!)
-    await traffic.after(20)
-    expect(identityOf(await client.request())).toEqual({ version: '1', pid: site.app.pid, generation: 1 })
+/** Restarts until it goes as wanted: on a busy machine any successor can be too late for `readyTimeout`. */
+async function attempt({ app }: Site, isWanted: (outcome: AppEvent) => boolean): Promise<AppEvent> {
+  for (let tries = 0; tries < 10; tries += 1) {
+    const from = app.lines.length
+    app.signal('SIGHUP', app.pid)
+    const isOutcome = ({ event }: AppEvent): boolean => event === 'restart-failed' || event === 'handing-over'
+    const outcome = await app.waitFor(isOutcome, { from })
+    if (isWanted(outcome)) return outcome
   }
-
-  site.deploy('good')
-  traffic.mark('good')
-  const { before, after } = await site.restart()
-  await site.app.exitOf(before)
-  await traffic.after(20)
-  expect(identityOf(await client.request())).toEqual({ version: 'good', pid: after, generation: 2 })
-  const report = await traffic.stop()
-  expect(report).toMatchObject({ lost: 0, losses: [], refused: 0, versions: ['1', 'good'] })
-  expect(report.connections).toEqual({ clients: 7, opened: 7, kept: 7, closed: 0, reset: 0 })
-  await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+  throw new Error(`never went as wanted\n${app.stderr}`)
 }

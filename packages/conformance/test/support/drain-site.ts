@@ -47,6 +47,8 @@ export interface DrainSettings {
   policy?: 'refuse' | 'function'
   /** The application's error handling writes an answer of its own. */
   renders?: boolean
+  /** Calls `shutdown()` when it is told that a drain has begun. */
+  joins?: boolean
   /** After `GET /close` it listens again. */
   reopens?: boolean
 }

@@ -4,11 +4,13 @@ import type { Server, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import type { Release } from '../system/system.ts'
 import { idleConnections } from './idle.ts'
+import { listConnections } from './list.ts'
 import { noteUpgrades, type Upgraded } from './upgrades.ts'
 
 /**
- * The open connections of one server. While nothing drains this is all zerodrop does per connection: one entry in a
- * set, and one shared function among the socket's listeners. Nothing is done per request.
+ * The open connections of one server. For HTTP/1 without TLS, Node has a list of its own: until a drain begins zerodrop
+ * does nothing for a connection, and keeps nothing. For TLS and other protocols it keeps one entry in a map. Nothing is
+ * done per request.
  */
 export class Connections {
   readonly server: Server
@@ -20,30 +22,33 @@ export class Connections {
   readonly streams: Map<ServerHttp2Stream, IncomingHttpHeaders> = new Map()
   /** Connections that left HTTP for another protocol. */
   readonly upgraded: Map<Socket, Upgraded> = new Map()
-  /** With the time of their opening. */
-  readonly #open = new Map<Socket, number>()
+  /** With the time of their opening, if that was seen. */
+  readonly #open = new Map<Socket, number | undefined>()
   /** The TLS sockets, once their handshake is complete; those that carry them are in `#open`. */
   readonly #secure = new Map<Socket, number>()
   readonly #changes = new Set<() => void>()
 
+  readonly #onClose: (this: Socket) => void
+  readonly #now: () => number
+  #tracking = false
+
   /** @param now the clock: monotonic milliseconds */
   constructor(server: Server, now: () => number) {
     this.server = server
+    this.#now = now
     const forget = (socket: Socket): void => this.#forget(socket)
     // One function for all sockets: a closure for each would be most of what an idle connection costs.
-    const onClose = function (this: Socket): void {
+    this.#onClose = function (this: Socket): void {
       forget(this)
     }
-    server.on('connection', (socket: Socket) => {
-      this.accepted++
-      // Whole milliseconds: a number that V8 keeps in place, where a fraction would be an object on the heap.
-      this.#open.set(socket, Math.round(now()))
-      socket.on('close', onClose)
-    })
+    const { http } = this
+    if (http === undefined || this.secure) this.track()
+    else if (server.listening) this.#trackUnlessListed(http)
+    else server.once('listening', () => this.#trackUnlessListed(http))
     if (this.secure) {
       server.on('secureConnection', (socket: Socket) => {
-        this.#secure.set(socket, Math.round(now()))
-        socket.on('close', onClose)
+        this.#secure.set(socket, this.#time())
+        socket.on('close', this.#onClose)
       })
     }
     if (this.http2) {
@@ -56,11 +61,29 @@ export class Connections {
         stream.on('close', () => this.streams.delete(stream))
       })
     }
-    if (this.http !== undefined) {
-      noteUpgrades(server, (upgraded) => {
-        this.upgraded.set(upgraded.socket, upgraded)
-        this.#changed()
-      })
+    if (http === undefined) return
+    noteUpgrades(server, (upgraded) => {
+      this.upgraded.set(upgraded.socket, upgraded)
+      if (!this.#tracking) upgraded.socket.on('close', this.#onClose)
+      this.#changed()
+    })
+  }
+
+  /** Begins to know every connection: those there are, and those to come. Calling it again does nothing. */
+  track(): void {
+    if (this.#tracking) return
+    this.#tracking = true
+    this.server.on('connection', (socket: Socket) => {
+      this.accepted++
+      this.#open.set(socket, this.#time())
+      socket.on('close', this.#onClose)
+    })
+    const { http } = this
+    const open = http === undefined ? [] : (listConnections(http) ?? [])
+    for (const socket of [...open, ...this.upgraded.keys()]) {
+      if (socket.destroyed || this.#open.has(socket)) continue
+      this.#open.set(socket, undefined)
+      socket.on('close', this.#onClose)
     }
   }
 
@@ -72,8 +95,8 @@ export class Connections {
     return this.server instanceof TlsServer
   }
 
-  /** The sockets on which the application's protocol is spoken, for TLS those within, each with when it was opened. */
-  get sockets(): ReadonlyMap<Socket, number> {
+  /** The sockets on which the application's protocol is spoken, for TLS those within, each with when it was opened if that was seen. */
+  get sockets(): ReadonlyMap<Socket, number | undefined> {
     return this.secure ? this.#secure : this.#open
   }
 
@@ -130,6 +153,15 @@ export class Connections {
         resolve()
       })
     })
+  }
+
+  #trackUnlessListed(http: HttpServer): void {
+    if (listConnections(http) === undefined) this.track()
+  }
+
+  /** Whole milliseconds: a number that V8 keeps in place, where a fraction would be an object on the heap. */
+  #time(): number {
+    return Math.round(this.#now())
   }
 
   #forget(socket: Socket): void {

@@ -33,20 +33,24 @@ export function describe(connections: Connections, times: Times): CutConnection[
 /**
  * Ends everything that is left. A stream of events, and any stream whose application has asked to be told of the
  * drain, gets a correct end of its body; anything else is cut such that its client can tell that it is not whole.
+ * @param spareIdle leaves connections alone on which nothing is under way
  * @returns what was under way
  */
 export function cut(
   connections: Connections,
   times: Times,
   isWatched: (exchange: IncomingMessage | ServerHttp2Stream) => boolean,
+  spareIdle: boolean,
 ): CutConnection[] {
   const cut = describe(connections, times)
+  const spared = spareIdle ? new Set([...connections.idle(), ...connections.unused()]) : new Set<Socket>()
   for (const stream of connections.streams.keys()) {
     if (streamEndsCorrectly(stream, isWatched)) stream.end()
     else stream.close(cancel)
   }
   for (const session of connections.sessions) if (!session.destroyed) session.close()
   for (const socket of connections.sockets.keys()) {
+    if (spared.has(socket)) continue
     const response = currentResponse(socket)
     if (response !== undefined && endsCorrectly(response, isWatched)) response.end()
     else if (connections.upgraded.has(socket)) socket.end()
@@ -93,8 +97,12 @@ function describeHttp1(connections: Connections, socket: Socket, times: Times): 
 
 function origin(connections: Connections, socket: Socket, { now }: Times): Omit<CutConnection, 'state'> {
   const { remoteAddress, remotePort } = socket
-  const connectedFor = Math.round(now - (connections.sockets.get(socket) ?? now))
-  return { connectedFor, ...(remoteAddress && { remoteAddress }), ...(remotePort && { remotePort }) }
+  const opened = connections.sockets.get(socket)
+  return {
+    ...(opened !== undefined && { connectedFor: Math.round(now - opened) }),
+    ...(remoteAddress && { remoteAddress }),
+    ...(remotePort && { remotePort }),
+  }
 }
 
 function describeStream(

@@ -14,14 +14,18 @@ export interface DrainOptions {
 /** How long what can be ended correctly at the deadline may take to be sent. */
 const lastWords = 250
 
+/** How long a hand-over of idle connections may go on after the deadline without one that has moved. */
+const stallTimeout = 5000
+
 /** Drains some servers together, under one deadline. It happens once. */
 export class Drain {
   readonly #system: System
   readonly #servers: readonly ServerDrain[]
   readonly #options: DrainOptions
   readonly #timers: Release[] = []
-  readonly #hammered: Promise<'hammered' | 'cancelled'>
+  readonly #hammered: Promise<'hammered' | 'forced' | 'cancelled'>
   #hammer: () => void = () => {}
+  #force: () => void = () => {}
   #cancel: () => void = () => {}
 
   constructor(system: System, servers: readonly ServerDrain[], options: DrainOptions) {
@@ -30,6 +34,7 @@ export class Drain {
     this.#options = options
     this.#hammered = new Promise((resolve) => {
       this.#hammer = () => resolve('hammered')
+      this.#force = () => resolve('forced')
       this.#cancel = () => resolve('cancelled')
     })
   }
@@ -53,7 +58,9 @@ export class Drain {
       server.onSettled(() => onSettled(server))
     }
     const empty = Promise.all(this.#servers.map(({ connections }) => connections.empty()))
-    const cut = (await Promise.race([empty, this.#hammered])) === 'hammered' ? await this.#cut(empty) : []
+    const outcome = await Promise.race([empty, this.#hammered])
+    const cut =
+      outcome === 'hammered' || outcome === 'forced' ? await this.#cut(empty, outcome === 'forced') : []
     const ended = this.#system.now()
     this.#dispose()
     const sum = (count: (server: ServerDrain) => number): number =>
@@ -69,9 +76,9 @@ export class Drain {
     }
   }
 
-  /** Ends the wait: what is left is cut now. */
+  /** Ends the wait: what is left is cut now, connections that could still move to a successor included. */
   hammer(): void {
-    this.#hammer()
+    this.#force()
   }
 
   /** Ends the wait, and gives the servers back as they are: `run()` resolves with what was done so far. */
@@ -79,12 +86,29 @@ export class Drain {
     this.#cancel()
   }
 
-  async #cut(empty: Promise<unknown>): Promise<CutConnection[]> {
+  async #cut(empty: Promise<unknown>, forced: boolean): Promise<CutConnection[]> {
     const cut = this.#servers.flatMap((server) => server.hammer())
     await Promise.race([empty, this.#wait(lastWords)])
+    for (const server of this.#servers) if (forced || !server.migrates) server.destroy()
+    await Promise.race([empty, this.#stalled()])
     for (const server of this.#servers) server.destroy()
     await empty
     return cut
+  }
+
+  /** Resolves when no connection has ended, or left, for a while. */
+  #stalled(): Promise<void> {
+    return new Promise((resolve) => {
+      let stop = this.#system.setTimeout(resolve, stallTimeout)
+      this.#timers.push(() => stop())
+      for (const { connections } of this.#servers) {
+        const release = connections.onChange(() => {
+          stop()
+          stop = this.#system.setTimeout(resolve, stallTimeout)
+        })
+        this.#timers.push(release)
+      }
+    })
   }
 
   #wait(milliseconds: number): Promise<void> {

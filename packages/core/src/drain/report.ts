@@ -23,8 +23,8 @@ export interface CutConnection {
    * way when the drain began this is the length of the drain: it is at least that old.
    */
   readonly age?: number
-  /** Milliseconds since the connection was opened. */
-  readonly connectedFor: number
+  /** Milliseconds since the connection was opened; not known for one of HTTP/1 without TLS that was there before. */
+  readonly connectedFor?: number
   readonly remoteAddress?: string
   readonly remotePort?: number
 }
@@ -59,7 +59,8 @@ export function name({
 }: CutConnection): string {
   const what = method === undefined ? 'a connection' : `${method} ${url}`
   const since = age === undefined ? '' : `, at least ${age} ms old`
-  return `${what} from ${remoteAddress}:${remotePort} (${state}${since}, connected for ${connectedFor} ms)`
+  const open = connectedFor === undefined ? '' : `, connected for ${connectedFor} ms`
+  return `${what} from ${remoteAddress}:${remotePort} (${state}${since}${open})`
 }
 
 /** One line for a log. */

@@ -69,7 +69,6 @@ export class ServerDrain {
   /** When those requests began that arrived since the drain did. */
   readonly #begun = new WeakMap<IncomingMessage, number>()
   #start = 0
-  readonly #inFlight = new Set<ServerResponse>()
   readonly #settling = new Set<Settling>()
   readonly #releases: Release[] = []
   #started = false
@@ -106,10 +105,7 @@ export class ServerDrain {
     if (this.#started) return
     this.#started = true
     this.#start = this.#system.now()
-    for (const socket of this.connections.sockets.keys()) {
-      const response = currentResponse(socket)
-      if (response !== undefined) this.#inFlight.add(response)
-    }
+    this.connections.track()
     this.#listen('http.server.request.start', ({ request, response }) => {
       this.#begun.set(request, this.#system.now())
       if (this.#announced) this.#http1.onRequest(response)
@@ -187,9 +183,19 @@ export class ServerDrain {
     settling.check()
   }
 
-  /** Cuts what is left, the streams that can be ended correctly excepted: those are ended. */
+  /**
+   * Cuts what is left, the streams that can be ended correctly excepted: those are ended. Idle connections that leave
+   * for a successor are not cut: moving them ends by itself, and on some the next request may be waiting unread.
+   */
   hammer(): CutConnection[] {
-    return cut(this.connections, this.#times(), (exchange) => this.#signals.isWatched(exchange))
+    const isWatched = (exchange: Parameters<DrainingSignals['isWatched']>[0]): boolean =>
+      this.#signals.isWatched(exchange)
+    return cut(this.connections, this.#times(), isWatched, this.migrates)
+  }
+
+  /** Whether its idle connections leave for a successor. */
+  get migrates(): boolean {
+    return this.#options.migrates && !this.#announced
   }
 
   /** Destroys what is left. */
@@ -240,8 +246,8 @@ export class ServerDrain {
 
   #onFinish({ socket, request, response }: Exchange): void {
     if (refused.has(request)) this.refused++
-    else if (this.#inFlight.delete(response)) this.finished++
-    else this.served++
+    else if (this.#begun.has(request)) this.served++
+    else this.finished++
     if (this.#announced) this.#http1.onFinish(socket, response)
   }
 

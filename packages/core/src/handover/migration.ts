@@ -138,6 +138,9 @@ export class Migration {
   async #move(socket: NativeSocket, { connections, listener }: Leaving): Promise<void> {
     const handle = socket._handle
     if (handle === null) return
+    // Nor may a timeout of this process end it while it is on its way.
+    const { timeout = 0 } = socket
+    socket.setTimeout(0)
     handle.readStop()
     const answer = await this.#offer(listener, handle)
     if (answer === 'taken') {
@@ -146,7 +149,10 @@ export class Migration {
       socket.destroy()
       return
     }
-    if (!socket.destroyed) handle.readStart()
+    if (!socket.destroyed) {
+      handle.readStart()
+      socket.setTimeout(timeout)
+    }
     if (answer === 'declined') this.#onStay(connections)
   }
 

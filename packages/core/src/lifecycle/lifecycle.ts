@@ -243,7 +243,7 @@ export class Lifecycle {
    * same drain, and its callback comes when the last connection has ended.
    */
   async settle(server: Server): Promise<void> {
-    await this.#closeServer(server)?.settled
+    await this.#close(server, this.#servers.siblings(server))?.settled
   }
 
   /**
@@ -257,8 +257,7 @@ export class Lifecycle {
    */
   shutdown(reason = 'shutdown()'): Promise<ShutdownResult> {
     this.#stopRequested = true
-    this.#ending ??= this.#shutdown(reason, this.#settings)
-    return this.#ending
+    return this.#ending ?? this.#end(reason, this.#settings)
   }
 
   /**
@@ -354,8 +353,7 @@ export class Lifecycle {
       const settings = instant
         ? { ...this.#settings, lingerTimeout: 0, closeSpread: 0, drainDelay: 0 }
         : this.#settings
-      this.#ending ??= this.#shutdown(signal, settings)
-      void this.#ending.then((result) => {
+      void (this.#ending ?? this.#end(signal, settings)).then((result) => {
         this.#report(summarise(result))
         this.#system.exit(this.#forcedStatus ?? (result.cut.length > 0 ? 1 : 0))
       })
@@ -372,6 +370,17 @@ export class Lifecycle {
     if (this.#state === 'handing-over' || this.#state === 'draining' || this.#state === 'closed') return
     // Reported by 'restart:failed' already.
     this.restart().catch(() => {})
+  }
+
+  /** Remembered before anything happens: whoever hears that a drain begins may ask for one. */
+  #end(reason: string, settings: Settings): Promise<ShutdownResult> {
+    let begin: (result: Promise<ShutdownResult>) => void = () => {}
+    const ending = new Promise<ShutdownResult>((resolve) => {
+      begin = resolve
+    })
+    this.#ending = ending
+    begin(this.#shutdown(reason, settings))
+    return ending
   }
 
   async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
@@ -492,11 +501,15 @@ export class Lifecycle {
 
   /** The drain that `server.close()` begins; undefined if the server does not listen, and Node's own is right. */
   #closeServer(server: Server): DrainGroup | undefined {
+    return this.#close(server, [server])
+  }
+
+  #close(server: Server, together: readonly Server[]): DrainGroup | undefined {
     const begun = this.#groups.get(server)
     if (begun !== undefined) return begun
     if (!this.#configured || !server.listening || this.#servers.get(server) === undefined) return undefined
     const { settings } = this.#manner(server)
-    return this.#startDrain(this.#servers.siblings(server), {
+    return this.#startDrain(together, {
       settings,
       closeCode: 1001,
       migrates: () => false,

@@ -128,11 +128,21 @@ export class ManagedServers {
     return server !== undefined && this.#servers.get(server)?.drain?.announced === true
   }
 
-  /** The servers that answer with the same function: Fastify opens a second one for the other family of `localhost`. */
+  /**
+   * The servers that answer with the same function on the same port: Fastify opens a second one for the other family of
+   * `localhost`.
+   */
   siblings(server: Server): Server[] {
     const answering = new Set(server.listeners('request'))
-    return this.servers.filter(
-      (each) => each === server || each.listeners('request').some((one) => answering.has(one)),
-    )
+    const port = portOf(server)
+    return this.servers.filter((each) => {
+      const answersAlike = each.listeners('request').some((one) => answering.has(one))
+      return each === server || (answersAlike && port !== undefined && portOf(each) === port)
+    })
   }
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address()
+  return typeof address === 'object' ? address?.port : undefined
 }

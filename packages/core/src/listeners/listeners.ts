@@ -139,7 +139,12 @@ export class Listeners {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
     const { options = {}, requested, inherited, unixPath } = attempt ?? {}
-    unixPath?.settle(server)
+    try {
+      unixPath?.settle(server)
+    } catch (error) {
+      this.#refuse(server, error as Error)
+      return
+    }
     if (inherited !== undefined) {
       const found = boundAddress(server) ?? 'no listening socket'
       if (found !== inherited.bound) {
@@ -155,7 +160,7 @@ export class Listeners {
     return file === undefined ? undefined : new UnixPath(file, (path) => this.#observer.isServed(path))
   }
 
-  #refuse(server: Server, error: ZerodropError): void {
+  #refuse(server: Server, error: Error): void {
     Server.prototype.close.call(server)
     queueMicrotask(() => server.emit('error', error))
   }

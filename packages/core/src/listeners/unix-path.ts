@@ -48,7 +48,7 @@ export class UnixPath {
     queueMicrotask(() => Object.assign(options, { path: this.path, readableAll, writableAll }))
   }
 
-  /** The server listens. */
+  /** The server listens. Throws what the file system does. */
   settle(server: Server): void {
     if (this.#temporary !== undefined) {
       if (this.#mode !== 0) chmodSync(this.#temporary, lstatSync(this.#temporary).mode | this.#mode)
@@ -56,7 +56,7 @@ export class UnixPath {
     }
     // What `address()` returns: after the descriptor of an inherited socket Node does not know its path.
     ;(server as { _pipeName?: string })._pipeName = this.path
-    this.#inode = inode(this.path)
+    this.#inode = this.#abstract ? undefined : inode(this.path)
   }
 
   /** The server could not listen. Makes the error speak of the path that was asked for. */
@@ -68,8 +68,7 @@ export class UnixPath {
 
   /** The last generation has stopped: removes the file, unless it is someone else's by now. */
   remove(): void {
-    if (!this.#abstract && this.#inode !== undefined && inode(this.path) === this.#inode)
-      unlinkSync(this.path)
+    if (this.#inode !== undefined && inode(this.path) === this.#inode) unlinkSync(this.path)
     this.#inode = undefined
   }
 

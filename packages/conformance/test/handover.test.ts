@@ -1,0 +1,68 @@
+import { leftovers } from '../src/leftovers.ts'
+import { describePosix, identityOf, Site, targets } from './support/site.ts'
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+const clean = { code: 0, signal: null }
+
+describePosix('a hand-over', () => {
+  test('that takes longer than the deadline cuts no connection that has yet to move', async () => {
+    const site = await Site.start(undo, 'http.mjs', { drainTimeout: 1 })
+    const clients = await site.connectMany(200)
+    await Promise.all(clients.map((client) => client.request()))
+    site.deploy('2')
+    const { before, after } = await site.restart()
+    await site.app.exitOf(before)
+    for (const client of clients) expect(identityOf(await client.request())).toMatchObject({ pid: after })
+    await expect(site.app.exited).resolves.toEqual(clean)
+  })
+
+  test('waits for the one before it: at most two generations live', async () => {
+    const site = await Site.start(undo, 'http.mjs')
+    const held = await site.connect()
+    const answer = held.request({ path: '/hold' })
+    const visit = await site.gates.visit()
+    const { before, after } = await site.restart()
+    const from = site.app.lines.length
+    site.app.signal('SIGHUP', after)
+    // The successor answers, so it has got the signal; it starts nobody while its predecessor lives.
+    expect(identityOf(await (await site.connect()).request())).toMatchObject({ pid: after })
+    expect(site.app.lines.slice(from).filter(({ event }) => event === 'booted')).toEqual([])
+    visit.open()
+    await answer
+    await site.app.exitOf(before)
+    await site.app.waitFor('listening', { from })
+    await site.app.exitOf(after)
+    expect(identityOf(await held.request())).toMatchObject({ generation: 3 })
+  })
+})
+
+describePosix.each(targets)('%s, whose successor dies', (_name, fixture) => {
+  test('takes over again, and is replaced by a good one', async () => {
+    const site = await Site.start(undo, fixture)
+    const held = await site.connect()
+    const answer = held.request({ path: '/hold' })
+    const visit = await site.gates.visit()
+    const { before, after } = await site.restart()
+    const from = site.app.lines.length
+    process.kill(after, 'SIGKILL')
+    await expect(site.app.waitFor('restart-failed', { from })).resolves.toMatchObject({
+      code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
+    })
+    const fresh = await site.connect()
+    expect(identityOf(await fresh.request())).toEqual({ version: '1', pid: before, generation: 1 })
+    visit.open()
+    const held1 = await answer
+    expect([held1.status, held1.closes, identityOf(held1).pid]).toEqual([200, false, before])
+    expect(identityOf(await held.request())).toMatchObject({ pid: before })
+
+    site.deploy('2')
+    const good = await site.restart()
+    await site.app.exitOf(before)
+    for (const client of [held, fresh]) {
+      expect(identityOf(await client.request())).toEqual({ version: '2', pid: good.after, generation: 2 })
+    }
+    await expect(site.app.exited).resolves.toEqual(clean)
+  })
+})
