@@ -17,6 +17,10 @@ const targets: [fixture: string, webSockets: WebSockets][] = [
 
 const MEGABYTE = 1024 * 1024
 
+/** A close frame as the server sends it, and a client's, whose mask is zero. */
+const closeFrame = [0x88, 2, 1001 >> 8, 1001 & 0xff]
+const closeAnswer = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 1001 >> 8, 1001 & 0xff])
+
 describePosix.each(targets)('%s with ws (%s) stops', (fixture, webSockets) => {
   const start = (options: SiteOptions['options'] = {}) =>
     ProtocolSite.start(undo, fixture, { webSockets, options })
@@ -151,18 +155,23 @@ describePosix('WebSockets', () => {
 
   test('one whose upgrade is on its way at the signal is accepted and then told', async () => {
     const site = await ProtocolSite.start(undo, 'node', { webSockets: 'attached' })
-    const port = await site.distant(30)
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/socket`)
-    undo.add(() => socket.terminate())
-    const opened = once(socket, 'open')
-    const closed = once(socket, 'close')
-    // The connection is accepted; its first bytes follow.
-    const first = await site.connect()
-    await first.request()
-    await first.close()
+    const client = await site.connect(await site.distant(30))
+    await client.request()
+    const upgraded = client.request({
+      path: '/socket',
+      headers: {
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'MDEyMzQ1Njc4OWFiY2RlZg==',
+      },
+    })
+    // Half a round trip before the request.
     site.app.signal('SIGTERM')
-    await opened
-    expect((await closed)[0]).toBe(1001)
+    await expect(upgraded).resolves.toMatchObject({ status: 101 })
+    expect([...(await client.nextUpgraded())]).toEqual(closeFrame)
+    client.write(closeAnswer)
+    await expect(client.ended).resolves.toBe('fin')
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
@@ -171,8 +180,8 @@ describePosix('WebSockets', () => {
     const client = await site.connect()
     await upgrade(client, 'websocket')
     site.app.signal('SIGTERM')
-    expect([...(await client.nextUpgraded())]).toEqual([0x88, 2, 1001 >> 8, 1001 & 0xff])
-    client.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 1001 >> 8, 1001 & 0xff]))
+    expect([...(await client.nextUpgraded())]).toEqual(closeFrame)
+    client.write(closeAnswer)
     await expect(client.ended).resolves.toBe('fin')
     await expect(site.app.exited).resolves.toEqual(clean)
   })
