@@ -19,6 +19,8 @@ describePosix('the result of lifecycle.shutdown()', () => {
     await expect(idle.request()).resolves.toMatchObject({ status: 200, closes: true })
     visit.open()
     await expect(held).resolves.toMatchObject({ status: 200 })
+    // It was told nothing: its answer had been on its way before anyone was.
+    asker.end()
     await expect(resultOf(site)).resolves.toMatchObject({
       reason: 'shutdown()',
       // The one that was held, and the one that asked for the shutdown.

@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { spawn } from 'node:child_process'
 import type { ZerodropError } from '../src/errors/zerodrop-error.ts'
 import { InheritedListeners } from '../src/listeners/inheritance.ts'
@@ -43,6 +46,30 @@ test('sees every server that listens, and when it has closed', async () => {
   server.close()
   await once(server, 'close')
   expect([listening, listeners.all]).toEqual([[], []])
+})
+
+test('of several who watch, as under a runner that loads the package anew for each file, the newest looks after it', async () => {
+  const older = watch()
+  const newer = watch()
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  undo.push(() => rmSync(folder, { recursive: true }))
+  const file = path.join(folder, 'app.sock')
+  const options = { path: file }
+  const server = net.createServer()
+  undo.push(() => server.close())
+  server.listen(options)
+  await once(server, 'listening')
+  expect([older.listening, newer.listening]).toEqual([[], [server]])
+  expect([server.address(), readdirSync(folder), options]).toEqual([file, ['app.sock'], { path: file }])
+})
+
+test('options that are frozen are left alone', async () => {
+  const { listening } = watch()
+  const server = net.createServer()
+  undo.push(() => server.close())
+  server.listen(Object.freeze({ port: 0, host: '127.0.0.1' }))
+  await once(server, 'listening')
+  expect(listening).toEqual([server])
 })
 
 test('a server added by hand counts once', async () => {

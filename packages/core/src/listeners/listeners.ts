@@ -38,8 +38,24 @@ export interface ListenersObserver {
 
 type Options = ListenOptions & { fd?: number }
 
+/**
+ * Who looks after one call of `listen()`, kept on its options while it is on its way. There can be several in a process
+ * under a test runner that loads the package anew for each file: the newest does it, and the others leave it alone.
+ */
+interface Claim {
+  owner: Listeners
+  /** The options as they were. */
+  readonly original: Options
+}
+
+/** What is changed in the options of one call. */
+const changed = ['fd', 'path', 'readableAll', 'writableAll'] as const
+
+const claimKey = Symbol.for('zerodrop.listen.v1')
+
 /** One call of `listen()` on its way. */
 interface Attempt {
+  readonly claim: Claim
   readonly options: ListenOptions
   readonly requested: Address | undefined
   readonly inherited: InheritedListener | undefined
@@ -121,27 +137,29 @@ export class Listeners {
   }
 
   #onStart({ server, options }: { server: Server; options: Options }): void {
+    if (!Object.isExtensible(options)) {
+      // A frozen object takes no descriptor and no other path: this server binds its address by itself.
+      const claim = { owner: this, original: options }
+      const requested = requestedAddress(options)
+      this.#attempts.set(server, { claim, options, requested, inherited: undefined, unixPath: undefined })
+      return
+    }
+    const claim = this.#claim(options)
     const requested = requestedAddress(options)
     const inherited = requested === undefined ? undefined : this.inherited.take(requested)
     const unixPath = this.#unixPath(requested)
-    this.#attempts.set(server, { options: { ...options }, requested, inherited, unixPath })
+    this.#attempts.set(server, { claim, options: { ...options }, requested, inherited, unixPath })
     if (inherited === undefined) {
       unixPath?.divert(options)
       return
     }
-    const had = Object.getOwnPropertyDescriptor(options, 'fd')
     options.fd = inherited.fd
-    // By then Node has read the object. It can be the caller's own, and Fastify copies it for its second server on
-    // `localhost`, which must not adopt the same descriptor.
-    queueMicrotask(() => {
-      if (had === undefined) delete options.fd
-      else Object.defineProperty(options, 'fd', had)
-    })
   }
 
   #onEnd(server: Server): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
+    if (attempt !== undefined && attempt.claim.owner !== this) return
     const { options = {}, requested, inherited, unixPath } = attempt ?? {}
     try {
       unixPath?.settle(server)
@@ -159,6 +177,25 @@ export class Listeners {
     this.#track({ server, options, requested, unixPath })
   }
 
+  #claim(options: Options): Claim {
+    const claims = options as Options & { [claimKey]?: Claim }
+    const earlier = claims[claimKey]
+    if (earlier !== undefined) {
+      earlier.owner = this
+      restore(options, earlier.original)
+      return earlier
+    }
+    const claim: Claim = { owner: this, original: { ...options } }
+    Object.defineProperty(claims, claimKey, { value: claim, configurable: true })
+    // By then Node has read the object. It can be the caller's own, and Fastify copies it for its second server on
+    // `localhost`, which must not adopt the same descriptor.
+    queueMicrotask(() => {
+      Reflect.deleteProperty(claims, claimKey)
+      restore(options, claim.original)
+    })
+    return claim
+  }
+
   #unixPath(requested: Address | undefined): UnixPath | undefined {
     const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
     return file === undefined ? undefined : new UnixPath(file, (path) => this.#observer.isServed(path))
@@ -170,8 +207,10 @@ export class Listeners {
   }
 
   #onError({ server, error }: { server: Server; error: Error & { code?: string } }): void {
-    const { requested, inherited, unixPath } = this.#attempts.get(server) ?? {}
+    const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
+    if (attempt !== undefined && attempt.claim.owner !== this) return
+    const { requested, inherited, unixPath } = attempt ?? {}
     unixPath?.giveUp(error)
     if (inherited !== undefined) {
       this.#observer.onWarning(
@@ -215,6 +254,13 @@ export class Listeners {
       this.#observer.onClosed(server)
     })
     this.#observer.onListening(listener)
+  }
+}
+
+function restore(options: Options, original: Options): void {
+  for (const key of changed) {
+    if (Object.hasOwn(original, key)) Object.assign(options, { [key]: original[key] })
+    else Reflect.deleteProperty(options, key)
   }
 }
 

@@ -32,7 +32,7 @@ export class UnixPath {
     return this.path.startsWith('\0')
   }
 
-  /** Has `listen()` bind another name, if that is possible and nobody is using this one. */
+  /** Has `listen()` bind another name, if that is possible and nobody is using this one. The caller undoes the change. */
   divert(options: ListenOptions): void {
     const temporary = path.join(
       path.dirname(this.path),
@@ -43,9 +43,7 @@ export class UnixPath {
     this.#temporary = temporary
     // Node changes the mode under the name that was bound, which is gone by then.
     this.#mode = (options.readableAll === true ? 0o444 : 0) | (options.writableAll === true ? 0o222 : 0)
-    const { readableAll, writableAll } = options
     Object.assign(options, { path: temporary, readableAll: false, writableAll: false })
-    queueMicrotask(() => Object.assign(options, { path: this.path, readableAll, writableAll }))
   }
 
   /** The server listens. Throws what the file system does. */
