@@ -43,8 +43,12 @@ export class Connections {
     }
     const { http } = this
     if (http === undefined || this.secure) this.track()
-    else if (server.listening) this.#trackUnlessListed(http)
-    else server.once('listening', () => this.#trackUnlessListed(http))
+    else if (listConnections(http) === undefined) {
+      // Node makes its list at 'listening', before it accepts; without one by then this is a Node that has none.
+      server.once('listening', () => {
+        if (listConnections(http) === undefined) this.track()
+      })
+    }
     if (this.secure) {
       server.on('secureConnection', (socket: Socket) => {
         this.#secure.set(socket, this.#time())
@@ -153,10 +157,6 @@ export class Connections {
         resolve()
       })
     })
-  }
-
-  #trackUnlessListed(http: HttpServer): void {
-    if (listConnections(http) === undefined) this.track()
   }
 
   /** Whole milliseconds: a number that V8 keeps in place, where a fraction would be an object on the heap. */
