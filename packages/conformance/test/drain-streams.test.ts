@@ -43,10 +43,11 @@ describePosix.each(['express', 'koa', 'fastify', 'node'])('%s: a long stream', (
     }
     expect(cut).toBeInstanceOf(LostRequest)
     await expect(site.app.exited).resolves.toEqual(unclean)
-    expect(site.cutLines()).toEqual([
+    // In no order: Node's list of connections has none.
+    expect(site.cutLines().sort((one, other) => one.localeCompare(other))).toEqual([
+      expect.stringMatching(/GET \/download\?file from .*\(responding/),
       expect.stringMatching(/GET \/events-deaf from .*\(responding/),
       expect.stringMatching(/GET \/watched from .*\(responding/),
-      expect.stringMatching(/GET \/download\?file from .*\(responding/),
     ])
   })
 
