@@ -2,33 +2,22 @@ import type { Connections } from '../connections/connections.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Inheritable, Listeners } from '../listeners/listeners.ts'
-import type { System } from '../system/system.ts'
+import type { Context } from './context.ts'
 import type { DrainGroup } from './drain-group.ts'
-import type { Drains } from './drains.ts'
-import type { ManagedServers } from './managed-servers.ts'
-import type { Settings } from './options.ts'
 
 /** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
 const deathPatience = 1000
 
-/** What a hand-over works on. */
-export interface HandOverContext {
-  readonly system: System
-  readonly servers: ManagedServers
-  readonly drains: Drains
-  readonly settings: Settings
-}
-
 /** The end of this process in favour of a successor that is ready: what can move moves, the rest drains. */
 export class HandOver {
   readonly group: DrainGroup
-  readonly #context: HandOverContext
+  readonly #context: Context
   readonly #successor: Successor
   readonly #inheritable: readonly Inheritable[]
   readonly #migrating: ReadonlySet<Connections>
   readonly #migration: Migration
 
-  constructor(context: HandOverContext, successor: Successor, inheritable: readonly Inheritable[]) {
+  constructor(context: Context, successor: Successor, inheritable: readonly Inheritable[]) {
     const { system, servers, drains, settings } = context
     this.#context = context
     this.#successor = successor

@@ -2,22 +2,20 @@ import type { IncomingMessage } from 'node:http'
 import { Server } from 'node:net'
 import { DrainingSignals } from '../drain/draining-signals.ts'
 import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } from '../drain/refusal.ts'
-import { type DrainResult, name, summarise } from '../drain/report.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
 import { message } from '../handover/protocol.ts'
-import { type Successor, startSuccessor } from '../handover/successor.ts'
 import type { Health } from '../health/health.ts'
 import { boundAddress } from '../listeners/address.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
-import { handleOf, type Inheritable, type Listener, Listeners } from '../listeners/listeners.ts'
-import { exitStatus, type SignalAction, watchSignals } from '../signals/signal-actions.ts'
+import { handleOf, type Listener, Listeners } from '../listeners/listeners.ts'
+import { watchSignals } from '../signals/signal-actions.ts'
 import type { Release, System } from '../system/system.ts'
-import { checkRestart } from './check-restart.ts'
+import type { Context } from './context.ts'
 import type { DrainGroup } from './drain-group.ts'
 import { Drains } from './drains.ts'
-import { HandOver } from './hand-over.ts'
+import { Ending, type ShutdownResult } from './ending.ts'
 import { ServerHooks } from './hooks.ts'
 import { ManagedServers } from './managed-servers.ts'
 import {
@@ -32,24 +30,9 @@ import {
 } from './options.ts'
 import { Readiness } from './readiness.ts'
 import { Reporter } from './reporter.ts'
-import { type State, step } from './state.ts'
-
-/** How a stop went. */
-export interface ShutdownResult extends DrainResult {
-  /** The signal, or `'shutdown()'`. */
-  readonly reason: string
-}
-
-/** How a restart went. */
-export interface RestartResult extends DrainResult {
-  /** The successor's process id. */
-  readonly pid: number
-  readonly generation: number
-  /** How many listening sockets the successor inherited. */
-  readonly listeners: number
-  /** How many live connections it took over. */
-  readonly migrated: number
-}
+import { type RestartResult, Restarts } from './restarts.ts'
+import { SignalReactions } from './signal-reactions.ts'
+import { type State, StateMachine } from './state.ts'
 
 /** What is special about one server. */
 export interface AttachOptions {
@@ -82,21 +65,16 @@ export class Lifecycle {
   readonly #generation: number
   /** Why what the predecessor left could not be read: raised where the user first calls us. */
   readonly #inheritError: ZerodropError | undefined
-  #state: State = 'starting'
+  readonly #state: StateMachine
+  readonly #ending: Ending
+  readonly #restarts: Restarts
+  readonly #reactions: SignalReactions
   #asked: LifecycleOptions = {}
   #settings: Settings = defaults
   #configured = false
   #watching = false
   #releaseSignals: Release | undefined
   #saidReady = false
-  #ending: Promise<ShutdownResult> | undefined
-  #endingGroup: DrainGroup | undefined
-  #restarting: Promise<RestartResult> | undefined
-  #abortRestart = new AbortController()
-  #stopSignals = 0
-  #stopRequested = false
-  #predecessorGone: Promise<void> | undefined
-  #forcedStatus: number | undefined
 
   constructor(system: System) {
     this.#system = system
@@ -113,11 +91,19 @@ export class Lifecycle {
       isServed: (path) => system.isServed(path),
     })
     this.#readiness = new Readiness(system, () => this.#becomeReady())
-    if (inheritance === undefined) return
-    this.#watch()
-    const { predecessor } = system
+    this.#state = new StateMachine(() => this.#updateSignals())
+    const predecessor = inheritance === undefined ? undefined : system.predecessor
+    const context = this.#context()
+    this.#ending = new Ending(context, () => this.#onShutdown())
+    this.#restarts = new Restarts(
+      context,
+      this.#ending,
+      this.#generation,
+      predecessor && new Promise((resolve) => predecessor.onDisconnect(resolve)),
+    )
+    this.#reactions = new SignalReactions(context, this.#ending, this.#restarts)
+    if (inheritance !== undefined) this.#watch()
     if (predecessor === undefined) return
-    this.#predecessorGone = new Promise((resolve) => predecessor.onDisconnect(resolve))
     predecessor.onDisconnect(new Arrivals().listen(predecessor, (address) => this.#find(address)))
   }
 
@@ -132,12 +118,12 @@ export class Lifecycle {
   }
 
   get state(): State {
-    return this.#state
+    return this.#state.current
   }
 
   /** Liveness and readiness, as data. */
   health(): Health {
-    const serving = this.#state === 'serving' || this.#state === 'restarting'
+    const serving = this.state === 'serving' || this.state === 'restarting'
     return { live: true, ready: serving && (!this.#settings.manualReady || this.#saidReady) }
   }
 
@@ -260,8 +246,7 @@ export class Lifecycle {
    * pools, is not its matter.
    */
   shutdown(reason = 'shutdown()'): Promise<ShutdownResult> {
-    this.#stopRequested = true
-    return this.#ending ?? this.#end(reason, this.#settings)
+    return this.#ending.shutdown(reason)
   }
 
   /**
@@ -275,14 +260,28 @@ export class Lifecycle {
    * `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER` or `ERR_ZERODROP_WORKER_THREAD`.
    */
   restart(): Promise<RestartResult> {
-    if (this.#restarting === undefined) {
-      this.#restarting = this.#restart().finally(() => {
-        this.#restarting = undefined
-      })
-      // Reported by then: a caller that does not look must not bring down a process that serves.
-      this.#restarting.catch(() => {})
+    return this.#restarts.restart()
+  }
+
+  #context(): Context {
+    const settings = (): Settings => this.#settings
+    return {
+      system: this.#system,
+      reporter: this.#reporter,
+      listeners: this.#listeners,
+      servers: this.#servers,
+      drains: this.#drains,
+      state: this.#state,
+      get settings() {
+        return settings()
+      },
     }
-    return this.#restarting
+  }
+
+  #onShutdown(): void {
+    this.#restarts.abort()
+    this.#readiness.dispose()
+    this.#system.predecessor?.send(message({ type: 'stopping' }))
   }
 
   #watch(): void {
@@ -291,23 +290,18 @@ export class Lifecycle {
     this.#listeners.watch()
   }
 
-  #to(state: State): void {
-    this.#state = step(this.#state, state)
-    this.#updateSignals()
-  }
-
   /** Signal handlers are there from the first listening server to the last, and through a drain to the exit. */
   #updateSignals(): void {
     const wanted =
       this.#configured &&
-      this.#state !== 'starting' &&
-      this.#state !== 'closed' &&
+      this.state !== 'starting' &&
+      this.state !== 'closed' &&
       this.#system.incapacity !== 'worker-thread'
     if (!wanted) {
       this.#dropSignals()
     } else {
       this.#releaseSignals ??= watchSignals(this.#system, this.#settings.signals, (action, signal) =>
-        this.#onSignal(action, signal),
+        this.#reactions.react(action, signal),
       )
     }
   }
@@ -319,7 +313,7 @@ export class Lifecycle {
 
   #onListening(listener: Listener): void {
     this.#servers.add(listener, () => this.#close(listener.server, [listener.server])?.drained)
-    if (this.#state === 'starting') this.#to('serving')
+    if (this.state === 'starting') this.#state.to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.
     this.#system.setImmediate(() => this.#readiness.onListening(this.#listeners.inherited.left.length))
@@ -331,7 +325,7 @@ export class Lifecycle {
 
   #onClosed(server: Server): void {
     this.#servers.delete(server)
-    if (this.#servers.size === 0 && this.#state === 'serving') this.#to('starting')
+    if (this.#servers.size === 0 && this.state === 'serving') this.#state.to('starting')
   }
 
   #becomeReady(): void {
@@ -348,152 +342,6 @@ export class Lifecycle {
 
   #find(address: string): Server | undefined {
     return this.#servers.servers.find((server) => server.listening && boundAddress(server) === address)
-  }
-
-  #onSignal(action: SignalAction, signal: NodeJS.Signals): void {
-    if (action === 'shutdown') this.#onStopSignal(signal)
-    else if (action === 'restart') this.#onRestartSignal()
-  }
-
-  #onStopSignal(signal: NodeJS.Signals): void {
-    this.#stopSignals++
-    this.#stopRequested = true
-    if (this.#stopSignals === 1) {
-      // A person at a terminal waits for the prompt, and is the only client.
-      const instant = signal === 'SIGINT' && this.#system.interactive
-      const settings = instant
-        ? { ...this.#settings, lingerTimeout: 0, closeSpread: 0, drainDelay: 0 }
-        : this.#settings
-      void (this.#ending ?? this.#end(signal, settings)).then((result) => {
-        this.#reporter.write(summarise(result))
-        this.#exit(result)
-      })
-      return
-    }
-    const draining = this.#state === 'draining' || this.#state === 'handing-over'
-    this.#forcedStatus = exitStatus(signal)
-    if (this.#stopSignals === 2 && draining && this.#endingGroup !== undefined) this.#endingGroup.hammer()
-    else this.#system.exit(this.#forcedStatus)
-  }
-
-  #onRestartSignal(): void {
-    // Already on the way out: there is nothing left to restart, and the supervisor knows the new process.
-    if (this.#state === 'handing-over' || this.#state === 'draining' || this.#state === 'closed') return
-    // Reported by 'restart:failed' already.
-    this.restart().catch(() => {})
-  }
-
-  /** Remembered before anything happens: whoever hears that a drain begins may ask for one. */
-  #end(reason: string, settings: Settings): Promise<ShutdownResult> {
-    let begin: (result: Promise<ShutdownResult>) => void = () => {}
-    const ending = new Promise<ShutdownResult>((resolve) => {
-      begin = resolve
-    })
-    this.#ending = ending
-    begin(this.#shutdown(reason, settings))
-    return ending
-  }
-
-  async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
-    this.#abortRestart.abort()
-    this.#readiness.dispose()
-    this.#system.predecessor?.send(message({ type: 'stopping' }))
-    this.#to('draining')
-    this.#reporter.tell('drain:start', { reason })
-    this.#endingGroup = this.#drains.start(this.#servers.servers, {
-      settings,
-      closeCode: 1001,
-      migrates: () => false,
-    })
-    const result = await this.#finish(this.#endingGroup)
-    return { reason, ...result }
-  }
-
-  async #restart(): Promise<RestartResult> {
-    let successor: Successor
-    // At most two generations live: this one's predecessor has to be gone first.
-    if (this.#predecessorGone !== undefined) await this.#predecessorGone
-    const inheritable = this.#listeners.inheritable
-    try {
-      checkRestart(this.#system.incapacity, this.#state, inheritable.length)
-      this.#to('restarting')
-      this.#abortRestart = new AbortController()
-      const generation = this.#generation + 1
-      this.#reporter.tell('restart:start', { generation })
-      const inheritance: Inheritance = {
-        version: 1,
-        generation,
-        listeners: inheritable.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
-      }
-      const { readyTimeout } = this.#settings
-      successor = await startSuccessor(this.#system, inheritance, {
-        readyTimeout,
-        abort: this.#abortRestart.signal,
-      })
-    } catch (error) {
-      if (this.#state === 'restarting') this.#to('serving')
-      this.#reporter.restartFailed(error as ZerodropError)
-      throw error
-    }
-    const { pid, generation } = successor
-    const handOver = this.#handOver(successor, inheritable)
-    // What a shutdown that comes meanwhile waits for.
-    this.#ending = handOver.then(
-      ({ result }) => ({ reason: 'restart', ...result }),
-      (error) => {
-        this.#ending = undefined
-        if (!this.#stopRequested) throw error
-        return this.shutdown('restart')
-      },
-    )
-    this.#ending.catch(() => {})
-    const { moved, result } = await handOver
-    // After those who wait for this promise have had their turn.
-    this.#system.setImmediate(() => this.#exit(result))
-    return { ...result, pid, generation, listeners: inheritable.length, migrated: moved }
-  }
-
-  async #handOver(
-    successor: Successor,
-    inheritable: readonly Inheritable[],
-  ): Promise<{ moved: number; result: DrainResult }> {
-    const { pid, generation } = successor
-    this.#to('handing-over')
-    this.#reporter.tell('restart:ready', { pid, generation })
-    const context = {
-      system: this.#system,
-      servers: this.#servers,
-      drains: this.#drains,
-      settings: this.#settings,
-    }
-    const handOver = new HandOver(context, successor, inheritable)
-    this.#endingGroup = handOver.group
-    if ((await handOver.run()) === 'drained') {
-      return { moved: handOver.moved, result: await this.#finish(handOver.group) }
-    }
-    handOver.takeBack(this.#listeners)
-    this.#endingGroup = undefined
-    this.#to('serving')
-    const error = new ZerodropError(
-      'ERR_ZERODROP_SUCCESSOR_EXITED',
-      `The successor (generation ${generation}, pid ${pid}) died after it was ready. ` +
-        'This process has taken over again; what the successor printed above says why.',
-    )
-    this.#reporter.restartFailed(error)
-    throw error
-  }
-
-  async #finish(group: DrainGroup): Promise<DrainResult> {
-    const result = await group.drained
-    for (const each of result.cut) this.#reporter.write(`cut at the deadline: ${name(each)}`)
-    if (this.#forcedStatus === undefined) for (const error of await group.done) this.#reporter.warn(error)
-    this.#to('closed')
-    this.#reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
-    return result
-  }
-
-  #exit({ cut }: DrainResult): void {
-    this.#system.exit(this.#forcedStatus ?? (cut.length > 0 ? 1 : 0))
   }
 }
 

@@ -35,3 +35,23 @@ export function step(from: State, to: State): State {
     `The lifecycle cannot go from "${from}" to "${to}". This is a bug in zerodrop: please report it.`,
   )
 }
+
+/** The state of a process, and who is told of each step. */
+export class StateMachine {
+  #current: State = 'starting'
+  readonly #onStep: (state: State) => void
+
+  constructor(onStep: (state: State) => void) {
+    this.#onStep = onStep
+  }
+
+  get current(): State {
+    return this.#current
+  }
+
+  /** @throws `ERR_ZERODROP_ILLEGAL_STEP` */
+  to(state: State): void {
+    this.#current = step(this.#current, state)
+    this.#onStep(state)
+  }
+}

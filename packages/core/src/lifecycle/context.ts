@@ -1,0 +1,19 @@
+import type { Listeners } from '../listeners/listeners.ts'
+import type { System } from '../system/system.ts'
+import type { Drains } from './drains.ts'
+import type { ManagedServers } from './managed-servers.ts'
+import type { Settings } from './options.ts'
+import type { Reporter } from './reporter.ts'
+import type { StateMachine } from './state.ts'
+
+/** What the parts of the lifecycle share. */
+export interface Context {
+  readonly system: System
+  readonly reporter: Reporter
+  readonly listeners: Listeners
+  readonly servers: ManagedServers
+  readonly drains: Drains
+  readonly state: StateMachine
+  /** As they are now: each call of `configure()` may change them. */
+  readonly settings: Settings
+}

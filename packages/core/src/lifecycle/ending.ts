@@ -1,0 +1,111 @@
+import { type DrainResult, name, summarise } from '../drain/report.ts'
+import type { Context } from './context.ts'
+import type { DrainGroup } from './drain-group.ts'
+import type { Settings } from './options.ts'
+
+/** How a stop went. */
+export interface ShutdownResult extends DrainResult {
+  /** The signal, or `'shutdown()'`. */
+  readonly reason: string
+}
+
+/**
+ * The way out of the process: by a drain, or by a hand-over to a successor. Whoever comes first decides which; whoever
+ * comes later waits for the same end.
+ */
+export class Ending {
+  readonly #context: Context
+  readonly #onShutdown: () => void
+  #result: Promise<ShutdownResult> | undefined
+  #group: DrainGroup | undefined
+  #shutdownRequested = false
+  #forcedStatus: number | undefined
+
+  /** @param onShutdown called when a drain without successor begins, before anything else happens */
+  constructor(context: Context, onShutdown: () => void) {
+    this.#context = context
+    this.#onShutdown = onShutdown
+  }
+
+  /** Whether something is being drained that a hammer could cut short. */
+  get canHammer(): boolean {
+    return this.#group !== undefined
+  }
+
+  /** Drains without successor, or waits for the end that has begun. Never rejects. */
+  shutdown(reason: string, settings: Settings = this.#context.settings): Promise<ShutdownResult> {
+    this.#shutdownRequested = true
+    return this.#result ?? this.#begin(reason, settings)
+  }
+
+  /** `shutdown()` on behalf of someone who cannot end the process: then it exits. */
+  async shutdownAndExit(reason: string, settings: Settings): Promise<void> {
+    const result = await this.shutdown(reason, settings)
+    this.#context.reporter.write(summarise(result))
+    this.exit(result)
+  }
+
+  /**
+   * Makes a hand-over the end of this process.
+   * @param done rejects if the successor has died: then it is no end, and who asked for a shutdown meanwhile gets one
+   */
+  join(group: DrainGroup, done: Promise<DrainResult>): void {
+    this.#group = group
+    this.#result = done.then(
+      (result) => ({ reason: 'restart', ...result }),
+      (error) => {
+        this.#result = undefined
+        if (!this.#shutdownRequested) throw error
+        return this.shutdown('restart')
+      },
+    )
+    this.#result.catch(() => {})
+  }
+
+  /** The hand-over has failed: the process goes on serving. */
+  leave(): void {
+    this.#group = undefined
+  }
+
+  /** Cuts what is left; the process exits with this status. */
+  hammer(status: number): void {
+    this.#forcedStatus = status
+    this.#group?.hammer()
+  }
+
+  /** Waits for the end of a drain and of the hooks. */
+  async finish(group: DrainGroup): Promise<DrainResult> {
+    const { reporter, state } = this.#context
+    const result = await group.drained
+    for (const each of result.cut) reporter.write(`cut at the deadline: ${name(each)}`)
+    if (this.#forcedStatus === undefined) for (const error of await group.done) reporter.warn(error)
+    state.to('closed')
+    reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+    return result
+  }
+
+  exit({ cut }: DrainResult): void {
+    this.#context.system.exit(this.#forcedStatus ?? (cut.length > 0 ? 1 : 0))
+  }
+
+  /** Remembered before anything happens: whoever hears that a drain begins may ask for one. */
+  #begin(reason: string, settings: Settings): Promise<ShutdownResult> {
+    let begin: (result: Promise<ShutdownResult>) => void = () => {}
+    const ending = new Promise<ShutdownResult>((resolve) => {
+      begin = resolve
+    })
+    this.#result = ending
+    begin(this.#shutdown(reason, settings))
+    return ending
+  }
+
+  async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
+    const { drains, reporter, servers, state } = this.#context
+    this.#onShutdown()
+    state.to('draining')
+    reporter.tell('drain:start', { reason })
+    this.#group = drains.start(servers.servers, { settings, closeCode: 1001, migrates: () => false })
+    const result = await this.finish(this.#group)
+    return { reason, ...result }
+  }
+}
