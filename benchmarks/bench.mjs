@@ -15,6 +15,7 @@ Without a command: all of them. See benchmarks/README.md.
   --what <name>        exit: nothing, inFlight, idle or busy; otherwise all
   --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2)
   --blocks <number>    overhead: compared slices in a round, 150
+  --bursts <number>    overhead: bursts in a turn, of which the least disturbed counts, 2
   --connections <n>    overhead: 64; memory: 20000; exit idle: 10000
   --verbose            every single result
 `
@@ -29,6 +30,7 @@ const { values, positionals } = parseArgs({
     what: text,
     rounds: text,
     blocks: text,
+    bursts: text,
     connections: text,
     verbose: flag,
     help: { ...flag, short: 'h' },
@@ -47,6 +49,7 @@ const commands = {
           framework,
           rounds: asked('rounds', 6),
           blocks: asked('blocks', 150),
+          bursts: asked('bursts', 2),
           connections: asked('connections', 64),
           warmUp: 30_000,
         }

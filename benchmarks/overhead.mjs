@@ -23,17 +23,21 @@ export const modes = {
     koa: ['zerodrop', 'zerodrop-times50'],
     fastify: ['zerodrop'],
   },
-  switching: { http: ['channel-empty', 'channel-time'] },
+  switching: {
+    http: ['channel-empty', 'channel-time'],
+    express: ['zerodrop', 'zerodrop-times50'],
+    koa: ['zerodrop', 'zerodrop-times50'],
+  },
 }
 
 /** Compares variants with the base. `control` is a second base: it shows what noise remains. */
-export async function overhead({ mode, framework, rounds, blocks, connections, warmUp, onRound }) {
+export async function overhead({ mode, framework, rounds, blocks, bursts, connections, warmUp, onRound }) {
   const names = ['base', 'control', ...modes[mode][framework]]
   const compared = names.slice(1)
   const all = new Map(compared.map((name) => [name, { pairs: [], rounds: [], totals: [] }]))
   const cost = []
   for (let round = 0; round < rounds; round++) {
-    const measured = await oneRound(mode, framework, names, { blocks, connections, warmUp })
+    const measured = await oneRound(mode, framework, names, { blocks, bursts, connections, warmUp })
     cost.push(median(measured.get('base').costs))
     for (const name of compared) {
       const own = measured.get(name)
@@ -66,7 +70,7 @@ function baseline(measured, name) {
   }
 }
 
-async function oneRound(mode, framework, names, { blocks, connections, warmUp }) {
+async function oneRound(mode, framework, names, { blocks, bursts, connections, warmUp }) {
   const targets = []
   try {
     for await (const target of start[mode](framework, names)) {
@@ -79,7 +83,7 @@ async function oneRound(mode, framework, names, { blocks, connections, warmUp })
         await load.send(Math.ceil(warmUp / parts))
       }
     }
-    for (let block = 0; block < blocks; block++) await oneBlock(targets, connections)
+    for (let block = 0; block < blocks; block++) await oneBlock(targets, connections, bursts)
     return new Map(targets.map(({ name, costs, total }) => [name, { costs, total }]))
   } finally {
     for (const { load } of targets) load.close()
@@ -88,7 +92,7 @@ async function oneRound(mode, framework, names, { blocks, connections, warmUp })
 }
 
 /** Each target twice, in an order and then in its reverse, so that a drift hits all alike. */
-async function oneBlock(targets, requests) {
+async function oneBlock(targets, requests, bursts) {
   const order = shuffled(targets)
   const spent = new Map(targets.map((target) => [target, 0]))
   for (const target of [...order, ...order.toReversed()]) {
@@ -96,15 +100,15 @@ async function oneBlock(targets, requests) {
     await prepare?.()
     // Not counted: it warms the caches which the target before has used.
     await load.burst(server)
-    const bursts = []
-    for (let burst = 0; burst < 2; burst++) {
+    const times = []
+    for (let burst = 0; burst < bursts; burst++) {
       const before = server.cpuTime()
       await load.burst(server)
-      bursts.push(server.cpuTime() - before)
+      times.push(server.cpuTime() - before)
     }
     // What others do on the machine can only add to a burst: the least disturbed one is nearest to the truth.
-    spent.set(target, spent.get(target) + Math.min(...bursts))
-    target.total += sum(bursts)
+    spent.set(target, spent.get(target) + Math.min(...times))
+    target.total += sum(times)
   }
   for (const [target, time] of spent) target.costs.push(time / (2 * requests))
 }

@@ -30,6 +30,15 @@ export function announce(server) {
   process.emit('benchmark:listening')
 }
 
+/** Calls back with the variant that this server is to be from now on. */
+export function onSwitch(use) {
+  process.on('message', ({ type, variant }) => {
+    if (type !== 'switch') return
+    use(variant)
+    process.send({ type: 'switched' })
+  })
+}
+
 /** Keeps a request waiting until the benchmark releases it. */
 function hold(answer) {
   held.push(answer)

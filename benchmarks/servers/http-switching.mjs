@@ -1,7 +1,7 @@
 /** Listens to every request, or not, as the benchmark says: variants that are of a process and not of a server. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import http from 'node:http'
-import { application, listen } from './control.mjs'
+import { application, listen, onSwitch } from './control.mjs'
 
 const channel = 'http.server.request.start'
 const startedAt = Symbol('startedAt')
@@ -12,11 +12,9 @@ const subscribers = {
   },
 }
 let current
-process.on('message', ({ type, variant }) => {
-  if (type !== 'switch') return
+onSwitch((variant) => {
   if (current !== undefined) unsubscribe(channel, current)
   current = subscribers[variant]
   if (current !== undefined) subscribe(channel, current)
-  process.send({ type: 'switched' })
 })
 listen(http.createServer(application))

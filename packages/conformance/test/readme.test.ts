@@ -113,6 +113,6 @@ test('the table of options is complete, with the right defaults', () => {
   const section = /^## Options$([^]*?)^## /m.exec(text)?.[1] ?? ''
   const rows = [...section.matchAll(/^\| `(\w+)` \| (.+?) \|/gm)].map(([, name, value]) => [name, value])
   const { signals: _signals, ...values } = defaults
-  const expected = Object.entries(values).map(([name, value]) => [name, `\`${value}\``])
+  const expected = Object.entries(values).map(([name, value]) => [name, `\`${String(value)}\``])
   expect(rows).toEqual([...expected, ['signals', '`{}`']])
 })

@@ -19,7 +19,7 @@ export class FakeSystem implements System {
   interactive = false
   readonly commandLine: CommandLine = {
     command: () => '/usr/bin/node',
-    args: ['app.js'],
+    args: () => ['app.js'],
     cwd: '/srv',
     env: {},
   }
@@ -29,7 +29,7 @@ export class FakeSystem implements System {
   readonly spawned: {
     child: FakeChild
     descriptors: readonly number[]
-    variables: Record<string, string>
+    environment: Readonly<NodeJS.ProcessEnv>
   }[] = []
   /** Set, it is what the next `spawn` throws. */
   spawnError: Error | undefined
@@ -64,6 +64,14 @@ export class FakeSystem implements System {
     return () => this.#signals.off(signal, listener)
   }
 
+  /** Whether the time of the boot was ended. */
+  booted = false
+  environment: NodeJS.ProcessEnv = {}
+
+  endBoot(): void {
+    this.booted = true
+  }
+
   kill(): void {}
 
   exit(code: number): void {
@@ -78,10 +86,10 @@ export class FakeSystem implements System {
     this.errors.push(line)
   }
 
-  spawn(descriptors: readonly number[], variables: Record<string, string>): ChildProcess {
+  spawn(descriptors: readonly number[], environment: Readonly<NodeJS.ProcessEnv>): ChildProcess {
     if (this.spawnError !== undefined) throw this.spawnError
     const child = new FakeChild()
-    this.spawned.push({ child, descriptors, variables })
+    this.spawned.push({ child, descriptors, environment })
     return child as unknown as ChildProcess
   }
 

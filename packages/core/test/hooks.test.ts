@@ -1,4 +1,4 @@
-import { runHook } from '../src/lifecycle/hooks.ts'
+import { hookTimeout, runHook } from '../src/lifecycle/hooks.ts'
 import { FakeSystem } from './fake-system.ts'
 
 let system: FakeSystem
@@ -17,7 +17,9 @@ test.each([
   ['returns', () => 1],
   ['resolves', async () => 1],
 ])('a hook that %s is no error', async (_what, hook) => {
-  await expect(runHook(system, { name: 'db', hook }, ended)).resolves.toBeUndefined()
+  await expect(
+    runHook(system, { name: 'hook "db"', hook, timeout: hookTimeout }, ended),
+  ).resolves.toBeUndefined()
 })
 
 test.each([
@@ -32,17 +34,17 @@ test.each([
     },
     () => Promise.reject(cause),
   ]) {
-    const error = await runHook(system, { name: 'db', hook }, ended)
+    const error = await runHook(system, { name: 'hook "db"', hook, timeout: hookTimeout }, ended)
     expect(error).toMatchObject({
       code: 'ERR_ZERODROP_HOOK_FAILED',
-      message: `The shutdown hook "db" failed, and the shutdown went on without it: ${reason}`,
+      message: `The hook "db" failed, and zerodrop went on without it: ${reason}`,
     })
     expect(error?.cause).toBe(cause)
   }
 })
 
 test('a hook that hangs is given up at its deadline', async () => {
-  const run = runHook(system, { name: 'db', hook: never }, ended)
+  const run = runHook(system, { name: 'hook "db"', hook: never, timeout: hookTimeout }, ended)
   await ended
   system.advance(4999)
   expect(system.timers).toBe(1)
@@ -55,7 +57,11 @@ test('a hook that hangs is given up at its deadline', async () => {
 
 test('a hook that fails after its deadline does no harm', async () => {
   let fail: (error: Error) => void = () => {}
-  const run = runHook(system, { name: 'db', hook: () => new Promise((_, reject) => (fail = reject)) }, ended)
+  const run = runHook(
+    system,
+    { name: 'hook "db"', hook: () => new Promise((_, reject) => (fail = reject)), timeout: hookTimeout },
+    ended,
+  )
   await ended
   system.advance(5000)
   await expect(run).resolves.toMatchObject({ code: 'ERR_ZERODROP_HOOK_TIMEOUT' })
@@ -65,7 +71,11 @@ test('a hook that fails after its deadline does no harm', async () => {
 
 test('the time of a hook begins when the last connection has ended', async () => {
   let end = () => {}
-  const run = runHook(system, { name: 'db', hook: never }, new Promise<void>((resolve) => (end = resolve)))
+  const run = runHook(
+    system,
+    { name: 'hook "db"', hook: never, timeout: hookTimeout },
+    new Promise<void>((resolve) => (end = resolve)),
+  )
   system.advance(60_000)
   expect(system.timers).toBe(0)
   end()
@@ -76,7 +86,11 @@ test('the time of a hook begins when the last connection has ended', async () =>
 
 test('a hook that was done before leaves no timer behind', async () => {
   let end = () => {}
-  await runHook(system, { name: 'db', hook: () => {} }, new Promise<void>((resolve) => (end = resolve)))
+  await runHook(
+    system,
+    { name: 'hook "db"', hook: () => {}, timeout: hookTimeout },
+    new Promise<void>((resolve) => (end = resolve)),
+  )
   end()
   await new Promise((resolve) => setImmediate(resolve))
   expect(system.timers).toBe(0)

@@ -24,16 +24,16 @@ afterEach(() => {
 })
 
 const start = (readyTimeout = 60_000) =>
-  startSuccessor(system, inheritance, { readyTimeout, abort: stop.signal })
+  startSuccessor(system, inheritance, { readyTimeout, abort: stop.signal, environment: {} })
 const failure = (code: string, text: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(text) })
 
 test('is given the descriptors, and told which is which by their numbers there', async () => {
   const started = start()
-  const { descriptors, variables } = system.spawned[0] ?? {}
+  const { descriptors, environment } = system.spawned[0] ?? {}
   expect(descriptors).toEqual([21, 18])
-  expect(Object.keys(variables ?? {})).toEqual(['ZERODROP_INHERIT'])
-  expect(JSON.parse(variables?.['ZERODROP_INHERIT'] ?? '')).toEqual({
+  expect(Object.keys(environment ?? {})).toEqual(['ZERODROP_INHERIT'])
+  expect(JSON.parse(environment?.['ZERODROP_INHERIT'] ?? '')).toEqual({
     version: 1,
     generation: 7,
     listeners: [
@@ -48,7 +48,7 @@ test('is given the descriptors, and told which is which by their numbers there',
 
 test('what it is told can be read, if only the descriptors are there', () => {
   start().catch(() => {})
-  const variable = system.spawned[0]?.variables['ZERODROP_INHERIT'] ?? ''
+  const variable = system.spawned[0]?.environment['ZERODROP_INHERIT'] ?? ''
   // In this process 3 and 4 are not what they are there: that it got as far as looking at them is what counts.
   expect(() => readInheritance(variable.replace('"fd":3', '"fd":1000000'))).toThrow(
     expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_MISMATCH' }),

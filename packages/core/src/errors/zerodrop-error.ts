@@ -19,11 +19,14 @@ export const errorCodes = {
   ERR_ZERODROP_SPAWN_FAILED: 'The successor could not be started.',
   ERR_ZERODROP_SUCCESSOR_EXITED: 'The successor ended before it was ready.',
   ERR_ZERODROP_READY_TIMEOUT: 'The successor was not ready in time.',
-  ERR_ZERODROP_RESTART_ABORTED: 'A shutdown ended the restart before the successor was ready.',
+  ERR_ZERODROP_RESTART_ABORTED: 'A shutdown ended the restart before the successor took over.',
+  ERR_ZERODROP_RESTART_IN_PROGRESS:
+    'A restart was asked for during another one, and the policy is to reject it.',
   ERR_ZERODROP_DRAINING: 'The server is draining: a request is refused, or a long stream is asked to end.',
   ERR_ZERODROP_LISTENER_FAILED: 'A listener of an event of the lifecycle threw.',
-  ERR_ZERODROP_HOOK_FAILED: 'A shutdown hook threw or rejected.',
-  ERR_ZERODROP_HOOK_TIMEOUT: 'A shutdown hook did not finish in time.',
+  ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
+  ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',
+  ERR_ZERODROP_PID_FILE_FAILED: 'The pid file could not be written.',
   ERR_ZERODROP_ILLEGAL_STEP:
     'The lifecycle was asked for a step that its state does not allow: a bug in zerodrop.',
 } as const
@@ -36,11 +39,18 @@ export type ErrorCode = keyof typeof errorCodes
  */
 export class ZerodropError extends Error {
   readonly code: ErrorCode
+  /** Where another process failed: the last lines that it printed on stderr, as far as they are known. */
+  declare readonly stderr?: string
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { cause, stderr }: { readonly cause?: unknown; readonly stderr?: string } = {},
+  ) {
     // A cause of undefined is none: as an own property it would be printed.
-    super(message, options?.cause === undefined ? undefined : options)
+    super(message, cause === undefined ? undefined : { cause })
     this.code = code
+    if (stderr !== undefined && stderr !== '') this.stderr = stderr
   }
 
   static {

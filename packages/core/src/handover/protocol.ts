@@ -10,10 +10,16 @@ export type Message =
    * the socket, and what waits in its queue, if the successor dies while the predecessor is there.
    */
   | { zerodrop: 1; type: 'spare'; listener: Address }
+  /** Successor to predecessor, until it is ready: what it printed on stderr, or the error that ends it. */
+  | { zerodrop: 1; type: 'stderr'; text: string }
   /** Successor to predecessor, once: it listens and serves. */
   | { zerodrop: 1; type: 'ready' }
   /** Successor to predecessor: it was told to stop, and does not want to be replaced by its predecessor. */
   | { zerodrop: 1; type: 'stopping' }
+  /** Predecessor to successor, once: from now on you are the one that serves; this process hands over and ends. */
+  | { zerodrop: 1; type: 'serve' }
+  /** Predecessor to successor: a restart was asked for while this one was under way. */
+  | { zerodrop: 1; type: 'restart' }
   /** Predecessor to successor, with the descriptor of a connection that is between two requests. */
   | { zerodrop: 1; type: 'connection'; id: number; listener: Address }
   /** Successor to predecessor: the connection is served here from now on. */

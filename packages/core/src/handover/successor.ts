@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
-import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { type ErrorCode, ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Address } from '../listeners/address.ts'
 import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
 import type { Release, System } from '../system/system.ts'
 import { asMessage, type Message } from './protocol.ts'
+import { Tail } from './tail.ts'
 
 /** A listening handle that is only held: Node closes what it wraps. */
 interface Spare {
@@ -80,8 +81,10 @@ export class Successor {
     return () => this.#child.off('disconnect', listener)
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL')
+  /** It is not to take over: tells it to stop as a supervisor would, since it may be serving requests. */
+  dismiss(): void {
+    this.dropSpares()
+    this.#child.kill('SIGTERM')
   }
 }
 
@@ -90,7 +93,12 @@ export interface SuccessorOptions {
   readonly readyTimeout: number
   /** Ends the wait: the successor is killed. */
   readonly abort: AbortSignal
+  /** What it is started with, to which only `ZERODROP_INHERIT` is added. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>
 }
+
+/** How long after its end what a successor had said may take to arrive. */
+const lastWordsPatience = 1000
 
 /**
  * Starts a copy of this process that inherits the listening sockets, and resolves when it is ready to serve.
@@ -101,20 +109,21 @@ export interface SuccessorOptions {
 export async function startSuccessor(
   system: System,
   inheritance: Inheritance,
-  { readyTimeout, abort }: SuccessorOptions,
+  { readyTimeout, abort, environment }: SuccessorOptions,
 ): Promise<Successor> {
-  const child = spawn(system, inheritance)
+  const child = spawn(system, inheritance, environment)
   const { generation } = inheritance
   const who = `The successor (generation ${generation}${child.pid === undefined ? '' : `, pid ${child.pid}`})`
   const releases: Release[] = []
   const spares = new Map<Address, Spare>()
+  const tail = new Tail()
+  let over = false
   try {
     await new Promise<void>((resolve, reject) => {
-      const fail = (
-        code: ConstructorParameters<typeof ZerodropError>[0],
-        text: string,
-        cause?: unknown,
-      ): void => reject(new ZerodropError(code, `${who} ${text} This process goes on serving.`, { cause }))
+      const fail = (code: ErrorCode, text: string, cause?: unknown): void => {
+        const { text: stderr } = tail
+        reject(new ZerodropError(code, `${who} ${text} This process goes on serving.`, { cause, stderr }))
+      }
       releases.push(
         system.setTimeout(() => {
           fail(
@@ -125,11 +134,18 @@ export async function startSuccessor(
       )
       child.on('error', (error) => fail('ERR_ZERODROP_SPAWN_FAILED', couldNotStart(system, error), error))
       child.on('exit', (code, signal) => {
+        if (over) return
         const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
-        fail('ERR_ZERODROP_SUCCESSOR_EXITED', `${how} before it was ready; what it printed above says why.`)
+        const exited = (): void =>
+          fail('ERR_ZERODROP_SUCCESSOR_EXITED', `${how} before it was ready; what it printed above says why.`)
+        // The end of the channel comes behind all that was said on it.
+        if (!child.connected) exited()
+        child.once('disconnect', exited)
+        releases.push(system.setTimeout(exited, lastWordsPatience))
       })
       child.on('message', (value, handle) => {
         const body = asMessage(value)
+        if (body?.type === 'stderr') tail.add(body.text)
         if (body?.type === 'spare' && handle !== undefined)
           spares.set(body.listener, handle as unknown as Spare)
         if (body?.type === 'ready') resolve()
@@ -146,17 +162,22 @@ export async function startSuccessor(
     child.kill('SIGKILL')
     throw error
   } finally {
+    over = true
     for (const release of releases) release()
   }
 }
 
-function spawn(system: System, inheritance: Inheritance): ChildProcess {
+function spawn(
+  system: System,
+  inheritance: Inheritance,
+  environment: Readonly<NodeJS.ProcessEnv>,
+): ChildProcess {
   // Descriptors of the child follow from 3 on in the order they are given.
   const listeners = inheritance.listeners.map((listener, index) => ({ ...listener, fd: 3 + index }))
   try {
     return system.spawn(
       inheritance.listeners.map(({ fd }) => fd),
-      { ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners }) },
+      { ...environment, ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners }) },
     )
   } catch (error) {
     throw new ZerodropError(

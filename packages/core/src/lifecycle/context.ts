@@ -1,6 +1,8 @@
 import type { Listeners } from '../listeners/listeners.ts'
 import type { System } from '../system/system.ts'
+import type { Charge } from './charge.ts'
 import type { Drains } from './drains.ts'
+import type { Hooks } from './hooks.ts'
 import type { ManagedServers } from './managed-servers.ts'
 import type { Settings } from './options.ts'
 import type { Reporter } from './reporter.ts'
@@ -13,6 +15,8 @@ export interface Context {
   readonly listeners: Listeners
   readonly servers: ManagedServers
   readonly drains: Drains
+  readonly hooks: Hooks
+  readonly charge: Charge
   readonly state: StateMachine
   /** As they are now: each call of `configure()` may change them. */
   readonly settings: Settings

@@ -4,7 +4,7 @@ import type { DrainResult } from '../drain/report.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'
-import { runHook, type ServerHook, type ServerHooks } from './hooks.ts'
+import { type Hook, runHook, type ServerHooks } from './hooks.ts'
 
 /** One drain of some servers, with what their owners do when they settle. */
 export class DrainGroup {
@@ -24,7 +24,7 @@ export class DrainGroup {
     options: DrainOptions,
   ) {
     this.#drain = new Drain(system, [...drains.values()], options)
-    const late: ServerHook[] = []
+    const late: Hook[] = []
     const running: Promise<ZerodropError | undefined>[] = []
     let settle = (): void => {}
     this.settled = new Promise((resolve) => {

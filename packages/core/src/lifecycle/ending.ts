@@ -42,7 +42,7 @@ export class Ending {
   async shutdownAndExit(reason: string, settings: Settings): Promise<void> {
     const result = await this.shutdown(reason, settings)
     this.#context.reporter.write(summarise(result))
-    this.exit(result)
+    await this.exit(result)
   }
 
   /**
@@ -73,19 +73,36 @@ export class Ending {
     this.#group?.hammer()
   }
 
-  /** Waits for the end of a drain and of the hooks. */
-  async finish(group: DrainGroup): Promise<DrainResult> {
-    const { reporter, state } = this.#context
+  /**
+   * Waits for the end of a drain and of the hooks.
+   * @param told when the hooks have run that were called as it began
+   */
+  async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
+    const { charge, hooks, reporter, state } = this.#context
     const result = await group.drained
     for (const each of result.cut) reporter.write(`cut at the deadline: ${name(each)}`)
-    if (this.#forcedStatus === undefined) for (const error of await group.done) reporter.warn(error)
+    if (this.#forcedStatus === undefined) {
+      for (const error of await group.done) reporter.warn(error)
+      await told
+      await hooks.run('onShutdown', { reason, ...result })
+    }
+    charge.end()
     state.to('closed')
     reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
     return result
   }
 
-  exit({ cut }: DrainResult): void {
-    this.#context.system.exit(this.#forcedStatus ?? (cut.length > 0 ? 1 : 0))
+  async exit({ cut }: DrainResult): Promise<void> {
+    const { hooks, system } = this.#context
+    const status = cut.length > 0 ? 1 : 0
+    if (this.#forcedStatus === undefined) await hooks.run('beforeExit', { status })
+    system.exit(this.#forcedStatus ?? status)
+  }
+
+  /** Ends the process where it is. */
+  abandon(status: number): void {
+    this.#context.charge.end()
+    this.#context.system.exit(status)
   }
 
   /** Remembered before anything happens: whoever hears that a drain begins may ask for one. */
@@ -100,12 +117,13 @@ export class Ending {
   }
 
   async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
-    const { drains, reporter, servers, state } = this.#context
+    const { drains, hooks, reporter, servers, state } = this.#context
     this.#onShutdown()
     state.to('draining')
     reporter.tell('drain:start', { reason })
+    const told = hooks.run('onDrain', { reason })
     this.#group = drains.start(servers.servers, { settings, closeCode: 1001, migrates: () => false })
-    const result = await this.finish(this.#group)
+    const result = await this.finish(this.#group, reason, told)
     return { reason, ...result }
   }
 }

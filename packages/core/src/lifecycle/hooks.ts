@@ -1,27 +1,103 @@
 import type { Server } from 'node:net'
 import { inspect } from 'node:util'
+import type { DrainResult } from '../drain/report.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release, System } from '../system/system.ts'
+import type { Reporter } from './reporter.ts'
 
-/** What an application does at the end of a server, before the process exits. */
-export interface ServerHook {
+/** What the hooks of each kind are told. */
+export interface HookInfo {
+  onReady: { readonly generation: number }
+  onDrain: { readonly reason: string }
+  onRestart: RestartInfo
+  onShutdown: DrainResult & { readonly reason: string }
+  beforeExit: { readonly status: number }
+}
+
+/** Which side of a restart this process is on, and the other one. */
+export interface RestartInfo {
+  readonly role: 'predecessor' | 'successor'
+  /** The generation of this process. */
+  readonly generation: number
+  /** The process id of the other one, which may have ended. */
+  readonly pid: number
+}
+
+export type HookKind = keyof HookInfo
+
+/** How one hook is run. */
+export interface HookOptions {
+  /**
+   * Milliseconds until zerodrop goes on without it, and says so. 0 gives it no more than the turn of the event loop in
+   * which it is called; Infinity waits for ever.
+   * @default 5000
+   */
+  readonly timeout?: number
+}
+
+/** Something of the application that is called at some point in the life of the process. */
+export interface Hook {
   /** How the hook is called in a report. */
   readonly name: string
   readonly hook: () => unknown
+  /** Milliseconds. */
+  readonly timeout: number
 }
 
-/** How long the hook of a server may take once its connections have ended. */
 export const hookTimeout = 5000
+
+/** What is undone in the reverse of the order in which it was done. */
+const backwards: ReadonlySet<HookKind> = new Set(['onShutdown', 'beforeExit'])
+
+interface Registered<Info> {
+  readonly name: string
+  readonly hook: (info: Info) => unknown
+  readonly timeout: number
+}
+
+/** What the application has asked to be called for, in the order in which it asked. */
+export class Hooks {
+  readonly #system: System
+  readonly #reporter: Reporter
+  readonly #registered = new Map<HookKind, Set<Registered<never>>>()
+
+  constructor(system: System, reporter: Reporter) {
+    this.#system = system
+    this.#reporter = reporter
+  }
+
+  add<Kind extends HookKind>(
+    kind: Kind,
+    name: string,
+    hook: (info: HookInfo[Kind]) => unknown,
+    { timeout = hookTimeout }: HookOptions,
+  ): Release {
+    const registered = { name: `${kind} hook "${name}"`, hook, timeout }
+    const kin = this.#registered.get(kind) ?? new Set()
+    this.#registered.set(kind, kin.add(registered))
+    return () => kin.delete(registered)
+  }
+
+  /** Runs all hooks of a kind, one after another. Never rejects: what goes wrong is reported, and the next one runs. */
+  async run<Kind extends HookKind>(kind: Kind, info: HookInfo[Kind]): Promise<void> {
+    const hooks = [...(this.#registered.get(kind) ?? [])] as Registered<HookInfo[Kind]>[]
+    if (backwards.has(kind)) hooks.reverse()
+    for (const { name, hook, timeout } of hooks) {
+      const error = await runHook(this.#system, { name, hook: () => hook(info), timeout }, Promise.resolve())
+      if (error !== undefined) this.#reporter.warn(error)
+    }
+  }
+}
 
 /** What belongs to one server, and goes with it: an application that is thrown away leaves nothing behind. */
 export class ServerHooks {
-  readonly #hooks = new WeakMap<Server, ServerHook>()
+  readonly #hooks = new WeakMap<Server, Hook>()
 
-  set(server: Server, hook: ServerHook): void {
-    this.#hooks.set(server, hook)
+  set(server: Server, name: string, hook: () => unknown): void {
+    this.#hooks.set(server, { name: `hook "${name}" of a server`, hook, timeout: hookTimeout })
   }
 
-  get(server: Server): ServerHook | undefined {
+  get(server: Server): Hook | undefined {
     return this.#hooks.get(server)
   }
 }
@@ -33,7 +109,7 @@ export class ServerHooks {
  */
 export async function runHook(
   system: System,
-  { name, hook }: ServerHook,
+  { name, hook, timeout }: Hook,
   ended: Promise<unknown>,
 ): Promise<ZerodropError | undefined> {
   let over = false
@@ -42,10 +118,10 @@ export async function runHook(
     () =>
       new Promise<ZerodropError>((resolve) => {
         if (over) return
-        const text = `The shutdown hook "${name}" did not finish within ${hookTimeout} ms, and the shutdown went on without it. Look for what it waits for.`
+        const text = `The ${name} did not finish within ${timeout} ms, and zerodrop went on without it. Look for what it waits for.`
         stopWaiting = system.setTimeout(
           () => resolve(new ZerodropError('ERR_ZERODROP_HOOK_TIMEOUT', text)),
-          hookTimeout,
+          timeout,
         )
       }),
   )
@@ -56,7 +132,7 @@ export async function runHook(
     } catch (cause) {
       // Anything can be thrown, even what cannot be made a string.
       const reason = cause instanceof Error ? cause.message : inspect(cause, { depth: 0 })
-      const text = `The shutdown hook "${name}" failed, and the shutdown went on without it: ${reason}`
+      const text = `The ${name} failed, and zerodrop went on without it: ${reason}`
       return new ZerodropError('ERR_ZERODROP_HOOK_FAILED', text, { cause })
     }
   }

@@ -9,18 +9,20 @@ import { message } from '../handover/protocol.ts'
 import type { Health } from '../health/health.ts'
 import { boundAddress } from '../listeners/address.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
-import { handleOf, type Listener, Listeners } from '../listeners/listeners.ts'
+import { type Listener, Listeners } from '../listeners/listeners.ts'
 import { watchSignals } from '../signals/signal-actions.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from './drain-group.ts'
 import { Drains } from './drains.ts'
 import { Ending, type ShutdownResult } from './ending.ts'
-import { ServerHooks } from './hooks.ts'
+import { Charge } from './charge.ts'
+import { type HookInfo, type HookKind, type HookOptions, Hooks, ServerHooks } from './hooks.ts'
 import { ManagedServers } from './managed-servers.ts'
 import {
   checkAttachOptions,
   checkConflict,
+  checkHook,
   checkOptions,
   checkPolicy,
   defaults,
@@ -33,6 +35,7 @@ import { Reporter } from './reporter.ts'
 import { type RestartResult, Restarts } from './restarts.ts'
 import { SignalReactions } from './signal-reactions.ts'
 import { type State, StateMachine } from './state.ts'
+import { Succession } from './succession.ts'
 
 /** What is special about one server. */
 export interface AttachOptions {
@@ -58,7 +61,9 @@ export class Lifecycle {
   readonly #listeners: Listeners
   readonly #signals = new DrainingSignals()
   readonly #servers: ManagedServers
-  readonly #hooks = new ServerHooks()
+  readonly #serverHooks = new ServerHooks()
+  readonly #hooks: Hooks
+  readonly #charge: Charge
   readonly #drains: Drains
   readonly #reporter: Reporter
   readonly #readiness: Readiness
@@ -69,6 +74,7 @@ export class Lifecycle {
   readonly #ending: Ending
   readonly #restarts: Restarts
   readonly #reactions: SignalReactions
+  readonly #succession: Succession
   #asked: LifecycleOptions = {}
   #settings: Settings = defaults
   #configured = false
@@ -80,7 +86,7 @@ export class Lifecycle {
     this.#system = system
     this.#reporter = new Reporter(system)
     this.#servers = new ManagedServers(system, this.#signals)
-    this.#drains = new Drains(system, this.#servers, this.#hooks)
+    this.#drains = new Drains(system, this.#servers, this.#serverHooks)
     const { inheritance, error } = inherit(system)
     this.#inheritError = error
     this.#generation = inheritance?.generation ?? 1
@@ -90,18 +96,27 @@ export class Lifecycle {
       onWarning: (warning) => this.#reporter.warn(warning),
       isServed: (path) => system.isServed(path),
     })
-    this.#readiness = new Readiness(system, () => this.#becomeReady())
+    this.#readiness = new Readiness(system, () => this.#succession.becomeReady())
     this.#state = new StateMachine(() => this.#updateSignals())
+    this.#hooks = new Hooks(system, this.#reporter)
+    const { generation } = this
+    this.#charge = new Charge(system, this.#reporter, () => this.#settings.pidFile)
     const predecessor = inheritance === undefined ? undefined : system.predecessor
     const context = this.#context()
     this.#ending = new Ending(context, () => this.#onShutdown())
     this.#restarts = new Restarts(
       context,
       this.#ending,
-      this.#generation,
+      generation,
       predecessor && new Promise((resolve) => predecessor.onDisconnect(resolve)),
     )
     this.#reactions = new SignalReactions(context, this.#ending, this.#restarts)
+    this.#succession = new Succession(context, {
+      generation,
+      predecessor,
+      readyTimeout: inheritance?.readyTimeout ?? Infinity,
+      onRestart: () => void this.#restarts.restart(),
+    })
     if (inheritance !== undefined) this.#watch()
     if (predecessor === undefined) return
     predecessor.onDisconnect(new Arrivals().listen(predecessor, (address) => this.#find(address)))
@@ -167,7 +182,7 @@ export class Lifecycle {
     this.configure()
     checkAttachOptions(options)
     const { name = 'onSettled', onSettled, onDrainingRequest } = options
-    if (onSettled !== undefined) this.#hooks.set(server, { name, hook: onSettled })
+    if (onSettled !== undefined) this.#serverHooks.set(server, name, onSettled)
     if (onDrainingRequest !== undefined) this.#servers.setPolicy(server, onDrainingRequest)
     if (server.listening) this.#listeners.add(server)
   }
@@ -240,10 +255,10 @@ export class Lifecycle {
    * Stops serving: no new connections; what is in flight finishes; idle connections linger, in case a request is on
    * its way; at `drainTimeout` the rest is cut. Does not exit: Node does by itself when nothing else is open.
    *
-   * Resolves when every connection has ended and the hooks of the servers have run, with what was served and what had
-   * to be cut. It never rejects. A second call returns the same promise; after a restart whose successor is ready it
-   * is the hand-over's. A restart that is not ready yet is aborted. What other libraries hold open, such as database
-   * pools, is not its matter.
+   * Resolves when every connection has ended and the hooks have run (`onDrain`, those of the servers, `onShutdown`),
+   * with what was served and what had to be cut. It never rejects. A second call returns the same promise; after a
+   * restart whose successor has taken over it is the hand-over's. A restart that has not come that far is aborted. What
+   * other libraries hold open, such as database pools, is the matter of `onShutdown`.
    */
   shutdown(reason = 'shutdown()'): Promise<ShutdownResult> {
     return this.#ending.shutdown(reason)
@@ -254,13 +269,90 @@ export class Lifecycle {
    * what cannot move, and exits.
    *
    * Resolves when the successor serves and no connection is left here, just before this process exits. Calls made
-   * meanwhile join the same attempt. Rejects, while this process goes on serving unchanged, with
+   * meanwhile join the same attempt, unless `restartConcurrency` says otherwise. Rejects, while this process goes on serving unchanged, with
    * `ERR_ZERODROP_SPAWN_FAILED`, `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`,
-   * `ERR_ZERODROP_RESTART_ABORTED`, `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`,
+   * `ERR_ZERODROP_RESTART_ABORTED`, `ERR_ZERODROP_RESTART_IN_PROGRESS`, `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`,
    * `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER` or `ERR_ZERODROP_WORKER_THREAD`.
+   * `stderr` of the error holds the last lines that the successor printed there, as far as they are known.
    */
   restart(): Promise<RestartResult> {
     return this.#restarts.restart()
+  }
+
+  /**
+   * Calls back each time this process has become the one that serves: when it is ready, and again when a successor died
+   * after it had taken over. Hooks of a kind run one after another in the order in which they were added; nothing waits for
+   * these.
+   * @returns takes it back
+   * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   */
+  onReady(name: string, hook: (info: HookInfo['onReady']) => unknown, options: HookOptions = {}): Release {
+    return this.#hook('onReady', name, hook, options)
+  }
+
+  /**
+   * Calls back when this process begins to drain, to stop or to hand over: time to take no more jobs from a queue. The
+   * drain goes on meanwhile; `onShutdown` waits for these.
+   * @returns takes it back
+   * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   */
+  onDrain(name: string, hook: (info: HookInfo['onDrain']) => unknown, options: HookOptions = {}): Release {
+    return this.#hook('onDrain', name, hook, options)
+  }
+
+  /**
+   * Calls back in both processes of a restart. First in the predecessor, when the successor is ready and before anything
+   * is handed over, which waits for these: time to give up what only one process may hold. Then in the successor, when it
+   * has taken over.
+   * @returns takes it back
+   * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   */
+  onRestart(
+    name: string,
+    hook: (info: HookInfo['onRestart']) => unknown,
+    options: HookOptions = {},
+  ): Release {
+    return this.#hook('onRestart', name, hook, options)
+  }
+
+  /**
+   * Calls back when the last connection has ended, at a stop and in the predecessor of a restart: time to close database
+   * pools. In the reverse of the order in which they were added, so that what was opened first is closed last. Not after
+   * a second signal.
+   * @returns takes it back
+   * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   */
+  onShutdown(
+    name: string,
+    hook: (info: HookInfo['onShutdown']) => unknown,
+    options: HookOptions = {},
+  ): Release {
+    return this.#hook('onShutdown', name, hook, options)
+  }
+
+  /**
+   * Calls back last, in the reverse of the order in which they were added, where zerodrop itself ends the process: after a
+   * signal, and after a restart. Time to flush a logger. Not after a second signal, nor after `shutdown()`, which does not
+   * exit.
+   * @returns takes it back
+   * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   */
+  beforeExit(
+    name: string,
+    hook: (info: HookInfo['beforeExit']) => unknown,
+    options: HookOptions = {},
+  ): Release {
+    return this.#hook('beforeExit', name, hook, options)
+  }
+
+  #hook<Kind extends HookKind>(
+    kind: Kind,
+    name: string,
+    hook: (info: HookInfo[Kind]) => unknown,
+    options: HookOptions,
+  ): Release {
+    checkHook(name, hook, options)
+    return this.#hooks.add(kind, name, hook, options)
   }
 
   #context(): Context {
@@ -271,6 +363,8 @@ export class Lifecycle {
       listeners: this.#listeners,
       servers: this.#servers,
       drains: this.#drains,
+      hooks: this.#hooks,
+      charge: this.#charge,
       state: this.#state,
       get settings() {
         return settings()
@@ -326,18 +420,6 @@ export class Lifecycle {
   #onClosed(server: Server): void {
     this.#servers.delete(server)
     if (this.#servers.size === 0 && this.state === 'serving') this.#state.to('starting')
-  }
-
-  #becomeReady(): void {
-    if (this.#saidReady && !this.#settings.manualReady) return
-    this.#saidReady = true
-    this.#listeners.inherited.closeRest()
-    const { predecessor } = this.#system
-    if (predecessor === undefined) return
-    for (const { server, bound } of this.#listeners.inheritable) {
-      predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
-    }
-    predecessor.send(message({ type: 'ready' }))
   }
 
   #find(address: string): Server | undefined {

@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { inspect } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { defaultSignalActions, type SignalAction, type SignalActions } from '../signals/signal-actions.ts'
@@ -49,14 +50,48 @@ export interface LifecycleOptions {
    */
   readonly manualReady?: boolean
   /**
+   * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
+   * process has never stopped. 0 hands over at once; Infinity never does.
+   * @default 0
+   */
+  readonly probation?: number
+  /**
+   * What a restart that is asked for during another one does. `'coalesce'`: it is the same one. `'queue'`: one more
+   * follows, however often it was asked for; the successor makes it. `'reject'`: it fails with
+   * `ERR_ZERODROP_RESTART_IN_PROGRESS`.
+   * @default 'coalesce'
+   */
+  readonly restartConcurrency?: RestartConcurrency
+  /**
+   * The environment a successor is started with. `'start'`: what this process was started with. `'current'`:
+   * `process.env` as it is at the time of the restart. A function is given the first and returns, or resolves to, what
+   * to use.
+   * @default 'start'
+   */
+  readonly successorEnv?: SuccessorEnvironment
+  /**
+   * A file that always names the process that serves: written when this process is ready and its predecessor hands over,
+   * removed by the last one. A relative path starts from the current directory.
+   * @default undefined
+   */
+  readonly pidFile?: string
+  /**
    * What each signal does, on top of the defaults: SIGINT and SIGTERM `'shutdown'`, SIGHUP and SIGUSR2 `'restart'`.
    * `false` leaves a signal to others.
    */
   readonly signals?: Readonly<Partial<Record<NodeJS.Signals, SignalAction | false>>>
 }
 
+export type RestartConcurrency = 'coalesce' | 'queue' | 'reject'
+
+export type SuccessorEnvironment =
+  | 'start'
+  | 'current'
+  | ((start: NodeJS.ProcessEnv) => NodeJS.ProcessEnv | Promise<NodeJS.ProcessEnv>)
+
 /** All options with their values, stated here and nowhere else. */
-export interface Settings extends Required<Omit<LifecycleOptions, 'signals'>> {
+export interface Settings extends Required<Omit<LifecycleOptions, 'signals' | 'pidFile'>> {
+  readonly pidFile: string | undefined
   readonly signals: SignalActions
 }
 
@@ -68,8 +103,14 @@ export const defaults: Settings = {
   closeSpread: 1000,
   readyTimeout: 60_000,
   manualReady: false,
+  probation: 0,
+  restartConcurrency: 'coalesce',
+  successorEnv: 'start',
+  pidFile: undefined,
   signals: defaultSignalActions,
 }
+
+const concurrencies: readonly unknown[] = ['coalesce', 'queue', 'reject'] satisfies RestartConcurrency[]
 
 const actions: readonly SignalAction[] = ['shutdown', 'restart', 'ignore']
 
@@ -84,6 +125,9 @@ export function checkOptions(options: LifecycleOptions): void {
     if (value === undefined) continue
     if (name === 'signals') checkSignals(value)
     else if (name === 'manualReady') checkBoolean(name, value)
+    else if (name === 'pidFile') checkPath(name, value)
+    else if (name === 'restartConcurrency') checkConcurrency(name, value)
+    else if (name === 'successorEnv') checkEnvironment(name, value)
     else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
     else throw unknown(name, Object.keys(defaults))
   }
@@ -114,11 +158,29 @@ export function checkAttachOptions(options: object): void {
   }
 }
 
+/**
+ * Checks what a user gave as a hook.
+ * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkHook(name: unknown, hook: unknown, options: object): void {
+  if (typeof name !== 'string' || name === '')
+    throw invalid('name', 'a string that says what the hook does', name)
+  if (typeof hook !== 'function') throw invalid('hook', 'a function', hook)
+  checkObject(options)
+  for (const [option, value] of Object.entries(options)) {
+    if (option !== 'timeout') throw unknown(option, ['timeout'])
+    if (value !== undefined) checkDuration(option, value)
+  }
+}
+
 /** Completes options with what else is in force. */
 export function mergeOptions(settings: Settings, options: LifecycleOptions): Settings {
   const { signals, ...rest } = options
-  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  const given: Record<string, unknown> = Object.fromEntries(
+    Object.entries(rest).filter(([, value]) => value !== undefined),
+  )
   const merged = Object.entries({ ...settings.signals, ...signals }).filter(([, action]) => action !== false)
+  if (given['pidFile'] !== undefined) given['pidFile'] = path.resolve(given['pidFile'] as string)
   return { ...settings, ...given, signals: Object.fromEntries(merged) as SignalActions }
 }
 
@@ -158,6 +220,19 @@ function checkDuration(name: string, value: unknown): void {
 
 function checkBoolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') throw invalid(name, 'true or false', value)
+}
+
+function checkPath(name: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw invalid(name, 'the path of a file', value)
+}
+
+function checkConcurrency(name: string, value: unknown): void {
+  if (!concurrencies.includes(value)) throw invalid(name, '"coalesce", "queue" or "reject"', value)
+}
+
+function checkEnvironment(name: string, value: unknown): void {
+  if (value === 'start' || value === 'current' || typeof value === 'function') return
+  throw invalid(name, '"start", "current" or a function that returns an environment', value)
 }
 
 function checkSignals(value: unknown): void {

@@ -1,5 +1,6 @@
 import type { DrainResult } from '../drain/report.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { message } from '../handover/protocol.ts'
 import { type Successor, startSuccessor } from '../handover/successor.ts'
 import type { Inheritance } from '../listeners/inheritance.ts'
 import type { Inheritable } from '../listeners/listeners.ts'
@@ -7,6 +8,8 @@ import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import { HandOver } from './hand-over.ts'
+import { provesItself } from './probation.ts'
+import { successorEnvironment } from './successor-environment.ts'
 
 /** How a restart went. */
 export interface RestartResult extends DrainResult {
@@ -26,6 +29,7 @@ export class Restarts {
   readonly #generation: number
   readonly #predecessorGone: Promise<void> | undefined
   #current: Promise<RestartResult> | undefined
+  #queued = false
   #abort = new AbortController()
 
   /**
@@ -44,21 +48,38 @@ export class Restarts {
     this.#predecessorGone = predecessorGone
   }
 
-  /** Begins a restart, or joins the one that is under way. */
+  /** Begins a restart; if one is under way does what `restartConcurrency` says. */
   restart(): Promise<RestartResult> {
-    if (this.#current === undefined) {
-      this.#current = this.#restart().finally(() => {
-        this.#current = undefined
-      })
-      // Reported by then: a caller that does not look must not bring down a process that serves.
-      this.#current.catch(() => {})
+    if (this.#current === undefined) return this.#begin()
+    const { reporter, settings } = this.#context
+    if (settings.restartConcurrency === 'reject') {
+      const text =
+        'This process is restarting already, and "restartConcurrency" is "reject". Ask again when that restart has ended.'
+      const error = new ZerodropError('ERR_ZERODROP_RESTART_IN_PROGRESS', text)
+      reporter.warn(error)
+      return Promise.reject(error)
     }
+    if (settings.restartConcurrency === 'queue') this.#queued = true
     return this.#current
   }
 
-  /** Gives up the successor that is not ready yet. */
+  /** Gives up the successor that has not taken over yet. */
   abort(): void {
+    this.#queued = false
     this.#abort.abort()
+  }
+
+  #begin(): Promise<RestartResult> {
+    const current = this.#restart().finally(() => {
+      this.#current = undefined
+      // Had it succeeded, the successor would have been told.
+      if (this.#queued) void this.#begin()
+    })
+    this.#queued = false
+    this.#current = current
+    // Reported by then: a caller that does not look must not bring down a process that serves.
+    current.catch(() => {})
+    return current
   }
 
   async #restart(): Promise<RestartResult> {
@@ -70,7 +91,9 @@ export class Restarts {
     try {
       checkRestart(system.incapacity, state.current, inheritable.length)
       state.to('restarting')
+      this.#abort = new AbortController()
       successor = await this.#start(inheritable)
+      await this.#try(successor)
     } catch (error) {
       if (state.current === 'restarting') state.to('serving')
       reporter.restartFailed(error as ZerodropError)
@@ -78,33 +101,58 @@ export class Restarts {
     }
     const { pid, generation } = successor
     const { moved, result } = await this.#handOver(successor, inheritable)
+    if (this.#queued) await successor.send(message({ type: 'restart' })).catch(() => {})
+    this.#queued = false
     // After those who wait for this promise have had their turn.
-    system.setImmediate(() => this.#ending.exit(result))
+    system.setImmediate(() => void this.#ending.exit(result))
     return { ...result, pid, generation, listeners: inheritable.length, migrated: moved }
   }
 
-  #start(inheritable: readonly Inheritable[]): Promise<Successor> {
+  async #start(inheritable: readonly Inheritable[]): Promise<Successor> {
     const { reporter, settings, system } = this.#context
-    this.#abort = new AbortController()
+    const { readyTimeout, signals } = settings
+    const abort = this.#abort.signal
     const generation = this.#generation + 1
     reporter.tell('restart:start', { generation })
     const inheritance: Inheritance = {
       version: 1,
       generation,
       listeners: inheritable.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
+      bootSignals: Object.entries(signals).flatMap(([signal, action]) =>
+        action === 'restart' ? [signal] : [],
+      ),
+      ...(readyTimeout !== Infinity && { readyTimeout }),
     }
-    const { readyTimeout } = settings
-    return startSuccessor(system, inheritance, { readyTimeout, abort: this.#abort.signal })
+    const given = successorEnvironment(system, settings.successorEnv)
+    const environment = given instanceof Promise ? await given : given
+    return startSuccessor(system, inheritance, { readyTimeout, abort, environment })
+  }
+
+  /** Both serve: the successor on probation, and this process until its hooks have run. */
+  async #try(successor: Successor): Promise<void> {
+    const { hooks, reporter, settings, system } = this.#context
+    const { pid, generation } = successor
+    const abort = this.#abort.signal
+    reporter.tell('restart:ready', { pid, generation })
+    try {
+      await provesItself(system, successor, settings.probation, abort)
+      await hooks.run('onRestart', { role: 'predecessor', generation: this.#generation, pid })
+      abort.throwIfAborted()
+    } catch (error) {
+      successor.dismiss()
+      throw abort.aborted ? aborted(successor) : error
+    }
   }
 
   async #handOver(
     successor: Successor,
     inheritable: readonly Inheritable[],
   ): Promise<{ moved: number; result: DrainResult }> {
-    const { reporter, state } = this.#context
-    const { pid, generation } = successor
+    const { charge, state } = this.#context
     state.to('handing-over')
-    reporter.tell('restart:ready', { pid, generation })
+    charge.pass()
+    // If it does not arrive the successor has died, which is seen elsewhere.
+    successor.send(message({ type: 'serve' })).catch(() => {})
     const handOver = new HandOver(this.#context, successor, inheritable)
     const done = this.#finish(handOver, successor)
     this.#ending.join(handOver.group, done)
@@ -112,11 +160,14 @@ export class Restarts {
   }
 
   async #finish(handOver: HandOver, { pid, generation }: Successor): Promise<DrainResult> {
-    const { listeners, reporter, state } = this.#context
-    if ((await handOver.run()) === 'drained') return this.#ending.finish(handOver.group)
+    const { charge, hooks, listeners, reporter, state } = this.#context
+    const told = hooks.run('onDrain', { reason: 'restart' })
+    if ((await handOver.run()) === 'drained') return this.#ending.finish(handOver.group, 'restart', told)
     handOver.takeBack(listeners)
     this.#ending.leave()
     state.to('serving')
+    charge.take()
+    void hooks.run('onReady', { generation: this.#generation })
     const error = new ZerodropError(
       'ERR_ZERODROP_SUCCESSOR_EXITED',
       `The successor (generation ${generation}, pid ${pid}) died after it was ready. ` +
@@ -125,4 +176,11 @@ export class Restarts {
     reporter.restartFailed(error)
     throw error
   }
+}
+
+function aborted({ generation, pid }: Successor): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_RESTART_ABORTED',
+    `The successor (generation ${generation}, pid ${pid}) was told to stop before it took over: a shutdown came first.`,
+  )
 }

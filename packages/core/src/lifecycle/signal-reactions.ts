@@ -33,13 +33,13 @@ export class SignalReactions {
     }
     const draining = state.current === 'draining' || state.current === 'handing-over'
     if (this.#stops === 2 && draining && this.#ending.canHammer) this.#ending.hammer(exitStatus(signal))
-    else system.exit(exitStatus(signal))
+    else this.#ending.abandon(exitStatus(signal))
   }
 
   #restart(): void {
     const { current } = this.#context.state
-    // Already on the way out: there is nothing left to restart, and the supervisor knows the new process.
-    if (current === 'handing-over' || current === 'draining' || current === 'closed') return
+    // On the way out: there is nothing left to restart.
+    if (current === 'draining' || current === 'closed') return
     // Reported by 'restart:failed' already.
     this.#restarts.restart().catch(() => {})
   }

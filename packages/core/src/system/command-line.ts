@@ -1,5 +1,6 @@
-import { realpathSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import path from 'node:path'
+import { inheritVariableName } from './boot.ts'
 import type { CommandLine } from './system.ts'
 
 /** Records how this process was started, in terms that can be looked up again later. Call it as early as possible. */
@@ -7,16 +8,60 @@ export function recordCommandLine(): CommandLine {
   const physical = process.cwd()
   const cwd = logicalDirectory(physical)
   const [script, ...args] = process.argv.slice(1)
-  const env = { ...process.env }
+  const execArgv = [...process.execArgv]
+  const preload = throughLink(path.join(__dirname, 'preload.js'), physical, cwd)
   return {
     command: nodeBinary(),
-    args: [
-      ...process.execArgv,
+    args: () => [
+      ...preloading(preload),
+      ...execArgv,
       ...(script === undefined ? [] : [throughLink(script, physical, cwd)]),
       ...args,
     ],
     cwd,
-    env,
+    env: startEnvironment(),
+  }
+}
+
+/**
+ * By its own path, because worker threads of the successor look it up as well, for as long as that lives. A release that
+ * has it elsewhere starts without it, and loses only what it is for.
+ */
+function preloading(file: string): string[] {
+  const own = realpath(file)
+  return own === undefined ? [] : ['--require', own]
+}
+
+/** What Node has put into the environment of this process for itself alone. */
+const ownVariables = [
+  inheritVariableName,
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NODE_UNIQUE_ID',
+]
+
+/**
+ * The variables this process was given, not what has changed in them since: Node puts the content of an `--env-file`
+ * there, and prefers a variable that is there to the one in the file, so a successor would never see the new content.
+ */
+function startEnvironment(): NodeJS.ProcessEnv {
+  const env = given() ?? { ...process.env }
+  for (const name of ownVariables) delete env[name]
+  return env
+}
+
+/** Linux keeps them. It does not show them to a process that has changed its user. */
+function given(): NodeJS.ProcessEnv | undefined {
+  try {
+    const entries = readFileSync('/proc/self/environ', 'utf8').split('\0').slice(0, -1)
+    return Object.fromEntries(
+      entries.map((entry) => {
+        const end = entry.indexOf('=', 1)
+        return [entry.slice(0, end), entry.slice(end + 1)]
+      }),
+    )
+  } catch {
+    return undefined
   }
 }
 

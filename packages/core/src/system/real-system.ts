@@ -1,17 +1,18 @@
 import { type SendHandle, spawn, spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
+import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { recordCommandLine } from './command-line.ts'
 import type { Incapacity, Predecessor, Release, System } from './system.ts'
-
-/** The variable in which a predecessor names what it hands to its successor. The version is inside the value. */
-export const inheritVariableName = 'ZERODROP_INHERIT'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
   // A worker thread has a copy of the environment, but the descriptors are the process's.
-  const inheritVariable = isMainThread ? process.env[inheritVariableName] : undefined
-  // At once, so that no child of the application takes itself for our successor.
+  const boot = (globalThis as { [bootKey]?: Boot })[bootKey]
+  const inheritVariable = isMainThread
+    ? (boot?.inheritVariable ?? process.env[inheritVariableName])
+    : undefined
+  // Where there was no preload: at once, so that no child of the application takes itself for our successor.
   delete process.env[inheritVariableName]
   const commandLine = recordCommandLine()
   return {
@@ -20,6 +21,10 @@ export function realSystem(): System {
     commandLine,
     inheritVariable,
     predecessor: inheritVariable === undefined ? undefined : predecessor(),
+    get environment() {
+      return { ...process.env }
+    },
+    endBoot: () => boot?.end(),
     // A getter: Node opens the terminal when isTTY is first read, which importing zerodrop must not do.
     get interactive(): boolean {
       return process.stdin.isTTY === true && process.stdout.isTTY === true
@@ -51,10 +56,10 @@ export function realSystem(): System {
         spawnSync(process.execPath, ['-e', connectAndExit, path], { env: {}, timeout: 5000 }).status !== 1
       )
     },
-    spawn(descriptors, variables) {
-      return spawn(commandLine.command(), commandLine.args, {
+    spawn(descriptors, environment) {
+      return spawn(commandLine.command(), commandLine.args(), {
         cwd: commandLine.cwd,
-        env: { ...commandLine.env, ...variables },
+        env: environment,
         stdio: ['inherit', 'inherit', 'inherit', ...descriptors, 'ipc'],
       })
     },
@@ -73,7 +78,9 @@ function incapacity(): Incapacity | undefined {
 
 function predecessor(): Predecessor | undefined {
   if (process.send === undefined) return undefined
+  const { ppid } = process
   return {
+    pid: ppid,
     send(message, handle) {
       // The callback keeps a predecessor that has just died from becoming an 'error' event of this process.
       if (process.connected) process.send?.(message, handle as SendHandle, {}, () => {})

@@ -5,6 +5,7 @@ export type Release = () => void
 
 /** The process that started this one by a restart, reached over its IPC channel. */
 export interface Predecessor {
+  readonly pid: number
   /** @param handle a native handle whose descriptor goes along */
   send(message: object, handle?: unknown): void
   onMessage(listener: (message: unknown, handle: unknown) => void): Release
@@ -17,9 +18,10 @@ export interface Predecessor {
 export interface CommandLine {
   /** Looked up anew at each restart, so that a replaced node binary is found. */
   readonly command: () => string
-  readonly args: readonly string[]
+  readonly args: () => readonly string[]
   /** The logical directory: through a `current` symlink it leads to the new release once that was moved. */
   readonly cwd: string
+  /** The environment at the start, without what has changed in it since. */
   readonly env: Readonly<NodeJS.ProcessEnv>
 }
 
@@ -34,6 +36,10 @@ export interface System {
   /** The value of `ZERODROP_INHERIT` as this process was started with it. It is no longer in the environment. */
   readonly inheritVariable: string | undefined
   readonly predecessor: Predecessor | undefined
+  /** The environment as it is now. */
+  readonly environment: Readonly<NodeJS.ProcessEnv>
+  /** Ends what a preload did for the time in which the application starts. Calling it again does nothing. */
+  endBoot(): void
   /** True where a person at a terminal started the process and waits for the prompt to come back. */
   readonly interactive: boolean
   /** Monotonic milliseconds. */
@@ -51,5 +57,5 @@ export interface System {
    * Starts a copy of this process. `descriptors` become its descriptors 3, 4, …; an IPC channel follows them.
    * @throws what `child_process.spawn` throws.
    */
-  spawn(descriptors: readonly number[], variables: Readonly<Record<string, string>>): ChildProcess
+  spawn(descriptors: readonly number[], environment: Readonly<NodeJS.ProcessEnv>): ChildProcess
 }

@@ -1,0 +1,85 @@
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { asMessage, message } from '../handover/protocol.ts'
+import { handleOf } from '../listeners/listeners.ts'
+import type { Predecessor } from '../system/system.ts'
+import type { Context } from './context.ts'
+
+export interface SuccessionOptions {
+  readonly generation: number
+  /** Undefined for the first generation. */
+  readonly predecessor: Predecessor | undefined
+  /** Milliseconds until this process has to be ready if it loses its predecessor before that. */
+  readonly readyTimeout: number
+  /** The predecessor was asked for another restart while it made this one. */
+  readonly onRestart: () => void
+}
+
+/** How this process comes to be the one that serves: at once as the first generation, otherwise when its predecessor lets it. */
+export class Succession {
+  readonly #context: Context
+  readonly #options: SuccessionOptions
+  #ready = false
+  #predecessor: Predecessor | undefined
+
+  constructor(context: Context, options: SuccessionOptions) {
+    this.#context = context
+    this.#options = options
+    const { predecessor } = options
+    this.#predecessor = predecessor
+    predecessor?.onMessage((value) => {
+      const body = asMessage(value)
+      if (body?.type === 'serve') this.#takeCharge()
+      else if (body?.type === 'restart') options.onRestart()
+    })
+    predecessor?.onDisconnect(() => this.#onOrphaned())
+  }
+
+  /** The process listens and serves, or the application has said so. It happens once. */
+  becomeReady(): void {
+    if (this.#ready) return
+    this.#ready = true
+    const { hooks, listeners, system } = this.#context
+    listeners.inherited.closeRest()
+    system.endBoot()
+    void hooks.run('onReady', { generation: this.#options.generation })
+    const predecessor = this.#predecessor
+    if (predecessor === undefined) {
+      this.#takeCharge()
+      return
+    }
+    for (const { server, bound } of listeners.inheritable) {
+      predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
+    }
+    predecessor.send(message({ type: 'ready' }))
+  }
+
+  #takeCharge(): void {
+    const { charge, hooks } = this.#context
+    if (charge.held) return
+    charge.take()
+    const { generation, predecessor } = this.#options
+    if (predecessor === undefined) return
+    void hooks.run('onRestart', { role: 'successor', generation, pid: predecessor.pid })
+  }
+
+  #onOrphaned(): void {
+    this.#predecessor = undefined
+    // It has handed over, or it has died and there is nobody else.
+    if (this.#ready) this.#takeCharge()
+    else this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)
+  }
+
+  /** Holds the sockets, and does not serve: whoever connects would wait for ever. */
+  #giveUp(): void {
+    if (this.#ready) return
+    const { reporter, system } = this.#context
+    reporter.warn(
+      new ZerodropError(
+        'ERR_ZERODROP_READY_TIMEOUT',
+        `The predecessor has died, and this process was not ready within ${this.#options.readyTimeout} ms after that, so it ends. ` +
+          'Start the application anew.',
+      ),
+    )
+    system.exit(1)
+  }
+}
