@@ -10,12 +10,16 @@ afterEach(() => undo.disposeAll())
 const faults: [fault: Fault, code: string, onStderr: RegExp][] = [
   ['throws', 'ERR_ZERODROP_SUCCESSOR_EXITED', /broken on purpose[^]*exited with code 1 /],
   ['exits', 'ERR_ZERODROP_SUCCESSOR_EXITED', /exited with code 0 /],
+  ['out-of-memory', 'ERR_ZERODROP_SUCCESSOR_EXITED', /heap out of memory[^]*was ended by SIGABRT /],
+  ['listens-on-nothing', 'ERR_ZERODROP_SUCCESSOR_EXITED', /exited with code 0 /],
   ['never-listens', 'ERR_ZERODROP_READY_TIMEOUT', /not ready within 1500 ms/],
 ]
 
 describePosix.each(targets)('%s survives a successor', (_name, fixture) => {
-  test('that throws, one that exits and one that never listens, and is replaced by a good one', async () => {
-    const site = await Site.start(undo, fixture, { readyTimeout: 1500 })
+  test('that is broken in any way, and is replaced by a good one', async () => {
+    // So little memory that what fills it has done so before it is late.
+    const execArgv = ['--max-old-space-size=40']
+    const site = await Site.start(undo, fixture, { readyTimeout: 1500 }, { execArgv })
     const { app } = site
     const counts = { keepAliveClients: 5, connectionClients: 1, slowClients: 1, uploadClients: 1 }
     const traffic = startTraffic({ port: site.port, ...counts, paths: { slow: '/slow?ms=100' } })
@@ -44,6 +48,24 @@ describePosix.each(targets)('%s survives a successor', (_name, fixture) => {
     expect(report).toMatchObject({ lost: 0, losses: [], refused: 0, versions: ['1', 'good'] })
     expect(report.connections).toEqual({ clients: 7, opened: 7, kept: 7, closed: 0, reset: 0 })
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+  })
+
+  test('that dies as soon as it is ready: connections that were to move stay', async () => {
+    const site = await Site.start(undo, fixture)
+    const { app } = site
+    const clients = await site.connectMany(50)
+    await Promise.all(clients.map((client) => client.request()))
+    site.deploy('2', 'dies-when-ready')
+    app.signal('SIGHUP')
+    await expect(app.waitFor('restart-failed')).resolves.toMatchObject({
+      code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
+    })
+    for (const client of [...clients, await site.connect()])
+      expect(identityOf(await client.request())).toEqual({ version: '1', pid: app.pid, generation: 1 })
+    site.deploy('good')
+    const { after } = await site.restart()
+    await app.exitOf(app.pid)
+    for (const client of clients) expect(identityOf(await client.request())).toMatchObject({ pid: after })
   })
 })
 

@@ -18,6 +18,25 @@ describePosix('a hand-over', () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
+  test('whose successor dies in the middle of it loses no connection but those that had moved', async () => {
+    const site = await Site.start(undo, 'http.mjs')
+    const clients = await site.connectMany(500)
+    await Promise.all(clients.map((client) => client.request()))
+    site.deploy('2', 'dies-while-taking')
+    site.app.signal('SIGHUP')
+    await site.app.waitFor('restart-failed')
+    const pids = await Promise.all(
+      clients.map((client) =>
+        client.request().then(
+          (response) => identityOf(response).pid,
+          () => 'gone',
+        ),
+      ),
+    )
+    const kept = pids.filter((pid) => pid === site.app.pid).length
+    expect([kept, pids.filter((pid) => pid === 'gone').length]).toEqual([400, 100])
+  })
+
   test('waits for the one before it: at most two generations live', async () => {
     const site = await Site.start(undo, 'http.mjs')
     const held = await site.connect()

@@ -25,7 +25,24 @@ export const targets: [name: string, fixture: string][] = [
 // Windows has no signals that a process could handle.
 export const describePosix = process.platform === 'win32' ? describe.skip : describe
 
-export type Fault = 'throws' | 'exits' | 'never-listens'
+export type Fault =
+  | 'throws'
+  | 'exits'
+  | 'out-of-memory'
+  | 'never-listens'
+  | 'listens-on-nothing'
+  | 'dies-when-ready'
+  | 'dies-while-taking'
+  | 'boots-at-a-gate'
+
+/** What is special about a site; goes to every generation. */
+export interface SiteSettings {
+  /** Each generation starts a child first thing, and says in 'booted' what both of them see of the hand-over. */
+  probe?: boolean
+  /** Adds two hooks of each kind, which say 'hook'; the first of them behaves like this. */
+  hooks?: 'succeed' | 'throw' | 'hang'
+  execArgv?: string[]
+}
 
 /** Who answered: what `GET /` says. */
 export interface Identity {
@@ -62,20 +79,34 @@ export class Site {
     this.#unblockFile = unblockFile
   }
 
-  /** Starts version '1' and resolves when it listens. */
-  static async start(undo: Leftovers, fixture: string, options: LifecycleOptions = {}): Promise<Site> {
+  /**
+   * Starts version '1' and resolves when it listens.
+   * @param fixture its script; a relative path starts from the fixtures
+   */
+  static async start(
+    undo: Leftovers,
+    fixture: string,
+    options: LifecycleOptions = {},
+    { execArgv = [], ...settings }: SiteSettings = {},
+  ): Promise<Site> {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const gates = await openGates(undo)
     const port = await freePort()
     const deployFile = path.join(folder, 'deploy.json')
     const unblockFile = path.join(folder, 'unblock')
-    const fixed = { port, gatePort: gates.port, unblockFile, options: { ...patient, ...options } }
+    const fixed = {
+      port,
+      gatePort: gates.port,
+      unblockFile,
+      options: { ...patient, ...options },
+      ...settings,
+    }
     const deploy = (version: string, fault?: Fault): void =>
       writeFileSync(deployFile, JSON.stringify({ ...fixed, version, fault }))
     deploy('1')
-    const file = path.join(__dirname, '../../fixtures', fixture)
-    const app = await startApp({ file, env: { ZERODROP_TEST_DEPLOY: deployFile } })
+    const file = path.resolve(__dirname, '../../fixtures', fixture)
+    const app = await startApp({ file, execArgv, env: { ZERODROP_TEST_DEPLOY: deployFile } })
     undo.add(() => app.stop())
     await app.waitFor('listening')
     return new Site(app, port, gates, undo, deploy, unblockFile)

@@ -41,16 +41,16 @@ export class Succession {
     const { hooks, listeners, system } = this.#context
     listeners.inherited.closeRest()
     system.endBoot()
-    void hooks.run('onReady', { generation: this.#options.generation })
     const predecessor = this.#predecessor
     if (predecessor === undefined) {
       this.#takeCharge()
-      return
+    } else {
+      for (const { server, bound } of listeners.inheritable) {
+        predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
+      }
+      predecessor.send(message({ type: 'ready' }))
     }
-    for (const { server, bound } of listeners.inheritable) {
-      predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
-    }
-    predecessor.send(message({ type: 'ready' }))
+    void hooks.run('onReady', { generation: this.#options.generation })
   }
 
   #takeCharge(): void {
