@@ -19,7 +19,7 @@ describePosix.each(targets)('%s survives a successor', (_name, fixture) => {
   test('that is broken in any way, and is replaced by a good one', async () => {
     // So little memory that what fills it has done so before it is late.
     const execArgv = ['--max-old-space-size=40']
-    const site = await Site.start(undo, fixture, { readyTimeout: 1500 }, { execArgv })
+    const site = await Site.start(undo, fixture, { readyTimeout: 1500 }, { start: { execArgv } })
     const { app } = site
     const counts = { keepAliveClients: 5, connectionClients: 1, slowClients: 1, uploadClients: 1 }
     const traffic = startTraffic({ port: site.port, ...counts, paths: { slow: '/slow?ms=100' } })

@@ -52,7 +52,12 @@ describePosix('what a successor is started with', () => {
     undo.add(() => rmSync(folder, { recursive: true }))
     const envFile = path.join(folder, '.env')
     writeFileSync(envFile, 'ZERODROP_TEST_SETTING=old\n')
-    const site = await Site.start(undo, 'http.mjs', {}, { probe: true, execArgv: [`--env-file=${envFile}`] })
+    const site = await Site.start(
+      undo,
+      'http.mjs',
+      {},
+      { probe: true, start: { execArgv: [`--env-file=${envFile}`] } },
+    )
     await expect(site.app.waitFor('booted')).resolves.toMatchObject({ setting: 'old' })
     writeFileSync(envFile, 'ZERODROP_TEST_SETTING=new\n')
     const { after } = await site.restart()

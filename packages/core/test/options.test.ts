@@ -40,6 +40,22 @@ describe('checkOptions', () => {
     )
   })
 
+  test.each([
+    ['pidFile', '', 'the path of a file'],
+    ['pidFile', 1, 'the path of a file'],
+    ['restartConcurrency', 'join', '"coalesce", "queue" or "reject"'],
+    ['restartConcurrency', null, '"coalesce", "queue" or "reject"'],
+    ['successorEnv', {}, '"start", "current" or a function that returns an environment'],
+    ['successorEnv', 'now', '"start", "current" or a function that returns an environment'],
+  ])('refuses for %s the value %p', (name, value, expected) => {
+    expect(check({ [name]: value })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_ZERODROP_OPTION_INVALID',
+        message: expect.stringContaining(`Expected "${name}" to be ${expected}, got `),
+      }),
+    )
+  })
+
   test.each(['drainTimout', 'timeout', 'DrainTimeout', '', 'toString', 'constructor', 'hasOwnProperty', '0'])(
     'refuses the unknown option "%s" and names those there are',
     (name) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { LifecycleOptions } from '@zerodrop/core'
 import { startApp } from '../../src/app-process.ts'
-import type { AppProcess } from '../../src/app-process.ts'
+import type { AppOptions, AppProcess } from '../../src/app-process.ts'
 import type { Leftovers } from '../../src/leftovers.ts'
 import { RawClient } from '../../src/raw-client.ts'
 import type { RawResponse } from '../../src/raw-client.ts'
@@ -41,7 +41,8 @@ export interface SiteSettings {
   probe?: boolean
   /** Adds two hooks of each kind, which say 'hook'; the first of them behaves like this. */
   hooks?: 'succeed' | 'throw' | 'hang'
-  execArgv?: string[]
+  /** How the first generation is started. */
+  start?: Pick<AppOptions, 'execArgv' | 'execPath' | 'cwd' | 'env'>
 }
 
 /** Who answered: what `GET /` says. */
@@ -81,13 +82,13 @@ export class Site {
 
   /**
    * Starts version '1' and resolves when it listens.
-   * @param fixture its script; a relative path starts from the fixtures
+   * @param fixture its script; a relative path starts from the fixtures, or from the `cwd` it is given
    */
   static async start(
     undo: Leftovers,
     fixture: string,
     options: LifecycleOptions = {},
-    { execArgv = [], ...settings }: SiteSettings = {},
+    { start = {}, ...settings }: SiteSettings = {},
   ): Promise<Site> {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
@@ -105,8 +106,8 @@ export class Site {
     const deploy = (version: string, fault?: Fault): void =>
       writeFileSync(deployFile, JSON.stringify({ ...fixed, version, fault }))
     deploy('1')
-    const file = path.resolve(__dirname, '../../fixtures', fixture)
-    const app = await startApp({ file, execArgv, env: { ZERODROP_TEST_DEPLOY: deployFile } })
+    const file = start.cwd === undefined ? path.resolve(__dirname, '../../fixtures', fixture) : fixture
+    const app = await startApp({ ...start, file, env: { ...start.env, ZERODROP_TEST_DEPLOY: deployFile } })
     undo.add(() => app.stop())
     await app.waitFor('listening')
     return new Site(app, port, gates, undo, deploy, unblockFile)
