@@ -1,6 +1,5 @@
 import { type SendHandle, spawn, spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
-import { isatty } from 'node:tty'
 import { isMainThread } from 'node:worker_threads'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
@@ -8,7 +7,7 @@ import { recordCommandLine } from './command-line.ts'
 import { realSignals } from './real-signals.ts'
 import { pm2, watched } from './supervisors.ts'
 import type { Incapacity, Predecessor, Release, System } from './system.ts'
-import { startTerminals } from './terminals.ts'
+import { Terminals } from './terminals.ts'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
@@ -20,7 +19,7 @@ export function realSystem(): System {
   // Where there was no preload: at once, so that no child of the application takes itself for our successor.
   delete process.env[inheritVariableName]
   const commandLine = recordCommandLine()
-  const terminals = startTerminals()
+  const terminals = new Terminals()
   return {
     ...realSignals(),
     incapacity: incapacity(),
@@ -35,7 +34,7 @@ export function realSystem(): System {
     watched: watched(),
     takeListenFds: () => (inheritVariable === undefined && isMainThread ? takeListenFds() : 0),
     get hungUp(): boolean {
-      return terminals.some((descriptor) => !isatty(descriptor))
+      return terminals.hungUp
     },
     // A getter: Node opens the terminal when isTTY is first read, which importing zerodrop must not do.
     get interactive(): boolean {
@@ -49,7 +48,10 @@ export function realSystem(): System {
       const timer = setTimeout(callback, milliseconds)
       return () => clearTimeout(timer)
     },
-    exit: (code) => process.exit(code),
+    exit(code) {
+      terminals.prepareExit()
+      process.exit(code)
+    },
     onExit(listener) {
       const onExit = (status: number): void => {
         // Called inside process.exit(), so the stack shows who called it.
