@@ -29,10 +29,10 @@ export interface Hosted {
   port: number
   gates: Gates
   /** The next event of this name, of those not taken yet. */
-  heard(event: string): Promise<Line>
-  /** The pid of the server, as seen from here. */
-  serverPid(): number
-  connect(): Promise<RawClient>
+  heard: (event: string) => Promise<Line>
+  /** The pid of the server, as seen from here, if the host has started nothing else. */
+  serverPid: () => number
+  connect: () => Promise<RawClient>
 }
 
 /**
@@ -42,12 +42,19 @@ export interface Hosted {
 export async function startHosted(
   undo: Leftovers,
   command: readonly string[],
-  settings: { options?: LifecycleOptions; env?: NodeJS.ProcessEnv; cwd?: string; ipc?: boolean } = {},
+  settings: {
+    options?: LifecycleOptions
+    env?: NodeJS.ProcessEnv
+    cwd?: string
+    ipc?: boolean
+    listeners?: readonly number[]
+    port?: number
+  } = {},
 ): Promise<Hosted> {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   undo.add(() => rmSync(folder, { recursive: true }))
   const gates = await openGates(undo)
-  const port = await freePort()
+  const port = settings.port ?? (await freePort())
   const deployFile = path.join(folder, 'deploy.json')
   const patient = { drainTimeout: 20_000, lingerTimeout: 20_000, firstRequestTimeout: 20_000 }
   const options = { ...patient, ...settings.options }
@@ -56,6 +63,7 @@ export async function startHosted(
   const marker = `ZERODROP_TEST_APP=${randomUUID()}`
   const family = (): number[] => familyOf(marker).map(({ pid }) => pid)
   const [file, ...args] = command
+  const extra = settings.ipc === true ? (['ipc'] as const) : (settings.listeners ?? [])
   const host = spawn(file!, args, {
     cwd: settings.cwd,
     env: {
@@ -64,7 +72,7 @@ export async function startHosted(
       ZERODROP_TEST_APP: marker.split('=')[1],
       ...settings.env,
     },
-    stdio: ['pipe', 'pipe', 'inherit', ...(settings.ipc === true ? (['ipc'] as const) : [])],
+    stdio: ['pipe', 'pipe', 'inherit', ...extra],
   })
   undo.add(() => {
     host.kill('SIGKILL')
@@ -88,7 +96,7 @@ export async function startHosted(
     port,
     gates,
     heard,
-    serverPid: () => Math.max(...family()),
+    serverPid: () => family().find((pid) => pid !== host.pid) ?? host.pid!,
     async connect() {
       const client = await RawClient.connect({ port })
       undo.add(() => client.destroy())

@@ -40,7 +40,9 @@ function unix(inode: string): Address | undefined {
     (columns) => columns[6] === inode && (Number.parseInt(columns[3] ?? '', 16) & acceptsConnections) !== 0,
   )
   const path = row?.slice(7).join(' ')
-  return path === undefined || path === '' ? undefined : `unix://${path.replace(/^@/, '\0')}`
+  if (path === undefined || path === '') return undefined
+  // The kernel prints each NUL as @: the first makes a name abstract, and older libuv fills the name up with more.
+  return `unix://${path.replace(/^@(.*?)@*$/s, '\0$1')}`
 }
 
 function rows(table: string): string[][] {
