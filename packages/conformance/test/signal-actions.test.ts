@@ -158,26 +158,40 @@ const outcomes: Record<Outcome, (name: string, signal: NodeJS.Signals) => Promis
   },
 }
 
+type Busy = Awaited<ReturnType<typeof busy>>
+
+/** What a second signal does to a process that drains. */
+const secondOutcomes: Record<
+  Table['twice'][number][2],
+  (busy: Busy, signal: NodeJS.Signals) => Promise<void>
+> = {
+  async cuts({ site, answer }, signal) {
+    await expect(answer).rejects.toThrow(LostRequest)
+    await expect(site.app.exited).resolves.toEqual(forced(signal))
+  },
+  async kills({ site }, signal) {
+    await expect(site.app.exited).resolves.toEqual({ code: null, signal })
+  },
+  async nothing({ site, answer, visit, other }) {
+    // An answer of the process, on a connection that lingers: the second signal has been dealt with.
+    await expect(other.request()).resolves.toMatchObject({ status: 200, closes: true })
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(site.app.exited).resolves.toEqual(clean)
+  },
+}
+
 describePosix.each(Object.entries(tables))('signals of %s', (name, { serving, twice }) => {
-  test.each(Object.entries(serving))('%s %s', (signal, outcome) =>
-    outcomes[outcome](name, signal as NodeJS.Signals),
-  )
+  const rows = Object.entries(serving) as [NodeJS.Signals, Outcome][]
+
+  test.each(rows)('%s %s', async (signal, outcome) => {
+    await expect(outcomes[outcome](name, signal)).resolves.toBeUndefined()
+  })
 
   test.each(twice)('%s, then %s: %s', async (first, second, outcome) => {
-    const { site, answer, visit, other } = await busy(name)
-    await site.drain(first)
-    site.app.signal(second)
-    if (outcome === 'cuts') {
-      await expect(answer).rejects.toThrow(LostRequest)
-      await expect(site.app.exited).resolves.toEqual(forced(second))
-    } else if (outcome === 'kills') {
-      await expect(site.app.exited).resolves.toEqual({ code: null, signal: second })
-    } else {
-      // An answer of the process, on a connection that lingers: the second signal has been dealt with.
-      await expect(other.request()).resolves.toMatchObject({ status: 200, closes: true })
-      visit.open()
-      await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
-      await expect(site.app.exited).resolves.toEqual(clean)
-    }
+    const all = await busy(name)
+    await all.site.drain(first)
+    all.site.app.signal(second)
+    await expect(secondOutcomes[outcome](all, second)).resolves.toBeUndefined()
   })
 })

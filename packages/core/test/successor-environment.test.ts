@@ -25,7 +25,12 @@ const broken = new Error('no vault')
 
 test.each([
   ['throws', () => Promise.reject(broken), /failed: Error: no vault/, broken],
-  ['returns nothing', () => undefined as never, /failed: it returned undefined\. It has to return/, undefined],
+  [
+    'returns nothing',
+    () => undefined as never,
+    /failed: it returned undefined\. It has to return/,
+    undefined,
+  ],
 ])('a function that %s fails the restart', async (_how, option, text, cause) => {
   const error: unknown = await Promise.resolve(successorEnvironment(system, option)).catch((reason) => reason)
   expect(error).toMatchObject({ code: 'ERR_ZERODROP_SPAWN_FAILED', message: expect.stringMatching(text) })
