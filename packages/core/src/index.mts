@@ -11,10 +11,27 @@ export type {
   Lifecycle,
   LifecycleEvents,
   LifecycleOptions,
+  NotifyOptions,
   Refusal,
   RestartResult,
   ShutdownResult,
   SignalAction,
+  SignalChannel,
+  SignalContext,
+  SignalFunction,
+  SignalOptions,
+  SignalPreset,
+  SignalReaction,
+  SignalReceived,
   State,
 } from './index.ts'
-export { errorCodes, lifecycle, ZerodropError } from './index.ts'
+export {
+  errorCodes,
+  ignore,
+  ignored,
+  lifecycle,
+  notify,
+  notifyContext,
+  reset,
+  ZerodropError,
+} from './index.ts'

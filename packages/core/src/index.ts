@@ -10,4 +10,16 @@ export type { LifecycleOptions, RestartConcurrency, SuccessorEnvironment } from 
 export { lifecycle } from './lifecycle/process-lifecycle.ts'
 export type { RestartResult } from './lifecycle/restarts.ts'
 export type { State } from './lifecycle/state.ts'
-export type { SignalAction } from './signals/signal-actions.ts'
+export type { SignalOptions } from './lifecycle/signal-options.ts'
+export type { SignalPreset } from './signals/presets.ts'
+export {
+  ignore,
+  ignored,
+  notify,
+  notifyContext,
+  type NotifyOptions,
+  reset,
+} from './signals/process-signals.ts'
+export type { SignalAction, SignalFunction, SignalReaction } from './signals/signal-actions.ts'
+export type { SignalChannel } from './signals/signal-channel.ts'
+export type { SignalContext, SignalReceived } from './signals/signal-context.ts'

@@ -1,6 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import type { CommandLine, Incapacity, Predecessor, Release, System } from '../src/system/system.ts'
+import type {
+  CommandLine,
+  Incapacity,
+  Predecessor,
+  Release,
+  Supervisor,
+  System,
+} from '../src/system/system.ts'
 
 interface Timer {
   readonly at: number
@@ -16,7 +23,11 @@ export class FakeSystem implements System {
   incapacity: Incapacity | undefined
   inheritVariable: string | undefined
   predecessor: Predecessor | undefined
+  supervisor: Supervisor | undefined
   interactive = false
+  hungUp = false
+  watched = false
+  listenFds = 0
   readonly commandLine: CommandLine = {
     command: () => '/usr/bin/node',
     args: () => ['app.js'],
@@ -26,6 +37,9 @@ export class FakeSystem implements System {
   /** What was written to stderr, line by line. */
   readonly errors: string[] = []
   readonly exits: number[] = []
+  readonly kills: [pid: number, signal: NodeJS.Signals][] = []
+  /** What the kernel ignores. */
+  readonly ignoredSignals: Set<NodeJS.Signals> = new Set()
   readonly spawned: {
     child: FakeChild
     descriptors: readonly number[]
@@ -36,6 +50,7 @@ export class FakeSystem implements System {
   #now = 0
   #timers: Timer[] = []
   readonly #signals = new EventEmitter()
+  readonly #exitListeners = new Set<(status: number, caller: string | undefined) => number>()
 
   constructor(conditions: Partial<Pick<FakeSystem, 'incapacity' | 'inheritVariable'>> = {}) {
     Object.assign(this, conditions)
@@ -60,7 +75,7 @@ export class FakeSystem implements System {
   }
 
   onSignal(signal: NodeJS.Signals, listener: () => void): Release {
-    this.#signals.on(signal, listener)
+    this.#signals.prependListener(signal, listener)
     return () => this.#signals.off(signal, listener)
   }
 
@@ -72,10 +87,39 @@ export class FakeSystem implements System {
     this.booted = true
   }
 
-  kill(): void {}
+  hasSignalListener(signal: NodeJS.Signals): boolean {
+    return this.#signals.listenerCount(signal) > 0
+  }
+
+  isSignalIgnored(signal: NodeJS.Signals): boolean {
+    return this.ignoredSignals.has(signal)
+  }
+
+  kill(pid: number, signal: NodeJS.Signals): void {
+    this.kills.push([pid, signal])
+  }
+
+  onExit(listener: (status: number, caller: string | undefined) => number): Release {
+    this.#exitListeners.add(listener)
+    return () => this.#exitListeners.delete(listener)
+  }
+
+  /** Ends the process as somebody else would do it; returns the status it ends with. */
+  end(status: number, caller?: string): number {
+    return [...this.#exitListeners].reduce((last, listener) => listener(last, caller), status)
+  }
+
+  /** How many listeners there are for the end of the process. */
+  get exitListeners(): number {
+    return this.#exitListeners.size
+  }
 
   exit(code: number): void {
     this.exits.push(code)
+  }
+
+  takeListenFds(): number {
+    return this.listenFds
   }
 
   isServed(): boolean {

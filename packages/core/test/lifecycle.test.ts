@@ -56,6 +56,13 @@ describe('where a restart is impossible it says so, and the process serves on', 
       'ERR_ZERODROP_WORKER_THREAD',
       /^A worker thread cannot .* Call restart\(\) in the main/,
     ],
+    [
+      'init',
+      'ERR_ZERODROP_SUPERVISED',
+      /^This process is number 1 of its container, .* Replace the container/,
+    ],
+    ['pm2', 'ERR_ZERODROP_SUPERVISED', /^pm2 watches this process, .* Use "pm2 restart"/],
+    ['watcher', 'ERR_ZERODROP_SUPERVISED', /^"node --watch" runs this process, .* Change a file/],
   ] as const)('%s', async (incapacity, code, text) => {
     const system = new FakeSystem({ incapacity })
     const lifecycle = new Lifecycle(system)
@@ -85,7 +92,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
     lifecycle.configure()
     await serve()
     const failed = once(lifecycle.events, 'restart:failed')
-    system.deliver('SIGHUP')
+    system.deliver('SIGUSR2')
     await failed
     expect(system.errors).toEqual([expect.stringContaining('ERR_ZERODROP_PLATFORM_UNSUPPORTED')])
     expect([lifecycle.state, system.exits]).toEqual(['serving', []])

@@ -2,6 +2,7 @@ import {
   checkConflict,
   checkOptions,
   defaults,
+  joinOptions,
   type LifecycleOptions,
   mergeOptions,
 } from '../src/lifecycle/options.ts'
@@ -85,13 +86,23 @@ describe('checkOptions', () => {
 
   test.each([
     'all',
+    'toString',
     ['SIGTERM'],
     null,
+    () => {},
     { SIGTERM: 'stop' },
     { SIGTERM: true },
     { SIGTERM: null },
-    { SIGTERM: () => {} },
+    { SIGTERM: [] },
     { SIGTERM: 'toString' },
+    { SIGTERM: { action: 'stop' } },
+    { SIGTERM: { action: false } },
+    { SIGTERM: { before: 'log' } },
+    { SIGTERM: { after: null } },
+    { SIGTERM: { around: () => {} } },
+    { preset: 'apache' },
+    { preset: null },
+    { preset: 'nginx', SIGTERM: 'fast' },
   ])('refuses %p for signals', (signals) => {
     expect(check({ signals })).toThrow(expect.objectContaining({ code: 'ERR_ZERODROP_OPTION_INVALID' }))
   })
@@ -103,13 +114,21 @@ describe('checkOptions', () => {
       SIGQUIT: 'shutdown',
       SIGHUP: 'ignore',
       SIGCONT: 'restart',
+      SIGWINCH: 'hammer',
+      SIGUSR1: () => {},
+      SIGURG: { before: () => {} },
+      SIGIO: { action: () => {}, after: undefined },
+      // Of another platform, or of none: whoever leaves it to others asks for nothing.
+      SIGBREAK: false,
+      SIGINFO: false,
+      SIGKILL: false,
     }
     for (const each of [signals, {}, undefined]) expect(check({ signals: each })).not.toThrow()
   })
 
   test('an action that does not exist is refused with those that do', () => {
     expect(check({ signals: { SIGTERM: 'stop' } })).toThrow(
-      'Expected "signals.SIGTERM" to be one of "shutdown", "restart", "ignore", or false, got "stop".',
+      'Expected "signals.SIGTERM" to be one of "shutdown", "restart", "hammer", "ignore", a function, an object of "action", "before", "after", or false, got "stop".',
     )
   })
 
@@ -134,15 +153,55 @@ describe('mergeOptions', () => {
     expect(defaults).toEqual(before)
   })
 
-  test('signals add to the defaults; false takes one away', () => {
-    const { signals } = mergeOptions(defaults, {
-      signals: { SIGUSR1: 'restart', SIGINT: false, SIGHUP: 'ignore', SIGQUIT: false },
-    })
-    expect(signals).toEqual({
-      SIGTERM: 'shutdown',
-      SIGUSR2: 'restart',
-      SIGHUP: 'ignore',
+  const reactionsOf = (signals: LifecycleOptions['signals']) =>
+    mergeOptions(defaults, { signals } as LifecycleOptions).signals.reactions
+
+  test('signals add to the defaults; false takes one away; undefined says nothing', () => {
+    const log = () => {}
+    const options = {
       SIGUSR1: 'restart',
+      SIGINT: false,
+      SIGHUP: { before: log },
+      SIGQUIT: false,
+      SIGTERM: undefined,
+      SIGURG: { before: log, action: undefined },
+    }
+    expect(reactionsOf(options as object)).toEqual({
+      SIGTERM: { action: 'shutdown' },
+      SIGBREAK: { action: 'shutdown' },
+      SIGUSR2: { action: 'restart' },
+      SIGHUP: { action: 'restart', before: log },
+      SIGUSR1: { action: 'restart' },
+      SIGURG: { before: log },
+    })
+  })
+
+  test('a preset stands in place of the defaults, and signals add to it', () => {
+    const reopen = () => {}
+    expect(reactionsOf('grace')).toEqual({
+      SIGINT: { action: 'shutdown' },
+      SIGTERM: { action: 'shutdown' },
+      SIGUSR2: { action: 'restart' },
+    })
+    expect(reactionsOf({ preset: 'goagain', SIGUSR1: reopen, SIGINT: false })).toEqual({
+      SIGTERM: { action: 'shutdown' },
+      SIGQUIT: { action: 'shutdown' },
+      SIGUSR2: { action: 'restart' },
+      SIGHUP: { action: 'ignore' },
+      SIGUSR1: { action: reopen },
+    })
+  })
+
+  test('two calls are joined', () => {
+    const joined = joinOptions({ drainTimeout: 1, signals: 'nginx' }, {
+      readyTimeout: 2,
+      drainTimeout: undefined,
+      signals: { SIGWINCH: 'ignore' },
+    } as object)
+    expect(joined).toEqual({
+      drainTimeout: 1,
+      readyTimeout: 2,
+      signals: { preset: 'nginx', SIGWINCH: 'ignore' },
     })
   })
 })
@@ -155,6 +214,8 @@ describe('checkConflict', () => {
     [{ drainTimeout: 1 }, { drainTimeout: 1, readyTimeout: 2 }],
     [{ drainTimeout: Infinity }, { drainTimeout: Infinity }],
     [{ signals: { SIGHUP: false } }, { signals: { SIGHUP: false, SIGUSR1: 'restart' } }],
+    [{ signals: 'nginx' }, { signals: { preset: 'nginx', SIGUSR1: 'restart' } }],
+    [{ signals: { SIGHUP: { action: 'ignore' } } }, { signals: { SIGHUP: { action: 'ignore' } } }],
   ])('%p and then %p go together', (earlier, later) => {
     expect(() => checkConflict(earlier, later)).not.toThrow()
   })
@@ -163,6 +224,8 @@ describe('checkConflict', () => {
     ['drainTimeout', { drainTimeout: 1 }, { drainTimeout: 2 }],
     ['manualReady', { manualReady: true }, { manualReady: false }],
     ['signals.SIGHUP', { signals: { SIGHUP: false } }, { signals: { SIGHUP: 'restart' } }],
+    ['signals.preset', { signals: 'nginx' }, { signals: { preset: 'grace' } }],
+    ['signals.SIGHUP', { signals: { SIGHUP: () => 1 } }, { signals: { SIGHUP: () => 1 } }],
     ['signals.SIGHUP', { signals: { SIGHUP: 'ignore' } }, { drainTimeout: 1, signals: { SIGHUP: false } }],
   ])('a second "%s" is refused', (name, earlier, later) => {
     expect(() => checkConflict(earlier, later)).toThrow(

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
-import { exitStatus, watchSignals } from '../src/signals/signal-actions.ts'
-import { checkSignal } from '../src/signals/signal-name.ts'
+import { exitStatus } from '../src/signals/signal-actions.ts'
+import { allSignals, checkSignal, checkSignalExists } from '../src/signals/signal-name.ts'
+import { watchSignals } from '../src/signals/signal-watch.ts'
 import { FakeSystem } from './fake-system.ts'
 
 const check = (name: string) => () => checkSignal(name)
@@ -61,27 +62,39 @@ describe('checkSignal', () => {
       expect(check(name)).toThrow(
         expect.objectContaining({
           code: 'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
-          message: `${name} does not exist on ${process.platform}. Leave it out of "signals" here.`,
+          message: `${name} does not exist on ${process.platform}. Leave it out of the signals here.`,
         }),
       )
     }
   })
 })
 
+test('a signal that exists on another platform only can be left to others', () => {
+  for (const name of ['SIGBREAK', 'SIGINFO', 'SIGUSR2', 'SIGKILL', 'SIGTERM'])
+    expect(() => checkSignalExists(name)).not.toThrow()
+  expect(() => checkSignalExists('SIGTREM')).toThrow(
+    unknown('There is no signal "SIGTREM". Did you mean SIGTERM?'),
+  )
+})
+
+test('all signals: each once, none that cannot be taken, belongs to Node or tells of a fault', () => {
+  const all = allSignals()
+  expect(all).toEqual(expect.arrayContaining(['SIGINT', 'SIGTERM', 'SIGHUP']))
+  const numbers = all.map((name) => constants.signals[name])
+  expect(new Set(numbers).size).toBe(all.length)
+  for (const name of ['SIGKILL', 'SIGSTOP', 'SIGUSR1', 'SIGPROF', 'SIGPIPE', 'SIGSEGV', 'SIGABRT', 'SIGIOT'])
+    expect(all).not.toContain(name)
+})
+
 describe('watchSignals', () => {
-  test('acts on the listed signals until it is released, more than once if need be', () => {
+  test('tells of the listed signals until it is released, more than once if need be', () => {
     const system = new FakeSystem()
-    const acts: unknown[] = []
-    const release = watchSignals(system, { SIGTERM: 'shutdown', SIGHUP: 'ignore' }, (...act) =>
-      acts.push(act),
-    )
+    const received: string[] = []
+    const release = watchSignals(system, ['SIGTERM', 'SIGHUP'], (signal) => received.push(signal))
     expect(system.signals).toEqual(['SIGTERM', 'SIGHUP'])
     system.deliver('SIGTERM')
     system.deliver('SIGHUP')
-    expect(acts).toEqual([
-      ['shutdown', 'SIGTERM'],
-      ['ignore', 'SIGHUP'],
-    ])
+    expect(received).toEqual(['SIGTERM', 'SIGHUP'])
     release()
     release()
     expect(system.signals).toEqual([])
@@ -89,8 +102,9 @@ describe('watchSignals', () => {
 
   test('leaves out what the platform lacks: a default action is no mistake of the user', () => {
     const system = new FakeSystem()
-    const lacking = ['SIGBREAK', 'SIGINFO', 'SIGLOST'].filter((name) => !(name in constants.signals))
-    watchSignals(system, Object.fromEntries(lacking.map((name) => [name, 'shutdown'])), () => {})
+    const names: NodeJS.Signals[] = ['SIGBREAK', 'SIGINFO', 'SIGLOST']
+    const lacking = names.filter((name) => !(name in constants.signals))
+    watchSignals(system, lacking, () => {})
     expect(system.signals).toEqual([])
   })
 

@@ -42,7 +42,7 @@ export interface SiteSettings {
   /** Adds two hooks of each kind, which say 'hook'; the first of them behaves like this. */
   hooks?: 'succeed' | 'throw' | 'hang'
   /** How the first generation is started. */
-  start?: Pick<AppOptions, 'execArgv' | 'execPath' | 'cwd' | 'env'>
+  start?: Pick<AppOptions, 'args' | 'execArgv' | 'execPath' | 'cwd' | 'env'>
 }
 
 /** Who answered: what `GET /` says. */

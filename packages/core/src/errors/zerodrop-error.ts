@@ -5,6 +5,8 @@ export const errorCodes = {
   ERR_ZERODROP_OPTION_CONFLICT: 'Two calls in one process ask for different values of a process-wide option.',
   ERR_ZERODROP_SIGNAL_UNKNOWN: 'There is no signal of that name.',
   ERR_ZERODROP_SIGNAL_UNSUPPORTED: 'The signal exists but cannot be handled on this platform or at all.',
+  ERR_ZERODROP_SIGNAL_RECEIVED: 'A signal has arrived that something was waiting for.',
+  ERR_ZERODROP_SIGNAL_FUNCTION_FAILED: 'A function that the application gave for a signal threw or rejected.',
   ERR_ZERODROP_SERVER_INVALID: 'Something that is not a net.Server was given as a server.',
   ERR_ZERODROP_INHERIT_INVALID: 'The variable ZERODROP_INHERIT does not hold what a predecessor writes.',
   ERR_ZERODROP_INHERIT_MISMATCH:
@@ -14,6 +16,7 @@ export const errorCodes = {
   ERR_ZERODROP_PLATFORM_UNSUPPORTED: 'This platform cannot pass listening sockets to another process.',
   ERR_ZERODROP_CLUSTER_WORKER: 'A cluster worker has no listening socket of its own to hand on.',
   ERR_ZERODROP_WORKER_THREAD: 'A worker thread cannot restart the process it is part of.',
+  ERR_ZERODROP_SUPERVISED: 'Whoever watches this process by its pid would not follow it to a successor.',
   ERR_ZERODROP_NOT_SERVING: 'The call needs a process that is serving.',
   ERR_ZERODROP_NOTHING_TO_HAND_OVER: 'No listening socket of this process can be inherited.',
   ERR_ZERODROP_SPAWN_FAILED: 'The successor could not be started.',
@@ -23,6 +26,7 @@ export const errorCodes = {
   ERR_ZERODROP_RESTART_IN_PROGRESS:
     'A restart was asked for during another one, and the policy is to reject it.',
   ERR_ZERODROP_DRAINING: 'The server is draining: a request is refused, or a long stream is asked to end.',
+  ERR_ZERODROP_DRAIN_INTERRUPTED: 'Something other than zerodrop ended the process in the middle of a drain.',
   ERR_ZERODROP_LISTENER_FAILED: 'A listener of an event of the lifecycle threw.',
   ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',

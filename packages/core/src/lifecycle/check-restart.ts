@@ -6,7 +6,7 @@ import type { State } from './state.ts'
  * Checks that this process can be replaced now.
  * @param inheritable how many of its listening sockets a successor can be given
  * @throws `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_WORKER_THREAD`,
- *   `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`
+ *   `ERR_ZERODROP_SUPERVISED`, `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`
  */
 export function checkRestart(incapacity: Incapacity | undefined, state: State, inheritable: number): void {
   switch (incapacity) {
@@ -24,6 +24,21 @@ export function checkRestart(incapacity: Incapacity | undefined, state: State, i
       throw new ZerodropError(
         'ERR_ZERODROP_WORKER_THREAD',
         'A worker thread cannot restart the process. Call restart() in the main thread.',
+      )
+    case 'init':
+      throw new ZerodropError(
+        'ERR_ZERODROP_SUPERVISED',
+        'This process is number 1 of its container, and the container would end with it, its successor included. Replace the container; SIGTERM drains this process.',
+      )
+    case 'pm2':
+      throw new ZerodropError(
+        'ERR_ZERODROP_SUPERVISED',
+        'pm2 watches this process, and would start another beside its successor. Use "pm2 restart"; it drains this process.',
+      )
+    case 'watcher':
+      throw new ZerodropError(
+        'ERR_ZERODROP_SUPERVISED',
+        '"node --watch" runs this process, and would lose sight of its successor. Change a file; it drains this process.',
       )
     default:
   }

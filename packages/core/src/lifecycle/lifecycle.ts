@@ -9,14 +9,15 @@ import { message } from '../handover/protocol.ts'
 import type { Health } from '../health/health.ts'
 import { boundAddress } from '../listeners/address.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
+import { offerListenFds } from '../listeners/listen-fds.ts'
 import { type Listener, Listeners } from '../listeners/listeners.ts'
-import { watchSignals } from '../signals/signal-actions.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from './drain-group.ts'
 import { Drains } from './drains.ts'
 import { Ending, type ShutdownResult } from './ending.ts'
 import { Charge } from './charge.ts'
+import { ExitWatch } from './exit-watch.ts'
 import { type HookInfo, type HookKind, type HookOptions, Hooks, ServerHooks } from './hooks.ts'
 import { ManagedServers } from './managed-servers.ts'
 import {
@@ -26,8 +27,10 @@ import {
   checkOptions,
   checkPolicy,
   defaults,
+  joinOptions,
   type LifecycleOptions,
   mergeOptions,
+  presetOf,
   type Settings,
 } from './options.ts'
 import { Readiness } from './readiness.ts'
@@ -75,11 +78,11 @@ export class Lifecycle {
   readonly #restarts: Restarts
   readonly #reactions: SignalReactions
   readonly #succession: Succession
+  readonly #exitWatch: ExitWatch
   #asked: LifecycleOptions = {}
   #settings: Settings = defaults
   #configured = false
   #watching = false
-  #releaseSignals: Release | undefined
   #saidReady = false
 
   constructor(system: System) {
@@ -96,8 +99,14 @@ export class Lifecycle {
       onWarning: (warning) => this.#reporter.warn(warning),
       isServed: (path) => system.isServed(path),
     })
-    this.#readiness = new Readiness(system, () => this.#succession.becomeReady())
-    this.#state = new StateMachine(() => this.#updateSignals())
+    this.#readiness = new Readiness(system, () => {
+      this.#succession.becomeReady()
+      system.supervisor?.ready()
+    })
+    this.#state = new StateMachine((state) => {
+      this.#exitWatch.update(state)
+      this.#updateSignals()
+    })
     this.#hooks = new Hooks(system, this.#reporter)
     const { generation } = this
     this.#charge = new Charge(system, this.#reporter, () => this.#settings.pidFile)
@@ -110,7 +119,12 @@ export class Lifecycle {
       generation,
       predecessor && new Promise((resolve) => predecessor.onDisconnect(resolve)),
     )
-    this.#reactions = new SignalReactions(context, this.#ending, this.#restarts)
+    this.#exitWatch = new ExitWatch(context)
+    this.#reactions = new SignalReactions(context, {
+      ending: this.#ending,
+      restarts: this.#restarts,
+      exitWatch: this.#exitWatch,
+    })
     this.#succession = new Succession(context, {
       generation,
       predecessor,
@@ -155,15 +169,14 @@ export class Lifecycle {
     if (this.#inheritError !== undefined) throw this.#inheritError
     checkOptions(options)
     checkConflict(this.#asked, options)
-    this.#asked = {
-      ...this.#asked,
-      ...withoutUndefined(options),
-      signals: { ...this.#asked.signals, ...options.signals },
-    }
+    this.#asked = joinOptions(this.#asked, options)
     this.#settings = mergeOptions(defaults, this.#asked)
+    // Sockets that are for nobody in particular are taken only where somebody says whose habit that is.
+    if (presetOf(this.#asked) === 'grace')
+      offerListenFds(this.#listeners.inherited, this.#system.takeListenFds())
     this.#configured = true
     this.#watch()
-    if (options.signals !== undefined) this.#dropSignals()
+    if (options.signals !== undefined) this.#reactions.release()
     this.#updateSignals()
   }
 
@@ -272,7 +285,8 @@ export class Lifecycle {
    * meanwhile join the same attempt, unless `restartConcurrency` says otherwise. Rejects, while this process goes on serving unchanged, with
    * `ERR_ZERODROP_SPAWN_FAILED`, `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`,
    * `ERR_ZERODROP_RESTART_ABORTED`, `ERR_ZERODROP_RESTART_IN_PROGRESS`, `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`,
-   * `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER` or `ERR_ZERODROP_WORKER_THREAD`.
+   * `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_WORKER_THREAD` or
+   * `ERR_ZERODROP_SUPERVISED`.
    * `stderr` of the error holds the last lines that the successor printed there, as far as they are known.
    */
   restart(): Promise<RestartResult> {
@@ -391,18 +405,8 @@ export class Lifecycle {
       this.state !== 'starting' &&
       this.state !== 'closed' &&
       this.#system.incapacity !== 'worker-thread'
-    if (!wanted) {
-      this.#dropSignals()
-    } else {
-      this.#releaseSignals ??= watchSignals(this.#system, this.#settings.signals, (action, signal) =>
-        this.#reactions.react(action, signal),
-      )
-    }
-  }
-
-  #dropSignals(): void {
-    this.#releaseSignals?.()
-    this.#releaseSignals = undefined
+    if (wanted) this.#reactions.watch()
+    else this.#reactions.release()
   }
 
   #onListening(listener: Listener): void {
@@ -434,8 +438,4 @@ function inherit(system: System): { inheritance?: Inheritance; error?: ZerodropE
   } catch (error) {
     return { error: error as ZerodropError }
   }
-}
-
-function withoutUndefined(options: LifecycleOptions): LifecycleOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

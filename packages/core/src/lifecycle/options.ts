@@ -1,8 +1,9 @@
 import path from 'node:path'
-import { inspect } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { defaultSignalActions, type SignalAction, type SignalActions } from '../signals/signal-actions.ts'
-import { checkSignal } from '../signals/signal-name.ts'
+import type { SignalPreset } from '../signals/presets.ts'
+import { defaultSignalTable, type SignalTable } from '../signals/signal-actions.ts'
+import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
 
 /** Options of the process: whichever plugin states them, they hold for every server in it. Durations are milliseconds. */
 export interface LifecycleOptions {
@@ -76,10 +77,11 @@ export interface LifecycleOptions {
    */
   readonly pidFile?: string
   /**
-   * What each signal does, on top of the defaults: SIGINT and SIGTERM `'shutdown'`, SIGHUP and SIGUSR2 `'restart'`.
-   * `false` leaves a signal to others.
+   * What each signal does, on top of the defaults: SIGINT and SIGTERM `'shutdown'` (on Windows SIGBREAK too), SIGHUP and
+   * SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as `{ preset: 'nginx', … }`, replaces the
+   * defaults by the table of that system.
    */
-  readonly signals?: Readonly<Partial<Record<NodeJS.Signals, SignalAction | false>>>
+  readonly signals?: SignalPreset | SignalOptions
 }
 
 export type RestartConcurrency = 'coalesce' | 'queue' | 'reject'
@@ -92,7 +94,7 @@ export type SuccessorEnvironment =
 /** All options with their values, stated here and nowhere else. */
 export interface Settings extends Required<Omit<LifecycleOptions, 'signals' | 'pidFile'>> {
   readonly pidFile: string | undefined
-  readonly signals: SignalActions
+  readonly signals: SignalTable
 }
 
 export const defaults: Settings = {
@@ -107,12 +109,10 @@ export const defaults: Settings = {
   restartConcurrency: 'coalesce',
   successorEnv: 'start',
   pidFile: undefined,
-  signals: defaultSignalActions,
+  signals: defaultSignalTable,
 }
 
 const concurrencies: readonly unknown[] = ['coalesce', 'queue', 'reject'] satisfies RestartConcurrency[]
-
-const actions: readonly SignalAction[] = ['shutdown', 'restart', 'ignore']
 
 /**
  * Checks what a user wrote.
@@ -123,7 +123,7 @@ export function checkOptions(options: LifecycleOptions): void {
   checkObject(options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
-    if (name === 'signals') checkSignals(value)
+    if (name === 'signals') checkSignalOptions(value, refuse)
     else if (name === 'manualReady') checkBoolean(name, value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
@@ -173,15 +173,26 @@ export function checkHook(name: unknown, hook: unknown, options: object): void {
   }
 }
 
+/** What two calls in the process ask for together. */
+export function joinOptions(earlier: LifecycleOptions, later: LifecycleOptions): LifecycleOptions {
+  const { signals, ...rest } = later
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  return {
+    ...earlier,
+    ...given,
+    signals: { ...expandSignals(earlier.signals), ...expandSignals(signals) },
+  }
+}
+
+export function presetOf({ signals }: LifecycleOptions): SignalPreset | undefined {
+  return expandSignals(signals).preset
+}
+
 /** Completes options with what else is in force. */
 export function mergeOptions(settings: Settings, options: LifecycleOptions): Settings {
-  const { signals, ...rest } = options
-  const given: Record<string, unknown> = Object.fromEntries(
-    Object.entries(rest).filter(([, value]) => value !== undefined),
-  )
-  const merged = Object.entries({ ...settings.signals, ...signals }).filter(([, action]) => action !== false)
-  if (given['pidFile'] !== undefined) given['pidFile'] = path.resolve(given['pidFile'] as string)
-  return { ...settings, ...given, signals: Object.fromEntries(merged) as SignalActions }
+  const { signals, pidFile, ...given } = joinOptions({}, options)
+  const absolute = pidFile === undefined ? {} : { pidFile: path.resolve(pidFile) }
+  return { ...settings, ...given, ...absolute, signals: signalTable(expandSignals(signals)) }
 }
 
 /**
@@ -192,13 +203,13 @@ export function checkConflict(earlier: LifecycleOptions, later: LifecycleOptions
   const { signals: earlierSignals, ...earlierRest } = earlier
   const { signals: laterSignals, ...laterRest } = later
   compare('', earlierRest, laterRest)
-  compare('signals.', earlierSignals ?? {}, laterSignals ?? {})
+  compare('signals.', expandSignals(earlierSignals), expandSignals(laterSignals))
 }
 
 function compare(prefix: string, earlier: object, later: object): void {
   for (const [name, value] of Object.entries(later)) {
     const before: unknown = (earlier as Record<string, unknown>)[name]
-    if (before === undefined || value === undefined || before === value) continue
+    if (before === undefined || value === undefined || isDeepStrictEqual(before, value)) continue
     throw new ZerodropError(
       'ERR_ZERODROP_OPTION_CONFLICT',
       `Option "${prefix}${name}" is ${show(before)} by an earlier call in this process and ${show(value)} by this one. ` +
@@ -235,19 +246,8 @@ function checkEnvironment(name: string, value: unknown): void {
   throw invalid(name, '"start", "current" or a function that returns an environment', value)
 }
 
-function checkSignals(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid('signals', 'an object from signal names to actions', value)
-  }
-  for (const [signal, action] of Object.entries(value)) {
-    checkSignal(signal)
-    if (action === false || action === undefined || actions.includes(action as SignalAction)) continue
-    throw invalid(
-      `signals.${signal}`,
-      `one of ${actions.map((each) => `"${each}"`).join(', ')}, or false`,
-      action,
-    )
-  }
+function refuse(name: string, expected: string, value: unknown): never {
+  throw invalid(name, expected, value)
 }
 
 function unknown(name: string, known: readonly string[]): ZerodropError {

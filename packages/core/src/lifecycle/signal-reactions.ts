@@ -1,39 +1,112 @@
-import { exitStatus, type SignalAction } from '../signals/signal-actions.ts'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { exitStatus, type SignalAction, type SignalFunction } from '../signals/signal-actions.ts'
+import { watchSignals } from '../signals/signal-watch.ts'
+import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
+import type { ExitWatch } from './exit-watch.ts'
+import type { Settings } from './options.ts'
 import type { Restarts } from './restarts.ts'
+
+/** How this process can end. */
+interface WaysOut {
+  readonly ending: Ending
+  readonly restarts: Restarts
+  readonly exitWatch: ExitWatch
+}
 
 /** What a signal does, which depends on where the process is in its life. */
 export class SignalReactions {
   readonly #context: Context
   readonly #ending: Ending
   readonly #restarts: Restarts
+  readonly #exitWatch: ExitWatch
+  #releases: Release[] = []
   #stops = 0
+  #leftToOthers = false
 
-  constructor(context: Context, ending: Ending, restarts: Restarts) {
+  constructor(context: Context, { ending, restarts, exitWatch }: WaysOut) {
     this.#context = context
     this.#ending = ending
     this.#restarts = restarts
+    this.#exitWatch = exitWatch
   }
 
-  react(action: SignalAction, signal: NodeJS.Signals): void {
-    if (action === 'shutdown') this.#stop(signal)
+  /** Begins to handle the signals of the table, and what a supervisor says in their place. */
+  watch(): void {
+    if (this.#releases.length > 0 || this.#leftToOthers) return
+    const { settings, system } = this.#context
+    const signals = Object.keys(settings.signals.reactions) as NodeJS.Signals[]
+    this.#releases = [watchSignals(system, signals, (signal) => this.react(signal))]
+    const { supervisor } = system
+    if (supervisor !== undefined)
+      this.#releases.push(supervisor.onShutdown(() => this.#stop('SIGTERM', "pm2's message 'shutdown'")))
+  }
+
+  release(): void {
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  react(signal: NodeJS.Signals): void {
+    const { action = 'ignore', before, after } = this.#context.settings.signals.reactions[signal] ?? {}
+    if (before !== undefined) this.#call(before, signal)
+    this.#act(action, signal)
+    if (after !== undefined) this.#call(after, signal)
+  }
+
+  #act(action: SignalAction, signal: NodeJS.Signals): void {
+    if (typeof action === 'function') this.#call(action, signal)
+    else if (action === 'shutdown') this.#stop(signal)
+    else if (action === 'hammer') this.#hammer(signal)
+    else if (action === 'restart' && this.#isHangUp(signal)) this.#hangUp(signal)
     else if (action === 'restart') this.#restart()
   }
 
-  #stop(signal: NodeJS.Signals): void {
-    const { settings, state, system } = this.#context
+  /** Whether the terminal is gone, or on Windows the console: nobody is there any more for whom to restart. */
+  #isHangUp(signal: NodeJS.Signals): boolean {
+    const { hungUp, incapacity } = this.#context.system
+    return signal === 'SIGHUP' && (hungUp || incapacity === 'platform')
+  }
+
+  /** The kernel and the shell each send one, so a second is no second wish. */
+  #hangUp(signal: NodeJS.Signals): void {
+    if (this.#stops === 0) this.#stop(signal)
+  }
+
+  #stop(signal: NodeJS.Signals, reason: string = signal): void {
+    const { settings, state } = this.#context
     this.#stops++
     if (this.#stops === 1) {
-      // A person at a terminal waits for the prompt, and is the only client.
-      const instant = signal === 'SIGINT' && system.interactive
-      const hasty = { ...settings, lingerTimeout: 0, closeSpread: 0, drainDelay: 0 }
-      void this.#ending.shutdownAndExit(signal, instant ? hasty : settings)
+      if (settings.signals.secondStop === 'default') this.#leaveToOthers()
+      void this.#ending.shutdownAndExit(reason, this.#isInstant(signal) ? hasty(settings) : settings)
       return
     }
+    if (settings.signals.secondStop === 'ignore') return
     const draining = state.current === 'draining' || state.current === 'handing-over'
     if (this.#stops === 2 && draining && this.#ending.canHammer) this.#ending.hammer(exitStatus(signal))
-    else this.#ending.abandon(exitStatus(signal))
+    else {
+      this.#exitWatch.expect(signal)
+      this.#ending.abandon(exitStatus(signal))
+    }
+  }
+
+  /** A person at a terminal, or a watcher of files, waits for the end, and is the only client. */
+  #isInstant(signal: NodeJS.Signals): boolean {
+    const { interactive, watched } = this.#context.system
+    return watched || (signal === 'SIGINT' && interactive) || this.#isHangUp(signal)
+  }
+
+  #leaveToOthers(): void {
+    this.#leftToOthers = true
+    this.release()
+  }
+
+  #hammer(signal: NodeJS.Signals): void {
+    const { settings, state } = this.#context
+    const leaving = state.current === 'draining' || state.current === 'handing-over'
+    if (!leaving && settings.signals.hammersOnlyDrains) return
+    if (!leaving) void this.#ending.shutdownAndExit(signal, hasty(settings))
+    this.#ending.hammer(exitStatus(signal))
   }
 
   #restart(): void {
@@ -43,4 +116,18 @@ export class SignalReactions {
     // Reported by 'restart:failed' already.
     this.#restarts.restart().catch(() => {})
   }
+
+  /** Calls a function of the application, which must not end what the process is doing. */
+  #call(act: SignalFunction, signal: NodeJS.Signals): void {
+    const run = async (): Promise<unknown> => act(signal)
+    run().catch((cause: unknown) => {
+      const text = `What the application does at ${signal} failed, and the process went on: ${String((cause as Error | undefined)?.message ?? cause)}`
+      this.#context.reporter.warn(new ZerodropError('ERR_ZERODROP_SIGNAL_FUNCTION_FAILED', text, { cause }))
+    })
+  }
+}
+
+/** Without what a stop waits for on behalf of clients that may come back. */
+function hasty(settings: Settings): Settings {
+  return { ...settings, lingerTimeout: 0, closeSpread: 0, drainDelay: 0 }
 }

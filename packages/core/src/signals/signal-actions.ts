@@ -1,34 +1,53 @@
 import { constants } from 'node:os'
-import type { Release, System } from '../system/system.ts'
 
-/** What a signal does. `'ignore'` handles the signal and does nothing, as SIG_IGN would. */
-export type SignalAction = 'shutdown' | 'restart' | 'ignore'
-
-export type SignalActions = Readonly<Partial<Record<NodeJS.Signals, SignalAction>>>
-
-/** SIGUSR1 is not here: it belongs to Node's inspector. */
-export const defaultSignalActions: SignalActions = {
-  SIGINT: 'shutdown',
-  SIGTERM: 'shutdown',
-  SIGHUP: 'restart',
-  SIGUSR2: 'restart',
-}
+/** Called with the signal. It may be asynchronous; if it throws or rejects, that is reported, and nothing else happens. */
+export type SignalFunction = (signal: NodeJS.Signals) => unknown
 
 /**
- * Takes over the default action of each listed signal that this platform has.
- * @returns gives the default actions back. Handlers of others on the same signals are never touched.
+ * What a signal does.
+ *
+ * - `'shutdown'` drains and exits.
+ * - `'restart'` starts a successor and hands over to it.
+ * - `'hammer'` cuts at once what a drain or a hand-over has left; while the process serves, it stops and cuts
+ *   everything. Exits with 128 + the signal's number.
+ * - `'ignore'` takes the signal and does nothing.
+ * - A function is called.
  */
-export function watchSignals(
-  system: System,
-  actions: SignalActions,
-  act: (action: SignalAction, signal: NodeJS.Signals) => void,
-): Release {
-  const releases = (Object.entries(actions) as [NodeJS.Signals, SignalAction][])
-    .filter(([signal]) => signal in constants.signals)
-    .map(([signal, action]) => system.onSignal(signal, () => act(action, signal)))
-  return () => {
-    for (const release of releases.splice(0)) release()
-  }
+export type SignalAction = 'shutdown' | 'restart' | 'hammer' | 'ignore' | SignalFunction
+
+/** What a signal does, and what happens around it. */
+export interface SignalReaction {
+  /** @default what the signal does without it: by the preset, or by the defaults; otherwise `'ignore'` */
+  readonly action?: SignalAction
+  /** Called before the action begins. A promise that it returns is not waited for. */
+  readonly before?: SignalFunction
+  /** Called when the action has begun, not when it has ended. */
+  readonly after?: SignalFunction
+}
+
+/** The signals that are handled. */
+export type SignalMap = Readonly<Partial<Record<NodeJS.Signals, SignalReaction>>>
+
+/** All that is decided about signals. */
+export interface SignalTable {
+  readonly reactions: SignalMap
+  /** What a signal to stop does to a process that stops already; `'default'`: what it does to any program. */
+  readonly secondStop: 'hammer' | 'ignore' | 'default'
+  /** Whether `'hammer'` only acts on what is on its way out. */
+  readonly hammersOnlyDrains: boolean
+}
+
+/** SIGUSR1 is not here: it belongs to Node's inspector. SIGBREAK exists on Windows only: Ctrl-Break. */
+export const defaultSignalTable: SignalTable = {
+  reactions: {
+    SIGINT: { action: 'shutdown' },
+    SIGTERM: { action: 'shutdown' },
+    SIGBREAK: { action: 'shutdown' },
+    SIGHUP: { action: 'restart' },
+    SIGUSR2: { action: 'restart' },
+  },
+  secondStop: 'hammer',
+  hammersOnlyDrains: false,
 }
 
 /** The exit status by which a shell knows that a process ended by a signal. */

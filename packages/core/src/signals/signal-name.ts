@@ -1,6 +1,6 @@
 import { constants, platform } from 'node:os'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { defaultSignalActions } from './signal-actions.ts'
+import { defaultSignalTable } from './signal-actions.ts'
 
 /**
  * Checks that a signal of this name exists here and can be handled.
@@ -15,12 +15,19 @@ export function checkSignal(name: string): asserts name is NodeJS.Signals {
     )
   }
   if (Object.hasOwn(constants.signals, name)) return
-  if (elsewhere.has(name)) {
-    throw new ZerodropError(
-      'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
-      `${name} does not exist on ${platform()}. Leave it out of "signals" here.`,
-    )
-  }
+  checkSignalExists(name)
+  throw new ZerodropError(
+    'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
+    `${name} does not exist on ${platform()}. Leave it out of the signals here.`,
+  )
+}
+
+/**
+ * Checks that a signal of this name exists here or on another platform.
+ * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN` with the nearest name, or all names
+ */
+export function checkSignalExists(name: string): asserts name is NodeJS.Signals {
+  if (Object.hasOwn(constants.signals, name) || elsewhere.has(name)) return
   const meant = nearest(name)
   const advice =
     meant === undefined ? `Those of ${platform()} are ${catchable().join(', ')}.` : `Did you mean ${meant}?`
@@ -31,6 +38,35 @@ export function checkSignal(name: string): asserts name is NodeJS.Signals {
 }
 
 const uncatchable: ReadonlySet<string> = new Set(['SIGKILL', 'SIGSTOP'])
+
+/**
+ * Signals that only a process which asks for them by name gets. SIGUSR1 is the inspector's and SIGPROF the profiler's;
+ * SIGPIPE and SIGXFSZ are ignored by Node, so that writing fails with an error; the others tell of a fault of the
+ * program, behind which JavaScript cannot go on.
+ */
+const reserved: ReadonlySet<string> = new Set([
+  'SIGUSR1',
+  'SIGPROF',
+  'SIGPIPE',
+  'SIGXFSZ',
+  'SIGABRT',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGILL',
+  'SIGSEGV',
+  'SIGSYS',
+  'SIGTRAP',
+])
+
+/** What "all signals" means: each signal of this platform that a process can take over and Node has no use for. */
+export function allSignals(): NodeJS.Signals[] {
+  const byNumber = new Map<number, NodeJS.Signals>()
+  // Some signals have a second name: SIGPOLL is SIGIO.
+  for (const [name, number] of Object.entries(constants.signals) as [NodeJS.Signals, number][]) {
+    if (!byNumber.has(number)) byNumber.set(number, name)
+  }
+  return [...byNumber.values()].filter((name) => !uncatchable.has(name) && !reserved.has(name))
+}
 
 /** Signals that Node knows on some platform and that may be missing on this one. */
 const elsewhere: ReadonlySet<string> = new Set([
@@ -64,7 +100,8 @@ function nearest(name: string): string | undefined {
   const full = typed.startsWith('SIG') ? typed : `SIG${typed}`
   // The usual ones first: of two that are as near, one of them was meant. SIGKILL is suggested too: the next error
   // then says what to use instead.
-  const candidates = [...Object.keys(defaultSignalActions), ...Object.keys(constants.signals)]
+  const usual = Object.keys(defaultSignalTable.reactions).filter((each) => each in constants.signals)
+  const candidates = [...usual, ...Object.keys(constants.signals)]
   const distances = candidates.map((candidate) => ({
     candidate,
     distance: Math.min(distance(typed, candidate), distance(full, candidate)),

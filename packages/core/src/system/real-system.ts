@@ -2,8 +2,12 @@ import { type SendHandle, spawn, spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
+import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine } from './command-line.ts'
+import { realSignals } from './real-signals.ts'
+import { pm2, watched } from './supervisors.ts'
 import type { Incapacity, Predecessor, Release, System } from './system.ts'
+import { Terminals } from './terminals.ts'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
@@ -15,8 +19,9 @@ export function realSystem(): System {
   // Where there was no preload: at once, so that no child of the application takes itself for our successor.
   delete process.env[inheritVariableName]
   const commandLine = recordCommandLine()
+  const terminals = new Terminals()
   return {
-    pid: process.pid,
+    ...realSignals(),
     incapacity: incapacity(),
     commandLine,
     inheritVariable,
@@ -25,6 +30,12 @@ export function realSystem(): System {
       return { ...process.env }
     },
     endBoot: () => boot?.end(),
+    supervisor: inheritVariable === undefined ? pm2() : undefined,
+    watched: watched(),
+    takeListenFds: () => (inheritVariable === undefined && isMainThread ? takeListenFds() : 0),
+    get hungUp(): boolean {
+      return terminals.hungUp
+    },
     // A getter: Node opens the terminal when isTTY is first read, which importing zerodrop must not do.
     get interactive(): boolean {
       return process.stdin.isTTY === true && process.stdout.isTTY === true
@@ -37,18 +48,23 @@ export function realSystem(): System {
       const timer = setTimeout(callback, milliseconds)
       return () => clearTimeout(timer)
     },
-    setImmediate(callback) {
-      const immediate = setImmediate(callback)
-      return () => clearImmediate(immediate)
+    exit(code) {
+      terminals.prepareExit()
+      process.exit(code)
     },
-    onSignal(signal, listener) {
-      process.on(signal, listener)
-      return () => process.off(signal, listener)
+    onExit(listener) {
+      const onExit = (status: number): void => {
+        // Called inside process.exit(), so the stack shows who called it.
+        process.exitCode = listener(status, callerOfExit(new Error('exit').stack))
+      }
+      process.on('exit', onExit)
+      return () => process.off('exit', onExit)
     },
-    kill: (pid, signal) => process.kill(pid, signal),
-    exit: (code) => process.exit(code),
     writeError: (line) => {
-      process.stderr.write(`${line}\n`)
+      process.stderr.write(`${line}\n`, (error) => {
+        // The terminal is closed, or the reader of the pipe is gone: no reason to end a process that drains.
+        if (error && process.stderr.listenerCount('error') === 0) process.stderr.once('error', () => {})
+      })
     },
     isServed(path) {
       // listen() has to know before it returns, and only a process of its own can wait for a connection meanwhile.
@@ -73,7 +89,17 @@ const connectAndExit =
 function incapacity(): Incapacity | undefined {
   if (!isMainThread) return 'worker-thread'
   if (cluster.isWorker) return 'cluster-worker'
-  return process.platform === 'win32' ? 'platform' : undefined
+  if (process.platform === 'win32') return 'platform'
+  if (pm2() !== undefined) return 'pm2'
+  if (watched()) return 'watcher'
+  return process.pid === 1 ? 'init' : undefined
+}
+
+function takeListenFds(): number {
+  const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env
+  if (count === undefined || pid !== undefined) return 0
+  delete process.env['LISTEN_FDS']
+  return /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0
 }
 
 function predecessor(): Predecessor | undefined {

@@ -25,12 +25,33 @@ export interface CommandLine {
   readonly env: Readonly<NodeJS.ProcessEnv>
 }
 
-/** Why this process cannot hand its listening sockets to a successor. */
-export type Incapacity = 'platform' | 'cluster-worker' | 'worker-thread'
+/** Why this process cannot hand its listening sockets to a successor, or must not. */
+export type Incapacity = 'platform' | 'cluster-worker' | 'worker-thread' | 'init' | 'pm2' | 'watcher'
+
+/** What pm2 and its like agree on with a process, over the channel they have started it with. */
+export interface Supervisor {
+  /** Says that the process serves. */
+  ready(): void
+  /** Called when the process is to stop. */
+  onShutdown(listener: () => void): Release
+}
+
+/** The signals of this process. */
+export interface SignalSystem {
+  readonly pid: number
+  /** Calls back before the listeners that are there already. The process's default action is back with the last listener's release. */
+  onSignal(signal: NodeJS.Signals, listener: () => void): Release
+  /** Whether anybody in this process listens to the signal. */
+  hasSignalListener(signal: NodeJS.Signals): boolean
+  /** Whether the kernel does not deliver the signal, as far as it tells. */
+  isSignalIgnored(signal: NodeJS.Signals): boolean
+  kill(pid: number, signal: NodeJS.Signals): void
+  /** Calls back in the check phase of the event loop: after everything that the current poll had to deliver. */
+  setImmediate(callback: () => void): Release
+}
 
 /** Everything the core uses of the world outside: tests replace it to script time, signals and children. */
-export interface System {
-  readonly pid: number
+export interface System extends SignalSystem {
   readonly incapacity: Incapacity | undefined
   readonly commandLine: CommandLine
   /** The value of `ZERODROP_INHERIT` as this process was started with it. It is no longer in the environment. */
@@ -40,16 +61,29 @@ export interface System {
   readonly environment: Readonly<NodeJS.ProcessEnv>
   /** Ends what a preload did for the time in which the application starts. Calling it again does nothing. */
   endBoot(): void
+  /**
+   * How many listening sockets `LISTEN_FDS` says that this process was given, for nobody in particular (`LISTEN_PID` is
+   * not set). The variable is taken from the environment by that. 0 without it, and in a successor.
+   */
+  takeListenFds(): number
   /** True where a person at a terminal started the process and waits for the prompt to come back. */
   readonly interactive: boolean
+  /** True once a terminal that this process was started on has been closed. */
+  readonly hungUp: boolean
+  /** True where a file watcher started the process, and waits for its end to start it anew. */
+  readonly watched: boolean
+  /** Who started this process and wants to be told; not a predecessor. */
+  readonly supervisor: Supervisor | undefined
   /** Monotonic milliseconds. */
   now(): number
   setTimeout(callback: () => void, milliseconds: number): Release
-  /** Calls back in the check phase of the event loop: after everything that the current poll had to deliver. */
-  setImmediate(callback: () => void): Release
-  onSignal(signal: NodeJS.Signals, listener: () => void): Release
-  kill(pid: number, signal: NodeJS.Signals): void
   exit(code: number): void
+  /**
+   * Calls back when the process ends, whoever ends it, unless a signal does. What the listener returns becomes the exit
+   * status.
+   * @param listener called with the exit status, and where `process.exit()` was called if it was
+   */
+  onExit(listener: (status: number, caller: string | undefined) => number): Release
   writeError(line: string): void
   /** Whether a server answers on a Unix socket's path. Waits for the answer. */
   isServed(path: string): boolean

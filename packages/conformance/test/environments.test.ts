@@ -1,0 +1,165 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { ConnectionRefused } from '../src/client-errors.ts'
+import { leftovers } from '../src/leftovers.ts'
+import { gatedServer, startHosted } from './support/hosted-app.ts'
+import { describePosix } from './support/site.ts'
+
+const [major] = process.versions.node.split('.')
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+// A terminal is made by Python, which most machines have: Node cannot.
+const hasPython = spawnSync('python3', ['-c', 'import pty']).status === 0
+const describeTerminal = hasPython ? describePosix : describe.skip
+const terminal = [
+  'python3',
+  path.join(__dirname, '../fixtures/signals/terminal.py'),
+  process.execPath,
+  gatedServer,
+]
+
+describeTerminal('a terminal (needs python3)', () => {
+  test('that is closed stops the process: what is in flight is answered, nothing restarts, nothing fails', async () => {
+    const { host, gates, heard, connect } = await startHosted(undo, terminal)
+    const [client, idle] = [await connect(), await connect()]
+    await idle.request()
+    const answer = client.request({ path: '/hold' })
+    const visit = await gates.visit()
+    host.stdin!.write('close')
+    // The first thing that happens is the drain, not a restart.
+    await expect(gates.visit()).resolves.toMatchObject({ name: 'draining: SIGHUP' })
+    // Nobody will come back to it.
+    await expect(idle.ended).resolves.toBe('fin')
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    // Node before 24.1 would abort at process.exit(), so there the signal ends it.
+    await expect(heard('ended')).resolves.toMatchObject({ status: Number(major) >= 24 ? 0 : -1 })
+    await expect(connect()).rejects.toThrow(ConnectionRefused)
+  })
+
+  test('that is there does not matter to a SIGHUP of somebody else', async () => {
+    const { gates, connect } = await startHosted(undo, terminal)
+    const client = await connect()
+    const { pid } = JSON.parse((await client.request()).body.toString()) as { pid: number }
+    process.kill(pid, 'SIGHUP')
+    await expect(gates.visit()).resolves.toMatchObject({ name: 'restarting', pid })
+  })
+})
+
+/** What a container makes of a process: number 1 of a name space of its own. Needs the right to make one. */
+const container = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
+const hasContainer = spawnSync(container[0]!, [...container.slice(1), 'true']).status === 0
+const describeContainer = hasContainer ? describePosix : describe.skip
+
+describeContainer('number 1 of a container (needs unshare)', () => {
+  test('drains at SIGTERM', async () => {
+    const { host, gates, connect, serverPid } = await startHosted(undo, [
+      ...container,
+      process.execPath,
+      gatedServer,
+    ])
+    const client = await connect()
+    const answer = client.request({ path: '/hold' })
+    const visit = await gates.visit()
+    process.kill(serverPid(), 'SIGTERM')
+    await expect(gates.visit()).resolves.toMatchObject({ name: 'draining: SIGTERM', pid: 1 })
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(once(host, 'exit')).resolves.toEqual([0, null])
+  })
+
+  test('does not restart, since its successor would end with it', async () => {
+    const { connect, heard, serverPid } = await startHosted(undo, [
+      ...container,
+      process.execPath,
+      gatedServer,
+    ])
+    process.kill(serverPid(), 'SIGHUP')
+    await expect(heard('restart-failed')).resolves.toMatchObject({ code: 'ERR_ZERODROP_SUPERVISED' })
+    const client = await connect()
+    await expect(client.request()).resolves.toMatchObject({ status: 200, closes: false })
+  })
+})
+
+describePosix('pm2, played by the test', () => {
+  /** As pm2 starts an application that is in its list. */
+  const listed = { pm_id: '0', pm_exec_path: gatedServer }
+  const start = (env: NodeJS.ProcessEnv) =>
+    startHosted(undo, [process.execPath, gatedServer], { ipc: true, env, options: { lingerTimeout: 0 } })
+
+  test("is told 'ready', and its message 'shutdown' drains", async () => {
+    const { host, gates, connect } = await start(listed)
+    await expect(once(host, 'message')).resolves.toContain('ready')
+    const client = await connect()
+    const answer = client.request({ path: '/hold' })
+    const visit = await gates.visit()
+    host.send('shutdown')
+    await expect(gates.visit()).resolves.toMatchObject({ name: "draining: pm2's message 'shutdown'" })
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(once(host, 'exit')).resolves.toEqual([0, null])
+  })
+
+  test('restarts the process itself: a signal does not', async () => {
+    const { host, heard } = await start(listed)
+    host.kill('SIGHUP')
+    await expect(heard('restart-failed')).resolves.toMatchObject({ code: 'ERR_ZERODROP_SUPERVISED' })
+  })
+
+  test.each([
+    ['another parent with a channel', {}],
+    ['a process of an application of pm2', { ...listed, pm_exec_path: '/srv/app.js' }],
+  ])('%s is told nothing, and its messages are its own', async (_name, env) => {
+    const { host, gates } = await start(env)
+    const messages: unknown[] = []
+    host.on('message', (message) => messages.push(message))
+    host.send('shutdown')
+    host.kill('SIGTERM')
+    await expect(gates.visit()).resolves.toMatchObject({ name: 'draining: SIGTERM' })
+    await expect(once(host, 'exit')).resolves.toEqual([0, null])
+    expect(messages).toEqual([])
+  })
+})
+
+describePosix('what starts a server in development', () => {
+  function folder(): string {
+    const made = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    undo.add(() => rmSync(made, { recursive: true }))
+    return made
+  }
+
+  test('node --watch: a change restarts at once, whoever is connected', async () => {
+    const entry = path.join(folder(), 'entry.mjs')
+    const write = (text: string) => writeFileSync(entry, `import ${JSON.stringify(gatedServer)} // ${text}\n`)
+    write('one')
+    const { connect, heard } = await startHosted(undo, [process.execPath, '--watch', entry])
+    const client = await connect()
+    await client.request()
+    const begun = performance.now()
+    write('two')
+    await expect(client.ended).resolves.toBe('fin')
+    await heard('listening')
+    // Not the 20 seconds for which this connection lingers at a stop.
+    expect(performance.now() - begun).toBeLessThan(10_000)
+  })
+
+  test('npm start: SIGTERM to npm drains the server, if no shell stands between them', async () => {
+    const cwd = folder()
+    const scripts = { start: `exec "${process.execPath}" "${gatedServer}"` }
+    writeFileSync(path.join(cwd, 'package.json'), JSON.stringify({ name: 'app', scripts }))
+    const { host, gates, connect } = await startHosted(undo, ['npm', 'start'], { cwd })
+    const client = await connect()
+    const answer = client.request({ path: '/hold' })
+    const visit = await gates.visit()
+    host.kill('SIGTERM')
+    await expect(gates.visit()).resolves.toMatchObject({ name: 'draining: SIGTERM' })
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(once(host, 'exit')).resolves.toEqual([0, null])
+  })
+})

@@ -1,0 +1,76 @@
+import { describe } from '../drain/cut.ts'
+import { type CutConnection, name } from '../drain/report.ts'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { Release } from '../system/system.ts'
+import type { Context } from './context.ts'
+import type { State } from './state.ts'
+
+/** How many of the things that an exit has cut are named. */
+const most = 10
+
+/**
+ * Sees to it that nobody ends the process in the middle of a drain without its being known: other libraries have handlers
+ * on the same signals, and some call `process.exit()` there.
+ */
+export class ExitWatch {
+  readonly #context: Context
+  #release: Release | undefined
+  #reason: string | undefined
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  /** Watches while the process drains, and only then. */
+  update(state: State): void {
+    const drains = state === 'draining' || state === 'handing-over'
+    if (drains) this.#release ??= this.#context.system.onExit((...exit) => this.#onExit(...exit))
+    if (drains) return
+    this.#release?.()
+    this.#release = undefined
+  }
+
+  /** The process is about to be ended in the middle of a drain because a signal wants it so. */
+  expect(signal: NodeJS.Signals): void {
+    this.#reason = `another ${signal}`
+  }
+
+  #onExit(status: number, caller: string | undefined): number {
+    const { reporter, servers } = this.#context
+    const open = servers.connections.reduce((total, { size }) => total + size, 0)
+    const cut = this.#cut()
+    const left = `with ${count(open, 'connection')} open and something under way on ${cut.length}`
+    // 0 would say that all went well.
+    const final = status === 0 && cut.length > 0 ? 1 : status
+    if (this.#reason === undefined) reporter.warn(interrupted(caller, left, { status, final }))
+    else reporter.write(`ended by ${this.#reason}, ${left}`)
+    for (const each of cut.slice(0, most)) reporter.write(`cut by that: ${name(each)}`)
+    return final
+  }
+
+  #cut(): CutConnection[] {
+    const { servers, system } = this.#context
+    const now = system.now()
+    return servers.connections
+      .flatMap((connections) => describe(connections, { now, began: () => now }))
+      .map(({ age: _unknown, ...known }) => known)
+  }
+}
+
+function interrupted(
+  caller: string | undefined,
+  left: string,
+  { status, final }: { status: number; final: number },
+): ZerodropError {
+  const who = caller === undefined ? 'The process ended' : `process.exit() was called at ${caller}`
+  const instead = final === status ? '' : `, not ${status}`
+  return new ZerodropError(
+    'ERR_ZERODROP_DRAIN_INTERRUPTED',
+    `${who} in the middle of a drain, ${left}. The exit status is ${final}${instead}. ` +
+      'Whatever ends the process at a signal has to leave that to zerodrop, or to wait for lifecycle.shutdown().',
+  )
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

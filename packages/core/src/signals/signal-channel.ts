@@ -1,0 +1,93 @@
+import type { Receiver, SignalHub } from './signal-hub.ts'
+import { allSignals, checkSignal } from './signal-name.ts'
+
+/** Signals in the order of their arrival: what `notify()` returns. */
+export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, undefined, undefined> {
+  readonly #hub: SignalHub
+  readonly #size: number
+  readonly #buffer: NodeJS.Signals[] = []
+  readonly #waiting: ((result: IteratorResult<NodeJS.Signals, undefined>) => void)[] = []
+  readonly #receiver: Receiver = { receive: (signal) => this.#receive(signal) }
+  #dropped = 0
+  #stopped = false
+
+  /** @param size how many signals it keeps for a reader that is behind */
+  constructor(hub: SignalHub, size: number) {
+    this.#hub = hub
+    this.#size = size
+  }
+
+  /** How many signals came while the buffer was full, and are lost. */
+  get dropped(): number {
+    return this.#dropped
+  }
+
+  /**
+   * Adds signals to those of this channel; with none, all that `notify()` means by all. After `stop()` it does nothing.
+   * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
+   */
+  add(...signals: NodeJS.Signals[]): void {
+    const listed = listSignals(signals)
+    if (!this.#stopped) this.#hub.add(this.#receiver, listed)
+  }
+
+  /**
+   * Resolves with the next signal: at once with one that is buffered. After `stop()` it gives what had arrived before,
+   * then says that it is done. Never rejects. Several calls may wait; they are served in their order.
+   *
+   * Waiting for a signal does not keep the process alive.
+   */
+  next(): Promise<IteratorResult<NodeJS.Signals, undefined>> {
+    const value = this.#buffer.shift()
+    if (value !== undefined) return Promise.resolve({ done: false, value })
+    if (this.#stopped) return Promise.resolve({ done: true, value: undefined })
+    return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /**
+   * Ends the channel: no signal that arrives from now on gets into it, and calls of `next()` that wait are done. If it
+   * was the last one on a signal, the signal's default action is back after one turn of the event loop; what arrives
+   * in that turn takes the default action. Calling it again does nothing.
+   */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#hub.remove(this.#receiver)
+    for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined })
+  }
+
+  /** What `break` in a `for await` does: stops, and forgets what is buffered. */
+  return(): Promise<IteratorResult<NodeJS.Signals, undefined>> {
+    this.stop()
+    this.#buffer.length = 0
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop()
+  }
+
+  #receive(signal: NodeJS.Signals): void {
+    const resolve = this.#waiting.shift()
+    if (resolve !== undefined) resolve({ done: false, value: signal })
+    else if (this.#buffer.length < this.#size) this.#buffer.push(signal)
+    else this.#dropped++
+  }
+}
+
+/**
+ * What a list of signals stands for.
+ * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
+ */
+export function listSignals(signals: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
+  for (const signal of signals) checkSignal(signal)
+  return signals.length === 0 ? allSignals() : signals
+}

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import type { SignalSystem } from './system.ts'
+
+/** The signals of the process we are in. Looks at nothing before it is asked. */
+export function realSignals(): SignalSystem {
+  return {
+    pid: process.pid,
+    onSignal(signal, listener) {
+      // Ours first: a handler of another library may end the process, and by then it has to be known what that cuts.
+      process.prependListener(signal, listener)
+      return () => process.off(signal, listener)
+    },
+    hasSignalListener: (signal) => process.listenerCount(signal) > 0,
+    isSignalIgnored,
+    kill: (pid, signal) => process.kill(pid, signal),
+    setImmediate(callback) {
+      const immediate = setImmediate(callback)
+      return () => clearImmediate(immediate)
+    },
+  }
+}
+
+/** By the kernel's own word, which Linux gives. */
+function isSignalIgnored(signal: NodeJS.Signals): boolean {
+  let status: string
+  try {
+    status = readFileSync('/proc/self/status', 'latin1')
+  } catch {
+    return false
+  }
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'
+  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n
+}
