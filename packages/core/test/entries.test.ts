@@ -17,7 +17,16 @@ function run(script: string, ...args: string[]): unknown {
 }
 
 test('import and require of every package give the same names, the same values and the one lifecycle', () => {
-  const core = ['ZerodropError', 'errorCodes', 'lifecycle']
+  const core = [
+    'ZerodropError',
+    'errorCodes',
+    'ignore',
+    'ignored',
+    'lifecycle',
+    'notify',
+    'notifyContext',
+    'reset',
+  ]
   const report = run(`
     import { createRequire } from 'node:module'
     import { lifecycle } from '@zerodrop/core'
