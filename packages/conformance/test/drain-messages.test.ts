@@ -12,8 +12,9 @@ const MEGABYTE = 1024 * 1024
 
 describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (framework, protocol) => {
   test('the process exits right behind the last connection, wherever its request was', async () => {
-    const times: number[] = []
-    for (let run = 0; run < 3; run += 1) {
+    // The quickest of some: what the process waits for is in all, what a busy machine adds is not.
+    let quickest = Infinity
+    for (let run = 0; run < 10 && quickest >= 100; run += 1) {
       const site = await DrainSite.start(undo, framework, { protocol })
       const [held, begun] = await site.connectMany(2)
       // The head of the one is sent at the signal, of the other it is not.
@@ -26,10 +27,9 @@ describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (frame
       await expect(Promise.all([held!.ended, begun!.ended])).resolves.toEqual(['fin', 'fin'])
       const ended = performance.now()
       await expect(site.app.exited).resolves.toEqual(clean)
-      times.push(performance.now() - ended)
+      quickest = Math.min(quickest, performance.now() - ended)
     }
-    // The quickest: what the process waits for is in all, what a busy machine adds is not.
-    expect(Math.min(...times)).toBeLessThan(100)
+    expect(quickest).toBeLessThan(100)
   })
 
   test('bodies, trailers, HEAD, 100-continue and HTTP/1.0 are whole over a drain', async () => {
