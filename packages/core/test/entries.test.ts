@@ -69,6 +69,7 @@ test('two copies of the core in one process share the lifecycle, and errors are 
         const [one, other] = [require('./one'), require('./other')]
         const caught = (act) => { try { act() } catch (error) { return error } }
         one.lifecycle.configure({ drainTimeout: 1 })
+        const channels = [one.notify('SIGURG'), other.notify('SIGURG')]
         const error = caught(() => other.lifecycle.configure({ drainTimeout: 2 }))
         console.log(JSON.stringify({
           copies: one !== other && one.ZerodropError !== other.ZerodropError,
@@ -76,6 +77,7 @@ test('two copies of the core in one process share the lifecycle, and errors are 
           registered: globalThis[Symbol.for('zerodrop.lifecycle.v1')] === one.lifecycle,
           code: error.code,
           name: error.name,
+          handlers: process.listenerCount('SIGURG'),
         }))
       `,
       folder,
@@ -86,6 +88,7 @@ test('two copies of the core in one process share the lifecycle, and errors are 
       registered: true,
       code: 'ERR_ZERODROP_OPTION_CONFLICT',
       name: 'ZerodropError',
+      handlers: 1,
     })
   } finally {
     rmSync(folder, { recursive: true })

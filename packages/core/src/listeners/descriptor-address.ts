@@ -12,11 +12,18 @@ export function descriptorAddress(fd: number): Address | undefined {
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
     if (inode === undefined) return undefined
-    return tcp('tcp', inode) ?? tcp('tcp6', inode) ?? unix(inode)
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const address = tcp('tcp', inode) ?? tcp('tcp6', inode) ?? unix(inode)
+      if (address !== undefined) return address
+    }
+    return undefined
   } catch {
     return undefined
   }
 }
+
+/** The tables are read piece by piece: one that changes meanwhile may leave out a row that is there. */
+const attempts = 5
 
 const tcpListen = '0A'
 /** SO_ACCEPTCON: the socket listens. */
