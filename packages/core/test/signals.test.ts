@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
-import { exitStatus } from '../src/signals/signal-actions.ts'
+import { defaultSignalTable, exitStatus, survivedSignals } from '../src/signals/signal-actions.ts'
+import { signalPresets } from '../src/signals/presets.ts'
 import { allSignals, checkSignal, checkSignalExists } from '../src/signals/signal-name.ts'
 import { watchSignals } from '../src/signals/signal-watch.ts'
 import { FakeSystem } from './fake-system.ts'
@@ -75,6 +76,11 @@ test('a signal that exists on another platform only can be left to others', () =
   expect(() => checkSignalExists('SIGTREM')).toThrow(
     unknown('There is no signal "SIGTREM". Did you mean SIGTERM?'),
   )
+})
+
+test('what does not end the process is survived', () => {
+  expect(survivedSignals(defaultSignalTable)).toEqual(['SIGHUP', 'SIGUSR2'])
+  expect(survivedSignals(signalPresets.goagain)).toEqual(['SIGUSR2', 'SIGHUP', 'SIGUSR1'])
 })
 
 test('all signals: each once, none that cannot be taken, belongs to Node or tells of a fault', () => {

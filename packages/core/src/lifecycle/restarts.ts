@@ -4,6 +4,7 @@ import { message } from '../handover/protocol.ts'
 import { type Successor, startSuccessor } from '../handover/successor.ts'
 import type { Inheritance } from '../listeners/inheritance.ts'
 import type { Inheritable } from '../listeners/listeners.ts'
+import { survivedSignals } from '../signals/signal-actions.ts'
 import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
@@ -118,9 +119,7 @@ export class Restarts {
       version: 1,
       generation,
       listeners: inheritable.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
-      bootSignals: Object.entries(signals).flatMap(([signal, action]) =>
-        action === 'restart' ? [signal] : [],
-      ),
+      bootSignals: survivedSignals(signals),
       ...(readyTimeout !== Infinity && { readyTimeout }),
     }
     const given = successorEnvironment(system, settings.successorEnv)

@@ -50,6 +50,14 @@ export const defaultSignalTable: SignalTable = {
   hammersOnlyDrains: false,
 }
 
+/** The signals that do not end the process. */
+export function survivedSignals({ reactions }: SignalTable): NodeJS.Signals[] {
+  const entries = Object.entries(reactions) as [NodeJS.Signals, SignalReaction][]
+  return entries.flatMap(([signal, { action }]) =>
+    action === 'shutdown' || action === 'hammer' || !(signal in constants.signals) ? [] : [signal],
+  )
+}
+
 /** The exit status by which a shell knows that a process ended by a signal. */
 export function exitStatus(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]

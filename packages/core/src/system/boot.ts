@@ -8,7 +8,7 @@ export interface Boot {
 
 /** The part of what a predecessor hands over that the preload needs: the rest is read when zerodrop is imported. */
 export interface BootOrders {
-  /** Signals that restart the predecessor: a successor that is still starting has to survive them. */
+  /** Signals that do not end the predecessor: a successor that is still starting has to survive them. */
   readonly bootSignals?: readonly string[]
 }
 
