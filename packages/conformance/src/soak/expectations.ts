@@ -1,6 +1,6 @@
 import { mebibytes, ranges } from '../in-words.ts'
 import type { SoakOptions } from './arguments.ts'
-import { keptKinds, kinds, quickKinds } from './kinds.ts'
+import { judgedKinds, keptKinds, kinds } from './kinds.ts'
 import type { SoakKind } from './kinds.ts'
 import type { SoakOutcome } from './run.ts'
 import { isFlat, trendOf } from './trend.ts'
@@ -54,7 +54,7 @@ function unmetTrends(outcome: SoakOutcome): (string | false)[] {
   const memory = trendOf(outcome.samples.map((sample) => sample.memory))
   const descriptors = trendOf(outcome.samples.map((sample) => sample.descriptors))
   return [
-    ...quickKinds.map((kind) => {
+    ...judgedKinds.map((kind) => {
       const factor = latencyFactor(outcome, kind)
       return (
         factor > LATENCY_FACTOR && `p99 of ${kinds[kind]} is ${factor.toFixed(1)} times as long at a restart`

@@ -19,12 +19,18 @@ export const allKinds: readonly SoakKind[] = Object.keys(kinds) as SoakKind[]
 /** Those of which every connection has to be kept. */
 export const keptKinds: readonly SoakKind[] = ['direct', 'distant', 'pipelined', 'slow', 'upload', 'reader']
 
-/** Those whose latency is judged. */
+/** Those whose latency is compared. */
 export const quickKinds: readonly SoakKind[] = ['direct', 'distant']
 
 /**
- * What runs in one thread. Those whose latency is judged have one of their own: what they measure beside clients that
- * move megabytes is the garbage collection of these.
+ * Of these, those whose latency is judged. Next to the server, where an answer takes a millisecond, the p99 around a
+ * restart shows little else than how long a cold process needs for its first answers (docs/soak.md).
+ */
+export const judgedKinds: readonly SoakKind[] = ['distant']
+
+/**
+ * What runs in one thread. Those whose latency is compared have one of their own: what they measure beside clients
+ * that move megabytes is the garbage collection of these.
  */
 export const threads: readonly (readonly SoakKind[])[] = [
   quickKinds,

@@ -16,15 +16,7 @@ export function printOutcome(outcome: SoakOutcome): void {
   clientRow('clients', ['requests', 'lost', 'refused', 'retried', 'connections', 'p99 quiet', 'around'])
   for (const kind of allKinds) clientRow(kinds[kind], cells(kind, outcome))
   const { requests, lost, refused, retried } = report
-  clientRow('all', [
-    requests.toLocaleString('en'),
-    String(lost),
-    String(refused),
-    String(retried),
-    '',
-    '',
-    '',
-  ])
+  clientRow('all', [requests.toLocaleString('en'), String(lost), String(refused), String(retried)])
   console.log()
   const factors = quickKinds.map((kind) => `${latencyFactor(outcome, kind).toFixed(2)} (${kinds[kind]})`)
   row('p99 around / quiet', factors.join(', '))
