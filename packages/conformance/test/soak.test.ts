@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { leftovers } from '../src/leftovers.ts'
 import { lookUp } from '../src/process-table.ts'
+import { isFlat, trendOf } from '../src/soak/trend.ts'
 import { CommandRun } from './support/command-run.ts'
 
 const badServer = path.join(__dirname, '../fixtures/soak/bad-server.mjs')
@@ -73,4 +74,16 @@ test('explains itself', async () => {
   expect([await soak.exit(), soak.stderr]).toEqual([[0, null], ''])
   for (const option of ['--restarts', '--requests', '--clients', '--server', '--help'])
     expect(soak.stdout).toContain(`  ${option} `)
+})
+
+test.each([
+  [[90, 92, 91, 93, 91, 92, 94, 91], true],
+  // One generation of many does not make a trend.
+  [[90, 300, 90, 90, 90, 90, 300, 90], true],
+  [[90, 92, 94, 96, 98, 100, 102, 104], false],
+  [[20, 21, 22, 23, 24, 24, 24, 24], true],
+  [[20, 21, 22, 23, 24, 25, 26, 27], false],
+  [[90, 80, 70, 60, 50, 40, 30, 20], true],
+])('the trend of %j is flat: %s', (values, flat) => {
+  expect(isFlat(trendOf(values), 4)).toBe(flat)
 })

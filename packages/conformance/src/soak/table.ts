@@ -42,28 +42,19 @@ function printSamples(samples: readonly Sample[]): void {
 
 /** Prints what all runs together came to. */
 export function printTotal(outcomes: readonly SoakOutcome[]): void {
-  const sum = (figure: (outcome: SoakOutcome) => number): string =>
-    outcomes.reduce((total, outcome) => total + figure(outcome), 0).toLocaleString('en')
-  const kept = (figure: 'kept' | 'clients'): string =>
-    sum(({ report }) => keptKinds.reduce((total, kind) => total + report.byKind[kind].connections[figure], 0))
+  const total = (figure: (outcome: SoakOutcome) => number): string =>
+    outcomes.reduce((sum, outcome) => sum + figure(outcome), 0).toLocaleString('en')
+  const plain = ({ report }: SoakOutcome, figure: 'kept' | 'clients'): number =>
+    keptKinds.reduce((sum, kind) => sum + report.byKind[kind].connections[figure], 0)
+  const figures = {
+    restarts: total(({ restarts }) => restarts.length),
+    requests: total(({ report }) => report.requests),
+    lost: total(({ report }) => report.lost),
+    refused: total(({ report }) => report.refused),
+    'plain connections kept': `${total((each) => plain(each, 'kept'))} of ${total((each) => plain(each, 'clients'))}`,
+  }
   console.log(`\n${outcomes.map(({ name }) => name).join(', ')}\n`)
-  row(
-    'restarts',
-    sum(({ restarts }) => restarts.length),
-  )
-  row(
-    'requests',
-    sum(({ report }) => report.requests),
-  )
-  row(
-    'lost',
-    sum(({ report }) => report.lost),
-  )
-  row(
-    'refused',
-    sum(({ report }) => report.refused),
-  )
-  row('plain connections kept', `${kept('kept')} of ${kept('clients')}`)
+  for (const [label, value] of Object.entries(figures)) row(label, value)
 }
 
 function cells(kind: SoakKind, outcome: SoakOutcome): string[] {
