@@ -1,18 +1,4 @@
-/** Runs the demo, from a fresh clone too. Arguments and exit code are the demo's own. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { constants } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { setup } from './setup.mjs'
+/** `npm run demo` */
+import { runBuilt } from './run-built.mjs'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-await setup()
-
-const demo = join(root, 'packages', 'conformance', 'dist', 'demo.js')
-const child = spawn(process.execPath, [demo, ...process.argv.slice(2)], { cwd: root, stdio: 'inherit' })
-// Ctrl-C reaches the demo by itself; this process only has to outlive it. SIGTERM has to be passed on.
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => child.kill('SIGTERM'))
-const [code, signal] = await once(child, 'exit')
-process.exitCode = code ?? 128 + constants.signals[signal]
+await runBuilt('demo.js')

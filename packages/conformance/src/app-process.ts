@@ -164,7 +164,7 @@ export class AppProcess {
   async stop(): Promise<void> {
     const deadline = performance.now() + WAIT
     // Again and again, as one that is being killed may just have started another.
-    for (let alive = this.#family(); alive.length > 0; alive = this.#family()) {
+    for (let alive = this.family(); alive.length > 0; alive = this.family()) {
       if (performance.now() > deadline) throw new Error(`${alive.join()} survive SIGKILL\n${this.#story()}`)
       for (const pid of alive) kill(pid)
       await delay(5)
@@ -174,7 +174,8 @@ export class AppProcess {
     this.#child.stderr.destroy()
   }
 
-  #family(): number[] {
+  /** Every live process that came from this app, in whatever way. */
+  family(): number[] {
     const seen = this.pids().filter((pid) => this.isAlive(pid))
     return [...new Set([...seen, ...familyOf(this.#marker).map((entry) => entry.pid)])]
   }

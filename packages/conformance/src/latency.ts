@@ -9,28 +9,49 @@ export interface LatencySummary {
   max: number
 }
 
-/** How long after a mark a request still counts as made around it. */
-const AROUND = 1000
+export interface LatencyReport {
+  quiet: LatencySummary
+  around: LatencySummary
+}
 
-/** Latencies in two histograms: those around a mark, such as a restart, and those of quiet times. */
-export class LatencyRecorder {
-  readonly #quiet: Histogram = create()
-  readonly #around: Histogram = create()
-  #markedAt = Number.NEGATIVE_INFINITY
+/** The time around something that happens, such as a restart: a request that was under way in it was made around it. */
+export class Around {
+  #from = Number.NEGATIVE_INFINITY
+  #until = Number.NEGATIVE_INFINITY
 
-  mark(): void {
-    this.#markedAt = performance.now()
+  /** It begins now and is over after these milliseconds, or when `endIn` says. */
+  begin(milliseconds: number): void {
+    this.#from = performance.now()
+    this.#until = this.#from + milliseconds
   }
 
-  /** A request that was under way at any moment from the mark until a second after it is one around it. */
+  endIn(milliseconds: number): void {
+    this.#until = performance.now() + milliseconds
+  }
+
+  includes(startedAt: number, endedAt: number): boolean {
+    return endedAt >= this.#from && startedAt <= this.#until
+  }
+}
+
+/** Latencies in two histograms: those around what happens, and those of quiet times. */
+export class LatencyRecorder {
+  readonly #around: Around
+  readonly #histograms = { quiet: create(), around: create() }
+
+  constructor(around: Around) {
+    this.#around = around
+  }
+
   record(startedAt: number, endedAt: number): void {
-    const around = endedAt >= this.#markedAt && startedAt <= this.#markedAt + AROUND
-    const histogram = around ? this.#around : this.#quiet
+    const { quiet, around } = this.#histograms
+    const histogram = this.#around.includes(startedAt, endedAt) ? around : quiet
     histogram.recordValue(Math.max(1, Math.round((endedAt - startedAt) * 1000)))
   }
 
-  summary(): { quiet: LatencySummary; around: LatencySummary } {
-    return { quiet: summarise(this.#quiet), around: summarise(this.#around) }
+  summary(): LatencyReport {
+    const { quiet, around } = this.#histograms
+    return { quiet: summarise(quiet), around: summarise(around) }
   }
 }
 

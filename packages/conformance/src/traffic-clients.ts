@@ -1,36 +1,41 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectionRefused, LostRequest } from './client-errors.ts'
-import { RawClient } from './raw-client.ts'
-import type { ConnectOptions, RawResponse } from './raw-client.ts'
+import type { KindTally } from './kind-tally.ts'
+import type { RawClient, RawResponse } from './raw-client.ts'
 import type { Job } from './traffic-jobs.ts'
-import type { ClientKind } from './traffic-report.ts'
-import type { TrafficTally } from './traffic-tally.ts'
 
-/** What all clients of one traffic share. */
+/** How a client comes to a connection. @throws ConnectionRefused if there is none. */
+export type Connector = () => Promise<RawClient>
+
+/** What all clients of one kind share. */
 export interface Run {
-  tally: TrafficTally
-  stopping: boolean
-  allowUnavailable: boolean
+  tally: KindTally
+  /** Tells them to finish the request they are at and to go. */
+  stop: AbortSignal
+  /** Milliseconds after which a request is lost. */
   timeout: number
+  /** The pause between an answer and the next request. */
   think: () => Promise<unknown>
-  onResponse: (kind: ClientKind, response: RawResponse) => void
+  /** Counts a 503 as an answer. @default false */
+  allowUnavailable?: boolean
+  onResponse?: (response: RawResponse) => void
 }
 
 /** How long a client that was refused waits before it tries again. */
 const REFUSED_PAUSE = 10
 
 /** Keeps one connection for as long as the server lets it, and asks on it again and again. */
-export async function keepAliveClient(job: Job, to: ConnectOptions, run: Run): Promise<void> {
+export async function keepAliveClient(job: Job, connector: Connector, run: Run): Promise<void> {
   const { connections } = run.tally
   connections.clients += 1
-  for (let first = true; !run.stopping; first = false) {
-    const client = await connect(to, run)
+  for (let first = true; !run.stop.aborted; first = false) {
+    const client = await connect(connector, run)
     if (!client) continue
     connections.opened += 1
     if (first) connections.kept += 1
     let right = true
-    while (right && !run.stopping && client.open && !client.sawClose) {
-      right = await perform(client, job, run)
+    while (right && !run.stop.aborted && client.open && !client.sawClose) {
+      right = await performBurst(client, job, run)
       await run.think()
     }
     // Still open means that it is kept to the end; wrong, that it is already counted as a loss.
@@ -43,9 +48,9 @@ export async function keepAliveClient(job: Job, to: ConnectOptions, run: Run): P
 }
 
 /** Makes a connection for every request. */
-export async function connectionClient(job: Job, to: ConnectOptions, run: Run): Promise<void> {
-  while (!run.stopping) {
-    const client = await connect(to, run)
+export async function connectionClient(job: Job, connector: Connector, run: Run): Promise<void> {
+  while (!run.stop.aborted) {
+    const client = await connect(connector, run)
     if (!client) continue
     await perform(client, job, run)
     client.destroy()
@@ -53,15 +58,27 @@ export async function connectionClient(job: Job, to: ConnectOptions, run: Run): 
   }
 }
 
-async function connect(to: ConnectOptions, run: Run): Promise<RawClient | undefined> {
+/** Counts a connect that is refused and waits a little before the next. */
+export async function connect<Connection>(
+  connector: () => Promise<Connection>,
+  run: Run,
+): Promise<Connection | undefined> {
   try {
-    return await RawClient.connect(to)
+    return await connector()
   } catch (error) {
     if (!(error instanceof ConnectionRefused)) throw error
     run.tally.refused()
     await delay(REFUSED_PAUSE)
     return undefined
   }
+}
+
+/** Writes all requests of a burst at once; whether all were answered as they should be. */
+async function performBurst(client: RawClient, job: Job, run: Run): Promise<boolean> {
+  client.socket.cork()
+  const burst = Array.from({ length: job.burst ?? 1 }, () => perform(client, job, run))
+  client.socket.uncork()
+  return (await Promise.all(burst)).every(Boolean)
 }
 
 /** Makes one request and counts what becomes of it; whether it was answered as it should be. */
@@ -71,18 +88,14 @@ async function perform(client: RawClient, job: Job, run: Run): Promise<boolean> 
   let wrong: string | undefined
   try {
     const response = await client.request({ ...request, timeout: run.timeout })
-    if (response.status === 503 && run.allowUnavailable) run.tally.unavailable()
+    if (response.status === 503 && run.allowUnavailable) run.tally.counts.unavailable += 1
     else wrong = problem(response)
-    run.onResponse(job.kind, response)
+    run.onResponse?.(response)
   } catch (error) {
     if (!(error instanceof LostRequest)) throw error
     wrong = error.message
   }
-  if (wrong === undefined) {
-    run.tally.answered(job.kind)
-    if (job.kind === 'quick') run.tally.latency.record(startedAt, performance.now())
-  } else {
-    run.tally.lost(job.kind, wrong)
-  }
+  if (wrong === undefined) run.tally.answered(startedAt)
+  else run.tally.lost(wrong)
   return wrong === undefined
 }

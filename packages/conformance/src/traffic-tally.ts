@@ -1,60 +1,72 @@
-import { LatencyRecorder } from './latency.ts'
-import type { ClientKind, LossSample, TrafficReport } from './traffic-report.ts'
+import { KindTally } from './kind-tally.ts'
+import type { ConnectionCounts, KindCounts, KindReport } from './kind-tally.ts'
+import { Around } from './latency.ts'
+
+/** One lost request, told so that it can be found in a server's log. */
+export interface LossSample<Kind extends string = string> {
+  kind: Kind
+  reason: string
+  /** Milliseconds since the traffic started. */
+  at: number
+  /** The last mark before it and how many milliseconds before. */
+  mark: string | undefined
+  sinceMark: number | undefined
+}
+
+export interface TallyCounts extends KindCounts {
+  /** Requests of which bytes were written: answered or lost. */
+  requests: number
+  /** Of the clients that keep theirs alive. */
+  connections: ConnectionCounts
+}
+
+export interface TallyReport<Kind extends string> extends TallyCounts {
+  /** The first ten losses. */
+  losses: LossSample<Kind>[]
+  byKind: Record<Kind, KindReport>
+  /** Versions that answered quick requests, in order of first appearance. */
+  versions: string[]
+  /** Pids that answered quick requests, in order of first appearance. */
+  pids: number[]
+}
 
 const SAMPLES = 10
 
-/** Where the clients of a traffic count what happens to them. */
-export class TrafficTally {
-  readonly connections: TrafficReport['connections'] = { clients: 0, opened: 0, kept: 0, closed: 0, reset: 0 }
-  readonly latency: LatencyRecorder = new LatencyRecorder()
+/** Where all clients of a traffic count what happens to them, each kind in a tally of its own. */
+export class TrafficTally<Kind extends string> {
+  readonly #around = new Around()
   readonly #started = performance.now()
-  readonly #byKind: TrafficReport['byKind'] = {
-    quick: { answered: 0, lost: 0 },
-    connection: { answered: 0, lost: 0 },
-    slow: { answered: 0, lost: 0 },
-    upload: { answered: 0, lost: 0 },
-  }
-  readonly #losses: LossSample[] = []
+  readonly #kinds = new Map<Kind, KindTally>()
+  readonly #losses: LossSample<Kind>[] = []
   readonly #versions = new Set<string>()
   readonly #pids = new Set<number>()
   readonly #waits = new Set<{ until: number; resolve: () => void }>()
   #mark: { name: string; at: number } | undefined
-  #refused = 0
-  #unavailable = 0
+  #ended = 0
 
-  mark(name: string): void {
+  constructor(kinds: readonly Kind[]) {
+    for (const kind of kinds)
+      this.#kinds.set(kind, new KindTally(this.#around, (lostFor) => this.#onEnd(kind, lostFor)))
+  }
+
+  kind(kind: Kind): KindTally {
+    return this.#kinds.get(kind) as KindTally
+  }
+
+  /** Requests that have ended in whatever way; refused connects count. */
+  get ended(): number {
+    return this.#ended
+  }
+
+  /** Latencies are those around it for so many milliseconds, or until `calm`. */
+  mark(name: string, milliseconds: number): void {
     this.#mark = { name, at: performance.now() }
-    this.latency.mark()
+    this.#around.begin(milliseconds)
   }
 
-  answered(kind: ClientKind): void {
-    this.#byKind[kind].answered += 1
-    this.#wake()
-  }
-
-  lost(kind: ClientKind, reason: string): void {
-    this.#byKind[kind].lost += 1
-    if (this.#losses.length < SAMPLES) {
-      const now = performance.now()
-      const sinceMark = this.#mark && Math.round(now - this.#mark.at)
-      this.#losses.push({
-        kind,
-        reason,
-        at: Math.round(now - this.#started),
-        mark: this.#mark?.name,
-        sinceMark,
-      })
-    }
-    this.#wake()
-  }
-
-  refused(): void {
-    this.#refused += 1
-    this.#wake()
-  }
-
-  unavailable(): void {
-    this.#unavailable += 1
+  /** What was marked last is over in so many milliseconds. */
+  calm(milliseconds: number): void {
+    this.#around.endIn(milliseconds)
   }
 
   servedBy(version: string, pid: number): void {
@@ -62,9 +74,10 @@ export class TrafficTally {
     this.#pids.add(pid)
   }
 
-  /** Resolves when `count` more requests have ended in whatever way; refused connects count. */
-  after(count: number): Promise<void> {
-    return new Promise((resolve) => this.#waits.add({ until: this.#ended() + count, resolve }))
+  /** Resolves when so many requests have ended in all. */
+  until(ended: number): Promise<void> {
+    if (ended <= this.#ended) return Promise.resolve()
+    return new Promise((resolve) => this.#waits.add({ until: ended, resolve }))
   }
 
   /** Nothing will be counted any more: releases who waits. */
@@ -73,36 +86,59 @@ export class TrafficTally {
     this.#waits.clear()
   }
 
-  report(): TrafficReport {
-    const kinds = Object.values(this.#byKind)
-    const answered = kinds.reduce((sum, kind) => sum + kind.answered, 0)
-    const lost = kinds.reduce((sum, kind) => sum + kind.lost, 0)
+  /** The counts alone, which cost next to nothing. */
+  counts(): TallyCounts {
+    return totalOf([...this.#kinds.values()].map(({ counts, connections }) => ({ ...counts, connections })))
+  }
+
+  report(): TallyReport<Kind> {
+    const byKind = Object.fromEntries([...this.#kinds].map(([kind, tally]) => [kind, tally.report()]))
     return {
-      requests: answered + lost,
-      answered,
-      lost,
-      refused: this.#refused,
-      unavailable: this.#unavailable,
+      ...this.counts(),
       losses: [...this.#losses],
-      byKind: structuredClone(this.#byKind),
-      connections: { ...this.connections },
+      byKind: byKind as Record<Kind, KindReport>,
       versions: [...this.#versions],
       pids: [...this.#pids],
-      latency: this.latency.summary(),
     }
   }
 
-  #ended(): number {
-    return Object.values(this.#byKind).reduce((sum, kind) => sum + kind.answered + kind.lost, this.#refused)
-  }
-
-  #wake(): void {
-    if (this.#waits.size === 0) return
-    const ended = this.#ended()
+  #onEnd(kind: Kind, lostFor: string | undefined): void {
+    this.#ended += 1
+    if (lostFor !== undefined && this.#losses.length < SAMPLES) this.#losses.push(this.#sample(kind, lostFor))
     for (const wait of this.#waits) {
-      if (wait.until > ended) continue
+      if (wait.until > this.#ended) continue
       this.#waits.delete(wait)
       wait.resolve()
     }
   }
+
+  #sample(kind: Kind, reason: string): LossSample<Kind> {
+    const now = performance.now()
+    const sinceMark = this.#mark && Math.round(now - this.#mark.at)
+    return { kind, reason, at: Math.round(now - this.#started), mark: this.#mark?.name, sinceMark }
+  }
+}
+
+/** What kinds, of which there is at least one, came to together. */
+export function totalOf(kinds: readonly (KindCounts & { connections: ConnectionCounts })[]): TallyCounts {
+  const counts = sum(
+    kinds.map(({ answered, lost, refused, unavailable, retried, resumed }) => ({
+      requests: answered + lost,
+      answered,
+      lost,
+      refused,
+      unavailable,
+      retried,
+      resumed,
+    })),
+  )
+  return { ...counts, connections: sum(kinds.map(({ connections }) => connections)) }
+}
+
+function sum<Counts extends { [name in keyof Counts]: number }>(all: readonly Counts[]): Counts {
+  const total = { ...(all[0] as Counts) }
+  for (const each of all.slice(1))
+    for (const name of Object.keys(each) as (keyof Counts)[])
+      total[name] = (total[name] + each[name]) as Counts[keyof Counts]
+  return total
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { RawClient } from './raw-client.ts'
 import type { ConnectOptions, RawResponse } from './raw-client.ts'
 import { connectionClient, keepAliveClient } from './traffic-clients.ts'
-import type { Run } from './traffic-clients.ts'
+import type { Connector, Run } from './traffic-clients.ts'
 import { quickJob, slowJob, uploadJob } from './traffic-jobs.ts'
 import type { ClientKind, TrafficReport } from './traffic-report.ts'
 import { TrafficTally } from './traffic-tally.ts'
@@ -41,6 +42,9 @@ export interface Traffic {
   stop(): Promise<TrafficReport>
 }
 
+/** How long after a mark, in milliseconds, a request still counts as made around it. */
+const AROUND = 1000
+
 /**
  * The mixed load that a restart has to bear: clients that keep a connection for the whole run, clients that make a new
  * one each time, requests that take long, and uploads that are half way at any time. It only counts; the test judges.
@@ -50,41 +54,53 @@ export function startTraffic(options: TrafficOptions): Traffic {
   const { keepAliveClients = 50, connectionClients = 4, slowClients = 4, uploadClients = 4 } = options
   const { quick = '/', slow = '/slow?ms=300', upload = '/upload' } = options.paths ?? {}
   const [least, most] = options.think ?? [0, 20]
-  const tally = new TrafficTally()
-  const run: Run = {
-    tally,
-    stopping: false,
+  const tally = new TrafficTally<ClientKind>(['quick', 'connection', 'slow', 'upload'])
+  const stopping = new AbortController()
+  const runOf = (kind: ClientKind): Run => ({
+    tally: tally.kind(kind),
+    stop: stopping.signal,
     allowUnavailable: options.allowUnavailable ?? false,
     timeout: options.timeout ?? 15_000,
     think: () => delay(least + Math.random() * (most - least)),
-    onResponse: options.onResponse ?? (() => {}),
+    onResponse: (response) => options.onResponse?.(kind, response),
+  })
+  const to = (target: number): Connector => {
+    const connection: ConnectOptions = { port: target, ...(tls && { tls }) }
+    return () => RawClient.connect(connection)
   }
-  const kept: ConnectOptions = { port, ...(tls && { tls }) }
-  const direct: ConnectOptions = { port: directPort, ...(tls && { tls }) }
+  const kept = to(port)
   const servedBy = (version: string, pid: number): void => tally.servedBy(version, pid)
+  // A client that wants one answer says so, and the server closes.
+  const single = quickJob(quick, servedBy, { connection: 'close' })
 
   const all = Promise.all([
-    ...times(keepAliveClients, () => keepAliveClient(quickJob('quick', quick, servedBy), kept, run)),
-    ...times(connectionClients, () => connectionClient(quickJob('connection', quick, servedBy), direct, run)),
-    ...times(slowClients, () => keepAliveClient(slowJob(slow), kept, run)),
+    ...times(keepAliveClients, () => keepAliveClient(quickJob(quick, servedBy), kept, runOf('quick'))),
+    ...times(connectionClients, () => connectionClient(single, to(directPort), runOf('connection'))),
+    ...times(slowClients, () => keepAliveClient(slowJob(slow), kept, runOf('slow'))),
     // Half of the uploads state their length, the others are chunked.
-    ...times(uploadClients, (index) => keepAliveClient(uploadJob(upload, index % 2 === 1), kept, run)),
+    ...times(uploadClients, (index) =>
+      keepAliveClient(uploadJob(upload, index % 2 === 1), kept, runOf('upload')),
+    ),
   ])
   // An error here is a bug (the server's faults are counted, not thrown); it is stop's to throw.
   all.catch(() => {})
+  const report = (): TrafficReport => {
+    const tallied = tally.report()
+    return { ...tallied, latency: tallied.byKind.quick.latency }
+  }
 
   return {
-    mark: (name) => tally.mark(name),
-    after: (count) => tally.after(count),
-    snapshot: () => tally.report(),
+    mark: (name) => tally.mark(name, AROUND),
+    after: (count) => tally.until(tally.ended + count),
+    snapshot: report,
     async stop() {
-      run.stopping = true
+      stopping.abort()
       try {
         await all
       } finally {
         tally.close()
       }
-      return tally.report()
+      return report()
     },
   }
 }

@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { leftovers } from '../src/leftovers.ts'
 import { lookUp } from '../src/process-table.ts'
+import { CommandRun, root } from './support/command-run.ts'
 
-const root = path.join(__dirname, '../../..')
 const badServer = path.join(__dirname, '../fixtures/bad-server.mjs')
 
 const undo = leftovers()
@@ -14,56 +12,12 @@ afterEach(() => undo.disposeAll())
 // Windows cannot hand over a listening socket, and macOS has no /proc in which orphans could be found.
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
-class Demo {
-  stdout = ''
-  stderr = ''
-  readonly #child
-  readonly #closed: Promise<unknown[]>
-
-  constructor(...args: string[]) {
-    const file = path.join(root, 'packages/conformance/dist/demo.js')
-    this.#child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
-    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
-    this.#closed = once(this.#child, 'close')
-    undo.add(() => this.end())
-  }
-
-  get pid(): number {
-    return this.#child.pid as number
-  }
-
-  get folder(): string {
-    return path.join(root, '.demo', String(this.pid))
-  }
-
-  /** The exit pair, when the demo and every process that writes where it writes are gone. */
-  exit(): Promise<unknown[]> {
-    return this.#closed
-  }
-
-  /** What matches on stderr, as soon as it is there. */
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const match = pattern.exec(this.stderr)
-      if (match) return match
-      const [ended] = await Promise.race([
-        once(this.#child.stderr, 'data'),
-        this.#closed.then((exit) => [exit]),
-      ])
-      if (Array.isArray(ended)) throw new Error(`the demo ended with ${String(ended)}:\n${this.stderr}`)
-    }
-  }
-
-  end(): Promise<unknown[]> {
-    this.#child.kill('SIGTERM')
-    return this.#closed
-  }
-}
+const folderOf = (demo: CommandRun): string => path.join(root, '.demo', String(demo.pid))
+const start = (...args: string[]): CommandRun => new CommandRun(undo, 'demo', ...args)
 
 describeLinux('the demo', () => {
   test('succeeds over an example, and leaves nothing', async () => {
-    const demo = new Demo('express', '--restarts', '2', '--clients', '10')
+    const demo = start('express', '--restarts', '2', '--clients', '10')
     expect([await demo.exit(), demo.stdout, demo.stderr]).toEqual([
       [0, null],
       expect.stringMatching(
@@ -71,11 +25,11 @@ describeLinux('the demo', () => {
       ),
       expect.not.stringContaining('Not as expected'),
     ])
-    expect(existsSync(demo.folder)).toBe(false)
+    expect(existsSync(folderOf(demo))).toBe(false)
   })
 
   test('fails over a server that starts the new process and leaves, and says at what', async () => {
-    const demo = new Demo('--restarts', '2', '--clients', '10', '--server', badServer)
+    const demo = start('--restarts', '2', '--clients', '10', '--server', badServer)
     expect(await demo.exit()).toEqual([1, null])
     expect(demo.stderr).toMatch(/^Not as expected: lost [1-9]\d* of \d+ requests, such as: /m)
     expect(demo.stderr).toMatch(/^Not as expected: kept \d of 18 connections/m)
@@ -83,13 +37,13 @@ describeLinux('the demo', () => {
   })
 
   test('takes its server and its folder along when it is interrupted', async () => {
-    const demo = new Demo('koa')
+    const demo = start('koa')
     const [, server] = await demo.says(/serves as process (\d+)/)
     expect(lookUp(Number(server))).toBeDefined()
-    expect(existsSync(demo.folder)).toBe(true)
+    expect(existsSync(folderOf(demo))).toBe(true)
     expect(await demo.end()).toEqual([143, null])
     expect(lookUp(Number(server))).toBeUndefined()
-    expect(existsSync(demo.folder)).toBe(false)
+    expect(existsSync(folderOf(demo))).toBe(false)
   })
 })
 
@@ -102,7 +56,7 @@ test.each([
   [['koa', '--server', 'nowhere.js'], 'not both'],
   [['--bogus'], "'--bogus'"],
 ])('does nothing with the arguments %j', async (args, message) => {
-  const demo = new Demo(...args)
+  const demo = start(...args)
   expect([await demo.exit(), demo.stdout, demo.stderr]).toEqual([
     [2, null],
     '',
@@ -111,7 +65,7 @@ test.each([
 })
 
 test('explains itself', async () => {
-  const demo = new Demo('--help')
+  const demo = start('--help')
   expect([await demo.exit(), demo.stderr]).toEqual([[0, null], ''])
   for (const option of ['--restarts', '--clients', '--server', '--help'])
     expect(demo.stdout).toContain(`  ${option} `)

@@ -1,10 +1,22 @@
 import { leftovers } from '../src/leftovers.ts'
+import type { RawResponse } from '../src/raw-client.ts'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 const clean = { code: 0, signal: null }
+
+/** The answers that come first, so many of them. */
+function firstOf(answers: readonly Promise<RawResponse>[], count: number): Promise<RawResponse[]> {
+  const first: RawResponse[] = []
+  return new Promise((resolve, reject) => {
+    for (const answer of answers)
+      answer.then((response) => {
+        if (first.push(response) === count) resolve([...first])
+      }, reject)
+  })
+}
 
 describePosix('a hand-over', () => {
   test('that takes longer than the deadline cuts no connection that has yet to move', async () => {
@@ -35,6 +47,31 @@ describePosix('a hand-over', () => {
     )
     const kept = pids.filter((pid) => pid === site.app.pid).length
     expect([kept, pids.filter((pid) => pid === 'gone').length]).toEqual([400, 100])
+  })
+
+  test('serves the connections that wait while the successor is slow to take one', async () => {
+    const site = await Site.start(undo, 'http.mjs')
+    const clients = await site.connectMany(6)
+    const answers = clients.map((client) => client.request({ path: '/hold' }))
+    const visits = [await site.gates.visit()]
+    while (visits.length < clients.length) visits.push(await site.gates.visit())
+    site.deploy('2')
+    const { before, after } = await site.restart()
+    let moved = await site.connect()
+    while (identityOf(await moved.request()).pid !== after) moved = await site.connect()
+    const blocking = moved.request({ path: '/block' })
+    await site.app.waitFor('blocked')
+    for (const visit of visits) visit.open()
+    await Promise.all(answers)
+    const next = clients.map((client) => client.request())
+    // All but the one that is on its way to the successor.
+    const served = await firstOf(next, clients.length - 1)
+    for (const answer of served) expect(identityOf(answer)).toMatchObject({ pid: before })
+    site.unblock()
+    await Promise.all([blocking, ...next])
+    await site.app.exitOf(before)
+    for (const client of clients) expect(identityOf(await client.request())).toMatchObject({ pid: after })
+    await expect(site.app.exited).resolves.toEqual(clean)
   })
 
   test('waits for the one before it: at most two generations live', async () => {

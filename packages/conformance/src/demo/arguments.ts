@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
-import { repository } from './repository.ts'
+import { UsageError } from '../command.ts'
+import { parseCommandLine, serverScript, wholeNumber } from '../command-line.ts'
+import { repository } from '../repository.ts'
 
 export interface DemoOptions {
   /** How the server is called in what the demo says. */
@@ -11,11 +11,6 @@ export interface DemoOptions {
   readonly restarts: number
   /** Clients that keep their connection; a few of other kinds come on top. */
   readonly clients: number
-}
-
-/** What was typed cannot be meant. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
 }
 
 const frameworks = ['express', 'koa', 'fastify']
@@ -40,7 +35,16 @@ turn; with 1 if not, 2 if the arguments are wrong.`
 
 /** @throws UsageError */
 export function parseArguments(args: string[]): DemoOptions | 'help' {
-  const { values, positionals } = parse(args)
+  const { values, positionals } = parseCommandLine({
+    args,
+    allowPositionals: true,
+    options: {
+      restarts: { type: 'string', default: '10' },
+      clients: { type: 'string', default: '50' },
+      server: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
   if (values.help) return 'help'
   const [framework, ...more] = positionals
   if (more.length > 0) throw new UsageError(`One framework at a time, not "${positionals.join(' ')}".`)
@@ -48,40 +52,12 @@ export function parseArguments(args: string[]): DemoOptions | 'help' {
     throw new UsageError(`There is no example for "${framework}". There is one for ${frameworks.join(', ')}.`)
   if (framework !== undefined && values.server !== undefined)
     throw new UsageError(`Either the example for ${framework} or --server ${values.server}, not both.`)
-  const restarts = count('--restarts', values.restarts, 1000)
-  const clients = count('--clients', values.clients, 1000)
+  const restarts = wholeNumber('--restarts', values.restarts, [1, 1000])
+  const clients = wholeNumber('--clients', values.clients, [1, 1000])
   if (values.server !== undefined) {
-    const server = path.resolve(values.server)
-    if (!isFile(server)) throw new UsageError(`--server ${values.server}: there is no such file.`)
+    const server = serverScript(values.server)
     return { name: path.basename(server), server, restarts, clients }
   }
   const name = `${framework ?? 'express'}-basic`
   return { name, server: path.join(repository, 'examples', name, 'server.js'), restarts, clients }
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        restarts: { type: 'string', default: '10' },
-        clients: { type: 'string', default: '50' },
-        server: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-function count(option: string, text: string, most: number): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && value >= 1 && value <= most) return value
-  throw new UsageError(`${option} takes a whole number from 1 to ${most}, not "${text}".`)
-}
-
-function isFile(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isFile() ?? false
 }

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
-import { repository } from './repository.ts'
+import { repository } from '../repository.ts'
 
 /**
  * Releases as deploy tools lay them out: a folder for each, and a symlink `current` to the newest. Inside the

@@ -1,16 +1,16 @@
 import { startDelayProxy } from '../delay-proxy.ts'
+import { freePort } from '../free-port.ts'
+import type { RestartTimes } from '../generations.ts'
 import type { Leftovers } from '../leftovers.ts'
+import { sizeOf } from '../process-size.ts'
+import type { ProcessSize } from '../process-size.ts'
+import type { Progress } from '../progress.ts'
 import { RawClient } from '../raw-client.ts'
 import { startTraffic } from '../traffic.ts'
 import type { Traffic } from '../traffic.ts'
 import type { TrafficReport } from '../traffic-report.ts'
 import type { DemoOptions } from './arguments.ts'
 import { Deployment } from './deployment.ts'
-import type { RestartTimes } from './deployment.ts'
-import { freePort } from '../free-port.ts'
-import { sizeOf } from './process-size.ts'
-import type { ProcessSize } from './process-size.ts'
-import type { Progress } from './progress.ts'
 import { versionOf, VersionWatch } from './version-watch.ts'
 
 export interface Outcome {
@@ -39,7 +39,6 @@ const MOST_QUIET = 2000
 /** Starts server, proxy and clients, deploys over them, and tells what happened. */
 export async function runDemo(options: DemoOptions, undo: Leftovers, progress: Progress): Promise<Outcome> {
   const { name, server, clients } = options
-  undo.add(() => progress.stop())
   progress.step(() => `Starting ${name}`)
   const port = await freePort()
   const deployment = await Deployment.start(server, port, undo)
@@ -85,9 +84,9 @@ export async function runDemo(options: DemoOptions, undo: Leftovers, progress: P
   progress.step(() => 'Stopping')
   const report = await traffic.stop()
   // Without what it says about its own end, which is no news.
-  const { stderr } = deployment.app
+  const { stderr } = deployment.generations.app
   try {
-    if (problem === undefined) await deployment.end()
+    if (problem === undefined) await deployment.generations.end()
   } catch (error) {
     problem = error as Error
   }

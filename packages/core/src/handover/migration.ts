@@ -13,12 +13,6 @@ interface NativeSocket extends Socket {
   _handle: { readStop(): number; readStart(): number } | null
 }
 
-/**
- * How many connections may be on their way at a time. Node sends one handle and waits for its receipt before it sends
- * the next; more than one in our hands saves the wait for the successor's own answer in between.
- */
-const window = 8
-
 type Answer = 'taken' | 'declined' | 'gone'
 
 /** One server whose connections may leave, and the address by which the successor knows its own. */
@@ -102,18 +96,16 @@ export class Migration {
   }
 
   async #pump(): Promise<void> {
-    const moves = new Set<Promise<void>>()
     while (this.#candidates.size > 0 && !this.#over) {
       const batch = this.#leaving.flatMap((leaving) => this.#ready(leaving))
       this.#candidates.clear()
       for (const { socket, leaving, bytesRead } of batch) {
-        if (moves.size >= window) await Promise.race(moves)
         if (this.#over) break
         // Others moved meanwhile; a byte that was read since then belongs to a request, whose end brings it back here.
         if (socket.destroyed || socket.bytesRead !== bytesRead || currentResponse(socket) !== undefined)
           continue
-        const move = this.#move(socket as NativeSocket, leaving).finally(() => moves.delete(move))
-        moves.add(move)
+        // One at a time, which Node does with handles anyway: those behind it are served here until it is their turn.
+        await this.#move(socket as NativeSocket, leaving)
       }
     }
     this.#pumping = false

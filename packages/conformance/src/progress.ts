@@ -1,7 +1,7 @@
 import ora from 'ora'
 import type { Ora } from 'ora'
 
-/** What a person sees while the demo works: a spinner in a terminal; elsewhere one line for each step that is done. */
+/** What a person sees while a command works: a spinner in a terminal; elsewhere one line for each step that is done. */
 export class Progress {
   readonly #spinner: Ora = ora({
     // Raw mode would keep Ctrl-C from reaching the processes that the demo has started.

@@ -1,4 +1,0 @@
-import { fileURLToPath } from 'node:url'
-
-/** The root of the clone: this file is built into packages/conformance/dist/demo. */
-export const repository: string = fileURLToPath(new URL('../../../..', import.meta.url))

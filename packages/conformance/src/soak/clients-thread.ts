@@ -1,0 +1,55 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { startDelayProxy } from '../delay-proxy.ts'
+import { TrafficTally } from '../traffic-tally.ts'
+import type { TallyReport } from '../traffic-tally.ts'
+import type { Standing } from './clients.ts'
+import type { SoakKind } from './kinds.ts'
+import { ROUND_TRIP, runMix } from './mix.ts'
+import type { MixOptions } from './mix.ts'
+
+/** What a thread of clients is told when it starts. */
+export interface ThreadData extends Pick<MixOptions, 'kinds' | 'clients'> {
+  readonly ports: Omit<MixOptions['ports'], 'distant'>
+}
+
+/** What a thread of clients is told later. */
+export type Order =
+  | { readonly type: 'mark'; readonly name: string; readonly milliseconds: number }
+  | { readonly type: 'calm'; readonly milliseconds: number }
+  | { readonly type: 'stop' }
+
+/** What it tells: where it stands, again and again, and at the end what it came to. */
+export type News =
+  | { readonly type: 'standing'; readonly standing: Standing }
+  | { readonly type: 'report'; readonly report: TallyReport<SoakKind> }
+
+const STANDING_INTERVAL = 50
+
+/** The whole life of such a thread: it ends when its clients have gone. */
+async function main(): Promise<void> {
+  const port = parentPort
+  if (port === null) throw new Error('this script runs in a thread of the soak only')
+  const { kinds, ports, clients } = workerData as ThreadData
+  const proxy = await startDelayProxy({ targetPort: ports.http, roundTrip: ROUND_TRIP })
+  const tally = new TrafficTally(kinds)
+  const stopping = new AbortController()
+  const tell = (news: News): void => port.postMessage(news)
+  const interval = setInterval(() => {
+    const { requests, lost, refused } = tally.counts()
+    tell({ type: 'standing', standing: { ended: tally.ended, requests, lost, refused } })
+  }, STANDING_INTERVAL)
+  port.on('message', (order: Order) => {
+    if (order.type === 'mark') tally.mark(order.name, order.milliseconds)
+    else if (order.type === 'calm') tally.calm(order.milliseconds)
+    else stopping.abort()
+  })
+  // With everyone connecting at once the beginning is not quiet either.
+  tally.mark('the start', Number.POSITIVE_INFINITY)
+  await runMix({ kinds, ports: { ...ports, distant: proxy.port }, clients, tally, stop: stopping.signal })
+  clearInterval(interval)
+  await proxy.close()
+  tell({ type: 'report', report: tally.report() })
+  port.close()
+}
+
+await main()

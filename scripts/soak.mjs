@@ -1,0 +1,4 @@
+/** `npm run soak` */
+import { runBuilt } from './run-built.mjs'
+
+await runBuilt('soak.js')
