@@ -3,7 +3,7 @@ import { type ErrorCode, ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Address } from '../listeners/address.ts'
 import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
 import type { Release, System } from '../system/system.ts'
-import { asMessage, type Message } from './protocol.ts'
+import { asMessage, type Message, message } from './protocol.ts'
 import { Tail } from './tail.ts'
 
 /** A listening handle that is only held: Node closes what it wraps. */
@@ -63,6 +63,11 @@ export class Successor {
       // Node's types know documented classes only; a native handle is what node:cluster sends.
       this.#child.send(body, handle as never, {}, (error) => (error === null ? resolve() : reject(error)))
     })
+  }
+
+  /** Tells it how the drain of this process went. It may be gone by then, and nobody waits for this. */
+  sayEnded(how: Omit<Message & { type: 'ended' }, 'zerodrop' | 'type'>): void {
+    this.send(message({ type: 'ended', ...how })).catch(() => {})
   }
 
   onMessage(listener: (body: Message) => void): Release {

@@ -1,8 +1,12 @@
 import path from 'node:path'
-import { inspect, isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { HealthOptions } from '../health/options.ts'
 import type { SignalPreset } from '../signals/presets.ts'
 import { defaultSignalTable, type SignalTable } from '../signals/signal-actions.ts'
+import { checkHealth } from './health-options.ts'
+import { isLogger, type Logger } from './logger.ts'
+import { checkBoolean, checkDuration, checkObject, invalid, show, unknown } from './option-checks.ts'
 import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
 
 /** Options of the process: whichever plugin states them, they hold for every server in it. Durations are milliseconds. */
@@ -50,6 +54,18 @@ export interface LifecycleOptions {
    * @default false
    */
   readonly manualReady?: boolean
+  /**
+   * Answers `/livez` and `/readyz`, as `true` on the application's own servers, or as `HealthOptions` say: with other
+   * paths, on a port of its own, with checks.
+   * @default false
+   */
+  readonly health?: boolean | HealthOptions
+  /**
+   * Where the operator reads what happens: a logger like pino's, `'stderr'` for readable lines, of which there are none
+   * while all is well but one for each drain, or `false` for nothing. Fastify's `app.log` is used where nothing is said.
+   * @default 'stderr'
+   */
+  readonly logger?: Logger | 'stderr' | false
   /**
    * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
    * process has never stopped. 0 hands over at once; Infinity never does.
@@ -105,6 +121,8 @@ export const defaults: Settings = {
   closeSpread: 1000,
   readyTimeout: 60_000,
   manualReady: false,
+  health: false,
+  logger: 'stderr',
   probation: 0,
   restartConcurrency: 'coalesce',
   successorEnv: 'start',
@@ -125,6 +143,8 @@ export function checkOptions(options: LifecycleOptions): void {
     if (value === undefined) continue
     if (name === 'signals') checkSignalOptions(value, refuse)
     else if (name === 'manualReady') checkBoolean(name, value)
+    else if (name === 'health') checkHealth(value)
+    else if (name === 'logger') checkLogger(value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
@@ -173,6 +193,11 @@ export function checkHook(name: unknown, hook: unknown, options: object): void {
   }
 }
 
+function checkLogger(value: unknown): void {
+  if (value === false || value === 'stderr' || isLogger(value)) return
+  throw invalid('logger', 'a logger with debug, info, warn and error, "stderr", or false', value)
+}
+
 /** What two calls in the process ask for together. */
 export function joinOptions(earlier: LifecycleOptions, later: LifecycleOptions): LifecycleOptions {
   const { signals, ...rest } = later
@@ -218,21 +243,6 @@ function compare(prefix: string, earlier: object, later: object): void {
   }
 }
 
-function checkObject(options: unknown): void {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
-  throw invalid('options', 'an object such as { drainTimeout: 10000 }', options)
-}
-
-function checkDuration(name: string, value: unknown): void {
-  if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
-    throw invalid(name, 'a number of milliseconds, 0 or more, or Infinity', value)
-  }
-}
-
-function checkBoolean(name: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw invalid(name, 'true or false', value)
-}
-
 function checkPath(name: string, value: unknown): void {
   if (typeof value !== 'string' || value === '') throw invalid(name, 'the path of a file', value)
 }
@@ -248,22 +258,4 @@ function checkEnvironment(name: string, value: unknown): void {
 
 function refuse(name: string, expected: string, value: unknown): never {
   throw invalid(name, expected, value)
-}
-
-function unknown(name: string, known: readonly string[]): ZerodropError {
-  const text = `zerodrop has no option "${name}". Its options are ${known.join(', ')}.`
-  return new ZerodropError('ERR_ZERODROP_OPTION_UNKNOWN', text)
-}
-
-function invalid(name: string, expected: string, value: unknown): ZerodropError {
-  return new ZerodropError(
-    'ERR_ZERODROP_OPTION_INVALID',
-    `Expected "${name}" to be ${expected}, got ${show(value)}.`,
-  )
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string'
-    ? JSON.stringify(value)
-    : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 })
 }
