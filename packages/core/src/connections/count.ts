@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Connections } from './connections.ts'
@@ -103,10 +104,15 @@ function stateOf(socket: Socket, quiet: boolean): keyof Counts {
   const response = currentResponse(socket)
   if (response !== undefined) {
     if (response.headersSent) return 'responding'
-    return response.req.complete ? 'handling' : 'receiving'
+    return response.req.complete || !hasBody(response.req) ? 'handling' : 'receiving'
   }
   if (quiet) return 'idle'
   return socket.bytesRead === 0 ? 'unused' : 'reading'
+}
+
+/** Whether a request announces a body. One without is complete only after the turn in which the application sees it. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** Whether TLS has agreed on HTTP/2: then the connection is counted among the sessions. */
