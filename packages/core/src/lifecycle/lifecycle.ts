@@ -38,6 +38,7 @@ import {
   presetOf,
   type Settings,
 } from './options.ts'
+import { ProgressDisplay } from './progress.ts'
 import { Readiness } from './readiness.ts'
 import { Reporter } from './reporter.ts'
 import { type RestartResult, Restarts } from './restarts.ts'
@@ -144,6 +145,7 @@ export class Lifecycle {
       readyTimeout: inheritance?.readyTimeout ?? Infinity,
       onRestart: () => void this.#restarts.restart(),
     })
+    new ProgressDisplay(context).watch()
     if (inheritance !== undefined) this.#watch()
     if (predecessor === undefined) return
     predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#find(address)))
