@@ -109,3 +109,36 @@ describePosix('lifecycle.status() of a server', () => {
     await expect(statusBy(asking!)).resolves.toMatchObject({ connections: { idle: 1, requests: 1 } })
   })
 })
+
+describePosix("a signal with the action 'status'", () => {
+  test('writes what the process is doing to stderr, and the process goes on; in a drain too', async () => {
+    const site = await Site.start(undo, 'http.mjs', { signals: { SIGQUIT: 'status' } })
+    const [asking, holding] = await site.connectMany(2)
+    await asking!.request()
+    const held = holding!.request({ path: '/hold' })
+    const visit = await site.gates.visit()
+    const dumped = async (end: RegExp): Promise<string> => {
+      const { length } = site.app.stderr
+      site.app.signal('SIGQUIT')
+      const text = (): string => site.app.stderr.slice(length).replaceAll(/^\[zerodrop\] pid \d+: /gm, '')
+      while (!end.test(text())) await new Promise(setImmediate)
+      return text()
+    }
+    const [state, listener] = (await dumped(/in flight\n/)).split('\n')
+    expect(state).toMatch(/^serving, ready, generation 1, since \d{4}-\d\d-\d\dT\S+Z$/)
+    expect(listener).toMatch(
+      new RegExp(`^tcp://.*:${site.port}: 2 connections \\(1 idle, 1 handling\\), 1 in flight$`),
+    )
+    await site.drain()
+    let draining = ''
+    // That is known a turn of the loop after the drain has begun.
+    while (!draining.includes('no longer accepting')) draining = await dumped(/^waiting for .*\n/m)
+    expect(draining).toMatch(/^draining, not ready, generation 1, since /)
+    expect(draining).toMatch(/^tcp:\S+ \(no longer accepting\): /m)
+    expect(draining).toMatch(/^draining for \d+ ms, \d+ ms left$/m)
+    expect(draining).toMatch(/^waiting for GET \/hold from .* \(handling, at least \d+ ms old\)$/m)
+    visit.open()
+    await held
+    await expect(site.app.exited).resolves.toEqual(clean)
+  })
+})

@@ -138,6 +138,7 @@ export class Lifecycle {
       ending: this.#ending,
       restarts: this.#restarts,
       exitWatch: this.#exitWatch,
+      dumpStatus: () => this.dumpStatus(),
     })
     this.#succession = new Succession(context, {
       generation,
