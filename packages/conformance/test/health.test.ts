@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectionRefused } from '../src/client-errors.ts'
 import { freePort } from './support/free-port.ts'
 import { leftovers } from '../src/leftovers.ts'
@@ -116,7 +117,11 @@ describePosix.each(targets)('%s, with a health port, restarts', (_name, fixture)
     const statuses: unknown[] = []
     let over = false
     const asking = (async () => {
-      while (!over) statuses.push(await statusOf(port, '/readyz'), await statusOf(port, '/livez'))
+      while (!over) {
+        statuses.push(await statusOf(port, '/readyz'), await statusOf(port, '/livez'))
+        // Without a pause it would take the processor from the one that is starting.
+        await delay(5)
+      }
     })()
     const client = await site.connect()
     for (const generation of [2, 3]) {

@@ -47,10 +47,13 @@ class Terminal {
       TERM: 'xterm',
     }
     this.child = spawn(file, args, { env: { ...process.env, ...clean, ...env }, stdio: 'pipe' })
-    undo.add(() => {
+    undo.add(async () => {
       this.child.kill('SIGKILL')
       // A terminal that closes is a SIGHUP, by which they would only restart.
       for (const pid of this.pids) kill(pid)
+      await this.exited
+      this.child.stdout?.destroy()
+      this.child.stderr?.destroy()
     })
     this.exited = once(this.child, 'exit')
     for (const stream of [this.child.stdout, this.child.stderr]) {

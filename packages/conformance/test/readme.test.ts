@@ -13,7 +13,7 @@ import { RawClient } from '../src/raw-client.ts'
 const root = path.join(__dirname, '../../..')
 const readmes = [
   'README.md',
-  ...['core', 'express', 'koa', 'fastify'].map((name) => `packages/${name}/README.md`),
+  ...['core', 'express', 'koa', 'fastify', 'prometheus'].map((name) => `packages/${name}/README.md`),
 ]
 
 const undo = leftovers()

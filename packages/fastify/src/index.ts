@@ -62,7 +62,8 @@ function logOf({ log }: FastifyInstance): FastifyInstance['log'] | undefined {
 /** A route that the application has declared itself is left to it. */
 function answerProbes(app: FastifyInstance): void {
   for (const url of lifecycle.healthPaths) {
-    if (app.hasRoute({ method: 'GET', url })) continue
+    // The first releases of Fastify 4 cannot be asked.
+    if (app.hasRoute?.({ method: 'GET', url }) === true) continue
     const handler: RouteHandlerMethod = async (request, reply) => {
       const answer = await lifecycle.healthAnswer(request.raw)
       if (answer === undefined) return reply.callNotFound()

@@ -16,7 +16,7 @@ export class ProgressDisplay {
   readonly #context: Context
   #line: ProgressLine | undefined
   #stopWaiting: Release | undefined
-  #ready: { readonly until: number; readonly generation: number } | undefined
+  #successor: { readonly generation: number; readonly until: number; ready: boolean } | undefined
 
   constructor(context: Context) {
     this.#context = context
@@ -28,9 +28,11 @@ export class ProgressDisplay {
     reporter.addWitness((name, payload) => {
       if (name === 'restart:start') {
         const { generation } = payload as { generation: number }
-        this.#ready = { until: system.now() + this.#context.settings.readyTimeout, generation }
+        const until = system.now() + this.#context.settings.readyTimeout
+        this.#successor = { generation, until, ready: false }
         this.#begin()
-      } else if (name === 'drain:start') this.#begin()
+      } else if (name === 'restart:ready' && this.#successor !== undefined) this.#successor.ready = true
+      else if (name === 'drain:start') this.#begin()
       else if (name === 'drain:complete' || name === 'restart:failed') this.#end()
     })
   }
@@ -72,8 +74,10 @@ export class ProgressDisplay {
     const now = system.now()
     const { progress } = drains
     if (progress === undefined || state.current === 'restarting') {
-      const { generation = 0, until = Infinity } = this.#ready ?? {}
-      return `restarting: generation ${generation} is not ready yet${left(until - now)}`
+      const { generation = 0, until = Infinity, ready = false } = this.#successor ?? {}
+      return ready
+        ? `restarting: generation ${generation} is on probation`
+        : `restarting: generation ${generation} is not ready yet${left(until - now)}`
     }
     const counts = servers.mortal
       .flatMap((server) => servers.get(server) ?? [])
