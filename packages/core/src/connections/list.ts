@@ -10,7 +10,7 @@ interface ConnectionsList {
   all(): Parser[]
   /** Those that have read a message to its end and have not begun another. */
   idle(): Parser[]
-  /** The others: a message has begun, or none ever came. */
+  /** Those of which a message has begun, or none ever came; from Node 26 on the latter are in both lists. */
   active(): Parser[]
 }
 
@@ -25,13 +25,14 @@ export function listConnections(server: Server): Socket[] | undefined {
   return list.all().flatMap(({ socket }) => socket ?? [])
 }
 
-/** The same, by what Node's parsers do. */
+/** The same, each once, by what Node's parsers do. */
 export function listActivity(
   server: Server,
-): { readonly quiet: readonly Parser[]; readonly active: readonly Parser[] } | undefined {
+): { readonly quiet: Iterable<Parser>; readonly active: Iterable<Parser> } | undefined {
   const list = listOf(server)
   if (typeof list?.idle !== 'function' || typeof list.active !== 'function') return undefined
-  return { quiet: list.idle(), active: list.active() }
+  const active = new Set(list.active())
+  return { quiet: list.idle().filter((parser) => !active.has(parser)), active }
 }
 
 function listOf(server: Server): Partial<ConnectionsList> | undefined {
