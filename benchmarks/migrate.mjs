@@ -61,8 +61,10 @@ async function restart(app, held, traffic) {
   const { pid } = await app.waitFor('listening', { from, timeout: patience })
   await app.waitFor('handing-over', { from, timeout: patience })
   const begun = performance.now()
+  const used = watchProcessors([before, pid])
   await app.exitOf(before, { timeout: patience })
   const milliseconds = performance.now() - begun
+  const [sending, taking] = used()
   await traffic.after(200)
   const answered = await held.ask()
   const { memory, descriptors } = sizeOf(pid)
@@ -70,10 +72,36 @@ async function restart(app, held, traffic) {
     milliseconds: Math.round(milliseconds),
     'per second': Math.round((answered * 1000) / milliseconds),
     kept: answered,
+    'CPU, µs each, old': Math.round((sending * 1000) / answered),
+    'CPU, µs each, new': Math.round((taking * 1000) / answered),
     'memory, MB': megabytes(memory),
     'of the old process': megabytes(old.memory),
     descriptors,
     'of the old one': old.descriptors,
+  }
+}
+
+/** Returns what tells the milliseconds that these processes have spent on a CPU since, as far as they lived. */
+function watchProcessors(pids) {
+  const first = pids.map(processorTime)
+  let last = first
+  const timer = setInterval(() => {
+    last = pids.map((pid, index) => processorTime(pid) ?? last[index])
+  }, 20)
+  return () => {
+    clearInterval(timer)
+    return last.map((time, index) => time - first[index])
+  }
+}
+
+/** Milliseconds on a CPU, of all threads; undefined for a process that is gone. */
+function processorTime(pid) {
+  try {
+    // Behind the name, which can contain anything, in ticks of 10 ms.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  } catch {
+    return undefined
   }
 }
 

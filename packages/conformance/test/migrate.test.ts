@@ -106,3 +106,20 @@ describePosix('a function migrate', () => {
     expect(site.app.stderr.match(/ERR_ZERODROP_MIGRATE_FAILED/g)).toHaveLength(1)
   })
 })
+
+describePosix('migrate of one server', () => {
+  test.each([true, false])('goes before that of the process: %p', async (own) => {
+    const [special, web] = [await server({ attach: { migrate: own } }), await server()]
+    const site = await Deployment.start(undo, {
+      servers: [special, web],
+      options: { ...patient, ...(own && { migrate: 'none' }) },
+    })
+    const [inSpecial, inWeb] = [await connect(special.port), await connect(web.port)]
+    for (const client of [inSpecial, inWeb]) await client.request()
+    const { before, after } = await site.begin()
+    const [moved, kept] = own ? [inSpecial, inWeb] : [inWeb, inSpecial]
+    expect(identityOf(await moved.request())).toMatchObject({ pid: after })
+    const last = await kept.request()
+    expect([identityOf(last).pid, last.closes]).toEqual([before, true])
+  })
+})

@@ -21,6 +21,8 @@ export interface ServerSpec {
   /** What the server's `setTicketKeys()` is called with before it listens, in base64. */
   setTicketKeys?: string
   ignore?: 'before' | 'after'
+  /** Options of `lifecycle.attach()`. */
+  attach?: { migrate: boolean }
   /** Multicast groups that a UDP socket joins. */
   groups?: string[]
 }
