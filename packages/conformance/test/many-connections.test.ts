@@ -1,4 +1,4 @@
-import { sizeOf } from '../src/demo/process-size.ts'
+import { sizeOf } from '../src/process-size.ts'
 import { leftovers } from '../src/leftovers.ts'
 import { RawClient } from '../src/raw-client.ts'
 import { startTraffic } from '../src/traffic.ts'
