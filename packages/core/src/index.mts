@@ -11,6 +11,7 @@ export type {
   Lifecycle,
   LifecycleEvents,
   LifecycleOptions,
+  MigrationPolicy,
   NotifyOptions,
   Refusal,
   RestartResult,

@@ -1,9 +1,17 @@
+import type { Socket } from 'node:net'
 import path from 'node:path'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { SignalPreset } from '../signals/presets.ts'
 import { defaultSignalTable, type SignalTable } from '../signals/signal-actions.ts'
 import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
+
+/**
+ * Which connections move to the successor at a restart. A function is asked for each whenever it could move, with the
+ * socket on which the application may have put what it knows of it, and has to answer at once. One that may not move
+ * drains as at a stop, and is not asked for again.
+ */
+export type MigrationPolicy = boolean | ((socket: Socket) => boolean)
 
 /** Options of the process: whichever plugin states them, they hold for every server in it. Durations are milliseconds. */
 export interface LifecycleOptions {
@@ -50,6 +58,13 @@ export interface LifecycleOptions {
    * @default false
    */
   readonly manualReady?: boolean
+  /**
+   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all of them, none, or those for which a
+   * function of the socket returns true. For applications that keep something for each connection. What does not move
+   * drains as at a stop. A function that throws, or returns anything but true or false, has said false.
+   * @default true
+   */
+  readonly migrate?: MigrationPolicy
   /**
    * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
    * process has never stopped. 0 hands over at once; Infinity never does.
@@ -105,6 +120,7 @@ export const defaults: Settings = {
   closeSpread: 1000,
   readyTimeout: 60_000,
   manualReady: false,
+  migrate: true,
   probation: 0,
   restartConcurrency: 'coalesce',
   successorEnv: 'start',
@@ -125,6 +141,7 @@ export function checkOptions(options: LifecycleOptions): void {
     if (value === undefined) continue
     if (name === 'signals') checkSignalOptions(value, refuse)
     else if (name === 'manualReady') checkBoolean(name, value)
+    else if (name === 'migrate') checkMigrate(value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
@@ -153,8 +170,9 @@ export function checkAttachOptions(options: object): void {
     if (name === 'onDrainingRequest') checkPolicy(value)
     else if (name === 'onSettled' && typeof value !== 'function') throw invalid(name, 'a function', value)
     else if (name === 'name' && typeof value !== 'string') throw invalid(name, 'a string', value)
+    else if (name === 'migrate') checkMigrate(value)
     else if (name !== 'onSettled' && name !== 'name')
-      throw unknown(name, ['name', 'onSettled', 'onDrainingRequest'])
+      throw unknown(name, ['name', 'onSettled', 'onDrainingRequest', 'migrate'])
   }
 }
 
@@ -231,6 +249,11 @@ function checkDuration(name: string, value: unknown): void {
 
 function checkBoolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') throw invalid(name, 'true or false', value)
+}
+
+function checkMigrate(value: unknown): void {
+  if (typeof value === 'boolean' || typeof value === 'function') return
+  throw invalid('migrate', 'true, false or a function', value)
 }
 
 function checkPath(name: string, value: unknown): void {
