@@ -1,22 +1,24 @@
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { freePort } from '@zerodrop/conformance'
 import { exit, measurements } from './exit.mjs'
 import { allowedConnections } from './lib/held-connections.mjs'
 import { machine } from './lib/machine.mjs'
 import { clientCore, closesWithUs } from './lib/server-process.mjs'
 import { memory, variants as memoryVariants } from './memory.mjs'
+import { migrate } from './migrate.mjs'
 import { modes, overhead } from './overhead.mjs'
 
-const usage = `npm run bench -- [overhead | memory | exit] [options]
+const usage = `npm run bench -- [overhead | memory | exit | migrate] [options]
 
 Without a command: all of them. See benchmarks/README.md.
   --framework <name>   overhead, memory: http, express, koa or fastify; otherwise all for overhead, http for memory
   --mode <name>        overhead: together, processes or switching; otherwise together and switching
   --what <name>        exit: nothing, inFlight, idle or busy; otherwise all
-  --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2)
+  --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2), migrate 5 restarts
   --blocks <number>    overhead: compared slices in a round, 150
   --bursts <number>    overhead: bursts in a turn, of which the least disturbed counts, 2
-  --connections <n>    overhead: 64; memory: 20000; exit idle: 10000
+  --connections <n>    overhead: 64; memory: 20000; exit idle, migrate: 10000
   --verbose            every single result
 `
 
@@ -121,6 +123,20 @@ const commands = {
       )
       console.table(Object.fromEntries(results.map(({ name, ...result }) => [name, result])))
     }
+  },
+
+  async migrate() {
+    const connections = allowedConnections(asked('connections', 10_000))
+    const onResult = (result) => progress(JSON.stringify(result))
+    const { results, traffic } = await migrate({
+      rounds: asked('rounds', 5),
+      connections,
+      port: await freePort(),
+      onResult,
+    })
+    title(`Migration of ${connections} idle connections, ${results.length} restarts, one after the other`)
+    console.table(Object.fromEntries(results.map((result, index) => [`to generation ${index + 2}`, result])))
+    console.log(`clients that asked meanwhile: ${JSON.stringify(traffic)}`)
   },
 }
 

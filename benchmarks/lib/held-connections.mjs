@@ -29,6 +29,12 @@ export class HeldConnections {
     return (await this.#message()).resets
   }
 
+  /** Asks once more on each, and resolves with how many are open and answered. */
+  async ask() {
+    this.#child.send('ask')
+    return (await this.#message()).answered
+  }
+
   async close() {
     const exited = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')

@@ -4,6 +4,7 @@ export { ConnectionGone, ConnectionRefused, LostRequest } from './client-errors.
 export type { LossDetails, LossReason } from './client-errors.ts'
 export { startDelayProxy } from './delay-proxy.ts'
 export type { DelayProxy, DelayProxyOptions } from './delay-proxy.ts'
+export { freePort } from './free-port.ts'
 export { HttpReader } from './http-reader.ts'
 export type { HttpReaderHandlers, HttpResponse, InterimResponse } from './http-reader.ts'
 export type { RequestContent } from './http-writer.ts'

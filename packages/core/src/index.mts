@@ -22,6 +22,7 @@ export type {
   LifecycleOptions,
   ListenerStatus,
   Logger,
+  MigrationPolicy,
   NotifyOptions,
   Refusal,
   RestartConcurrency,

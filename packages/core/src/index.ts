@@ -11,7 +11,12 @@ export type { DrainRecord, RestartRecord } from './lifecycle/history.ts'
 export type { HookInfo, HookOptions, RestartInfo } from './lifecycle/hooks.ts'
 export type { AttachOptions, Lifecycle } from './lifecycle/lifecycle.ts'
 export type { Logger } from './lifecycle/logger.ts'
-export type { LifecycleOptions, RestartConcurrency, SuccessorEnvironment } from './lifecycle/options.ts'
+export type {
+  LifecycleOptions,
+  MigrationPolicy,
+  RestartConcurrency,
+  SuccessorEnvironment,
+} from './lifecycle/options.ts'
 export { lifecycle } from './lifecycle/process-lifecycle.ts'
 export type { RestartResult } from './lifecycle/restarts.ts'
 export type { State } from './lifecycle/state.ts'

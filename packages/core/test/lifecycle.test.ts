@@ -202,6 +202,13 @@ describe('options of the process', () => {
     expect([lifecycle.state, system.signals]).toEqual(['starting', []])
   })
 
+  test.each([undefined, null, {}, () => {}, 3000, 'server'])('ignore(%p) is refused', (server) => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    expect(() => lifecycle.ignore(server as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_ZERODROP_SERVER_INVALID' }),
+    )
+  })
+
   test.each([undefined, null, {}, () => {}, 3000, 'server'])('attach(%p) is refused', (server) => {
     const lifecycle = new Lifecycle(new FakeSystem())
     expect(() => lifecycle.attach(server as never)).toThrow(

@@ -42,6 +42,8 @@ describe('checkOptions', () => {
   })
 
   test.each([
+    ['migrate', 'yes', 'true, false or a function'],
+    ['migrate', null, 'true, false or a function'],
     ['pidFile', '', 'the path of a file'],
     ['pidFile', 1, 'the path of a file'],
     ['restartConcurrency', 'join', '"coalesce", "queue" or "reject"'],

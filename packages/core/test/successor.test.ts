@@ -24,7 +24,12 @@ afterEach(() => {
 })
 
 const start = (readyTimeout = 60_000) =>
-  startSuccessor(system, inheritance, { readyTimeout, abort: stop.signal, environment: {} })
+  startSuccessor(system, inheritance, {
+    readyTimeout,
+    abort: stop.signal,
+    environment: {},
+    ticketKeys: () => [],
+  })
 const failure = (code: string, text: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(text) })
 

@@ -5,6 +5,8 @@ import { Server as TlsServer } from 'node:tls'
 import type { Release } from '../system/system.ts'
 import { idleConnections } from './idle.ts'
 import { listConnections } from './list.ts'
+import { RequestCounts } from './request-counts.ts'
+import { isUsed } from './seem-used.ts'
 import { noteUpgrades, type Upgraded } from './upgrades.ts'
 
 /**
@@ -22,6 +24,8 @@ export class Connections {
   readonly streams: Map<ServerHttp2Stream, IncomingHttpHeaders> = new Map()
   /** Connections that left HTTP for another protocol. */
   readonly upgraded: Map<Socket, Upgraded> = new Map()
+  /** Of HTTP/1 only, and only if the server limits them. */
+  readonly requests: RequestCounts | undefined
   /** With the time of their opening, if that was seen. */
   readonly #open = new Map<Socket, number | undefined>()
   /** The TLS sockets, once their handshake is complete; those that carry them are in `#open`. */
@@ -42,6 +46,7 @@ export class Connections {
       forget(this)
     }
     const { http } = this
+    this.requests = http && new RequestCounts(http)
     if (http === undefined || this.secure) this.track()
     else if (listConnections(http) === undefined) {
       // Node makes its list at 'listening', before it accepts; without one by then this is a Node that has none.
@@ -129,9 +134,9 @@ export class Connections {
     return this.http === undefined ? new Set() : idleConnections(this.http, this.sockets.keys())
   }
 
-  /** Those on which no byte has arrived, after the handshake where there is one. */
+  /** Those on which no byte has ever arrived, after the handshake where there is one. */
   unused(): Set<Socket> {
-    return new Set([...this.sockets.keys()].filter((socket) => socket.bytesRead === 0))
+    return new Set([...this.sockets.keys()].filter((socket) => !isUsed(socket)))
   }
 
   /** Those whose TLS handshake is not complete. */

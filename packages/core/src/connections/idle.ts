@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 
 /**
  * Asks Node which connections of a server are between two requests: none begun, or the last one read to its end and
- * its response finished. One that never sent a byte is not among them.
+ * its response finished. One that never sent a byte is among them from Node 26.4 on, and not before.
  *
  * Only Node's parser knows when the next request has begun. `closeIdleConnections()` calls `destroy()` on exactly
  * these connections, so for that one synchronous call `destroy` notes instead of acting.

@@ -33,17 +33,16 @@ export function describe(connections: Connections, times: Times): CutConnection[
 /**
  * Ends everything that is left. A stream of events, and any stream whose application has asked to be told of the
  * drain, gets a correct end of its body; anything else is cut such that its client can tell that it is not whole.
- * @param spareIdle leaves connections alone on which nothing is under way
+ * @param spared connections that are left alone
  * @returns what was under way
  */
 export function cut(
   connections: Connections,
   times: Times,
   isWatched: (exchange: IncomingMessage | ServerHttp2Stream) => boolean,
-  spareIdle: boolean,
+  spared: ReadonlySet<Socket>,
 ): CutConnection[] {
   const cut = describe(connections, times)
-  const spared = spareIdle ? new Set([...connections.idle(), ...connections.unused()]) : new Set<Socket>()
   for (const stream of connections.streams.keys()) {
     if (streamEndsCorrectly(stream, isWatched)) stream.end()
     else stream.close(cancel)

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { Release, System } from '../system/system.ts'
 
 const dispatching: ReadonlySet<string | symbol> = new Set(['request', 'checkContinue', 'checkExpectation'])
@@ -8,17 +8,20 @@ const dispatching: ReadonlySet<string | symbol> = new Set(['request', 'checkCont
  * Lets the application see each request one turn of the loop later: when the whole chunk it came in has been parsed,
  * so that it is known whether more requests were pipelined behind it. Node hands out a request while it is still
  * parsing; an application that answers on the spot would write its head before anyone knows.
+ * @param concerns which connections; the requests of others are not deferred.
  * @param take may answer a request itself; if it returns true the application does not see it.
  */
 export function deferRequests(
   server: Server,
   system: System,
+  concerns: (socket: Socket) => boolean,
   take: (request: IncomingMessage, response: ServerResponse) => boolean,
 ): Release {
   const own = Object.getOwnPropertyDescriptor(server, 'emit')
   const emit = Reflect.get(server, 'emit') as (...event: unknown[]) => boolean
   const deferring = function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
-    if (!dispatching.has(event)) return Reflect.apply(emit, this, [event, ...args])
+    if (!dispatching.has(event) || !concerns((args[0] as IncomingMessage).socket))
+      return Reflect.apply(emit, this, [event, ...args])
     system.setImmediate(() => {
       const [request, response] = args as [IncomingMessage, ServerResponse]
       if (!take(request, response)) Reflect.apply(emit, this, [event, ...args])

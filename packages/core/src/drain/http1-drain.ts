@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, isLast, sayClose } from '../connections/exchange.ts'
+import { isUsed } from '../connections/seem-used.ts'
 import type { Release, System } from '../system/system.ts'
 import { beforeHead } from './before-head.ts'
 import { closeGently, isClosing } from './close-gently.ts'
@@ -13,6 +14,9 @@ export class Http1Drain {
   readonly #connections: Connections
   readonly #system: System
   readonly #releases: Release[] = []
+  /** Those that drain while the server's others move. */
+  readonly #kept = new Set<Socket>()
+  #releaseKept: Release | undefined
   readonly #finished = new Set<Socket>()
   /** Ended before the drain, having promised to keep the connection, and still being sent. */
   readonly #promised = new WeakSet<ServerResponse>()
@@ -29,14 +33,10 @@ export class Http1Drain {
     const { server } = this.#connections
     const onTimeout = (socket: Socket): void => this.#onTimeout(server, socket)
     server.on('timeout', onTimeout)
+    this.#releaseKept?.()
     this.#releases.push(
       () => server.off('timeout', onTimeout),
-      deferRequests(server, this.#system, (request, response) => {
-        if (decide(policy, request) === 'serve') return false
-        refused.add(request)
-        refuse(response, new Refusal())
-        return true
-      }),
+      this.#defer(policy, () => true),
     )
     const pipelining = new Set<Socket>()
     for (const socket of this.#connections.sockets.keys()) {
@@ -50,6 +50,17 @@ export class Http1Drain {
       if (pipelining.has(response.req.socket)) sayClose(response)
     })
     this.#releases.push(release)
+  }
+
+  /** From now on these connections are told as `announce()` tells all: they are between two requests. */
+  keep(policy: DrainingPolicy<ServerResponse['req']>, sockets: readonly Socket[]): void {
+    for (const socket of sockets) this.#kept.add(socket)
+    this.#releaseKept ??= this.#defer(policy, (socket) => this.#kept.has(socket))
+  }
+
+  /** Whether this connection is one that drains while others move. */
+  keeps(socket: Socket): boolean {
+    return this.#kept.has(socket)
   }
 
   /** A request has arrived; nobody has seen it yet. */
@@ -89,13 +100,30 @@ export class Http1Drain {
     for (const socket of this.#connections.unused()) this.#end(socket)
   }
 
+  /** Ends those of these connections on which nothing is under way. */
+  endQuiet(sockets: readonly Socket[]): void {
+    const idle = this.#connections.idle()
+    for (const socket of sockets) if (idle.has(socket) || !isUsed(socket)) this.#end(socket)
+  }
+
   /** Cuts the TLS handshakes that have not become connections. */
   endHandshakes(): void {
     for (const socket of this.#connections.handshaking()) socket.destroy()
   }
 
   dispose(): void {
+    this.#releaseKept?.()
     for (const release of this.#releases.splice(0)) release()
+  }
+
+  #defer(policy: DrainingPolicy<ServerResponse['req']>, concerns: (socket: Socket) => boolean): Release {
+    const { server } = this.#connections
+    return deferRequests(server, this.#system, concerns, (request, response) => {
+      if (decide(policy, request) === 'serve') return false
+      refused.add(request)
+      refuse(response, new Refusal())
+      return true
+    })
   }
 
   #end(socket: Socket): void {

@@ -100,6 +100,11 @@ export class ServerDrain {
     return this.#announced
   }
 
+  /** The same for one connection: it may be one that drains while others move. */
+  tells(socket: Socket): boolean {
+    return this.#announced || this.#http1.keeps(socket)
+  }
+
   /** Begins: long streams and WebSockets are told, and so is every client whose connection ends with this process. */
   start(): void {
     if (this.#started) return
@@ -108,7 +113,7 @@ export class ServerDrain {
     this.connections.track()
     this.#listen('http.server.request.start', ({ request, response }) => {
       this.#begun.set(request, this.#system.now())
-      if (this.#announced) this.#http1.onRequest(response)
+      if (this.tells(request.socket)) this.#http1.onRequest(response)
       for (const { check } of this.#settling) check()
     })
     this.#listen('http.server.response.finish', (exchange) => this.#onFinish(exchange))
@@ -123,6 +128,20 @@ export class ServerDrain {
     if (this.#announced) return
     this.#announced = true
     this.#http1.announce(this.#options.policy)
+  }
+
+  /**
+   * Drains connections that were to move and may not, as a stop would: from here on they are told, and they linger.
+   * They are between two requests, or before their first.
+   */
+  keep(sockets: readonly Socket[]): void {
+    const { policy, lingerTimeout, firstRequestTimeout } = this.#options
+    this.#http1.keep(policy, sockets)
+    const unused = this.connections.unused()
+    const used = sockets.filter((socket) => !unused.has(socket))
+    const others = sockets.filter((socket) => unused.has(socket))
+    this.#later(lingerTimeout, () => this.#http1.endQuiet(used))
+    this.#later(Math.min(lingerTimeout, firstRequestTimeout), () => this.#http1.endQuiet(others))
   }
 
   /** @param successor whether another process has the listening socket too, so that closing it here loses nothing. */
@@ -190,7 +209,10 @@ export class ServerDrain {
   hammer(): CutConnection[] {
     const isWatched = (exchange: Parameters<DrainingSignals['isWatched']>[0]): boolean =>
       this.#signals.isWatched(exchange)
-    return cut(this.connections, this.#times(), isWatched, this.migrates)
+    const { connections } = this
+    const quiet = this.migrates ? [...connections.idle(), ...connections.unused()] : []
+    const spared = new Set(quiet.filter((socket) => !this.tells(socket)))
+    return cut(connections, this.#times(), isWatched, spared)
   }
 
   /** What it waits for: everything that is under way. */
@@ -253,7 +275,7 @@ export class ServerDrain {
     if (refused.has(request)) this.refused++
     else if (this.#begun.has(request)) this.served++
     else this.finished++
-    if (this.#announced) this.#http1.onFinish(socket, response)
+    if (this.tells(socket)) this.#http1.onFinish(socket, response)
   }
 
   #listen(channel: string, listener: (exchange: Exchange) => void): void {

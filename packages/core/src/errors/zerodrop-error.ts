@@ -28,6 +28,7 @@ export const errorCodes = {
   ERR_ZERODROP_DRAINING: 'The server is draining: a request is refused, or a long stream is asked to end.',
   ERR_ZERODROP_DRAIN_INTERRUPTED: 'Something other than zerodrop ended the process in the middle of a drain.',
   ERR_ZERODROP_LISTENER_FAILED: 'A listener of an event of the lifecycle threw.',
+  ERR_ZERODROP_MIGRATE_FAILED: 'The function "migrate" threw, or returned neither true nor false.',
   ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',
   ERR_ZERODROP_PID_FILE_FAILED: 'The pid file could not be written.',

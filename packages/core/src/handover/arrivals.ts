@@ -1,5 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Server, Socket } from 'node:net'
+import type { Connections } from '../connections/connections.ts'
+import { seemUsed } from '../connections/seem-used.ts'
 import type { Address } from '../listeners/address.ts'
 import type { Predecessor, Release } from '../system/system.ts'
 import { asMessage, message } from './protocol.ts'
@@ -24,34 +26,44 @@ export class Arrivals {
     return this.#taken
   }
 
-  /** @param find the listening server of an address */
-  listen(predecessor: Predecessor, find: (listener: Address) => Server | undefined): Release {
+  /** @param find the connections of the listening server of an address */
+  listen(predecessor: Predecessor, find: (listener: Address) => Connections | undefined): Release {
     return predecessor.onMessage((value, handle) => {
       const body = asMessage(value)
       if (body?.type !== 'connection') return
-      const server = find(body.listener)
-      const taken = server !== undefined && this.#take(server, handle)
+      const connections = find(body.listener)
+      const taken = connections !== undefined && this.#take(connections, handle, body)
       if (taken) this.#taken++
       else (handle as { close?(): void } | undefined)?.close?.()
       predecessor.send(message({ type: taken ? 'taken' : 'declined', id: body.id }))
     })
   }
 
-  #take(server: Server, handle: unknown): boolean {
+  #take({ server, requests }: Connections, handle: unknown, { used, requests: count }: Past): boolean {
     const listening = (server as { _handle?: ListeningHandle | null })._handle
     if (handle === undefined || typeof listening?.onconnection !== 'function') return false
     // Node would drop it, and its client would see a reset.
     if (server.maxConnections !== undefined && connectionCount(server) >= server.maxConnections) return false
-    server.prependOnceListener('connection', (socket: Socket) => this.#expireLikeIdle(server, socket))
-    listening.onconnection(0, handle)
+    let socket: Socket | undefined
+    const onConnection = (arrived: Socket): void => {
+      socket = arrived
+    }
+    server.prependListener('connection', onConnection)
+    try {
+      listening.onconnection(0, handle)
+    } finally {
+      server.off('connection', onConnection)
+    }
+    if (socket === undefined || socket.destroyed) return true
+    requests?.inherit(socket, count)
+    // One that was never used is what Node takes it for: a client that has connected and says nothing.
+    if (!used) return true
+    seemUsed(socket)
+    this.#expireLikeIdle(server, socket)
     return true
   }
 
-  /**
-   * To Node a connection without a request is a client that connected and says nothing: it would wait for
-   * `headersTimeout`. This one had its requests in another process, so `keepAliveTimeout` runs, as it does behind a
-   * response, until its next request begins.
-   */
+  /** `keepAliveTimeout` runs, as it does behind a response, until the next request of the connection begins. */
   #expireLikeIdle(server: Server, socket: Socket): void {
     const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 1000 } = server as Server & KeepAlive
     if (keepAliveTimeout === 0) return
@@ -67,6 +79,12 @@ export class Arrivals {
     socket.setTimeout((socket as Socket & { server?: { timeout?: number } }).server?.timeout ?? 0)
     if (this.#quiet.size === 0) unsubscribe('http.server.request.start', this.#onRequest)
   }
+}
+
+/** What a connection has seen in the predecessor. */
+interface Past {
+  readonly used: boolean
+  readonly requests: number
 }
 
 interface KeepAlive {

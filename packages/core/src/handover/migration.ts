@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
+import { isUsed } from '../connections/seem-used.ts'
 import type { Address } from '../listeners/address.ts'
 import type { Release, System } from '../system/system.ts'
 import { message } from './protocol.ts'
@@ -19,6 +20,32 @@ type Answer = 'taken' | 'declined' | 'gone'
 export interface Leaving {
   readonly connections: Connections
   readonly listener: Address
+  /** Asked for each connection when it could move. One that may not is not asked for again. */
+  readonly mayMove: (socket: Socket) => boolean
+}
+
+export interface MigrationObserver {
+  /** The successor has declined a connection of this server: it is served here to its end. */
+  onDeclined(connections: Connections): void
+  /** These may not move. */
+  onKept(connections: Connections, sockets: readonly Socket[]): void
+}
+
+/** A connection that could move now. */
+interface Candidate {
+  readonly socket: Socket
+  readonly leaving: Leaving
+  /** What had been read on it by then. */
+  readonly bytesRead: number
+  /** Whether it is between two requests, and not before its first. */
+  readonly used: boolean
+}
+
+/** What the successor is told of a connection. */
+interface Offer {
+  readonly listener: Address
+  readonly used: boolean
+  readonly requests: number
 }
 
 /**
@@ -42,7 +69,8 @@ export class Migration {
   #id = 0
   #over = false
   #pumping = false
-  #onStay: (connections: Connections) => void = () => {}
+  readonly #kept = new WeakSet<Socket>()
+  #observer: MigrationObserver | undefined
 
   constructor(system: System, successor: Successor, leaving: readonly Leaving[]) {
     this.#system = system
@@ -58,10 +86,9 @@ export class Migration {
   /**
    * Begins to move connections, and goes on as they become idle until `dispose()`.
    * It ends by itself when the successor has gone; what was on its way then is served here again.
-   * @param onStay called with each server of which the successor declined a connection: that is served here to its end.
    */
-  start(onStay: (connections: Connections) => void): void {
-    this.#onStay = onStay
+  start(observer: MigrationObserver): void {
+    this.#observer = observer
     this.#releases.push(
       this.#successor.onMessage((body) => {
         if (body.type === 'taken' || body.type === 'declined') this.#offers.get(body.id)?.(body.type)
@@ -96,45 +123,59 @@ export class Migration {
   }
 
   async #pump(): Promise<void> {
+    const moves = new Set<Promise<void>>()
     while (this.#candidates.size > 0 && !this.#over) {
       const batch = this.#leaving.flatMap((leaving) => this.#ready(leaving))
       this.#candidates.clear()
-      for (const { socket, leaving, bytesRead } of batch) {
+      for (const candidate of batch) {
+        const { socket, bytesRead } = candidate
+        // As few as the channel takes at once: those behind them are served here until it is their turn.
+        if (moves.size >= this.#successor.handlesAtOnce) await Promise.race(moves)
         if (this.#over) break
         // Others moved meanwhile; a byte that was read since then belongs to a request, whose end brings it back here.
         if (socket.destroyed || socket.bytesRead !== bytesRead || currentResponse(socket) !== undefined)
           continue
-        // One at a time, which Node does with handles anyway: those behind it are served here until it is their turn.
-        await this.#move(socket as NativeSocket, leaving)
+        const move = this.#move(candidate).finally(() => moves.delete(move))
+        moves.add(move)
       }
     }
     this.#pumping = false
   }
 
   /** Asks Node once for all candidates of a server: the question costs as much for one as for all. */
-  #ready(leaving: Leaving): { socket: Socket; leaving: Leaving; bytesRead: number }[] {
+  #ready(leaving: Leaving): Candidate[] {
     const { connections } = leaving
-    const mine = [...this.#candidates].filter((socket) => connections.sockets.has(socket))
+    const mine = [...this.#candidates].filter(
+      (socket) => connections.sockets.has(socket) && !this.#kept.has(socket),
+    )
     if (mine.length === 0) return []
     const idle = connections.idle()
-    const ready = mine.filter((socket) => (idle.has(socket) || socket.bytesRead === 0) && !socket.destroyed)
+    const ready = mine.filter((socket) => (idle.has(socket) || !isUsed(socket)) && !socket.destroyed)
     for (const socket of ready) {
       // An empty write calls back behind all that was written before it.
       if (hasUnflushed(socket)) socket.write('', () => this.#consider(socket))
     }
-    return ready
-      .filter((socket) => !hasUnflushed(socket))
-      .map((socket) => ({ socket, leaving, bytesRead: socket.bytesRead }))
+    const able = ready.filter((socket) => !hasUnflushed(socket))
+    const kept = new Set(able.filter((socket) => !leaving.mayMove(socket)))
+    for (const socket of kept) this.#kept.add(socket)
+    if (kept.size > 0) this.#observer?.onKept(connections, [...kept])
+    return able
+      .filter((socket) => !kept.has(socket))
+      .map((socket) => ({ socket, leaving, bytesRead: socket.bytesRead, used: isUsed(socket) }))
   }
 
-  async #move(socket: NativeSocket, { connections, listener }: Leaving): Promise<void> {
-    const handle = socket._handle
+  async #move({ socket, leaving, used }: Candidate): Promise<void> {
+    const handle = (socket as NativeSocket)._handle
     if (handle === null) return
     // Nor may a timeout of this process end it while it is on its way.
     const { timeout = 0 } = socket
     socket.setTimeout(0)
     handle.readStop()
-    const answer = await this.#offer(listener, handle)
+    const { connections, listener } = leaving
+    const answer = await this.#offer(
+      { listener, used, requests: connections.requests?.of(socket) ?? 0 },
+      handle,
+    )
     if (answer === 'taken') {
       this.#moved++
       // Closes this process's descriptor only: the connection lives as long as one process has it open.
@@ -145,18 +186,20 @@ export class Migration {
       handle.readStart()
       socket.setTimeout(timeout)
     }
-    if (answer === 'declined') this.#onStay(connections)
+    if (answer === 'declined') this.#observer?.onDeclined(connections)
   }
 
   /**
    * There is no time limit: a successor that is slow may still take it, and two processes that read one connection
    * would tear its requests apart. What ends the wait is its answer, its end, or the end of the drain.
    */
-  #offer(listener: Address, handle: unknown): Promise<Answer> {
+  #offer(connection: Offer, handle: unknown): Promise<Answer> {
     const id = ++this.#id
     return new Promise<Answer>((resolve) => {
       this.#offers.set(id, resolve)
-      this.#successor.send(message({ type: 'connection', id, listener }), handle).catch(() => resolve('gone'))
+      this.#successor
+        .send(message({ type: 'connection', id, ...connection }), handle)
+        .catch(() => resolve('gone'))
     }).finally(() => this.#offers.delete(id))
   }
 }

@@ -1,10 +1,23 @@
 import type { Address } from '../listeners/address.ts'
 
+/** What makes a TLS session of one process resumable in the next. Secret: it goes over the channel and nowhere else. */
+export interface TicketKeys {
+  readonly listener: Address
+  /** The 48 bytes of `server.getTicketKeys()`, in base64. */
+  readonly keys: string
+  /** OpenSSL resumes a session only where its context is the same. */
+  readonly sessionIdContext: string | undefined
+}
+
 /**
  * What two generations say to each other over the successor's IPC channel. Both ends check what they receive: the
  * channel is the application's as well, and the other end may run another version of zerodrop.
  */
 export type Message =
+  /** Successor to predecessor, if that has ticket keys to give: it can hear them now. */
+  | { zerodrop: 1; type: 'started' }
+  /** Predecessor to successor, in answer: of all its servers that speak TLS. */
+  | { zerodrop: 1; type: 'ticket-keys'; servers: readonly TicketKeys[] }
   /**
    * Successor to predecessor, before it is ready, with the descriptor of a socket it listens on: so that the kernel keeps
    * the socket, and what waits in its queue, if the successor dies while the predecessor is there.
@@ -20,8 +33,18 @@ export type Message =
   | { zerodrop: 1; type: 'serve' }
   /** Predecessor to successor: a restart was asked for while this one was under way. */
   | { zerodrop: 1; type: 'restart' }
-  /** Predecessor to successor, with the descriptor of a connection that is between two requests. */
-  | { zerodrop: 1; type: 'connection'; id: number; listener: Address }
+  /**
+   * Predecessor to successor, with the descriptor of a connection that is between two requests, or has had none if it
+   * is not `used`. `requests` is how many it has had, where its server limits them.
+   */
+  | {
+      zerodrop: 1
+      type: 'connection'
+      id: number
+      listener: Address
+      used: boolean
+      requests: number
+    }
   /** Successor to predecessor: the connection is served here from now on. */
   | { zerodrop: 1; type: 'taken'; id: number }
   /** Successor to predecessor: no server of that address; keep it. */

@@ -3,7 +3,8 @@ import { type ErrorCode, ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Address } from '../listeners/address.ts'
 import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
 import type { Release, System } from '../system/system.ts'
-import { asMessage, type Message, message } from './protocol.ts'
+import { HandleChannel } from './handle-channel.ts'
+import { asMessage, type Message, message, type TicketKeys } from './protocol.ts'
 import { Tail } from './tail.ts'
 
 /** A listening handle that is only held: Node closes what it wraps. */
@@ -17,12 +18,14 @@ export class Successor {
   readonly generation: number
   readonly pid: number
   readonly #child: ChildProcess
+  readonly #channel: HandleChannel
 
   readonly #spares: Map<Address, Spare>
   #stopping = false
 
   constructor(child: ChildProcess & { pid: number }, generation: number, spares: Map<Address, Spare>) {
     this.#child = child
+    this.#channel = new HandleChannel(child)
     this.#spares = spares
     this.pid = child.pid
     this.generation = generation
@@ -32,6 +35,11 @@ export class Successor {
       // Held open here, a socket that nobody accepts on would let its clients wait.
       this.dropSpares()
     })
+  }
+
+  /** How many connections can be on their way to it together. */
+  get handlesAtOnce(): number {
+    return this.#channel.atOnce
   }
 
   /** The descriptor by which this process can listen on an address again. It is used up by that. */
@@ -59,10 +67,7 @@ export class Successor {
 
   /** Sends a message, with a native handle where a descriptor goes along. Rejects if the channel is gone. */
   send(body: Message, handle?: unknown): Promise<void> {
-    return new Promise((resolve, reject) => {
-      // Node's types know documented classes only; a native handle is what node:cluster sends.
-      this.#child.send(body, handle as never, {}, (error) => (error === null ? resolve() : reject(error)))
-    })
+    return this.#channel.send(body, handle)
   }
 
   /** Tells it how the drain of this process went. It may be gone by then, and nobody waits for this. */
@@ -100,6 +105,8 @@ export interface SuccessorOptions {
   readonly abort: AbortSignal
   /** What it is started with, to which only `ZERODROP_INHERIT` is added. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
+  /** What the successor is told when it asks, which it does if the inheritance says that there are any. */
+  readonly ticketKeys: () => readonly TicketKeys[]
 }
 
 /** How long after its end what a successor had said may take to arrive. */
@@ -114,7 +121,7 @@ const lastWordsPatience = 1000
 export async function startSuccessor(
   system: System,
   inheritance: Inheritance,
-  { readyTimeout, abort, environment }: SuccessorOptions,
+  { readyTimeout, abort, environment, ticketKeys }: SuccessorOptions,
 ): Promise<Successor> {
   const child = spawn(system, inheritance, environment)
   const { generation } = inheritance
@@ -153,6 +160,9 @@ export async function startSuccessor(
         if (body?.type === 'stderr') tail.add(body.text)
         if (body?.type === 'spare' && handle !== undefined)
           spares.set(body.listener, handle as unknown as Spare)
+        // A successor that has died meanwhile is noticed by its exit.
+        if (body?.type === 'started')
+          child.send(message({ type: 'ticket-keys', servers: ticketKeys() }), undefined, {}, () => {})
         if (body?.type === 'ready') resolve()
       })
       const onAbort = (): void =>

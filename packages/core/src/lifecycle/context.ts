@@ -1,3 +1,4 @@
+import type { Datagrams } from '../listeners/datagrams.ts'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { System } from '../system/system.ts'
 import type { Charge } from './charge.ts'
@@ -13,6 +14,7 @@ export interface Context {
   readonly system: System
   readonly reporter: Reporter
   readonly listeners: Listeners
+  readonly datagrams: Datagrams
   readonly servers: ManagedServers
   readonly drains: Drains
   readonly hooks: Hooks

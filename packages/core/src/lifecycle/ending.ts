@@ -79,8 +79,9 @@ export class Ending {
    * @param told when the hooks have run that were called as it began
    */
   async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
-    const { charge, hooks, reporter, state } = this.#context
+    const { charge, datagrams, hooks, reporter, state } = this.#context
     const result = await group.drained
+    if (this.#forcedStatus === undefined) await datagrams.end(state.current === 'handing-over')
     if (this.#forcedStatus === undefined) {
       for (const error of await group.done) reporter.warn(error)
       await told

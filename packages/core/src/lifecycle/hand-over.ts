@@ -4,6 +4,7 @@ import type { Successor } from '../handover/successor.ts'
 import type { Inheritable, Listeners } from '../listeners/listeners.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from './drain-group.ts'
+import { MigrationPermit } from './migration-permit.ts'
 
 /** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
 const deathPatience = 1000
@@ -18,13 +19,17 @@ export class HandOver {
   readonly #migration: Migration
 
   constructor(context: Context, successor: Successor, inheritable: readonly Inheritable[]) {
-    const { system, servers, drains, settings } = context
+    const { datagrams, system, servers, drains, settings, reporter } = context
+    datagrams.pause()
     this.#context = context
     this.#successor = successor
     this.#inheritable = inheritable
+    const permit = new MigrationPermit((error) => reporter.warn(error))
     const leaving = inheritable.flatMap(({ server, bound }): Leaving[] => {
       const connections = servers.get(server)
-      return connections?.migratable === true ? [{ connections, listener: bound }] : []
+      const policy = servers.migrationPolicy(server) ?? settings.migrate
+      if (connections?.migratable !== true || policy === false) return []
+      return [{ connections, listener: bound, mayMove: (socket) => permit.allows(policy, socket) }]
     })
     this.#migrating = new Set(leaving.map(({ connections }) => connections))
     this.group = drains.start(
@@ -48,7 +53,10 @@ export class HandOver {
   async run(): Promise<'drained' | 'died'> {
     const { system, servers } = this.#context
     const died = new Promise<'died'>((resolve) => this.#successor.onDeath(() => resolve('died')))
-    this.#migration.start(({ server }) => servers.announce(server))
+    this.#migration.start({
+      onDeclined: ({ server }) => servers.announce(server),
+      onKept: ({ server }, sockets) => servers.keep(server, sockets),
+    })
     let over = false
     // A successor that closes the channel without dying takes nothing more: what is left is drained here.
     const release = this.#successor.onGone(() => {
@@ -67,6 +75,7 @@ export class HandOver {
   /** The successor has died: listens again on the sockets that were kept for this, and drains no more. */
   takeBack(listeners: Listeners): void {
     this.#context.drains.forget()
+    this.#context.datagrams.resume()
     for (const each of this.#inheritable) listeners.reopen(each, this.#successor.takeSpare(each.bound))
   }
 }

@@ -1,15 +1,19 @@
+import type { Socket as DatagramSocket } from 'node:dgram'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from 'node:net'
+import type { Connections } from '../connections/connections.ts'
 import { DrainingSignals } from '../drain/draining-signals.ts'
 import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } from '../drain/refusal.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
 import { asMessage, message } from '../handover/protocol.ts'
+import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
 import { writeAnswer } from '../health/write-answer.ts'
 import { boundAddress } from '../listeners/address.ts'
+import { Datagrams, isDatagramSocket } from '../listeners/datagrams.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
 import { type Listener, Listeners } from '../listeners/listeners.ts'
@@ -34,6 +38,7 @@ import {
   defaults,
   joinOptions,
   type LifecycleOptions,
+  type MigrationPolicy,
   mergeOptions,
   presetOf,
   type Settings,
@@ -63,12 +68,15 @@ export interface AttachOptions {
    * @default 'serve'
    */
   readonly onDrainingRequest?: DrainingPolicy<IncomingMessage>
+  /** For the connections of this server, instead of the option of the same name of the process. */
+  readonly migrate?: MigrationPolicy
 }
 
 /** The life of this process: there is one for each process, shared by every copy of the package in it. */
 export class Lifecycle {
   readonly #system: System
   readonly #listeners: Listeners
+  readonly #datagrams: Datagrams
   readonly #signals = new DrainingSignals()
   readonly #servers: ManagedServers
   readonly #serverHooks = new ServerHooks()
@@ -85,6 +93,7 @@ export class Lifecycle {
   readonly #inherited: readonly string[]
   /** Why what the predecessor left could not be read: raised where the user first calls us. */
   readonly #inheritError: ZerodropError | undefined
+  readonly #ticketKeys: InheritedTicketKeys | undefined
   readonly #state: StateMachine
   readonly #ending: Ending
   readonly #restarts: Restarts
@@ -115,6 +124,11 @@ export class Lifecycle {
       onWarning: (warning) => this.#reporter.warn(warning),
       isServed: (path) => system.isServed(path),
     })
+    this.#datagrams = new Datagrams(system, this.#listeners.inherited, {
+      onBound: () => this.#onBound(),
+      onClosed: () => this.#onGone(),
+      onWarning: (warning) => this.#reporter.warn(warning),
+    })
     this.#readiness = new Readiness(system, () => this.#becomeReady())
     this.#state = new StateMachine((state) => {
       this.#exitWatch.update(state)
@@ -140,9 +154,12 @@ export class Lifecycle {
       exitWatch: this.#exitWatch,
       dumpStatus: () => this.dumpStatus(),
     })
+    if (predecessor !== undefined && inheritance?.ticketKeys === true)
+      this.#ticketKeys = new InheritedTicketKeys(predecessor)
     this.#succession = new Succession(context, {
       generation,
       predecessor,
+      ticketKeys: this.#ticketKeys,
       readyTimeout: inheritance?.readyTimeout ?? Infinity,
       onRestart: () => void this.#restarts.restart(),
     })
@@ -268,11 +285,36 @@ export class Lifecycle {
     }
     this.configure()
     checkAttachOptions(options)
-    const { name = 'onSettled', onSettled, onDrainingRequest } = options
+    const { name = 'onSettled', onSettled, onDrainingRequest, migrate } = options
     if (onSettled !== undefined) this.#serverHooks.set(server, name, onSettled)
     if (onDrainingRequest !== undefined)
       this.#servers.setPolicy(server, this.#sparingProbes(onDrainingRequest))
+    if (migrate !== undefined) this.#servers.setMigrationPolicy(server, migrate)
     if (server.listening) this.#listeners.add(server)
+  }
+
+  /**
+   * Leaves a server, or a UDP socket, to the application: it is neither drained nor inherited, and its `close()` is
+   * Node's own. It works, and its connections live, until the process exits; it does not keep the process from that
+   * where a signal ended it. Before or after `listen()` or `bind()`, and for good; in a drain of that server it is too
+   * late.
+   *
+   * A successor starts while this process still listens there: it has to use another port, or `reusePort`.
+   * @throws `ERR_ZERODROP_SERVER_INVALID` if it is neither
+   */
+  ignore(server: Server | DatagramSocket): void {
+    if (server instanceof Server) {
+      this.#listeners.ignore(server)
+      this.#servers.ignore(server)
+      this.#onGone()
+    } else if (isDatagramSocket(server)) {
+      this.#datagrams.ignore(server)
+    } else {
+      throw new ZerodropError(
+        'ERR_ZERODROP_SERVER_INVALID',
+        'ignore() takes a server of node:net, node:http, node:https or node:http2, or a socket of node:dgram.',
+      )
+    }
   }
 
   /**
@@ -453,6 +495,7 @@ export class Lifecycle {
       system: this.#system,
       reporter: this.#reporter,
       listeners: this.#listeners,
+      datagrams: this.#datagrams,
       servers: this.#servers,
       drains: this.#drains,
       hooks: this.#hooks,
@@ -490,6 +533,7 @@ export class Lifecycle {
     if (this.#watching) return
     this.#watching = true
     this.#listeners.watch()
+    if (this.#system.incapacity === undefined) this.#datagrams.watch()
   }
 
   /** Signal handlers are there from the first listening server to the last, and through a drain to the exit. */
@@ -509,6 +553,12 @@ export class Lifecycle {
     this.#servers.add(listener, isOwn, () => this.#close(server, [server])?.drained)
     this.#tellListening(server)
     if (isOwn) return
+    this.#ticketKeys?.onListening(server)
+    this.#onBound()
+  }
+
+  /** One more socket of this process is open to its clients. */
+  #onBound(): void {
     if (this.state === 'starting') this.#state.to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.
@@ -545,11 +595,16 @@ export class Lifecycle {
 
   #onClosed(server: Server): void {
     this.#servers.delete(server)
-    if (this.#servers.mortal.length === 0 && this.state === 'serving') this.#state.to('starting')
+    this.#onGone()
   }
 
-  #find(address: string): Server | undefined {
-    return this.#servers.servers.find((server) => server.listening && boundAddress(server) === address)
+  #onGone(): void {
+    const none = this.#servers.mortal.length === 0 && this.#datagrams.size === 0
+    if (none && this.state === 'serving') this.#state.to('starting')
+  }
+
+  #find(address: string): Connections | undefined {
+    return this.#servers.all.find(({ server }) => server.listening && boundAddress(server) === address)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { Connections } from '../connections/connections.ts'
 import { serverOf } from '../connections/exchange.ts'
 import type { DrainingSignals } from '../drain/draining-signals.ts'
@@ -10,7 +10,7 @@ import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Listener } from '../listeners/listeners.ts'
 import type { UnixPath } from '../listeners/unix-path.ts'
 import type { Release, System } from '../system/system.ts'
-import type { Settings } from './options.ts'
+import type { MigrationPolicy, Settings } from './options.ts'
 import { drainOnClose } from './server-close.ts'
 
 /** How one drain differs from another. */
@@ -39,6 +39,7 @@ export class ManagedServers {
   readonly #signals: DrainingSignals
   readonly #servers = new Map<Server, Managed>()
   readonly #policies = new WeakMap<Server, DrainingPolicy<IncomingMessage>>()
+  readonly #migrationPolicies = new WeakMap<Server, MigrationPolicy>()
   #draining = 0
 
   constructor(system: System, signals: DrainingSignals) {
@@ -75,17 +76,32 @@ export class ManagedServers {
     const address = boundAddress(server)
     const release = drainOnClose(server, onClose)
     const connections = new Connections(server, () => this.#system.now())
+    // An application sets a limit on what listen() returns.
+    this.#system.setImmediate(() => {
+      if (this.get(server) === connections) connections.requests?.start()
+    })
     const fixed = requested !== undefined
     this.#servers.set(server, { connections, address, lasting, unixPath, fixed, release })
+  }
+
+  /** Takes care of a server no more. A drain that has begun goes on to its end. */
+  ignore(server: Server): void {
+    if (this.#servers.get(server)?.drain === undefined) this.delete(server)
   }
 
   delete(server: Server): void {
     const managed = this.#servers.get(server)
     if (managed === undefined) return
     managed.release()
+    managed.connections.requests?.stop()
     managed.drain?.dispose()
     if (managed.drain !== undefined) this.#draining--
     this.#servers.delete(server)
+  }
+
+  /** Ends connections that were to move and may not. */
+  keep(server: Server, sockets: readonly Socket[]): void {
+    this.#servers.get(server)?.drain?.keep(sockets)
   }
 
   /** Tells the clients of a server whose connections were to move, and no longer can. */
@@ -124,6 +140,15 @@ export class ManagedServers {
     this.#policies.set(server, policy)
   }
 
+  setMigrationPolicy(server: Server, policy: MigrationPolicy): void {
+    this.#migrationPolicies.set(server, policy)
+  }
+
+  /** What was said of this server; undefined if nothing was. */
+  migrationPolicy(server: Server): MigrationPolicy | undefined {
+    return this.#migrationPolicies.get(server)
+  }
+
   /** The drain of a server: begun earlier, or made now in this manner. */
   drain(server: Server, { settings, closeCode, migrates }: DrainManner): ServerDrain | undefined {
     const managed = this.#servers.get(server)
@@ -157,7 +182,7 @@ export class ManagedServers {
   isDraining(request: IncomingMessage): boolean {
     if (this.#draining === 0) return false
     const server = this.serverOf(request)
-    return server !== undefined && this.#servers.get(server)?.drain?.announced === true
+    return server !== undefined && this.#servers.get(server)?.drain?.tells(request.socket) === true
   }
 
   /**

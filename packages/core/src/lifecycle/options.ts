@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
@@ -8,6 +9,13 @@ import { checkHealth } from './health-options.ts'
 import { isLogger, type Logger } from './logger.ts'
 import { checkBoolean, checkDuration, checkObject, invalid, show, unknown } from './option-checks.ts'
 import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
+
+/**
+ * Which connections move to the successor at a restart. A function is asked for each whenever it could move, with the
+ * socket on which the application may have put what it knows of it, and has to answer at once. One that may not move
+ * drains as at a stop, and is not asked for again.
+ */
+export type MigrationPolicy = boolean | ((socket: Socket) => boolean)
 
 /** Options of the process: whichever plugin states them, they hold for every server in it. Durations are milliseconds. */
 export interface LifecycleOptions {
@@ -67,6 +75,13 @@ export interface LifecycleOptions {
    */
   readonly logger?: Logger | 'stderr' | false
   /**
+   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all of them, none, or those for which a
+   * function of the socket returns true. For applications that keep something for each connection. What does not move
+   * drains as at a stop. A function that throws, or returns anything but true or false, has said false.
+   * @default true
+   */
+  readonly migrate?: MigrationPolicy
+  /**
    * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
    * process has never stopped. 0 hands over at once; Infinity never does.
    * @default 0
@@ -123,6 +138,7 @@ export const defaults: Settings = {
   manualReady: false,
   health: false,
   logger: 'stderr',
+  migrate: true,
   probation: 0,
   restartConcurrency: 'coalesce',
   successorEnv: 'start',
@@ -145,6 +161,7 @@ export function checkOptions(options: LifecycleOptions): void {
     else if (name === 'manualReady') checkBoolean(name, value)
     else if (name === 'health') checkHealth(value)
     else if (name === 'logger') checkLogger(value)
+    else if (name === 'migrate') checkMigrate(value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
@@ -173,8 +190,9 @@ export function checkAttachOptions(options: object): void {
     if (name === 'onDrainingRequest') checkPolicy(value)
     else if (name === 'onSettled' && typeof value !== 'function') throw invalid(name, 'a function', value)
     else if (name === 'name' && typeof value !== 'string') throw invalid(name, 'a string', value)
+    else if (name === 'migrate') checkMigrate(value)
     else if (name !== 'onSettled' && name !== 'name')
-      throw unknown(name, ['name', 'onSettled', 'onDrainingRequest'])
+      throw unknown(name, ['name', 'onSettled', 'onDrainingRequest', 'migrate'])
   }
 }
 
@@ -241,6 +259,11 @@ function compare(prefix: string, earlier: object, later: object): void {
         'It holds for the whole process: state it once, or alike.',
     )
   }
+}
+
+function checkMigrate(value: unknown): void {
+  if (typeof value === 'boolean' || typeof value === 'function') return
+  throw invalid('migrate', 'true, false or a function', value)
 }
 
 function checkPath(name: string, value: unknown): void {

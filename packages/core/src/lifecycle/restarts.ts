@@ -2,7 +2,9 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { DrainResult } from '../events/drain-report.ts'
 import { message } from '../handover/protocol.ts'
 import { type Successor, startSuccessor } from '../handover/successor.ts'
-import type { Inheritance } from '../listeners/inheritance.ts'
+import type { TicketKeys } from '../handover/protocol.ts'
+import { ticketKeysOf } from '../handover/ticket-keys.ts'
+import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts'
 import type { Inheritable } from '../listeners/listeners.ts'
 import { survivedSignals } from '../signals/signal-actions.ts'
 import { checkRestart } from './check-restart.ts'
@@ -90,17 +92,22 @@ export class Restarts {
   }
 
   async #restart(): Promise<RestartResult> {
-    const { listeners, reporter, state, system } = this.#context
+    const { datagrams, listeners, reporter, state, system } = this.#context
     // At most two generations live: this one's predecessor has to be gone first.
     if (this.#predecessorGone !== undefined) await this.#predecessorGone
     const { inheritable } = listeners
+    const sockets = [...inheritable, ...datagrams.inheritable]
     const begun = system.now()
     let successor: Successor
     try {
-      checkRestart(system.incapacity, state.current, this.#serving(inheritable))
+      checkRestart(
+        system.incapacity,
+        state.current,
+        this.#serving(inheritable) + datagrams.inheritable.length,
+      )
       state.to('restarting')
       this.#abort = new AbortController()
-      successor = await this.#start(inheritable)
+      successor = await this.#start(inheritable, sockets)
       await this.#try(successor)
     } catch (error) {
       if (state.current === 'restarting') state.to('serving')
@@ -117,7 +124,7 @@ export class Restarts {
     successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated: moved, cut })
     // After those who wait for this promise have had their turn.
     system.setImmediate(() => void this.#ending.exit(result))
-    return { ...result, pid, generation, listeners: inheritable.length, migrated: moved }
+    return { ...result, pid, generation, listeners: sockets.length, migrated: moved }
   }
 
   /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
@@ -126,7 +133,10 @@ export class Restarts {
     return inheritable.filter(({ server }) => mortal.has(server)).length
   }
 
-  async #start(inheritable: readonly Inheritable[]): Promise<Successor> {
+  async #start(
+    inheritable: readonly Inheritable[],
+    sockets: readonly InheritedListener[],
+  ): Promise<Successor> {
     const { reporter, settings, system } = this.#context
     const { readyTimeout, signals } = settings
     const abort = this.#abort.signal
@@ -135,13 +145,15 @@ export class Restarts {
     const inheritance: Inheritance = {
       version: 1,
       generation,
-      listeners: inheritable.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
+      listeners: sockets.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
+      ticketKeys: ticketKeysOf(inheritable).length > 0,
       bootSignals: survivedSignals(signals),
       ...(readyTimeout !== Infinity && { readyTimeout }),
     }
     const given = successorEnvironment(system, settings.successorEnv)
     const environment = given instanceof Promise ? await given : given
-    return startSuccessor(system, inheritance, { readyTimeout, abort, environment })
+    const ticketKeys = (): TicketKeys[] => ticketKeysOf(inheritable)
+    return startSuccessor(system, inheritance, { readyTimeout, abort, environment, ticketKeys })
   }
 
   /** Both serve: the successor on probation, and this process until its hooks have run. */

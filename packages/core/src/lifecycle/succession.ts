@@ -1,5 +1,6 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { asMessage, message } from '../handover/protocol.ts'
+import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import { handleOf } from '../listeners/listeners.ts'
 import type { Predecessor } from '../system/system.ts'
 import type { Context } from './context.ts'
@@ -8,6 +9,8 @@ export interface SuccessionOptions {
   readonly generation: number
   /** Undefined for the first generation. */
   readonly predecessor: Predecessor | undefined
+  /** What the TLS servers are given before they serve; undefined if the predecessor has none. */
+  readonly ticketKeys: InheritedTicketKeys | undefined
   /** Milliseconds until this process has to be ready if it loses its predecessor before that. */
   readonly readyTimeout: number
   /** The predecessor was asked for another restart while it made this one. */
@@ -45,12 +48,19 @@ export class Succession {
     if (predecessor === undefined) {
       this.#takeCharge()
     } else {
-      for (const { server, bound } of listeners.inheritable) {
-        predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
-      }
-      predecessor.send(message({ type: 'ready' }))
+      const { ticketKeys } = this.#options
+      if (ticketKeys === undefined) this.#tellReady(predecessor)
+      else void ticketKeys.arrived.then(() => this.#tellReady(predecessor))
     }
     void hooks.run('onReady', { generation: this.#options.generation })
+  }
+
+  #tellReady(predecessor: Predecessor): void {
+    this.#options.ticketKeys?.dispose()
+    for (const { server, bound } of this.#context.listeners.inheritable) {
+      predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
+    }
+    predecessor.send(message({ type: 'ready' }))
   }
 
   #takeCharge(): void {

@@ -1,7 +1,10 @@
 import type { ListenOptions, Server } from 'node:net'
 import { isIP } from 'node:net'
 
-/** The address of a listening socket, as `tcp://0.0.0.0:3000`, `tcp://[::]:3000` or `unix:///run/app.sock`. */
+/**
+ * The address of a listening socket, as `tcp://0.0.0.0:3000`, `tcp://[::]:3000` or `unix:///run/app.sock`; of a UDP
+ * socket, as `udp4://0.0.0.0:3000` or `udp6://[::]:3000`.
+ */
 export type Address = string
 
 /** What `server.listen()` was asked for. Undefined for a port of 0, which asks for a fresh port at every start. */
@@ -29,6 +32,11 @@ export function isBoundAs(requested: Address, bound: Address): boolean {
   // Without a host Node listens on the unspecified IPv6 address, or on IPv4's where there is no IPv6.
   const port = /^tcp:\/\/\*:(\d+)$/.exec(requested)?.[1]
   return port !== undefined && (bound === tcp('::', port) || bound === tcp('0.0.0.0', port))
+}
+
+/** Where a UDP socket is bound. Its family is part of it: `::` can be bound beside `0.0.0.0` or for both. */
+export function datagramAddress(at: { family: 'udp4' | 'udp6'; address: string; port: number }): Address {
+  return `${at.family}://${isIP(at.address) === 6 ? `[${at.address}]` : at.address}:${at.port}`
 }
 
 function tcp(host: string, port: number | string): Address {

@@ -18,6 +18,8 @@ export interface Inheritance {
   readonly version: typeof protocolVersion
   readonly generation: number
   readonly listeners: readonly InheritedListener[]
+  /** Whether the predecessor has TLS ticket keys to give to who asks. */
+  readonly ticketKeys?: boolean
   /** Signals that restart the predecessor: they must not end a successor that is still starting. */
   readonly bootSignals?: readonly string[]
   /** How long a successor that has lost its predecessor may still take to be ready; missing for ever. */

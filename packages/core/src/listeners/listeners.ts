@@ -74,6 +74,7 @@ export class Listeners {
   readonly #observer: ListenersObserver
   readonly #listening = new Map<Server, Listener>()
   readonly #attempts = new Map<Server, Attempt>()
+  readonly #ignored = new WeakSet<Server>()
 
   constructor(inherited: InheritedListeners, observer: ListenersObserver) {
     this.inherited = inherited
@@ -104,8 +105,14 @@ export class Listeners {
 
   /** Adds a server that was listening before anyone watched. */
   add(server: Server): void {
-    if (!this.#listening.has(server))
+    if (!this.#listening.has(server) && !this.#ignored.has(server))
       this.#track({ server, requested: boundAddress(server), options: {}, unixPath: undefined })
+  }
+
+  /** Leaves a server to the application, now and whenever it listens again. */
+  ignore(server: Server): void {
+    this.#ignored.add(server)
+    this.#listening.delete(server)
   }
 
   get all(): readonly Listener[] {
@@ -137,6 +144,7 @@ export class Listeners {
   }
 
   #onStart({ server, options }: { server: Server; options: Options }): void {
+    if (this.#ignored.has(server)) return
     if (!Object.isExtensible(options)) {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const claim = { owner: this, original: options }
@@ -174,7 +182,8 @@ export class Listeners {
         return
       }
     }
-    this.#track({ server, options, requested, unixPath })
+    // Perhaps while it was on its way.
+    if (!this.#ignored.has(server)) this.#track({ server, options, requested, unixPath })
   }
 
   #claim(options: Options): Claim {

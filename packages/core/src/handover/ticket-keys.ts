@@ -1,0 +1,128 @@
+import type { Server } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
+import { type Address, boundAddress } from '../listeners/address.ts'
+import type { Predecessor, Release } from '../system/system.ts'
+import { asMessage, message, type TicketKeys } from './protocol.ts'
+
+/** What Node keeps on a tls.Server beyond what it documents. */
+interface NativeTlsServer extends TlsServer {
+  /** The option of `tls.createServer()`, if it was given. */
+  readonly ticketKeys?: Buffer
+  sessionIdContext?: string
+  readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(context: string): void } }
+  readonly _handle?: ListeningHandle | null
+}
+
+interface ListeningHandle {
+  onconnection?: (status: number, handle: unknown) => void
+}
+
+/** The keys of those servers that speak TLS. */
+export function ticketKeysOf(listeners: readonly { server: Server; bound: Address }[]): TicketKeys[] {
+  return listeners.flatMap(({ server, bound }) => {
+    if (!(server instanceof TlsServer)) return []
+    const { sessionIdContext } = server as NativeTlsServer
+    return [{ listener: bound, keys: server.getTicketKeys().toString('base64'), sessionIdContext }]
+  })
+}
+
+/**
+ * The successor's side: gives its TLS servers the keys of the predecessor's before they see their first client, unless
+ * the application chose keys itself.
+ *
+ * The keys are asked for, since they can only be heard from the next turn of the loop on and another listener of the
+ * channel may be there first. A server that accepts before they have come keeps its clients waiting, for some
+ * milliseconds: a ticket made with other keys could never be used again.
+ */
+export class InheritedTicketKeys {
+  /** Resolves when the keys are here, or will never come. */
+  readonly arrived: Promise<void>
+  readonly #chosen = new WeakSet<Server>()
+  readonly #waiting: (() => void)[] = []
+  readonly #releases: Release[] = []
+  #keys: readonly TicketKeys[] | undefined
+  #onArrival: () => void = () => {}
+
+  constructor(predecessor: Predecessor) {
+    this.arrived = new Promise((resolve) => {
+      this.#onArrival = resolve
+    })
+    this.#releases.push(
+      noteChoices((server) => this.#chosen.add(server)),
+      predecessor.onMessage((value) => {
+        const body = asMessage(value)
+        if (body?.type === 'ticket-keys') this.#arrive(body.servers)
+      }),
+      predecessor.onDisconnect(() => this.#arrive([])),
+    )
+    predecessor.send(message({ type: 'started' }))
+  }
+
+  /** A server of this process listens, and can have accepted nothing yet. */
+  onListening(server: Server): void {
+    if (!(server instanceof TlsServer)) return
+    if (this.#keys !== undefined) this.#apply(server)
+    else this.#hold(server)
+  }
+
+  /** This process is ready: what it inherited, it has. */
+  dispose(): void {
+    this.#keys = []
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  #arrive(keys: readonly TicketKeys[]): void {
+    if (this.#keys !== undefined) return
+    this.#keys = keys
+    for (const go of this.#waiting.splice(0)) go()
+    this.#onArrival()
+  }
+
+  /** Keeps what the kernel gives it until the keys are here. */
+  #hold(server: NativeTlsServer): void {
+    const { _handle: handle } = server
+    const accept = handle?.onconnection
+    const held: [status: number, handle: unknown][] = []
+    if (handle && accept) handle.onconnection = (...accepted) => held.push(accepted)
+    this.#waiting.push(() => {
+      this.#apply(server)
+      if (!handle || !accept) return
+      handle.onconnection = accept
+      for (const each of held) Reflect.apply(accept, handle, each)
+    })
+  }
+
+  #apply(server: NativeTlsServer): void {
+    const own = this.#keys?.find(({ listener }) => listener === boundAddress(server))
+    if (own === undefined || server.ticketKeys !== undefined || this.#chosen.has(server)) return
+    server.setTicketKeys(Buffer.from(own.keys, 'base64'))
+    const { context } = server._sharedCreds ?? {}
+    const isDefault = server.sessionIdContext === defaultSessionIdContext()
+    if (own.sessionIdContext === undefined || !isDefault || context?.setSessionIdContext === undefined) return
+    context.setSessionIdContext(own.sessionIdContext)
+    server.sessionIdContext = own.sessionIdContext
+  }
+}
+
+/**
+ * What Node gives a server that states none: a hash of the command line. That contains the script's path, which a
+ * symlink in the working directory can make another in the next generation though it names the same program.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_tls_wrap.js (Server.prototype.setSecureContext)
+ */
+function defaultSessionIdContext(): string | undefined {
+  return (new TlsServer() as NativeTlsServer).sessionIdContext
+}
+
+/** Notes which servers are given keys by the application: nothing on a server tells those from random ones. */
+function noteChoices(note: (server: Server) => void): Release {
+  const prototype = TlsServer.prototype as { setTicketKeys: (keys: Buffer) => void }
+  const own = prototype.setTicketKeys
+  const noting = function (this: TlsServer, keys: Buffer): void {
+    note(this)
+    Reflect.apply(own, this, [keys])
+  }
+  prototype.setTicketKeys = noting
+  return () => {
+    if (prototype.setTicketKeys === noting) prototype.setTicketKeys = own
+  }
+}

@@ -1,0 +1,217 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Socket as NodeSocket } from 'node:dgram'
+import { constants } from 'node:os'
+import type { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { Release, System } from '../system/system.ts'
+import { type Address, datagramAddress } from './address.ts'
+import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
+
+/** Node's types leave out the property that says which kind it is. */
+type Socket = NodeSocket & { readonly type: 'udp4' | 'udp6' }
+
+/** Node's handle of a UDP socket, with what is used of it: it calls these methods on the object itself. */
+interface DatagramHandle {
+  readonly fd: number
+  bind: (address: string, port: number, flags: number) => number
+  open(fd: number): number
+  recvStart(): number
+  recvStop(): number
+  addMembership(...group: unknown[]): number
+  addSourceSpecificMembership(...group: unknown[]): number
+}
+
+export interface DatagramsObserver {
+  onBound(): void
+  onClosed(): void
+  onWarning(error: ZerodropError): void
+}
+
+/** How long replies to what has been received may take, once nothing more is. */
+const answerTime = 500
+
+/** Under a steady rain of datagrams there is no quiet turn to wait for. */
+const patience = 1000
+
+/**
+ * The UDP sockets that this process has bound to a port of its choice. There are no connections and nothing to drain:
+ * predecessor and successor have the same socket with the same queue in the kernel, and who reads it answers.
+ *
+ * Node publishes `udp.socket` at the end of the socket's constructor. Its `bind()` ends in one call of the native
+ * handle's, after names are resolved; in that place an inherited descriptor is opened.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/dgram.js (Socket.prototype.bind)
+ */
+export class Datagrams {
+  readonly #system: System
+  readonly #inherited: InheritedListeners
+  readonly #observer: DatagramsObserver
+  readonly #bound = new Set<Socket>()
+  readonly #ignored = new WeakSet<NodeSocket>()
+  #received = 0
+
+  constructor(system: System, inherited: InheritedListeners, observer: DatagramsObserver) {
+    this.#system = system
+    this.#inherited = inherited
+    this.#observer = observer
+  }
+
+  /** Begins to see every UDP socket that is made. */
+  watch(): Release {
+    const onSocket = (message: unknown): void => this.#prepare((message as { socket: Socket }).socket)
+    subscribe('udp.socket', onSocket)
+    return () => unsubscribe('udp.socket', onSocket)
+  }
+
+  get size(): number {
+    return this.#bound.size
+  }
+
+  /** What a successor can be given. One that is connected to a peer belongs to what this process does with it. */
+  get inheritable(): readonly InheritedListener[] {
+    return [...this.#bound].flatMap((socket) => {
+      const fd = handleOf(socket)?.fd
+      const bound = addressOf(socket)
+      if (fd === undefined || fd < 0 || bound === undefined || isConnected(socket)) return []
+      return [{ fd, requested: bound, bound }]
+    })
+  }
+
+  /** Leaves a socket to the application. */
+  ignore(socket: NodeSocket): void {
+    this.#ignored.add(socket)
+    this.#forget(socket)
+  }
+
+  /** Stops reading: what arrives stays in the kernel, for the successor. Sending goes on. */
+  pause(): void {
+    for (const socket of this.#bound) handleOf(socket)?.recvStop()
+  }
+
+  /** Takes the reading up again. */
+  resume(): void {
+    for (const socket of this.#bound) handleOf(socket)?.recvStart()
+  }
+
+  /**
+   * Ends the sockets: reads what has arrived, leaves time for the answers, and closes.
+   * @param successor whether another process reads on; then nothing is read here
+   */
+  async end(successor: boolean): Promise<void> {
+    if (this.#bound.size === 0) return
+    if (!successor) await this.#readQueued()
+    this.pause()
+    await new Promise<void>((resolve) => {
+      this.#system.setTimeout(resolve, answerTime)
+    })
+    await Promise.all([...this.#bound].map(close))
+  }
+
+  /** Turns of the loop go by until one has received nothing. */
+  async #readQueued(): Promise<void> {
+    for (const socket of this.#bound) socket.on('message', () => this.#received++)
+    const deadline = this.#system.now() + patience
+    let received: number
+    do {
+      received = this.#received
+      await new Promise<void>((resolve) => {
+        this.#system.setImmediate(resolve)
+      })
+    } while (this.#received !== received && this.#system.now() < deadline)
+  }
+
+  #prepare(socket: Socket): void {
+    const handle = handleOf(socket)
+    if (handle === undefined) return
+    // For IPv6 this is an own property already, set by Node to another method.
+    const { bind } = handle
+    handle.bind = (address, port, flags) => {
+      const status = this.#bind(socket, handle, address, port, () =>
+        Reflect.apply(bind, handle, [address, port, flags]),
+      )
+      if (status === 0 && port > 0 && !this.#ignored.has(socket)) this.#track(socket)
+      return status
+    }
+  }
+
+  #bind(socket: Socket, handle: DatagramHandle, address: string, port: number, anew: () => number): number {
+    if (this.#ignored.has(socket)) return anew()
+    const requested = port > 0 ? datagramAddress({ family: socket.type, address, port }) : undefined
+    const inherited = requested === undefined ? undefined : this.#inherited.take(requested)
+    if (inherited === undefined) return anew()
+    const status = handle.open(inherited.fd)
+    const found = status === 0 ? addressOf(socket) : 'no UDP socket'
+    if (found !== inherited.bound) {
+      this.#observer.onWarning(mismatch(inherited.fd, inherited.bound, found ?? 'no UDP socket'))
+      return status === 0 ? -constants.errno.EINVAL : status
+    }
+    keepMemberships(handle)
+    return 0
+  }
+
+  #track(socket: Socket): void {
+    this.#bound.add(socket)
+    socket.once('close', () => this.#forget(socket))
+    this.#observer.onBound()
+  }
+
+  #forget(socket: NodeSocket): void {
+    if (this.#bound.delete(socket as Socket)) this.#observer.onClosed()
+  }
+}
+
+/** Whether something is a UDP socket, without loading the module for those who have none. */
+export function isDatagramSocket(value: unknown): value is NodeSocket {
+  return typeof value === 'object' && value !== null && handleOf(value as NodeSocket)?.recvStop !== undefined
+}
+
+/**
+ * A socket that was inherited is in its multicast groups already, and the kernel refuses to let it join one twice. To
+ * an application that joins at every start, it has joined.
+ */
+function keepMemberships(handle: DatagramHandle): void {
+  const { EADDRINUSE, EADDRNOTAVAIL } = constants.errno
+  for (const [method, joined] of [
+    ['addMembership', EADDRINUSE],
+    ['addSourceSpecificMembership', EADDRNOTAVAIL],
+  ] as const) {
+    const join = handle[method]
+    handle[method] = (...group) => {
+      const status: number = Reflect.apply(join, handle, group)
+      return status === -joined ? 0 : status
+    }
+  }
+}
+
+/** Resolves when the application has heard of it. */
+function close(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (handleOf(socket) === undefined) resolve()
+    else socket.close(resolve)
+  })
+}
+
+function addressOf(socket: Socket): Address | undefined {
+  try {
+    return datagramAddress({ ...socket.address(), family: socket.type })
+  } catch {
+    // Closed, or not bound.
+    return undefined
+  }
+}
+
+function isConnected(socket: Socket): boolean {
+  try {
+    socket.remoteAddress()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Node has the handle under a symbol of this description since version 11. */
+function handleOf(socket: NodeSocket): DatagramHandle | undefined {
+  const symbol = Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === 'state symbol',
+  )
+  const state = symbol && (Reflect.get(socket, symbol) as { handle?: DatagramHandle | null } | undefined)
+  return state?.handle ?? undefined
+}
