@@ -12,10 +12,10 @@ const peers = ['http-terminator', 'terminus', 'stoppable', 'http-graceful-shutdo
  */
 export const modes = {
   processes: {
-    http: ['zerodrop', 'channel-empty', 'channel-time', ...peers],
-    express: ['zerodrop'],
-    koa: ['zerodrop'],
-    fastify: ['zerodrop'],
+    http: ['zerodrop', 'zerodrop-metrics', 'channel-empty', 'channel-time', ...peers],
+    express: ['zerodrop', 'zerodrop-metrics'],
+    koa: ['zerodrop', 'zerodrop-metrics'],
+    fastify: ['zerodrop', 'zerodrop-metrics'],
   },
   together: {
     http: ['zerodrop'],

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { inspect } from 'node:util'
 import { defaults } from '../../core/src/lifecycle/options.ts'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
@@ -12,7 +13,7 @@ import { RawClient } from '../src/raw-client.ts'
 const root = path.join(__dirname, '../../..')
 const readmes = [
   'README.md',
-  ...['core', 'express', 'koa', 'fastify'].map((name) => `packages/${name}/README.md`),
+  ...['core', 'express', 'koa', 'fastify', 'prometheus'].map((name) => `packages/${name}/README.md`),
 ]
 
 const undo = leftovers()
@@ -113,6 +114,6 @@ test('the table of options is complete, with the right defaults', () => {
   const section = /^## Options$([^]*?)^## /m.exec(text)?.[1] ?? ''
   const rows = [...section.matchAll(/^\| `(\w+)` \| (.+?) \|/gm)].map(([, name, value]) => [name, value])
   const { signals: _signals, ...values } = defaults
-  const expected = Object.entries(values).map(([name, value]) => [name, `\`${String(value)}\``])
+  const expected = Object.entries(values).map(([name, value]) => [name, `\`${inspect(value)}\``])
   expect(rows).toEqual([...expected, ['signals', '`{}`']])
 })

@@ -1,11 +1,16 @@
+export type { ConnectionCounts } from './connections/count.ts'
 export type { DrainingPolicy, DrainingVerdict, Refusal } from './drain/refusal.ts'
-export type { ConnectionState, CutConnection, DrainResult } from './drain/report.ts'
 export { type ErrorCode, errorCodes, ZerodropError } from './errors/zerodrop-error.ts'
-export type { LifecycleEvents } from './events/events.ts'
+export type { ConnectionState, CutConnection, DrainResult } from './events/drain-report.ts'
+export { type LifecycleEvents, lifecycleEvents } from './events/events.ts'
 export type { Health } from './health/health.ts'
+export type { HealthCheck, HealthCheckOptions, HealthOptions } from './health/options.ts'
+export type { HealthAnswer } from './health/probes.ts'
 export type { ShutdownResult } from './lifecycle/ending.ts'
+export type { DrainRecord, RestartRecord } from './lifecycle/history.ts'
 export type { HookInfo, HookOptions, RestartInfo } from './lifecycle/hooks.ts'
 export type { AttachOptions, Lifecycle } from './lifecycle/lifecycle.ts'
+export type { Logger } from './lifecycle/logger.ts'
 export type {
   LifecycleOptions,
   MigrationPolicy,
@@ -15,6 +20,7 @@ export type {
 export { lifecycle } from './lifecycle/process-lifecycle.ts'
 export type { RestartResult } from './lifecycle/restarts.ts'
 export type { State } from './lifecycle/state.ts'
+export type { DrainStatus, ListenerStatus, Status } from './lifecycle/status.ts'
 export type { SignalOptions } from './lifecycle/signal-options.ts'
 export type { SignalPreset } from './signals/presets.ts'
 export {

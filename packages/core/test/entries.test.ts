@@ -23,6 +23,7 @@ test('import and require of every package give the same names, the same values a
     'ignore',
     'ignored',
     'lifecycle',
+    'lifecycleEvents',
     'notify',
     'notifyContext',
     'reset',

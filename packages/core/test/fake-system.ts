@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
+import type { ProgressLine } from '../src/system/progress-line.ts'
 import type {
   CommandLine,
   Incapacity,
@@ -45,6 +46,9 @@ export class FakeSystem implements System {
     descriptors: readonly number[]
     environment: Readonly<NodeJS.ProcessEnv>
   }[] = []
+  /** What a person at the terminal has seen, if there is one: each text, and `undefined` when the line was taken away. */
+  readonly progress: (string | undefined)[] = []
+  terminal = false
   /** Set, it is what the next `spawn` throws. */
   spawnError: Error | undefined
   #now = 0
@@ -124,6 +128,11 @@ export class FakeSystem implements System {
 
   isServed(): boolean {
     return false
+  }
+
+  async openProgressLine(): Promise<ProgressLine | undefined> {
+    if (!this.terminal) return undefined
+    return { update: (text) => this.progress.push(text), end: () => this.progress.push(undefined) }
   }
 
   writeError(line: string): void {

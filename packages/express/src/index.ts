@@ -30,9 +30,16 @@ export interface GracefulOptions extends LifecycleOptions {
  */
 export function graceful(options: GracefulOptions = {}): RequestHandler {
   const policy = lifecycle.adapt(options)
-  return function graceful(request, _response, next) {
+  const handle: RequestHandler = function graceful(request, _response, next) {
     if (!('draining' in request)) addDraining(request)
     next(lifecycle.admit(request, policy, request))
+  }
+  return lifecycle.healthPaths.length === 0 ? handle : answeringProbes(handle)
+}
+
+function answeringProbes(handle: RequestHandler): RequestHandler {
+  return function graceful(request, response, next) {
+    if (!lifecycle.answerHealth(request, response)) handle(request, response, next)
   }
 }
 

@@ -1,5 +1,5 @@
 import { type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
-import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
 export * from '@zerodrop/core'
@@ -23,12 +23,13 @@ export interface GracefulOptions extends LifecycleOptions {
 
 const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
   try {
-    const policy = lifecycle.adapt(withoutRegisterOptions(options))
+    const policy = lifecycle.adapt(withoutRegisterOptions(options), logOf(app))
     app.decorateRequest('draining', {
       getter() {
         return lifecycle.draining(this.raw)
       },
     })
+    answerProbes(app)
     if (policy !== 'serve') refuseWhileDraining(app, policy)
     drainBeforeClose(app)
     done()
@@ -51,6 +52,26 @@ export const gracefulPlugin: FastifyPluginCallback<GracefulOptions> = fastifyPlu
 })
 
 export default gracefulPlugin
+
+/** Undefined where the application has switched its log off: what goes wrong is to be read somewhere. */
+function logOf({ log }: FastifyInstance): FastifyInstance['log'] | undefined {
+  // Fastify's substitute has one empty function for all, and no level as pino has.
+  return log.info === log.error && !('level' in log) ? undefined : log
+}
+
+/** A route that the application has declared itself is left to it. */
+function answerProbes(app: FastifyInstance): void {
+  for (const url of lifecycle.healthPaths) {
+    // The first releases of Fastify 4 cannot be asked.
+    if (app.hasRoute?.({ method: 'GET', url }) === true) continue
+    const handler: RouteHandlerMethod = async (request, reply) => {
+      const answer = await lifecycle.healthAnswer(request.raw)
+      if (answer === undefined) return reply.callNotFound()
+      return reply.code(answer.status).headers(answer.headers).send(answer.body)
+    }
+    app.route({ method: ['GET', 'HEAD'], url, logLevel: 'silent', handler })
+  }
+}
 
 function refuseWhileDraining(app: FastifyInstance, policy: DrainingPolicy<FastifyRequest>): void {
   app.addHook('onRequest', (request, reply, next) => {

@@ -1,4 +1,4 @@
-import { type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
+import { type DrainingPolicy, type HealthAnswer, lifecycle, type LifecycleOptions } from '@zerodrop/core'
 import type { Context, Middleware } from 'koa'
 
 export * from '@zerodrop/core'
@@ -28,12 +28,27 @@ export interface GracefulOptions extends LifecycleOptions {
  */
 export function graceful(options: GracefulOptions = {}): Middleware {
   const policy = lifecycle.adapt(options)
-  return function graceful(context, next) {
+  const handle: Middleware = function graceful(context, next) {
     if (!('draining' in context)) addDraining(context)
     const refusal = lifecycle.admit(context.req, policy, context)
     if (refusal !== undefined) throw refusal
     return next()
   }
+  return lifecycle.healthPaths.length === 0 ? handle : answeringProbes(handle)
+}
+
+function answeringProbes(handle: Middleware): Middleware {
+  return function graceful(context, next) {
+    const answering = lifecycle.healthAnswer(context.req)
+    return answering === undefined ? handle(context, next) : answer(context, answering)
+  }
+}
+
+async function answer(context: Context, answering: Promise<HealthAnswer>): Promise<void> {
+  const { status, headers, body } = await answering
+  context.status = status
+  context.set(headers)
+  context.body = body
 }
 
 /** On the prototype of the application's contexts, so that it costs nothing for each. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { LifecycleOptions } from '@zerodrop/core'
 import { startApp } from '../../src/app-process.ts'
 import type { AppProcess } from '../../src/app-process.ts'
 import { startDelayProxy } from '../../src/delay-proxy.ts'
@@ -36,7 +37,7 @@ type Durations = Partial<
 
 export interface DrainSettings {
   protocol?: 'http' | 'https'
-  options?: Durations
+  options?: Durations & Pick<LifecycleOptions, 'health'>
   /** The server's own. */
   keepAliveTimeout?: number
   /** What it listens on. */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
 import { isClosing } from './close-gently.ts'
-import type { ConnectionState, CutConnection } from './report.ts'
+import type { ConnectionState, CutConnection } from '../events/drain-report.ts'
 
 /** CANCEL of RFC 9113. */
 const cancel = 8

@@ -1,5 +1,5 @@
 import type { Release, System } from '../system/system.ts'
-import type { CutConnection, DrainResult } from './report.ts'
+import type { CutConnection, DrainResult } from '../events/drain-report.ts'
 import type { ServerDrain } from './server-drain.ts'
 
 export interface DrainOptions {
@@ -9,6 +9,14 @@ export interface DrainOptions {
   readonly drainDelay: number
   /** Whether another process accepts on the same sockets. */
   readonly successor: boolean
+  readonly observer?: DrainObserver | undefined
+}
+
+/** Whoever wants to know how far a drain has come. Each time is in milliseconds since it began. */
+export interface DrainObserver {
+  onAcceptStopped(milliseconds: number): void
+  /** @param forced whether the deadline was not waited for */
+  onHammer(milliseconds: number, forced: boolean, cut: readonly CutConnection[]): void
 }
 
 /** How long what can be ended correctly at the deadline may take to be sent. */
@@ -44,7 +52,7 @@ export class Drain {
    * @param onSettled called with each server when no connection of it may bring a new request any more
    */
   async run(onSettled: (server: ServerDrain) => void): Promise<DrainResult> {
-    const { drainDelay, drainTimeout, successor } = this.#options
+    const { drainDelay, drainTimeout, successor, observer } = this.#options
     const begun = this.#system.now()
     const delayed = this.#wait(drainDelay)
     this.#timers.push(this.#system.setTimeout(this.#hammer, drainDelay + drainTimeout))
@@ -53,6 +61,7 @@ export class Drain {
     const accepting = this.#system.now()
     await Promise.all(this.#servers.map((server) => server.stopAccepting(successor)))
     const finishing = this.#system.now()
+    observer?.onAcceptStopped(finishing - begun)
     for (const server of this.#servers) {
       server.linger()
       server.onSettled(() => onSettled(server))
@@ -60,7 +69,9 @@ export class Drain {
     const empty = Promise.all(this.#servers.map(({ connections }) => connections.empty()))
     const outcome = await Promise.race([empty, this.#hammered])
     const cut =
-      outcome === 'hammered' || outcome === 'forced' ? await this.#cut(empty, outcome === 'forced') : []
+      outcome === 'hammered' || outcome === 'forced'
+        ? await this.#cut(empty, outcome === 'forced', begun)
+        : []
     const ended = this.#system.now()
     this.#dispose()
     const sum = (count: (server: ServerDrain) => number): number =>
@@ -86,8 +97,9 @@ export class Drain {
     this.#cancel()
   }
 
-  async #cut(empty: Promise<unknown>, forced: boolean): Promise<CutConnection[]> {
+  async #cut(empty: Promise<unknown>, forced: boolean, begun: number): Promise<CutConnection[]> {
     const cut = this.#servers.flatMap((server) => server.hammer())
+    this.#options.observer?.onHammer(this.#system.now() - begun, forced, cut)
     await Promise.race([empty, this.#wait(lastWords)])
     for (const server of this.#servers) if (forced || !server.migrates) server.destroy()
     await Promise.race([empty, this.#stalled()])

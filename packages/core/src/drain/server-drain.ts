@@ -8,12 +8,12 @@ import { currentResponse } from '../connections/exchange.ts'
 import type { Release, System } from '../system/system.ts'
 import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
-import { cut, type Times } from './cut.ts'
+import { cut, describe, type Times } from './cut.ts'
 import type { DrainingSignals } from './draining-signals.ts'
 import { Http1Drain } from './http1-drain.ts'
 import { Http2Drain } from './http2-drain.ts'
 import { type DrainingPolicy, refused } from './refusal.ts'
-import type { CutConnection } from './report.ts'
+import type { CutConnection } from '../events/drain-report.ts'
 import { type CloseCode, UpgradedDrain } from './upgraded-drain.ts'
 
 export interface ServerDrainOptions {
@@ -213,6 +213,11 @@ export class ServerDrain {
     const quiet = this.migrates ? [...connections.idle(), ...connections.unused()] : []
     const spared = new Set(quiet.filter((socket) => !this.tells(socket)))
     return cut(connections, this.#times(), isWatched, spared)
+  }
+
+  /** What it waits for: everything that is under way. */
+  underWay(): CutConnection[] {
+    return describe(this.connections, this.#times())
   }
 
   /** Whether its idle connections leave for a successor. */

@@ -32,6 +32,9 @@ export const errorCodes = {
   ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',
   ERR_ZERODROP_PID_FILE_FAILED: 'The pid file could not be written.',
+  ERR_ZERODROP_CHECK_FAILED: 'A health check failed.',
+  ERR_ZERODROP_CHECK_TIMEOUT: 'A health check did not answer in time.',
+  ERR_ZERODROP_HEALTH_PORT: 'The port for health probes could not be opened.',
   ERR_ZERODROP_ILLEGAL_STEP:
     'The lifecycle was asked for a step that its state does not allow: a bug in zerodrop.',
 } as const

@@ -1,30 +1,146 @@
+import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { CutConnection, DrainResult } from './drain-report.ts'
 
-/** What happens in the life of the process, by name, with its one payload. */
+/** What happens in the life of the process, by name, with its one payload. `lifecycleEvents` says when and what. */
 export interface LifecycleEvents {
-  /** The process begins to drain. Once. */
+  inherited: [{ generation: number; listeners: readonly string[] }]
+  listening: [{ address: string; inherited: boolean }]
+  ready: [{ generation: number }]
+  'health:check': [{ check: string; passes: boolean; error: ZerodropError | undefined }]
   'drain:start': [{ reason: string }]
-  /** Everything has ended, by itself or at the deadline. Once. */
-  'drain:complete': [{ milliseconds: number; cut: number }]
-  /** A successor is being started. */
+  'drain:accept-stopped': [{ milliseconds: number }]
+  'drain:settled': [{ milliseconds: number }]
+  hammer: [{ milliseconds: number; forced: boolean; cut: number }]
+  'connection:cut': [{ connection: CutConnection }]
+  'drain:complete': [{ milliseconds: number; cut: number; result: DrainResult }]
   'restart:start': [{ generation: number }]
-  /** The successor is ready: this process stops accepting and hands its connections over. */
   'restart:ready': [{ pid: number; generation: number }]
-  /** The successor failed; this process goes on serving as if nothing had happened. */
+  'restart:complete': [
+    { pid: number; generation: number; milliseconds: number; migrated: number; cut: number },
+  ]
   'restart:failed': [{ error: ZerodropError }]
-  /** Something went wrong that no caller waits for. */
+  'predecessor:ended': [{ pid: number; milliseconds: number; migrated: number; cut: number }]
+  exit: [{ code: number }]
   warning: [{ error: ZerodropError }]
 }
 
-/** A typed emitter whose listeners cannot break what they watch. */
+type Descriptions = {
+  readonly [Name in keyof LifecycleEvents]: {
+    readonly when: string
+    readonly payload: { readonly [Field in keyof LifecycleEvents[Name][0]]: string }
+  }
+}
+
+/** Every event, with when it comes and what it carries, as docs/events.md repeats it. A test compares the two. */
+export const lifecycleEvents: Descriptions = {
+  inherited: {
+    when: 'This process was started by a restart and was given listening sockets. Once, at the first `configure()`.',
+    payload: { generation: 'of this process', listeners: 'the addresses of the sockets' },
+  },
+  listening: {
+    when: 'A server listens. For each server, each time.',
+    payload: { address: 'where it listens', inherited: 'whether the socket came from the predecessor' },
+  },
+  ready: {
+    when: 'This process is ready for requests: it listens, or with `manualReady` the application has said so. Once.',
+    payload: { generation: 'of this process' },
+  },
+  'health:check': {
+    when: 'A health check has begun to fail, or passes again. Only when its result changes.',
+    payload: {
+      check: 'its name',
+      passes: 'whether it passes now',
+      error: 'why it fails; undefined if it passes',
+    },
+  },
+  'drain:start': {
+    when: 'The process begins to drain, without a successor. Once.',
+    payload: { reason: "the signal, or `'shutdown()'`" },
+  },
+  'drain:accept-stopped': {
+    when: 'No server accepts new connections any more, and what was queued has been accepted. In a hand-over too.',
+    payload: { milliseconds: 'since the drain began' },
+  },
+  'drain:settled': {
+    when: 'No connection is left that may bring a new request. In a hand-over too.',
+    payload: { milliseconds: 'since the drain began' },
+  },
+  hammer: {
+    when: 'The deadline has come, or a second signal: what is left is cut. At most once in a drain.',
+    payload: {
+      milliseconds: 'since the drain began',
+      forced: 'whether it was a second signal',
+      cut: 'how many requests and connections are cut',
+    },
+  },
+  'connection:cut': {
+    when: 'A request or connection was cut. For each, right behind `hammer`.',
+    payload: { connection: 'what it was doing, and for whom: a `CutConnection`' },
+  },
+  'drain:complete': {
+    when: 'Everything has ended, by itself or at the deadline, and the hooks have run. In a hand-over too. Once.',
+    payload: {
+      milliseconds: 'how long it took',
+      cut: 'how much was cut',
+      result: 'the whole report: a `DrainResult`',
+    },
+  },
+  'restart:start': {
+    when: 'A successor is being started.',
+    payload: { generation: 'of the successor' },
+  },
+  'restart:ready': {
+    when: 'The successor is ready: this process stops accepting and hands its connections over.',
+    payload: { pid: 'of the successor', generation: 'of the successor' },
+  },
+  'restart:complete': {
+    when: 'The successor serves and nothing is left here: this process is about to exit. Once.',
+    payload: {
+      pid: 'of the successor',
+      generation: 'of the successor',
+      milliseconds: 'since `restart:start`',
+      migrated: 'how many connections the successor took over',
+      cut: 'how much was cut',
+    },
+  },
+  'restart:failed': {
+    when: 'The successor failed, or none could be started: this process goes on serving as if nothing had happened.',
+    payload: { error: 'why: a `ZerodropError`' },
+  },
+  'predecessor:ended': {
+    when: 'The process that this one replaces has drained and exits. Once; not if it died.',
+    payload: {
+      pid: 'of the predecessor',
+      milliseconds: 'how long its drain took',
+      migrated: 'how many connections this process took over',
+      cut: 'how much the predecessor had to cut',
+    },
+  },
+  exit: {
+    when: 'zerodrop is about to end the process. The last event.',
+    payload: { code: 'the exit status' },
+  },
+  warning: {
+    when: 'Something went wrong that no caller waits for.',
+    payload: { error: 'what: a `ZerodropError`' },
+  },
+}
+
+/** The names on `node:diagnostics_channel` begin with this. */
+const prefix = 'zerodrop:'
+
+/** A typed emitter whose listeners cannot break what they watch. Each event is published on its channel too. */
 export class Events extends EventEmitter<LifecycleEvents> {
   /** Tells all listeners. Returns what one of them threw: the drain or restart that is under way goes on. */
   tell<Name extends keyof LifecycleEvents>(
     name: Name,
     ...payload: LifecycleEvents[Name]
   ): ZerodropError | undefined {
+    const published = channel(`${prefix}${name}`)
+    if (published.hasSubscribers) published.publish(payload[0])
     try {
       ;(this as EventEmitter).emit(name, ...payload)
       return undefined

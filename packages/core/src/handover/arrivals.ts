@@ -18,7 +18,13 @@ interface ListeningHandle {
 export class Arrivals {
   /** Taken, and without a request of their own so far. */
   readonly #quiet = new Set<Socket>()
+  #taken = 0
   readonly #onRequest = (exchange: unknown): void => this.#awake((exchange as { socket: Socket }).socket)
+
+  /** How many connections were taken. */
+  get taken(): number {
+    return this.#taken
+  }
 
   /** @param find the connections of the listening server of an address */
   listen(predecessor: Predecessor, find: (listener: Address) => Connections | undefined): Release {
@@ -27,7 +33,8 @@ export class Arrivals {
       if (body?.type !== 'connection') return
       const connections = find(body.listener)
       const taken = connections !== undefined && this.#take(connections, handle, body)
-      if (!taken) (handle as { close?(): void } | undefined)?.close?.()
+      if (taken) this.#taken++
+      else (handle as { close?(): void } | undefined)?.close?.()
       predecessor.send(message({ type: taken ? 'taken' : 'declined', id: body.id }))
     })
   }

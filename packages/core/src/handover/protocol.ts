@@ -49,6 +49,8 @@ export type Message =
   | { zerodrop: 1; type: 'taken'; id: number }
   /** Successor to predecessor: no server of that address; keep it. */
   | { zerodrop: 1; type: 'declined'; id: number }
+  /** Predecessor to successor, just before it exits: how its drain went. */
+  | { zerodrop: 1; type: 'ended'; pid: number; milliseconds: number; migrated: number; cut: number }
 
 type Body = Message extends infer Each ? (Each extends Message ? Omit<Each, 'zerodrop'> : never) : never
 

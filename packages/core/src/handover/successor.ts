@@ -70,6 +70,11 @@ export class Successor {
     return this.#channel.send(body, handle)
   }
 
+  /** Tells it how the drain of this process went. It may be gone by then, and nobody waits for this. */
+  sayEnded(how: Omit<Message & { type: 'ended' }, 'zerodrop' | 'type'>): void {
+    this.send(message({ type: 'ended', ...how })).catch(() => {})
+  }
+
   onMessage(listener: (body: Message) => void): Release {
     const handler = (value: unknown): void => {
       const body = asMessage(value)

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net'
 import { Drain, type DrainOptions } from '../drain/drain.ts'
-import type { DrainResult } from '../drain/report.ts'
+import type { DrainResult } from '../events/drain-report.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'

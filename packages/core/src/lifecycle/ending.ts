@@ -1,4 +1,5 @@
-import { type DrainResult, name, summarise } from '../drain/report.ts'
+import { summarise } from '../drain/report.ts'
+import type { DrainResult } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from './drain-group.ts'
 import type { Settings } from './options.ts'
@@ -41,7 +42,7 @@ export class Ending {
   /** `shutdown()` on behalf of someone who cannot end the process: then it exits. */
   async shutdownAndExit(reason: string, settings: Settings): Promise<void> {
     const result = await this.shutdown(reason, settings)
-    this.#context.reporter.write(summarise(result))
+    this.#context.reporter.write(summarise(result), { ...result, cut: result.cut.length })
     await this.exit(result)
   }
 
@@ -81,7 +82,6 @@ export class Ending {
     const { charge, datagrams, hooks, reporter, state } = this.#context
     const result = await group.drained
     if (this.#forcedStatus === undefined) await datagrams.end(state.current === 'handing-over')
-    for (const each of result.cut) reporter.write(`cut at the deadline: ${name(each)}`)
     if (this.#forcedStatus === undefined) {
       for (const error of await group.done) reporter.warn(error)
       await told
@@ -89,21 +89,25 @@ export class Ending {
     }
     charge.end()
     state.to('closed')
-    reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length })
+    reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length, result })
     return result
   }
 
   async exit({ cut }: DrainResult): Promise<void> {
-    const { hooks, system } = this.#context
+    const { hooks, reporter, system } = this.#context
     const status = cut.length > 0 ? 1 : 0
     if (this.#forcedStatus === undefined) await hooks.run('beforeExit', { status })
-    system.exit(this.#forcedStatus ?? status)
+    const code = this.#forcedStatus ?? status
+    reporter.tell('exit', { code })
+    system.exit(code)
   }
 
   /** Ends the process where it is. */
   abandon(status: number): void {
-    this.#context.charge.end()
-    this.#context.system.exit(status)
+    const { charge, reporter, system } = this.#context
+    charge.end()
+    reporter.tell('exit', { code: status })
+    system.exit(status)
   }
 
   /** Remembered before anything happens: whoever hears that a drain begins may ask for one. */
@@ -123,7 +127,7 @@ export class Ending {
     state.to('draining')
     reporter.tell('drain:start', { reason })
     const told = hooks.run('onDrain', { reason })
-    this.#group = drains.start(servers.servers, { settings, closeCode: 1001, migrates: () => false })
+    this.#group = drains.start(servers.mortal, { settings, closeCode: 1001, migrates: () => false })
     const result = await this.finish(this.#group, reason, told)
     return { reason, ...result }
   }

@@ -1,6 +1,7 @@
 import { describe } from '../drain/cut.ts'
-import { type CutConnection, name } from '../drain/report.ts'
+import { name } from '../drain/report.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { CutConnection } from '../events/drain-report.ts'
 import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { State } from './state.ts'

@@ -1,6 +1,6 @@
 import type { Server } from 'node:net'
 import { inspect } from 'node:util'
-import type { DrainResult } from '../drain/report.ts'
+import type { DrainResult } from '../events/drain-report.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Reporter } from './reporter.ts'

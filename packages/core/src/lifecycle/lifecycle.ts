@@ -1,5 +1,5 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { DrainingSignals } from '../drain/draining-signals.ts'
@@ -7,9 +7,11 @@ import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } f
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
-import { message } from '../handover/protocol.ts'
+import { asMessage, message } from '../handover/protocol.ts'
 import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
+import type { HealthAnswer } from '../health/probes.ts'
+import { writeAnswer } from '../health/write-answer.ts'
 import { boundAddress } from '../listeners/address.ts'
 import { Datagrams, isDatagramSocket } from '../listeners/datagrams.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
@@ -22,7 +24,10 @@ import { Drains } from './drains.ts'
 import { Ending, type ShutdownResult } from './ending.ts'
 import { Charge } from './charge.ts'
 import { ExitWatch } from './exit-watch.ts'
+import { HealthService } from './health-service.ts'
+import { History } from './history.ts'
 import { type HookInfo, type HookKind, type HookOptions, Hooks, ServerHooks } from './hooks.ts'
+import type { Logger } from './logger.ts'
 import { ManagedServers } from './managed-servers.ts'
 import {
   checkAttachOptions,
@@ -38,11 +43,13 @@ import {
   presetOf,
   type Settings,
 } from './options.ts'
+import { ProgressDisplay } from './progress.ts'
 import { Readiness } from './readiness.ts'
 import { Reporter } from './reporter.ts'
 import { type RestartResult, Restarts } from './restarts.ts'
 import { SignalReactions } from './signal-reactions.ts'
 import { type State, StateMachine } from './state.ts'
+import { describeStatus, type Status, statusOf } from './status.ts'
 import { Succession } from './succession.ts'
 
 /** What is special about one server. */
@@ -77,8 +84,13 @@ export class Lifecycle {
   readonly #charge: Charge
   readonly #drains: Drains
   readonly #reporter: Reporter
+  readonly #history: History
+  readonly #health: HealthService
   readonly #readiness: Readiness
+  readonly #arrivals = new Arrivals()
   readonly #generation: number
+  /** The addresses of the sockets that the predecessor gave. */
+  readonly #inherited: readonly string[]
   /** Why what the predecessor left could not be read: raised where the user first calls us. */
   readonly #inheritError: ZerodropError | undefined
   readonly #ticketKeys: InheritedTicketKeys | undefined
@@ -93,15 +105,19 @@ export class Lifecycle {
   #configured = false
   #watching = false
   #saidReady = false
+  #toldReady = false
 
   constructor(system: System) {
     this.#system = system
     this.#reporter = new Reporter(system)
     this.#servers = new ManagedServers(system, this.#signals)
-    this.#drains = new Drains(system, this.#servers, this.#serverHooks)
+    this.#drains = new Drains(system, this.#servers, this.#serverHooks, this.#reporter)
+    this.#history = new History(system, this.#reporter)
+    this.#health = new HealthService(system, this.#reporter, () => this.#condition())
     const { inheritance, error } = inherit(system)
     this.#inheritError = error
     this.#generation = inheritance?.generation ?? 1
+    this.#inherited = inheritance?.listeners.map(({ bound }) => bound) ?? []
     this.#listeners = new Listeners(new InheritedListeners(inheritance?.listeners ?? []), {
       onListening: (listener) => this.#onListening(listener),
       onClosed: (server) => this.#onClosed(server),
@@ -113,13 +129,11 @@ export class Lifecycle {
       onClosed: () => this.#onGone(),
       onWarning: (warning) => this.#reporter.warn(warning),
     })
-    this.#readiness = new Readiness(system, () => {
-      this.#succession.becomeReady()
-      system.supervisor?.ready()
-    })
+    this.#readiness = new Readiness(system, () => this.#becomeReady())
     this.#state = new StateMachine((state) => {
       this.#exitWatch.update(state)
       this.#updateSignals()
+      if (state === 'closed') this.#health.close()
     })
     this.#hooks = new Hooks(system, this.#reporter)
     const { generation } = this
@@ -138,6 +152,7 @@ export class Lifecycle {
       ending: this.#ending,
       restarts: this.#restarts,
       exitWatch: this.#exitWatch,
+      dumpStatus: () => this.dumpStatus(),
     })
     if (predecessor !== undefined && inheritance?.ticketKeys === true)
       this.#ticketKeys = new InheritedTicketKeys(predecessor)
@@ -148,9 +163,18 @@ export class Lifecycle {
       readyTimeout: inheritance?.readyTimeout ?? Infinity,
       onRestart: () => void this.#restarts.restart(),
     })
+    new ProgressDisplay(context).watch()
     if (inheritance !== undefined) this.#watch()
     if (predecessor === undefined) return
-    predecessor.onDisconnect(new Arrivals().listen(predecessor, (address) => this.#find(address)))
+    predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#find(address)))
+    predecessor.onDisconnect(
+      predecessor.onMessage((value) => {
+        const body = asMessage(value)
+        if (body?.type !== 'ended') return
+        const { pid, milliseconds, migrated, cut } = body
+        this.#reporter.tell('predecessor:ended', { pid, milliseconds, migrated, cut })
+      }),
+    )
   }
 
   /** What happens to the process, by name. */
@@ -174,6 +198,52 @@ export class Lifecycle {
   }
 
   /**
+   * What the process is doing: generation, listeners, connections by state, what a drain waits for, the last restart.
+   * Plain data. It is computed when it is asked for, from Node's own lists: about three milliseconds for ten thousand
+   * connections, and nothing while nobody asks.
+   */
+  status(): Status {
+    return statusOf(this.#context(), {
+      generation: this.#generation,
+      ready: this.health().ready,
+      history: this.#history,
+      isInherited: (address) => address !== undefined && this.#inherited.includes(address),
+      migrated: { received: this.#arrivals.taken, sent: this.#restarts.moved },
+    })
+  }
+
+  /** Writes the status to the log, or without a logger to stderr, in lines for a person. */
+  dumpStatus(): void {
+    const status = this.status()
+    for (const line of describeStatus(status)) this.#reporter.write(line, { status })
+  }
+
+  /**
+   * The answer to a request that asks how the process is; undefined for any other request, and where the option
+   * `health` does not want the application's servers to answer. For adapters and handlers that send it themselves.
+   */
+  healthAnswer(request: IncomingMessage): Promise<HealthAnswer> | undefined {
+    return this.#health.answer(request)
+  }
+
+  /** The paths of such requests: none where the application's servers do not answer them. */
+  get healthPaths(): readonly string[] {
+    return this.#health.paths
+  }
+
+  /**
+   * Answers a request that asks how the process is, for servers without an adapter:
+   * `if (lifecycle.answerHealth(request, response)) return`.
+   * @returns false for any other request, which it leaves alone
+   */
+  answerHealth(request: IncomingMessage, response: ServerResponse): boolean {
+    const answering = this.#health.answer(request)
+    if (answering === undefined) return false
+    void writeAnswer(response, answering)
+    return true
+  }
+
+  /**
    * States options, and lets zerodrop take care of every server of this process from the first `listen()` on. Signals
    * are handled while at least one server listens. What the plugins call; safe to call many times.
    *
@@ -191,8 +261,12 @@ export class Lifecycle {
     // Sockets that are for nobody in particular are taken only where somebody says whose habit that is.
     if (presetOf(this.#asked) === 'grace')
       offerListenFds(this.#listeners.inherited, this.#system.takeListenFds())
-    this.#configured = true
+    this.#reporter.logTo(this.#asked.logger)
     this.#watch()
+    if (!this.#configured) this.#begin()
+    this.#health.configure(this.#settings.health)
+    // A successor opens it when it is ready: until then its predecessor answers there.
+    if (this.#system.predecessor === undefined) void this.#health.open()
     if (options.signals !== undefined) this.#reactions.release()
     this.#updateSignals()
   }
@@ -213,7 +287,8 @@ export class Lifecycle {
     checkAttachOptions(options)
     const { name = 'onSettled', onSettled, onDrainingRequest, migrate } = options
     if (onSettled !== undefined) this.#serverHooks.set(server, name, onSettled)
-    if (onDrainingRequest !== undefined) this.#servers.setPolicy(server, onDrainingRequest)
+    if (onDrainingRequest !== undefined)
+      this.#servers.setPolicy(server, this.#sparingProbes(onDrainingRequest))
     if (migrate !== undefined) this.#servers.setMigrationPolicy(server, migrate)
     if (server.listening) this.#listeners.add(server)
   }
@@ -268,15 +343,18 @@ export class Lifecycle {
 
   /**
    * `configure()` for an adapter, whose own options include what becomes of requests while draining.
+   * @param frameworkLog where the operator reads, unless the option `logger` says another place
    * @returns that policy
    * @throws what `configure()` throws
    */
   adapt<Request>(
     options: LifecycleOptions & { onDrainingRequest?: DrainingPolicy<Request> },
+    frameworkLog?: Logger,
   ): DrainingPolicy<Request> {
     if (typeof options !== 'object' || options === null) this.configure(options)
     const { onDrainingRequest = 'serve', ...processWide } = options
     this.configure(processWide)
+    if (frameworkLog !== undefined) this.#reporter.logToFramework(frameworkLog)
     checkPolicy(onDrainingRequest)
     return onDrainingRequest
   }
@@ -290,7 +368,7 @@ export class Lifecycle {
     policy: DrainingPolicy<Request>,
     frameworkRequest: Request,
   ): Refusal | undefined {
-    if (policy === 'serve' || !this.isDraining(request)) return undefined
+    if (policy === 'serve' || !this.isDraining(request) || this.#health.isFor(request)) return undefined
     const verdict: DrainingVerdict = decide(policy, frameworkRequest)
     if (verdict === 'serve') return undefined
     refused.add(request)
@@ -429,6 +507,22 @@ export class Lifecycle {
     }
   }
 
+  /** How the process is for those who ask: while it hands over, its successor serves where it did. */
+  #condition(): Health & { state: State } {
+    const { live, ready } = this.health()
+    return { live, ready: ready || this.state === 'handing-over', state: this.state }
+  }
+
+  #sparingProbes(policy: DrainingPolicy<IncomingMessage>): DrainingPolicy<IncomingMessage> {
+    return (request) => (this.#health.isFor(request) ? 'serve' : decide(policy, request))
+  }
+
+  #begin(): void {
+    this.#configured = true
+    if (this.#inherited.length === 0) return
+    this.#reporter.tell('inherited', { generation: this.#generation, listeners: this.#inherited })
+  }
+
   #onShutdown(): void {
     this.#restarts.abort()
     this.#readiness.dispose()
@@ -454,9 +548,12 @@ export class Lifecycle {
   }
 
   #onListening(listener: Listener): void {
-    this.#servers.add(listener, () => this.#close(listener.server, [listener.server])?.drained)
-    this.#ticketKeys?.onListening(listener.server)
-    this.#onBound()
+    const { server } = listener
+    const isOwn = this.#health.owns(server)
+    this.#servers.add(listener, isOwn, () => this.#close(server, [server])?.drained)
+    this.#ticketKeys?.onListening(server)
+    this.#tellListening(server)
+    if (!isOwn) this.#onBound()
   }
 
   /** One more socket of this process is open to its clients. */
@@ -464,7 +561,31 @@ export class Lifecycle {
     if (this.state === 'starting') this.#state.to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.
-    this.#system.setImmediate(() => this.#readiness.onListening(this.#listeners.inherited.left.length))
+    this.#system.setImmediate(() => this.#readiness.onListening(this.#missing()))
+  }
+
+  /** How many inherited sockets the application has not asked for: that of the health port is taken at the end. */
+  #missing(): number {
+    return this.#listeners.inherited.left.filter(({ requested }) => requested !== this.#health.address).length
+  }
+
+  #tellListening(server: Server): void {
+    const address = this.#servers.addressOf(server)
+    if (address === undefined) return
+    this.#reporter.tell('listening', { address, inherited: this.#inherited.includes(address) })
+  }
+
+  #becomeReady(): void {
+    if (this.#toldReady) return
+    this.#toldReady = true
+    const begin = (): void => {
+      this.#reporter.tell('ready', { generation: this.#generation })
+      this.#succession.becomeReady()
+      this.#system.supervisor?.ready()
+    }
+    // Its predecessor closes its own as soon as it hears that this process is ready.
+    if (this.#health.isClosed) void this.#health.open().then(begin)
+    else begin()
   }
 
   #close(server: Server, together: readonly Server[]): DrainGroup | undefined {
@@ -477,7 +598,7 @@ export class Lifecycle {
   }
 
   #onGone(): void {
-    const none = this.#servers.size === 0 && this.#datagrams.size === 0
+    const none = this.#servers.mortal.length === 0 && this.#datagrams.size === 0
     if (none && this.state === 'serving') this.#state.to('starting')
   }
 

@@ -6,6 +6,7 @@ import type { DrainingSignals } from '../drain/draining-signals.ts'
 import type { DrainingPolicy } from '../drain/refusal.ts'
 import { ServerDrain } from '../drain/server-drain.ts'
 import type { CloseCode } from '../drain/upgraded-drain.ts'
+import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Listener } from '../listeners/listeners.ts'
 import type { UnixPath } from '../listeners/unix-path.ts'
 import type { Release, System } from '../system/system.ts'
@@ -22,6 +23,9 @@ export interface DrainManner {
 
 interface Managed {
   readonly connections: Connections
+  readonly address: Address | undefined
+  /** Whether it serves until the process ends: a drain leaves it alone. */
+  readonly lasting: boolean
   readonly unixPath: UnixPath | undefined
   /** Whether its address was asked for: a test's server on port 0 has no clients that come back. */
   readonly fixed: boolean
@@ -43,28 +47,41 @@ export class ManagedServers {
     this.#signals = signals
   }
 
-  get size(): number {
-    return this.#servers.size
-  }
-
   get servers(): Server[] {
     return [...this.#servers.keys()]
   }
 
-  get connections(): Connections[] {
+  /** Those that a stop drains. */
+  get mortal(): Server[] {
+    return [...this.#servers].filter(([, { lasting }]) => !lasting).map(([server]) => server)
+  }
+
+  /** The connections of all, whether a stop drains them or not. */
+  get all(): Connections[] {
     return [...this.#servers.values()].map(({ connections }) => connections)
   }
 
+  /** The connections of those that a stop drains. */
+  get connections(): Connections[] {
+    return [...this.#servers.values()].flatMap(({ connections, lasting }) => (lasting ? [] : [connections]))
+  }
+
   /** @param onClose what the server's `close()` does: see `drainOnClose` */
-  add({ server, requested, unixPath }: Listener, onClose: () => Promise<unknown> | undefined): void {
+  add(
+    { server, requested, unixPath }: Listener,
+    lasting: boolean,
+    onClose: () => Promise<unknown> | undefined,
+  ): void {
     if (this.#servers.has(server)) return
+    const address = boundAddress(server)
     const release = drainOnClose(server, onClose)
     const connections = new Connections(server, () => this.#system.now())
     // An application sets a limit on what listen() returns.
     this.#system.setImmediate(() => {
       if (this.get(server) === connections) connections.requests?.start()
     })
-    this.#servers.set(server, { connections, unixPath, fixed: requested !== undefined, release })
+    const fixed = requested !== undefined
+    this.#servers.set(server, { connections, address, lasting, unixPath, fixed, release })
   }
 
   /** Takes care of a server no more. A drain that has begun goes on to its end. */
@@ -103,6 +120,16 @@ export class ManagedServers {
 
   get(server: Server): Connections | undefined {
     return this.#servers.get(server)?.connections
+  }
+
+  /** Where a server listens, or listened before its drain. */
+  addressOf(server: Server): Address | undefined {
+    return this.#servers.get(server)?.address
+  }
+
+  /** The drain of a server, if it has begun. */
+  drainOf(server: Server): ServerDrain | undefined {
+    return this.#servers.get(server)?.drain
   }
 
   isFixed(server: Server): boolean {

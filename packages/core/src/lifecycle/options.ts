@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net'
 import path from 'node:path'
-import { inspect, isDeepStrictEqual } from 'node:util'
+import { isDeepStrictEqual } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { HealthOptions } from '../health/options.ts'
 import type { SignalPreset } from '../signals/presets.ts'
 import { defaultSignalTable, type SignalTable } from '../signals/signal-actions.ts'
+import { checkHealth } from './health-options.ts'
+import { isLogger, type Logger } from './logger.ts'
+import { checkBoolean, checkDuration, checkObject, invalid, show, unknown } from './option-checks.ts'
 import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
 
 /**
@@ -66,6 +70,18 @@ export interface LifecycleOptions {
    */
   readonly migrate?: MigrationPolicy
   /**
+   * Answers `/livez` and `/readyz`, as `true` on the application's own servers, or as `HealthOptions` say: with other
+   * paths, on a port of its own, with checks.
+   * @default false
+   */
+  readonly health?: boolean | HealthOptions
+  /**
+   * Where the operator reads what happens: a logger like pino's, `'stderr'` for readable lines, of which there are none
+   * while all is well but one for each drain, or `false` for nothing. Fastify's `app.log` is used where nothing is said.
+   * @default 'stderr'
+   */
+  readonly logger?: Logger | 'stderr' | false
+  /**
    * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
    * process has never stopped. 0 hands over at once; Infinity never does.
    * @default 0
@@ -121,6 +137,8 @@ export const defaults: Settings = {
   readyTimeout: 60_000,
   manualReady: false,
   migrate: true,
+  health: false,
+  logger: 'stderr',
   probation: 0,
   restartConcurrency: 'coalesce',
   successorEnv: 'start',
@@ -142,6 +160,8 @@ export function checkOptions(options: LifecycleOptions): void {
     if (name === 'signals') checkSignalOptions(value, refuse)
     else if (name === 'manualReady') checkBoolean(name, value)
     else if (name === 'migrate') checkMigrate(value)
+    else if (name === 'health') checkHealth(value)
+    else if (name === 'logger') checkLogger(value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
@@ -191,6 +211,11 @@ export function checkHook(name: unknown, hook: unknown, options: object): void {
   }
 }
 
+function checkLogger(value: unknown): void {
+  if (value === false || value === 'stderr' || isLogger(value)) return
+  throw invalid('logger', 'a logger with debug, info, warn and error, "stderr", or false', value)
+}
+
 /** What two calls in the process ask for together. */
 export function joinOptions(earlier: LifecycleOptions, later: LifecycleOptions): LifecycleOptions {
   const { signals, ...rest } = later
@@ -236,21 +261,6 @@ function compare(prefix: string, earlier: object, later: object): void {
   }
 }
 
-function checkObject(options: unknown): void {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
-  throw invalid('options', 'an object such as { drainTimeout: 10000 }', options)
-}
-
-function checkDuration(name: string, value: unknown): void {
-  if (typeof value !== 'number' || Number.isNaN(value) || value < 0) {
-    throw invalid(name, 'a number of milliseconds, 0 or more, or Infinity', value)
-  }
-}
-
-function checkBoolean(name: string, value: unknown): void {
-  if (typeof value !== 'boolean') throw invalid(name, 'true or false', value)
-}
-
 function checkMigrate(value: unknown): void {
   if (typeof value === 'boolean' || typeof value === 'function') return
   throw invalid('migrate', 'true, false or a function', value)
@@ -271,22 +281,4 @@ function checkEnvironment(name: string, value: unknown): void {
 
 function refuse(name: string, expected: string, value: unknown): never {
   throw invalid(name, expected, value)
-}
-
-function unknown(name: string, known: readonly string[]): ZerodropError {
-  const text = `zerodrop has no option "${name}". Its options are ${known.join(', ')}.`
-  return new ZerodropError('ERR_ZERODROP_OPTION_UNKNOWN', text)
-}
-
-function invalid(name: string, expected: string, value: unknown): ZerodropError {
-  return new ZerodropError(
-    'ERR_ZERODROP_OPTION_INVALID',
-    `Expected "${name}" to be ${expected}, got ${show(value)}.`,
-  )
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string'
-    ? JSON.stringify(value)
-    : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 })
 }

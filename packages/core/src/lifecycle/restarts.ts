@@ -1,5 +1,5 @@
-import type { DrainResult } from '../drain/report.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { DrainResult } from '../events/drain-report.ts'
 import { message } from '../handover/protocol.ts'
 import { type Successor, startSuccessor } from '../handover/successor.ts'
 import type { TicketKeys } from '../handover/protocol.ts'
@@ -34,6 +34,7 @@ export class Restarts {
   #current: Promise<RestartResult> | undefined
   #queued = false
   #abort = new AbortController()
+  #moving: HandOver | undefined
 
   /**
    * @param generation of this process
@@ -49,6 +50,11 @@ export class Restarts {
     this.#ending = ending
     this.#generation = generation
     this.#predecessorGone = predecessorGone
+  }
+
+  /** How many connections the successor has taken over so far. */
+  get moved(): number {
+    return this.#moving?.moved ?? 0
   }
 
   /** Begins a restart; if one is under way does what `restartConcurrency` says. */
@@ -91,9 +97,14 @@ export class Restarts {
     if (this.#predecessorGone !== undefined) await this.#predecessorGone
     const { inheritable } = listeners
     const sockets = [...inheritable, ...datagrams.inheritable]
+    const begun = system.now()
     let successor: Successor
     try {
-      checkRestart(system.incapacity, state.current, sockets.length)
+      checkRestart(
+        system.incapacity,
+        state.current,
+        this.#serving(inheritable) + datagrams.inheritable.length,
+      )
       state.to('restarting')
       this.#abort = new AbortController()
       successor = await this.#start(inheritable, sockets)
@@ -107,9 +118,19 @@ export class Restarts {
     const { moved, result } = await this.#handOver(successor, inheritable)
     if (this.#queued) await successor.send(message({ type: 'restart' })).catch(() => {})
     this.#queued = false
+    const cut = result.cut.length
+    const milliseconds = system.now() - begun
+    reporter.tell('restart:complete', { pid, generation, milliseconds, migrated: moved, cut })
+    successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated: moved, cut })
     // After those who wait for this promise have had their turn.
     system.setImmediate(() => void this.#ending.exit(result))
     return { ...result, pid, generation, listeners: sockets.length, migrated: moved }
+  }
+
+  /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
+  #serving(inheritable: readonly Inheritable[]): number {
+    const mortal = new Set(this.#context.servers.mortal)
+    return inheritable.filter(({ server }) => mortal.has(server)).length
   }
 
   async #start(
@@ -161,6 +182,7 @@ export class Restarts {
     // If it does not arrive the successor has died, which is seen elsewhere.
     successor.send(message({ type: 'serve' })).catch(() => {})
     const handOver = new HandOver(this.#context, successor, inheritable)
+    this.#moving = handOver
     const done = this.#finish(handOver, successor)
     this.#ending.join(handOver.group, done)
     return { result: await done, moved: handOver.moved }

@@ -18,7 +18,7 @@ export interface SignalOptions
   readonly preset?: SignalPreset
 }
 
-const actions = ['shutdown', 'restart', 'hammer', 'ignore']
+const actions = ['shutdown', 'restart', 'hammer', 'status', 'ignore']
 const parts = ['action', 'before', 'after']
 const presets = Object.keys(signalPresets)
 

@@ -8,11 +8,13 @@ import type { ExitWatch } from './exit-watch.ts'
 import type { Settings } from './options.ts'
 import type { Restarts } from './restarts.ts'
 
-/** How this process can end. */
-interface WaysOut {
+/** What else there is that a signal can act on. */
+interface Parts {
   readonly ending: Ending
   readonly restarts: Restarts
   readonly exitWatch: ExitWatch
+  /** Tells the operator what the process is doing. */
+  readonly dumpStatus: () => void
 }
 
 /** What a signal does, which depends on where the process is in its life. */
@@ -21,15 +23,17 @@ export class SignalReactions {
   readonly #ending: Ending
   readonly #restarts: Restarts
   readonly #exitWatch: ExitWatch
+  readonly #dumpStatus: () => void
   #releases: Release[] = []
   #stops = 0
   #leftToOthers = false
 
-  constructor(context: Context, { ending, restarts, exitWatch }: WaysOut) {
+  constructor(context: Context, { ending, restarts, exitWatch, dumpStatus }: Parts) {
     this.#context = context
     this.#ending = ending
     this.#restarts = restarts
     this.#exitWatch = exitWatch
+    this.#dumpStatus = dumpStatus
   }
 
   /** Begins to handle the signals of the table, and what a supervisor says in their place. */
@@ -58,6 +62,7 @@ export class SignalReactions {
     if (typeof action === 'function') this.#call(action, signal)
     else if (action === 'shutdown') this.#stop(signal)
     else if (action === 'hammer') this.#hammer(signal)
+    else if (action === 'status') this.#dumpStatus()
     else if (action === 'restart' && this.#isHangUp(signal)) this.#hangUp(signal)
     else if (action === 'restart') this.#restart()
   }

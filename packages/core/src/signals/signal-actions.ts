@@ -10,10 +10,11 @@ export type SignalFunction = (signal: NodeJS.Signals) => unknown
  * - `'restart'` starts a successor and hands over to it.
  * - `'hammer'` cuts at once what a drain or a hand-over has left; while the process serves, it stops and cuts
  *   everything. Exits with 128 + the signal's number.
+ * - `'status'` writes what the process is doing to the log, as `lifecycle.dumpStatus()` does.
  * - `'ignore'` takes the signal and does nothing.
  * - A function is called.
  */
-export type SignalAction = 'shutdown' | 'restart' | 'hammer' | 'ignore' | SignalFunction
+export type SignalAction = 'shutdown' | 'restart' | 'hammer' | 'status' | 'ignore' | SignalFunction
 
 /** What a signal does, and what happens around it. */
 export interface SignalReaction {

@@ -4,6 +4,7 @@ import { isMainThread } from 'node:worker_threads'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine } from './command-line.ts'
+import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
 import { pm2, watched } from './supervisors.ts'
 import type { Incapacity, Predecessor, Release, System } from './system.ts'
@@ -66,6 +67,7 @@ export function realSystem(): System {
         if (error && process.stderr.listenerCount('error') === 0) process.stderr.once('error', () => {})
       })
     },
+    openProgressLine,
     isServed(path) {
       // listen() has to know before it returns, and only a process of its own can wait for a connection meanwhile.
       return (

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import type { ProgressLine } from './progress-line.ts'
 
 /** Undoes what the call that returned it did. Calling it again does nothing. */
 export type Release = () => void
@@ -85,6 +86,8 @@ export interface System extends SignalSystem {
    */
   onExit(listener: (status: number, caller: string | undefined) => number): Release
   writeError(line: string): void
+  /** See `openProgressLine`: resolves with undefined where there is none. Never rejects. */
+  openProgressLine(): Promise<ProgressLine | undefined>
   /** Whether a server answers on a Unix socket's path. Waits for the answer. */
   isServed(path: string): boolean
   /**

@@ -1,0 +1,121 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Connections } from './connections.ts'
+import { currentResponse } from './exchange.ts'
+import { listActivity } from './list.ts'
+
+/** How many connections are doing what, and how many requests are in flight. */
+export interface ConnectionCounts {
+  /** Nothing ever came on it. */
+  readonly unused: number
+  /** Between two requests. */
+  readonly idle: number
+  /** The head of a request is arriving. */
+  readonly reading: number
+  /** The body of a request is arriving. */
+  readonly receiving: number
+  /** The request is complete, and nothing of the answer is sent. */
+  readonly handling: number
+  /** The head of the answer is sent, its end is not, or has not reached the client. */
+  readonly responding: number
+  /** A WebSocket, or another protocol that HTTP was left for. */
+  readonly upgraded: number
+  /** A connection of a server that does not speak HTTP. */
+  readonly raw: number
+  /** A session of HTTP/2, whatever is under way on it. */
+  readonly http2: number
+  /** The TLS handshake is not complete. */
+  readonly handshaking: number
+  /** Ended by a drain; the client has not closed its side yet. */
+  readonly closing: number
+  /** Not connections but requests: those in flight, over HTTP/1 (one for each connection) and HTTP/2. */
+  readonly requests: number
+}
+
+type Counts = { -readonly [State in keyof ConnectionCounts]: number }
+
+export const noConnections: ConnectionCounts = {
+  unused: 0,
+  idle: 0,
+  reading: 0,
+  receiving: 0,
+  handling: 0,
+  responding: 0,
+  upgraded: 0,
+  raw: 0,
+  http2: 0,
+  handshaking: 0,
+  closing: 0,
+  requests: 0,
+}
+
+/**
+ * Counts the connections of one server. Nothing is kept for this: Node's own lists are read, so that it costs nothing
+ * until somebody asks.
+ * @param isClosing whether a connection has been ended, and only the client's side is still open
+ */
+export function countConnections(
+  connections: Connections,
+  isClosing: (socket: Socket) => boolean,
+): ConnectionCounts {
+  const { http, sessions, streams, upgraded } = connections
+  const counts: Counts = { ...noConnections }
+  const add = (state: keyof Counts, socket: Socket): void => {
+    counts[isClosing(socket) ? 'closing' : state]++
+  }
+  for (const socket of upgraded.keys()) add('upgraded', socket)
+  if (http === undefined) countOthers(connections, add)
+  else countHttp1(connections, listActivity(http), add)
+  counts.http2 = sessions.size
+  counts.handshaking = connections.handshaking().length
+  counts.requests = counts.receiving + counts.handling + counts.responding + streams.size
+  return counts
+}
+
+export function addCounts(one: ConnectionCounts, other: ConnectionCounts): ConnectionCounts {
+  const sum: Counts = { ...one }
+  for (const state of Object.keys(sum) as (keyof Counts)[]) sum[state] += other[state]
+  return sum
+}
+
+type Add = (state: keyof Counts, socket: Socket) => void
+
+function countOthers({ http2, sockets }: Connections, add: Add): void {
+  // Of an HTTP/2 server each connection is a session.
+  if (!http2) for (const socket of sockets.keys()) add('raw', socket)
+}
+
+function countHttp1(connections: Connections, activity: ReturnType<typeof listActivity>, add: Add): void {
+  if (activity !== undefined) {
+    for (const { socket } of activity.quiet) if (socket !== null) add(stateOf(socket, true), socket)
+    for (const { socket } of activity.active) if (socket !== null) add(stateOf(socket, false), socket)
+    return
+  }
+  const idle = connections.idle()
+  for (const socket of connections.sockets.keys()) {
+    if (connections.upgraded.has(socket) || speaksHttp2(socket)) continue
+    add(stateOf(socket, idle.has(socket)), socket)
+  }
+}
+
+/** @param quiet whether Node's parser is between two messages: it has read one to its end and not begun another */
+function stateOf(socket: Socket, quiet: boolean): keyof Counts {
+  const response = currentResponse(socket)
+  if (response !== undefined) {
+    if (response.headersSent) return 'responding'
+    return response.req.complete || !hasBody(response.req) ? 'handling' : 'receiving'
+  }
+  if (quiet) return 'idle'
+  return socket.bytesRead === 0 ? 'unused' : 'reading'
+}
+
+/** Whether a request announces a body. One without is complete only after the turn in which the application sees it. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** Whether TLS has agreed on HTTP/2: then the connection is counted among the sessions. */
+function speaksHttp2(socket: Socket): boolean {
+  return (socket as Partial<TLSSocket>).alpnProtocol === 'h2'
+}

@@ -1,0 +1,116 @@
+import type { System } from '../system/system.ts'
+import { Check, type CheckResult } from './check.ts'
+import type { Health } from './health.ts'
+import { defaultHealth, type HealthOptions } from './options.ts'
+
+/** What is answered to somebody who asks how the process is. */
+export interface HealthAnswer {
+  readonly status: 200 | 503
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** What an answer is made from. */
+export interface Condition extends Health {
+  /** The state of the process, as the verbose answer names it. */
+  readonly state: string
+}
+
+const headers: HealthAnswer['headers'] = {
+  'Content-Type': 'text/plain; charset=utf-8',
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+}
+
+/** The answers to `/livez` and `/readyz`, in the form that those of Kubernetes itself have. */
+export class Probes {
+  readonly #condition: () => Condition
+  readonly #onChange: (result: CheckResult) => void
+  readonly #checks: readonly Check[]
+  readonly #livez: string | false
+  readonly #readyz: string | false
+  readonly #verbose: boolean
+  readonly #failing = new Set<string>()
+
+  /** @param onChange called when the result of a check is another than the last time */
+  constructor(
+    system: System,
+    options: HealthOptions,
+    condition: () => Condition,
+    onChange: (result: CheckResult) => void,
+  ) {
+    const { livez, readyz, verbose, checks = {} } = options
+    this.#livez = livez ?? defaultHealth.livez
+    this.#readyz = readyz ?? defaultHealth.readyz
+    this.#verbose = verbose ?? defaultHealth.verbose
+    this.#checks = Object.entries(checks).map(([name, check]) => new Check(system, name, check))
+    this.#condition = condition
+    this.#onChange = onChange
+  }
+
+  get paths(): readonly string[] {
+    return [this.#livez, this.#readyz].filter((path) => path !== false)
+  }
+
+  isFor({ method, url }: Asked): boolean {
+    return (method === 'GET' || method === 'HEAD') && this.paths.includes(pathOf(url))
+  }
+
+  /** Undefined if it is something else that is asked. */
+  answer(asked: Asked): Promise<HealthAnswer> | undefined {
+    if (!this.isFor(asked)) return undefined
+    const verbose = this.#verbose && /[?&]verbose(?:[&=]|$)/.test(asked.url ?? '')
+    return pathOf(asked.url) === this.#livez ? this.#live(verbose) : this.#ready(verbose)
+  }
+
+  async #live(verbose: boolean): Promise<HealthAnswer> {
+    const { live, state } = this.#condition()
+    return say('livez', live, verbose ? [line(live, 'process', state)] : undefined)
+  }
+
+  async #ready(verbose: boolean): Promise<HealthAnswer> {
+    const { ready, state } = this.#condition()
+    const process = line(ready, 'process', state)
+    // What others say cannot make it ready, and a process that ends has other things to do.
+    if (!ready) return say('readyz', false, verbose ? [process] : undefined)
+    const results = await Promise.all(this.#checks.map((check) => check.run()))
+    for (const result of results) this.#notice(result)
+    const passes = results.every(({ error }) => error === undefined)
+    // A drain may have begun meanwhile.
+    const now = this.#condition()
+    const lines = [
+      line(now.ready, 'process', now.state),
+      ...results.map(({ name, error }) => line(error === undefined, name, error?.message ?? 'ok')),
+    ]
+    return say('readyz', passes && now.ready, verbose ? lines : undefined)
+  }
+
+  #notice(result: CheckResult): void {
+    const { name, error } = result
+    if ((error !== undefined) === this.#failing.has(name)) return
+    if (error === undefined) this.#failing.delete(name)
+    else this.#failing.add(name)
+    this.#onChange(result)
+  }
+}
+
+/** What is read of a request. */
+export interface Asked {
+  readonly method?: string | undefined
+  readonly url?: string | undefined
+}
+
+function pathOf(url = ''): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
+function line(passes: boolean, name: string, text: string): string {
+  return `[${passes ? '+' : '-'}]${name} ${text}`
+}
+
+function say(path: string, passes: boolean, lines: readonly string[] | undefined): HealthAnswer {
+  const status = passes ? 200 : 503
+  if (lines === undefined) return { status, headers, body: passes ? 'ok' : 'unavailable' }
+  return { status, headers, body: [...lines, `${path} check ${passes ? 'passed' : 'failed'}`, ''].join('\n') }
+}

@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http'
+import type { Server } from 'node:net'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { HealthPort } from '../health/health-port.ts'
+import type { HealthOptions } from '../health/options.ts'
+import { type Asked, type Condition, type HealthAnswer, Probes } from '../health/probes.ts'
+import { requestedAddress } from '../listeners/address.ts'
+import type { System } from '../system/system.ts'
+import type { Reporter } from './reporter.ts'
+
+/** Answers those who ask how the process is, on the application's own servers or on a port for it alone. */
+export class HealthService {
+  readonly #system: System
+  readonly #reporter: Reporter
+  readonly #condition: () => Condition
+  #probes: Probes | undefined
+  #port: HealthPort | undefined
+  #address: string | undefined
+  #opening: Promise<void> | undefined
+
+  constructor(system: System, reporter: Reporter, condition: () => Condition) {
+    this.#system = system
+    this.#reporter = reporter
+    this.#condition = condition
+  }
+
+  /** Takes the options; the first that say something hold. */
+  configure(asked: boolean | HealthOptions): void {
+    if (asked === false || this.#probes !== undefined) return
+    const options = asked === true ? {} : asked
+    this.#probes = new Probes(this.#system, options, this.#condition, ({ name, error }) =>
+      this.#reporter.tell('health:check', { check: name, passes: error === undefined, error }),
+    )
+    const { host, port } = options
+    if (port === undefined) return
+    this.#address = requestedAddress({ port, ...(host !== undefined && { host }) })
+    const probes = this.#probes
+    this.#port = new HealthPort({ port, host }, (request) => probes.answer(request))
+  }
+
+  /** The address of the own port; undefined if there is none that could be inherited. */
+  get address(): string | undefined {
+    return this.#address
+  }
+
+  /** The paths that the application's servers answer; none if there is a port for them. */
+  get paths(): readonly string[] {
+    return this.#port === undefined ? (this.#probes?.paths ?? []) : []
+  }
+
+  /** Whether a request to one of the application's servers asks how the process is. */
+  isFor(request: Asked): boolean {
+    return this.#port === undefined && this.#probes?.isFor(request) === true
+  }
+
+  /** The answer to such a request; undefined for any other. */
+  answer(request: IncomingMessage): Promise<HealthAnswer> | undefined {
+    return this.#port === undefined ? this.#probes?.answer(request) : undefined
+  }
+
+  /** Whether there is an own port that is still to be opened. */
+  get isClosed(): boolean {
+    return this.#port !== undefined && this.#opening === undefined
+  }
+
+  owns(server: Server): boolean {
+    return this.#port?.server === server
+  }
+
+  /** Opens the own port, if there is one; resolves when it listens or cannot. Never rejects. */
+  open(): Promise<void> {
+    const port = this.#port
+    if (port === undefined) return Promise.resolve()
+    this.#opening ??= new Promise<void>((resolve) => {
+      port.open(resolve, (cause) => {
+        const text = `The health port ${this.#address} could not be opened, and nobody is told how this process is: ${cause.message}`
+        this.#reporter.warn(new ZerodropError('ERR_ZERODROP_HEALTH_PORT', text, { cause }))
+        resolve()
+      })
+    })
+    return this.#opening
+  }
+
+  close(): void {
+    this.#port?.close()
+  }
+}

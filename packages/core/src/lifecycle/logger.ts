@@ -1,0 +1,16 @@
+/** What pino, Fastify's `app.log` and many others are: each method takes fields and a message. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export type Level = keyof Logger
+
+const levels: readonly Level[] = ['debug', 'info', 'warn', 'error']
+
+export function isLogger(value: unknown): value is Logger {
+  if (typeof value !== 'object' || value === null) return false
+  return levels.every((level) => typeof (value as Partial<Logger>)[level] === 'function')
+}

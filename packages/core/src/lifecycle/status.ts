@@ -1,0 +1,142 @@
+import { addCounts, type ConnectionCounts, countConnections, noConnections } from '../connections/count.ts'
+import { isClosing } from '../drain/close-gently.ts'
+import { name } from '../drain/report.ts'
+import type { CutConnection } from '../events/drain-report.ts'
+import type { Context } from './context.ts'
+import type { DrainRecord, History, RestartRecord } from './history.ts'
+import type { State } from './state.ts'
+
+/** What the process is doing: plain data, which `JSON.stringify` takes as it is. */
+export interface Status {
+  readonly pid: number
+  readonly generation: number
+  readonly state: State
+  readonly ready: boolean
+  readonly startedAt: Date
+  /** When it became ready; undefined before. */
+  readonly readyAt: Date | undefined
+  readonly listeners: readonly ListenerStatus[]
+  /** The connections of all listeners together. */
+  readonly connections: ConnectionCounts
+  /** While the process drains, or hands over. */
+  readonly drain: DrainStatus | undefined
+  /** The drain that came last: the predecessor's, or once it is over this process's own. */
+  readonly lastDrain: DrainRecord | undefined
+  /** Restarts that have succeeded since the first generation, and those that have failed in this process. */
+  readonly restarts: { readonly completed: number; readonly failed: number }
+  /** The last attempt in this process. */
+  readonly lastRestart: RestartRecord | undefined
+  /** Connections that were taken over from the predecessor, and by the successor. */
+  readonly migrated: { readonly received: number; readonly sent: number }
+  /** Requests and connections that were cut, here and in the predecessor's drain. */
+  readonly cut: number
+}
+
+export interface ListenerStatus {
+  /** Such as `tcp://[::]:3000` or `unix:///run/app.sock`. */
+  readonly address: string | undefined
+  /** Whether the socket came from the predecessor. */
+  readonly inherited: boolean
+  /** False once the process has stopped accepting there. */
+  readonly accepting: boolean
+  readonly connections: ConnectionCounts
+}
+
+/** How far a drain has come. */
+export interface DrainStatus {
+  /** How long it has taken so far. */
+  readonly milliseconds: number
+  /** Milliseconds until what is left will be cut; `Infinity` for never, 0 if that is over. */
+  readonly timeLeft: number
+  /** What it waits for, by name: the first hundred. Idle connections and those that close are not among them. */
+  readonly waitingFor: readonly CutConnection[]
+}
+
+/** What the status is made from, besides what all parts of the lifecycle share. */
+export interface StatusSources {
+  readonly generation: number
+  readonly ready: boolean
+  readonly history: History
+  readonly isInherited: (address: string | undefined) => boolean
+  readonly migrated: Status['migrated']
+}
+
+const mostNamed = 100
+
+export function statusOf(context: Context, sources: StatusSources): Status {
+  const { generation, history, isInherited, migrated, ready } = sources
+  const { drains, servers, state, system } = context
+  const listeners = servers.all.map((connections): ListenerStatus => {
+    const { server } = connections
+    const address = servers.addressOf(server)
+    return {
+      address,
+      inherited: isInherited(address),
+      accepting: server.listening,
+      connections: countConnections(connections, isClosing),
+    }
+  })
+  const ending = state.current === 'draining' || state.current === 'handing-over'
+  return {
+    pid: system.pid,
+    generation,
+    state: state.current,
+    ready,
+    startedAt: history.startedAt,
+    readyAt: history.readyAt,
+    listeners,
+    connections: listeners.map(({ connections }) => connections).reduce(addCounts, noConnections),
+    drain: ending ? drainStatus(drains.progress, system.now()) : undefined,
+    lastDrain: history.lastDrain,
+    restarts: { completed: generation - 1, failed: history.failedRestarts },
+    lastRestart: history.lastRestart,
+    migrated,
+    cut: history.cut,
+  }
+}
+
+function drainStatus(progress: Context['drains']['progress'], now: number): DrainStatus | undefined {
+  if (progress === undefined) return undefined
+  const { begun, deadline, servers } = progress
+  return {
+    milliseconds: now - begun,
+    timeLeft: Math.max(0, deadline - now),
+    waitingFor: servers.flatMap((server) => server.underWay()).slice(0, mostNamed),
+  }
+}
+
+/** The status in lines for a person. */
+export function describeStatus(status: Status): string[] {
+  const { drain, generation, lastRestart, listeners, ready, readyAt, state } = status
+  const since = readyAt === undefined ? '' : `, since ${readyAt.toISOString()}`
+  const lines = [`${state}, ${ready ? 'ready' : 'not ready'}, generation ${generation}${since}`]
+  for (const { address, inherited, accepting, connections } of listeners) {
+    const how = `${inherited ? ' (inherited)' : ''}${accepting ? '' : ' (no longer accepting)'}`
+    lines.push(`${address}${how}: ${describeCounts(connections)}`)
+  }
+  if (drain !== undefined) lines.push(...describeDrain(drain))
+  if (lastRestart !== undefined) lines.push(describeRestart(lastRestart))
+  return lines
+}
+
+export function describeCounts({ requests, ...connections }: ConnectionCounts): string {
+  const states = Object.entries(connections).filter(([, count]) => count > 0)
+  if (states.length === 0) return 'no connections'
+  const total = states.reduce((sum, [, count]) => sum + count, 0)
+  const parts = states.map(([state, count]) => `${count} ${state}`).join(', ')
+  return `${total} ${total === 1 ? 'connection' : 'connections'} (${parts}), ${requests} in flight`
+}
+
+function describeDrain({ milliseconds, timeLeft, waitingFor }: DrainStatus): string[] {
+  const left = timeLeft === Infinity ? 'no deadline' : `${Math.round(timeLeft)} ms left`
+  return [
+    `draining for ${Math.round(milliseconds)} ms, ${left}`,
+    ...waitingFor.map((each) => `waiting for ${name(each)}`),
+  ]
+}
+
+function describeRestart({ startedAt, generation, result, milliseconds, error }: RestartRecord): string {
+  const what = generation === undefined ? 'restart' : `restart to generation ${generation}`
+  const why = error === undefined ? '' : `: ${error.code}`
+  return `last ${what}: ${result} after ${Math.round(milliseconds)} ms, begun ${startedAt.toISOString()}${why}`
+}

@@ -1,0 +1,119 @@
+import { lifecycle, type Status } from '@zerodrop/core'
+import { Counter, Gauge, register as globalRegister, type Registry } from 'prom-client'
+
+export interface MetricsOptions {
+  /** Where the metrics are registered. @default the global registry of prom-client */
+  readonly register?: Registry
+  /** What their names begin with. @default 'zerodrop_' */
+  readonly prefix?: string
+}
+
+/**
+ * Registers the metrics of this process, as `collectDefaultMetrics()` of prom-client does for Node's own. Everything is
+ * read when the registry is scraped, from `lifecycle.status()`: until then nothing is counted, and nothing is done.
+ *
+ * @throws what prom-client throws if the registry has metrics of these names already.
+ */
+export function collectMetrics(options: MetricsOptions = {}): void {
+  const { register = globalRegister, prefix = 'zerodrop_' } = options
+  const read = oncePerScrape(() => lifecycle.status())
+  for (const { name, help, value } of gauges) {
+    new Gauge({
+      name: prefix + name,
+      help,
+      registers: [register],
+      collect() {
+        this.set(value(read()))
+      },
+    })
+  }
+  for (const { name, help, label, values } of labelled) {
+    const Metric = name.endsWith('_total') ? Counter : Gauge
+    new Metric({
+      name: prefix + name,
+      help,
+      labelNames: [label],
+      registers: [register],
+      collect() {
+        this.reset()
+        for (const [key, count] of Object.entries(values(read()))) this.inc({ [label]: key }, count)
+      },
+    })
+  }
+  new Counter({
+    name: `${prefix}cut_total`,
+    help: 'Requests and connections cut by a deadline or a second signal, in the predecessor too.',
+    registers: [register],
+    collect() {
+      this.reset()
+      this.inc(read().cut)
+    },
+  })
+}
+
+const gauges: readonly { name: string; help: string; value: (status: Status) => number }[] = [
+  {
+    name: 'generation',
+    help: 'Generation of this process: 1, and 1 more for each restart.',
+    value: ({ generation }) => generation,
+  },
+  {
+    name: 'ready',
+    help: '1 while this process is ready for requests.',
+    value: ({ ready }) => Number(ready),
+  },
+  {
+    name: 'requests_in_flight',
+    help: 'Requests that are being read or answered.',
+    value: ({ connections }) => connections.requests,
+  },
+  {
+    name: 'drain_seconds',
+    help: 'How long the drain that is under way has taken so far; 0 if there is none.',
+    value: ({ drain }) => (drain?.milliseconds ?? 0) / 1000,
+  },
+  {
+    name: 'last_drain_seconds',
+    help: "How long the drain took that came last: the predecessor's, in a process that was started by a restart.",
+    value: ({ lastDrain }) => (lastDrain?.milliseconds ?? 0) / 1000,
+  },
+]
+
+const labelled: readonly {
+  name: string
+  help: string
+  label: string
+  values: (status: Status) => Readonly<Record<string, number>>
+}[] = [
+  {
+    name: 'connections',
+    help: 'Open connections by what they are doing.',
+    label: 'state',
+    values: ({ connections: { requests: _requests, ...states } }) => states,
+  },
+  {
+    name: 'restarts_total',
+    help: 'Restarts: completed since the first generation, failed in this process.',
+    label: 'result',
+    values: ({ restarts }) => restarts,
+  },
+  {
+    name: 'migrated_connections_total',
+    help: 'Connections taken over from the predecessor (received) and by the successor (sent).',
+    label: 'direction',
+    values: ({ migrated }) => migrated,
+  },
+]
+
+/** The metrics of one scrape are collected one after the other in one go: they share one reading. */
+function oncePerScrape(read: () => Status): () => Status {
+  let status: Status | undefined
+  return () => {
+    if (status !== undefined) return status
+    queueMicrotask(() => {
+      status = undefined
+    })
+    status = read()
+    return status
+  }
+}
