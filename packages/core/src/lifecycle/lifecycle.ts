@@ -551,10 +551,9 @@ export class Lifecycle {
     const { server } = listener
     const isOwn = this.#health.owns(server)
     this.#servers.add(listener, isOwn, () => this.#close(server, [server])?.drained)
-    this.#tellListening(server)
-    if (isOwn) return
     this.#ticketKeys?.onListening(server)
-    this.#onBound()
+    this.#tellListening(server)
+    if (!isOwn) this.#onBound()
   }
 
   /** One more socket of this process is open to its clients. */

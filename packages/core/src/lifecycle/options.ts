@@ -63,6 +63,13 @@ export interface LifecycleOptions {
    */
   readonly manualReady?: boolean
   /**
+   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all of them, none, or those for which a
+   * function of the socket returns true. For applications that keep something for each connection. What does not move
+   * drains as at a stop. A function that throws, or returns anything but true or false, has said false.
+   * @default true
+   */
+  readonly migrate?: MigrationPolicy
+  /**
    * Answers `/livez` and `/readyz`, as `true` on the application's own servers, or as `HealthOptions` say: with other
    * paths, on a port of its own, with checks.
    * @default false
@@ -74,13 +81,6 @@ export interface LifecycleOptions {
    * @default 'stderr'
    */
   readonly logger?: Logger | 'stderr' | false
-  /**
-   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all of them, none, or those for which a
-   * function of the socket returns true. For applications that keep something for each connection. What does not move
-   * drains as at a stop. A function that throws, or returns anything but true or false, has said false.
-   * @default true
-   */
-  readonly migrate?: MigrationPolicy
   /**
    * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
    * process has never stopped. 0 hands over at once; Infinity never does.
@@ -136,9 +136,9 @@ export const defaults: Settings = {
   closeSpread: 1000,
   readyTimeout: 60_000,
   manualReady: false,
+  migrate: true,
   health: false,
   logger: 'stderr',
-  migrate: true,
   probation: 0,
   restartConcurrency: 'coalesce',
   successorEnv: 'start',
@@ -159,9 +159,9 @@ export function checkOptions(options: LifecycleOptions): void {
     if (value === undefined) continue
     if (name === 'signals') checkSignalOptions(value, refuse)
     else if (name === 'manualReady') checkBoolean(name, value)
+    else if (name === 'migrate') checkMigrate(value)
     else if (name === 'health') checkHealth(value)
     else if (name === 'logger') checkLogger(value)
-    else if (name === 'migrate') checkMigrate(value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
