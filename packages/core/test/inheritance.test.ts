@@ -1,6 +1,8 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import {
   type Inheritance,
   InheritedListeners,
@@ -8,6 +10,7 @@ import {
   readInheritance,
   writeInheritance,
 } from '../src/listeners/inheritance.ts'
+import { inodeOf, removeSocketFile } from '../src/listeners/unix-path.ts'
 
 const listener = { fd: 3, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' }
 const inheritance = { version: 1, generation: 2, listeners: [listener] }
@@ -194,4 +197,26 @@ describe('inherited listeners', () => {
     listeners.closeRest()
     expect(listeners.left).toEqual([])
   })
+})
+
+test('the file of a socket that nobody asked for stays until it is said that nobody serves there', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  try {
+    const file = path.join(folder, 'app.sock')
+    writeFileSync(file, '')
+    const fd = openSync(file, 'r')
+    const listener = { fd, requested: `unix://${file}`, bound: `unix://${file}` }
+    const [left] = new InheritedListeners([listener]).closeRest()
+    expect([left?.file, existsSync(file)]).toEqual([file, true])
+    expect(() => closeSync(fd)).toThrow('EBADF')
+    // Somebody else's by now.
+    writeFileSync(`${file}.new`, '')
+    renameSync(`${file}.new`, file)
+    removeSocketFile(file, left?.inode)
+    expect(existsSync(file)).toBe(true)
+    removeSocketFile(file, inodeOf(file))
+    expect(existsSync(file)).toBe(false)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

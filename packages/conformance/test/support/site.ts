@@ -30,6 +30,7 @@ export type Fault =
   | 'exits'
   | 'out-of-memory'
   | 'never-listens'
+  | 'says-ready-and-never-listens'
   | 'listens-on-nothing'
   | 'dies-when-ready'
   | 'dies-while-taking'
@@ -40,7 +41,7 @@ export interface SiteSettings {
   /** Each generation starts a child first thing, and says in 'booted' what both of them see of the hand-over. */
   probe?: boolean
   /** Adds two hooks of each kind, which say 'hook'; the first of them behaves like this. */
-  hooks?: 'succeed' | 'throw' | 'hang'
+  hooks?: 'succeed' | 'throw' | 'hang' | 'gate'
   /** How the first generation is started. */
   start?: Pick<AppOptions, 'args' | 'execArgv' | 'execPath' | 'cwd' | 'env'>
 }

@@ -199,7 +199,7 @@ export class Migration {
       this.#offers.set(id, resolve)
       this.#successor
         .send(message({ type: 'connection', id, ...connection }), handle)
-        .catch(() => resolve('gone'))
+        .catch(() => resolve(this.#successor.connected ? 'declined' : 'gone'))
     }).finally(() => this.#offers.delete(id))
   }
 }

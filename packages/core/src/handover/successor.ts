@@ -22,6 +22,7 @@ export class Successor {
 
   readonly #spares: Map<Address, Spare>
   #stopping = false
+  #dismissed = false
 
   constructor(child: ChildProcess & { pid: number }, generation: number, spares: Map<Address, Spare>) {
     this.#child = child
@@ -40,6 +41,11 @@ export class Successor {
   /** How many connections can be on their way to it together. */
   get handlesAtOnce(): number {
     return this.#channel.atOnce
+  }
+
+  /** False once nothing can be sent to it any more. */
+  get connected(): boolean {
+    return this.#child.connected
   }
 
   /** The descriptor by which this process can listen on an address again. It is used up by that. */
@@ -93,6 +99,9 @@ export class Successor {
 
   /** It is not to take over: tells it to stop as a supervisor would, since it may be serving requests. */
   dismiss(): void {
+    // A second signal would cut what it is finishing.
+    if (this.#dismissed) return
+    this.#dismissed = true
     this.dropSpares()
     this.#child.kill('SIGTERM')
   }

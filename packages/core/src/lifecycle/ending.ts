@@ -20,12 +20,26 @@ export class Ending {
   #result: Promise<ShutdownResult> | undefined
   #group: DrainGroup | undefined
   #shutdownRequested = false
+  /** Whether a hand-over is the end: then who made it ends the process. */
+  #joined = false
+  #exits = false
+  #exiting: Promise<void> | undefined
   #forcedStatus: number | undefined
+  readonly #forced: Promise<void>
+  #force: () => void = () => {}
 
   /** @param onShutdown called when a drain without successor begins, before anything else happens */
   constructor(context: Context, onShutdown: () => void) {
     this.#context = context
     this.#onShutdown = onShutdown
+    this.#forced = new Promise((resolve) => {
+      this.#force = resolve
+    })
+  }
+
+  /** Whether this process ends by zerodrop's own doing, and not by having nothing left to do. */
+  get exits(): boolean {
+    return this.#exits || this.#joined
   }
 
   /** Whether something is being drained that a hammer could cut short. */
@@ -41,7 +55,9 @@ export class Ending {
 
   /** `shutdown()` on behalf of someone who cannot end the process: then it exits. */
   async shutdownAndExit(reason: string, settings: Settings): Promise<void> {
+    this.#exits = true
     const result = await this.shutdown(reason, settings)
+    if (this.#joined) return
     this.#context.reporter.write(summarise(result), { ...result, cut: result.cut.length })
     await this.exit(result)
   }
@@ -52,6 +68,7 @@ export class Ending {
    */
   join(group: DrainGroup, done: Promise<DrainResult>): void {
     this.#group = group
+    this.#joined = true
     this.#result = done.then(
       (result) => ({ reason: 'restart', ...result }),
       (error) => {
@@ -66,11 +83,13 @@ export class Ending {
   /** The hand-over has failed: the process goes on serving. */
   leave(): void {
     this.#group = undefined
+    this.#joined = false
   }
 
   /** Cuts what is left; the process exits with this status. */
   hammer(status: number): void {
     this.#forcedStatus = status
+    this.#force()
     this.#group?.hammer()
   }
 
@@ -81,22 +100,30 @@ export class Ending {
   async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
     const { charge, datagrams, hooks, reporter, state } = this.#context
     const result = await group.drained
-    if (this.#forcedStatus === undefined) await datagrams.end(state.current === 'handing-over')
-    if (this.#forcedStatus === undefined) {
+    const close = async (): Promise<void> => {
+      await datagrams.end(state.current === 'handing-over')
       for (const error of await group.done) reporter.warn(error)
       await told
       await hooks.run('onShutdown', { reason, ...result })
     }
+    if (this.#forcedStatus === undefined) await Promise.race([close(), this.#forced])
     charge.end()
     state.to('closed')
     reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length, result })
     return result
   }
 
-  async exit({ cut }: DrainResult): Promise<void> {
+  /** Ends the process when the last hooks have run. It happens once. */
+  exit(result: DrainResult): Promise<void> {
+    this.#exiting ??= this.#exit(result)
+    return this.#exiting
+  }
+
+  async #exit({ cut }: DrainResult): Promise<void> {
     const { hooks, reporter, system } = this.#context
     const status = cut.length > 0 ? 1 : 0
-    if (this.#forcedStatus === undefined) await hooks.run('beforeExit', { status })
+    if (this.#forcedStatus === undefined)
+      await Promise.race([hooks.run('beforeExit', { status }), this.#forced])
     const code = this.#forcedStatus ?? status
     reporter.tell('exit', { code })
     system.exit(code)

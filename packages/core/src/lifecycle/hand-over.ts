@@ -9,6 +9,12 @@ import { MigrationPermit } from './migration-permit.ts'
 /** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
 const deathPatience = 1000
 
+/**
+ * How long this process stays at least, even with nothing left to do: a version that starts well and falls at once, as
+ * over its first request, still finds it there.
+ */
+const watchTime = 300
+
 /** The end of this process in favour of a successor that is ready: what can move moves, the rest drains. */
 export class HandOver {
   readonly group: DrainGroup
@@ -64,7 +70,10 @@ export class HandOver {
         if (!over) for (const { server } of this.#migrating) servers.announce(server)
       }, deathPatience)
     })
-    const drained = this.group.drained.then(() => 'drained' as const)
+    const watched = new Promise<void>((resolve) => {
+      system.setTimeout(resolve, watchTime)
+    })
+    const drained = Promise.all([this.group.drained, watched]).then(() => 'drained' as const)
     const outcome = await Promise.race([drained, died])
     over = true
     release()

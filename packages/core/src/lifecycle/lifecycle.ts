@@ -318,12 +318,13 @@ export class Lifecycle {
   }
 
   /**
-   * Says that this process can serve. Only with `manualReady`; otherwise listening says it. Calling it again does
-   * nothing.
+   * Says that this process can serve. Only with `manualReady`; otherwise listening says it. Said before anything listens
+   * it holds from then on. Calling it again does nothing.
    */
   ready(): void {
     this.#saidReady = true
-    if (this.#settings.manualReady) this.#readiness.onListening(0)
+    // A process that does not listen serves nobody, whatever it says.
+    if (this.#settings.manualReady && this.state !== 'starting') this.#readiness.onListening(0)
   }
 
   /** Whether the server of this request drains and its client is told so. Costs a comparison while nothing drains. */
@@ -541,7 +542,8 @@ export class Lifecycle {
     const wanted =
       this.#configured &&
       this.state !== 'starting' &&
-      this.state !== 'closed' &&
+      // Also while the last hooks run: a signal must not end what zerodrop is about to end.
+      (this.state !== 'closed' || this.#ending.exits) &&
       this.#system.incapacity !== 'worker-thread'
     if (wanted) this.#reactions.watch()
     else this.#reactions.release()

@@ -25,6 +25,13 @@ export interface RestartResult extends DrainResult {
   readonly migrated: number
 }
 
+/** What a successor was given. */
+interface Given {
+  readonly servers: readonly Inheritable[]
+  /** The sockets of these servers, and those that have no connections. */
+  readonly sockets: readonly InheritedListener[]
+}
+
 /** Replaces this process by a successor, one attempt at a time. */
 export class Restarts {
   readonly #context: Context
@@ -95,19 +102,15 @@ export class Restarts {
     const { datagrams, listeners, reporter, state, system } = this.#context
     // At most two generations live: this one's predecessor has to be gone first.
     if (this.#predecessorGone !== undefined) await this.#predecessorGone
-    const { inheritable } = listeners
-    const sockets = [...inheritable, ...datagrams.inheritable]
     const begun = system.now()
     let successor: Successor
+    let given: Given
     try {
-      checkRestart(
-        system.incapacity,
-        state.current,
-        this.#serving(inheritable) + datagrams.inheritable.length,
-      )
+      const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
+      checkRestart(system.incapacity, state.current, serving)
       state.to('restarting')
       this.#abort = new AbortController()
-      successor = await this.#start(inheritable, sockets)
+      ;({ successor, given } = await this.#start())
       await this.#try(successor)
     } catch (error) {
       if (state.current === 'restarting') state.to('serving')
@@ -115,7 +118,7 @@ export class Restarts {
       throw error
     }
     const { pid, generation } = successor
-    const { moved, result } = await this.#handOver(successor, inheritable)
+    const { moved, result } = await this.#handOver(successor, given.servers)
     if (this.#queued) await successor.send(message({ type: 'restart' })).catch(() => {})
     this.#queued = false
     const cut = result.cut.length
@@ -124,7 +127,7 @@ export class Restarts {
     successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated: moved, cut })
     // After those who wait for this promise have had their turn.
     system.setImmediate(() => void this.#ending.exit(result))
-    return { ...result, pid, generation, listeners: sockets.length, migrated: moved }
+    return { ...result, pid, generation, listeners: given.sockets.length, migrated: moved }
   }
 
   /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
@@ -133,27 +136,29 @@ export class Restarts {
     return inheritable.filter(({ server }) => mortal.has(server)).length
   }
 
-  async #start(
-    inheritable: readonly Inheritable[],
-    sockets: readonly InheritedListener[],
-  ): Promise<Successor> {
-    const { reporter, settings, system } = this.#context
+  async #start(): Promise<{ successor: Successor; given: Given }> {
+    const { datagrams, listeners, reporter, settings, system } = this.#context
     const { readyTimeout, signals } = settings
     const abort = this.#abort.signal
     const generation = this.#generation + 1
     reporter.tell('restart:start', { generation })
+    const made = successorEnvironment(system, settings.successorEnv)
+    const environment = made instanceof Promise ? await made : made
+    // Not before: what closes meanwhile leaves the number of its descriptor to something else.
+    const servers = listeners.inheritable
+    const sockets = [...servers, ...datagrams.inheritable]
     const inheritance: Inheritance = {
       version: 1,
       generation,
       listeners: sockets.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
-      ticketKeys: ticketKeysOf(inheritable).length > 0,
+      ticketKeys: ticketKeysOf(servers).length > 0,
       bootSignals: survivedSignals(signals),
       ...(readyTimeout !== Infinity && { readyTimeout }),
     }
-    const given = successorEnvironment(system, settings.successorEnv)
-    const environment = given instanceof Promise ? await given : given
-    const ticketKeys = (): TicketKeys[] => ticketKeysOf(inheritable)
-    return startSuccessor(system, inheritance, { readyTimeout, abort, environment, ticketKeys })
+    const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
+    const options = { readyTimeout, abort, environment, ticketKeys }
+    const successor = await startSuccessor(system, inheritance, options)
+    return { successor, given: { servers, sockets } }
   }
 
   /** Both serve: the successor on probation, and this process until its hooks have run. */
@@ -162,6 +167,9 @@ export class Restarts {
     const { pid, generation } = successor
     const abort = this.#abort.signal
     reporter.tell('restart:ready', { pid, generation })
+    // At once: this process may have ended before the hooks have.
+    const onAbort = (): void => successor.dismiss()
+    abort.addEventListener('abort', onAbort)
     try {
       await provesItself(system, successor, settings.probation, abort)
       await hooks.run('onRestart', { role: 'predecessor', generation: this.#generation, pid })
@@ -169,19 +177,23 @@ export class Restarts {
     } catch (error) {
       successor.dismiss()
       throw abort.aborted ? aborted(successor) : error
+    } finally {
+      abort.removeEventListener('abort', onAbort)
     }
   }
 
   async #handOver(
     successor: Successor,
-    inheritable: readonly Inheritable[],
+    servers: readonly Inheritable[],
   ): Promise<{ moved: number; result: DrainResult }> {
     const { charge, state } = this.#context
     state.to('handing-over')
     charge.pass()
     // If it does not arrive the successor has died, which is seen elsewhere.
     successor.send(message({ type: 'serve' })).catch(() => {})
-    const handOver = new HandOver(this.#context, successor, inheritable)
+    // What the application has closed since is not opened again if the successor dies.
+    const listening = servers.filter(({ server }) => server.listening)
+    const handOver = new HandOver(this.#context, successor, listening)
     this.#moving = handOver
     const done = this.#finish(handOver, successor)
     this.#ending.join(handOver.group, done)

@@ -2,6 +2,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { asMessage, message } from '../handover/protocol.ts'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import { handleOf } from '../listeners/listeners.ts'
+import { removeSocketFile, type SocketFile } from '../listeners/unix-path.ts'
 import type { Predecessor } from '../system/system.ts'
 import type { Context } from './context.ts'
 
@@ -23,6 +24,7 @@ export class Succession {
   readonly #options: SuccessionOptions
   #ready = false
   #predecessor: Predecessor | undefined
+  #unwanted: SocketFile[] = []
 
   constructor(context: Context, options: SuccessionOptions) {
     this.#context = context
@@ -42,7 +44,7 @@ export class Succession {
     if (this.#ready) return
     this.#ready = true
     const { hooks, listeners, system } = this.#context
-    listeners.inherited.closeRest()
+    this.#unwanted = listeners.inherited.closeRest()
     system.endBoot()
     const predecessor = this.#predecessor
     if (predecessor === undefined) {
@@ -67,6 +69,8 @@ export class Succession {
     const { charge, hooks } = this.#context
     if (charge.held) return
     charge.take()
+    // Not before: the predecessor was still reached by these.
+    for (const { file, inode } of this.#unwanted.splice(0)) removeSocketFile(file, inode)
     const { generation, predecessor } = this.#options
     if (predecessor === undefined) return
     void hooks.run('onRestart', { role: 'successor', generation, pid: predecessor.pid })
@@ -74,6 +78,8 @@ export class Succession {
 
   #onOrphaned(): void {
     this.#predecessor = undefined
+    const { current } = this.#context.state
+    if (current === 'draining' || current === 'closed') return
     // It has handed over, or it has died and there is nobody else.
     if (this.#ready) this.#takeCharge()
     else this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, rmSync } from 'node:fs'
+import { closeSync, fstatSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Address, isBoundAs } from './address.ts'
+import { inodeOf, type SocketFile } from './unix-path.ts'
 
 /** One listening socket on its way from a predecessor to a successor. */
 export interface InheritedListener {
@@ -129,12 +130,15 @@ export class InheritedListeners {
     return found
   }
 
-  /** Closes what nobody asked for: sockets that this version of the application no longer opens. */
-  closeRest(): void {
-    for (const { fd, bound } of this.#left.splice(0)) {
+  /**
+   * Closes what nobody asked for: sockets that this version of the application no longer opens.
+   * @returns the files by which they are reached, to be removed when no other process serves there any more
+   */
+  closeRest(): SocketFile[] {
+    return this.#left.splice(0).flatMap(({ fd, bound }) => {
       closeSync(fd)
       const file = /^unix:\/\/([^\0].*)$/s.exec(bound)?.[1]
-      if (file !== undefined) rmSync(file, { force: true })
-    }
+      return file === undefined ? [] : [{ file, inode: inodeOf(file) }]
+    })
   }
 }

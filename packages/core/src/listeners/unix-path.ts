@@ -54,7 +54,7 @@ export class UnixPath {
     }
     // What `address()` returns: after the descriptor of an inherited socket Node does not know its path.
     ;(server as { _pipeName?: string })._pipeName = this.path
-    this.#inode = this.#abstract ? undefined : inode(this.path)
+    this.#inode = this.#abstract ? undefined : inodeOf(this.path)
   }
 
   /** The server could not listen. Makes the error speak of the path that was asked for. */
@@ -66,7 +66,7 @@ export class UnixPath {
 
   /** The last generation has stopped: removes the file, unless it is someone else's by now. */
   remove(): void {
-    if (this.#inode !== undefined && inode(this.path) === this.#inode) unlinkSync(this.path)
+    removeSocketFile(this.path, this.#inode)
     this.#inode = undefined
   }
 
@@ -83,6 +83,17 @@ function nextName(): string {
   return `${performance.timeOrigin.toString(36).slice(-6)}${(names++).toString(36)}`
 }
 
-function inode(file: string): number | undefined {
+/** A file by which a socket is reached, and which one it was: another process may have put its own there. */
+export interface SocketFile {
+  readonly file: string
+  readonly inode: number | undefined
+}
+
+export function inodeOf(file: string): number | undefined {
   return lstatSync(file, { throwIfNoEntry: false })?.ino
+}
+
+/** Removes a socket's file, unless it is someone else's by now. */
+export function removeSocketFile(file: string, inode: number | undefined): void {
+  if (inode !== undefined && inodeOf(file) === inode) unlinkSync(file)
 }

@@ -2,6 +2,8 @@
 export interface Boot {
   /** The variable `ZERODROP_INHERIT`, which is no longer in the environment. */
   readonly inheritVariable: string
+  /** zerodrop is there: it sees itself to what happens if the predecessor dies. Calling it again does nothing. */
+  takeOver(): void
   /** Ends what the preload does while the application starts. Calling it again does nothing. */
   end(): void
 }
@@ -10,6 +12,8 @@ export interface Boot {
 export interface BootOrders {
   /** Signals that do not end the predecessor: a successor that is still starting has to survive them. */
   readonly bootSignals?: readonly string[]
+  /** Milliseconds that a successor may take to be ready once its predecessor has died; missing for ever. */
+  readonly readyTimeout?: number
 }
 
 /** The variable in which a predecessor names what it hands to its successor. The version is inside the value. */

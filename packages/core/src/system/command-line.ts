@@ -9,27 +9,31 @@ export function recordCommandLine(): CommandLine {
   const cwd = logicalDirectory(physical)
   const [script, ...args] = process.argv.slice(1)
   const execArgv = [...process.execArgv]
-  const preload = throughLink(path.join(__dirname, 'preload.js'), physical, cwd)
+  const named = script === undefined ? undefined : throughLink(script, physical, cwd)
+  const own = path.join(__dirname, 'preload.js')
+  const preload = named === undefined ? own : besideScript(own, script as string, named)
   return {
     command: nodeBinary(),
-    args: () => [
-      ...preloading(preload),
-      ...execArgv,
-      ...(script === undefined ? [] : [throughLink(script, physical, cwd)]),
-      ...args,
-    ],
+    args: () => [...preloading(preload, own), ...execArgv, ...(named === undefined ? [] : [named]), ...args],
     cwd,
     env: startEnvironment(),
   }
 }
 
 /**
- * By its own path, because worker threads of the successor look it up as well, for as long as that lives. A release that
- * has it elsewhere starts without it, and loses only what it is for.
+ * The file of the release that the script belongs to, by its real path: worker threads of the successor look it up as
+ * well, for as long as that lives, and the release of this process may be removed by then. A release that has it
+ * elsewhere is given ours; without that it starts without one, and loses only what it is for.
  */
-function preloading(file: string): string[] {
-  const own = realpath(file)
-  return own === undefined ? [] : ['--require', own]
+function preloading(file: string, own: string): string[] {
+  const found = realpath(file) ?? realpath(own)
+  return found === undefined ? [] : ['--require', found]
+}
+
+/** Where a file lies as seen from the script, by the name under which the script was started. */
+function besideScript(file: string, script: string, named: string): string {
+  const real = realpath(script)
+  return real === undefined ? file : path.join(path.dirname(named), path.relative(path.dirname(real), file))
 }
 
 /** What Node has put into the environment of this process for itself alone. */

@@ -15,9 +15,12 @@ const inheritVariable = process.env[inheritVariableName]
 // Worker threads run what the process was started with, too.
 if (isMainThread && inheritVariable !== undefined) {
   delete process.env[inheritVariableName]
-  const releases = [surviveSignals(orders(inheritVariable)), tellErrors()]
+  const given = orders(inheritVariable)
+  const takeOver = endIfOrphaned(given)
+  const releases = [surviveSignals(given), tellErrors()]
   const boot: Boot = {
     inheritVariable,
+    takeOver,
     end() {
       for (const release of releases.splice(0)) release()
     },
@@ -31,6 +34,25 @@ function orders(value: string): BootOrders {
     return (JSON.parse(value) as BootOrders | null) ?? {}
   } catch {
     return {}
+  }
+}
+
+/**
+ * Without its predecessor, a release that never comes to import zerodrop would hold the listening sockets and let its
+ * clients wait.
+ */
+function endIfOrphaned({ readyTimeout }: BootOrders): () => void {
+  if (readyTimeout === undefined || !process.connected) return () => {}
+  let timer: NodeJS.Timeout | undefined
+  const onDisconnect = (): void => {
+    timer = setTimeout(() => process.exit(1), readyTimeout)
+  }
+  process.once('disconnect', onDisconnect)
+  // The channel must not keep a process alive that listens on nothing.
+  process.channel?.unref()
+  return () => {
+    process.off('disconnect', onDisconnect)
+    clearTimeout(timer)
   }
 }
 

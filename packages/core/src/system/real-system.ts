@@ -14,6 +14,7 @@ import { Terminals } from './terminals.ts'
 export function realSystem(): System {
   // A worker thread has a copy of the environment, but the descriptors are the process's.
   const boot = (globalThis as { [bootKey]?: Boot })[bootKey]
+  boot?.takeOver()
   const inheritVariable = isMainThread
     ? (boot?.inheritVariable ?? process.env[inheritVariableName])
     : undefined
