@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { leftovers } from '../src/leftovers.ts'
 import type { Visit } from './support/gates.ts'
 import { describePosix, identityOf, Site } from './support/site.ts'
@@ -39,6 +43,24 @@ describePosix('a successor', () => {
       code: 'ERR_ZERODROP_READY_TIMEOUT',
     })
     expect(identityOf(await (await site.connect()).request())).toMatchObject({ pid: site.app.pid })
+  })
+})
+
+describePosix('a release that never imports zerodrop', () => {
+  test('ends when its predecessor has died: it would hold the socket and serve nobody', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    undo.add(() => rmSync(folder, { recursive: true }))
+    const script = path.join(folder, 'server.cjs')
+    const fixture = pathToFileURL(path.join(__dirname, '../fixtures/http.mjs')).href
+    writeFileSync(script, `import('${fixture}')`)
+    const site = await Site.start(undo, script, { readyTimeout: 2000 })
+    const said = `console.log(JSON.stringify({ event: 'mute', pid: process.pid }))`
+    writeFileSync(script, `${said}; setInterval(() => {}, 60_000)`)
+    const before = site.app.signal('SIGHUP')
+    const { pid } = await site.app.waitFor('mute')
+    process.kill(before, 'SIGKILL')
+    await site.app.exitOf(pid!)
+    await expect(site.connect()).rejects.toThrow(/ECONNREFUSED/)
   })
 })
 
