@@ -195,3 +195,71 @@ describePosix.each(Object.entries(tables))('signals of %s', (name, { serving, tw
     await expect(secondOutcomes[outcome](all, second)).resolves.toBeUndefined()
   })
 })
+
+const calls: [preset: string, signal: NodeJS.Signals, called: [when: string, state: string][]][] = [
+  [
+    'endless',
+    'SIGHUP',
+    [
+      ['before', 'serving'],
+      ['after', 'restarting'],
+    ],
+  ],
+  [
+    'endless',
+    'SIGINT',
+    [
+      ['before', 'serving'],
+      ['after', 'draining'],
+    ],
+  ],
+  [
+    'endless',
+    'SIGTERM',
+    [
+      ['before', 'serving'],
+      ['after', 'draining'],
+    ],
+  ],
+  [
+    'endless',
+    'SIGUSR1',
+    [
+      ['before', 'serving'],
+      ['after', 'serving'],
+    ],
+  ],
+  [
+    'endless',
+    'SIGUSR2',
+    [
+      ['before', 'serving'],
+      ['after', 'serving'],
+    ],
+  ],
+  [
+    'endless',
+    'SIGTSTP',
+    [
+      ['before', 'serving'],
+      ['after', 'serving'],
+    ],
+  ],
+  ['goagain', 'SIGHUP', [['in place', 'serving']]],
+  ['goagain', 'SIGUSR1', [['in place', 'serving']]],
+]
+
+describePosix('functions of the application', () => {
+  test.each(calls)('%s %s', async (preset, signal, called) => {
+    const site = await Site.start(undo, 'signals/called.mjs', {}, { start: { args: [preset] } })
+    const client = await site.connect()
+    site.deploy('2')
+    const pid = site.app.signal(signal)
+    const [last] = called.at(-1)!
+    await site.app.waitFor(({ event, when }) => event === 'called' && when === last)
+    // One more answer, its own or its successor's: by then whatever else it would call has been called.
+    await expect(client.request()).resolves.toMatchObject({ status: 200 })
+    const told = site.app.lines.filter(({ event }) => event === 'called')
+    expect(told).toEqual(called.map(([when, state]) => ({ event: 'called', pid, signal, when, state })))
+  })
+})
