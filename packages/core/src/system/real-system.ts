@@ -34,7 +34,10 @@ export function realSystem(): System {
     endBoot: () => boot?.end(),
     supervisor: inheritVariable === undefined ? pm2() : undefined,
     watched: watched(),
-    takeListenFds: () => (inheritVariable === undefined && isMainThread ? takeListenFds() : 0),
+    takeListenFds() {
+      const count = isMainThread ? takeListenFds(commandLine.env) : 0
+      return inheritVariable === undefined ? count : 0
+    },
     get hungUp(): boolean {
       return terminals.hungUp
     },
@@ -98,10 +101,12 @@ function incapacity(): Incapacity | undefined {
   return process.pid === 1 ? 'init' : undefined
 }
 
-function takeListenFds(): number {
+/** @param startEnvironment what a successor is started with, by a restart: it has its sockets by other means */
+function takeListenFds(startEnvironment: NodeJS.ProcessEnv): number {
   const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env
   if (count === undefined || pid !== undefined) return 0
   delete process.env['LISTEN_FDS']
+  delete startEnvironment['LISTEN_FDS']
   return /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0
 }
 
