@@ -6,7 +6,7 @@ import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine } from './command-line.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
-import { pm2, watched } from './supervisors.ts'
+import { pm2, underNodemon, watched } from './supervisors.ts'
 import type { Incapacity, Predecessor, Release, System } from './system.ts'
 import { Terminals } from './terminals.ts'
 
@@ -33,7 +33,7 @@ export function realSystem(): System {
     },
     endBoot: () => boot?.end(),
     supervisor: inheritVariable === undefined ? pm2() : undefined,
-    watched: watched(),
+    watched: watched() || underNodemon(),
     takeListenFds() {
       const count = isMainThread ? takeListenFds(commandLine.env) : 0
       return inheritVariable === undefined ? count : 0
@@ -98,6 +98,7 @@ function incapacity(): Incapacity | undefined {
   if (process.platform === 'win32') return 'platform'
   if (pm2() !== undefined) return 'pm2'
   if (watched()) return 'watcher'
+  if (underNodemon()) return 'nodemon'
   return process.pid === 1 ? 'init' : undefined
 }
 

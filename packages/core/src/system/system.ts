@@ -27,7 +27,14 @@ export interface CommandLine {
 }
 
 /** Why this process cannot hand its listening sockets to a successor, or must not. */
-export type Incapacity = 'platform' | 'cluster-worker' | 'worker-thread' | 'init' | 'pm2' | 'watcher'
+export type Incapacity =
+  | 'platform'
+  | 'cluster-worker'
+  | 'worker-thread'
+  | 'init'
+  | 'pm2'
+  | 'watcher'
+  | 'nodemon'
 
 /** What pm2 and its like agree on with a process, over the channel they have started it with. */
 export interface Supervisor {
