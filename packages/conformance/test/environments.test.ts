@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -126,13 +126,13 @@ describePosix('pm2, played by the test', () => {
   })
 })
 
-describePosix('what starts a server in development', () => {
-  function folder(): string {
-    const made = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
-    undo.add(() => rmSync(made, { recursive: true }))
-    return made
-  }
+function folder(): string {
+  const made = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  undo.add(() => rmSync(made, { recursive: true }))
+  return made
+}
 
+describePosix('what starts a server in development', () => {
   test('node --watch: a change restarts at once, whoever is connected', async () => {
     const entry = path.join(folder(), 'entry.mjs')
     const write = (text: string) => writeFileSync(entry, `import ${JSON.stringify(gatedServer)} // ${text}\n`)
@@ -162,4 +162,37 @@ describePosix('what starts a server in development', () => {
     await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
     await expect(once(host, 'exit')).resolves.toEqual([0, null])
   })
+})
+
+// Elsewhere a process does not see which others it comes from.
+const describeLinux = process.platform === 'linux' ? describe : describe.skip
+
+describeLinux('nodemon, played by the test', () => {
+  test.each(['fork', 'shell'])(
+    '%s: its SIGUSR2 stops at once, and the next request is served by the program started anew',
+    async (how) => {
+      const nodemon = path.join(folder(), 'nodemon')
+      copyFileSync(path.join(__dirname, '../fixtures/signals/nodemon.mjs'), `${nodemon}.mjs`)
+      symlinkSync(`${nodemon}.mjs`, nodemon)
+      const { host, gates, connect, heard } = await startHosted(undo, [
+        process.execPath,
+        nodemon,
+        how,
+        gatedServer,
+      ])
+      const [client, idle] = [await connect(), await connect()]
+      const { pid } = JSON.parse((await idle.request()).body.toString()) as { pid: number }
+      const answer = client.request({ path: '/hold' })
+      const visit = await gates.visit()
+      host.stdin!.write(`${pid}\n`)
+      await expect(gates.visit()).resolves.toMatchObject({ name: 'draining: SIGUSR2', pid })
+      // It does not linger, and the second SIGUSR2 cuts nothing.
+      await expect(idle.ended).resolves.toBe('fin')
+      visit.open()
+      await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+      await heard('listening')
+      const again = JSON.parse((await (await connect()).request()).body.toString()) as object
+      expect(again).toMatchObject({ generation: 1 })
+    },
+  )
 })

@@ -44,6 +44,9 @@ describeLinux('LISTEN_FDS without LISTEN_PID', () => {
       const next = await connect()
       const answer = JSON.parse((await next.request()).body.toString()) as { pid: number; generation: number }
       expect(answer.generation).toBe(2)
+      // Neither the successor nor what it starts takes itself for the one that was given them.
+      const { body } = await next.request({ path: '/listen-fds' })
+      expect(JSON.parse(body.toString())).toEqual({ child: '' })
     },
   )
 

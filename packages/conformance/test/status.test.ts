@@ -73,6 +73,12 @@ describePosix.each(targets)('%s: lifecycle.status()', (_name, fixture) => {
       restarts: { completed: 1, failed: 0 },
       migrated: { received: 5 },
       lastDrain: { cut: 0 },
+      lastRestart: {
+        result: 'complete',
+        generation: 2,
+        startedAt: expect.stringMatching(/^\d{4}-/) as unknown,
+        milliseconds: expect.any(Number) as unknown,
+      },
     })
 
     const again = idle!.request({ path: '/hold?again' })

@@ -63,6 +63,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
     ],
     ['pm2', 'ERR_ZERODROP_SUPERVISED', /^pm2 watches this process, .* Use "pm2 restart"/],
     ['watcher', 'ERR_ZERODROP_SUPERVISED', /^"node --watch" runs this process, .* Change a file/],
+    ['nodemon', 'ERR_ZERODROP_SUPERVISED', /^nodemon runs this process, .* Change a file/],
   ] as const)('%s', async (incapacity, code, text) => {
     const system = new FakeSystem({ incapacity })
     const lifecycle = new Lifecycle(system)

@@ -1,5 +1,5 @@
 import { ZerodropError } from '../src/errors/zerodrop-error.ts'
-import { notify } from '../src/signals/process-signals.ts'
+import { ignore, ignored, notify, notifyContext, reset } from '../src/signals/process-signals.ts'
 import { SignalChannel } from '../src/signals/signal-channel.ts'
 import { watchContext } from '../src/signals/signal-context.ts'
 import { SignalHub } from '../src/signals/signal-hub.ts'
@@ -153,6 +153,51 @@ describe('a channel', () => {
     await expect(next.next()).resolves.toEqual(gives('SIGTERM'))
   })
 
+  test('a new channel gets what arrived before it, between the last stop() and the default action', async () => {
+    const { system, open } = world()
+    open(1, 'SIGTERM').stop()
+    system.deliver('SIGTERM')
+    await new Promise((resolve) => setImmediate(resolve))
+    const next = open(1, 'SIGTERM')
+    await turns()
+    await expect(next.next()).resolves.toEqual(gives('SIGTERM'))
+    next.stop()
+    await turns()
+    expect([system.kills, system.signals]).toEqual([[], []])
+  })
+
+  test('what arrived in between is forgotten by ignore(), and kept by reset()', async () => {
+    const { system, hub, open } = world()
+    open(1, 'SIGTERM', 'SIGHUP').stop()
+    system.deliver('SIGTERM')
+    system.deliver('SIGHUP')
+    hub.ignore(['SIGTERM'])
+    hub.reset(['SIGTERM', 'SIGHUP'])
+    await turns()
+    expect(system.kills).toEqual([[system.pid, 'SIGHUP']])
+  })
+
+  test('a channel that begins and stops within the turn has a whole turn of its own', async () => {
+    const { system, open } = world()
+    open(1, 'SIGTERM').stop()
+    await new Promise((resolve) => setImmediate(resolve))
+    open(1, 'SIGTERM').stop()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(system.signals).toEqual(['SIGTERM'])
+    await turns()
+    expect(system.signals).toEqual([])
+  })
+
+  test('what arrived while nobody wanted a signal that stays taken is not kept', async () => {
+    const { system, open } = world()
+    open(1, 'SIGPIPE').stop()
+    await turns()
+    system.deliver('SIGPIPE')
+    const next = open(1, 'SIGPIPE')
+    next.stop()
+    await expect(next.next()).resolves.toEqual(done)
+  })
+
   test('what given back would kill the process stays taken', async () => {
     const { system, hub, open } = world()
     open(1, 'SIGPIPE', 'SIGUSR1', 'SIGTERM').stop()
@@ -177,6 +222,52 @@ describe('a channel', () => {
     expect(() => notify({ buffer: buffer as number }, 'SIGWINCH')).toThrow(
       expect.objectContaining({ code: 'ERR_ZERODROP_OPTION_INVALID' }),
     )
+    expect(process.listenerCount('SIGWINCH')).toBe(before)
+  })
+})
+
+describe('what is no list of signals', () => {
+  const refused = (code: string, message: unknown) => expect.objectContaining({ code, message })
+
+  test.each([[['SIGWINCH']], [[]], [null]])('notify(%p) takes nothing', (list) => {
+    const before = process.listenerCount('SIGWINCH')
+    expect(() => notify(list as never)).toThrow(
+      refused(
+        'ERR_ZERODROP_OPTION_INVALID',
+        expect.stringMatching(/^Expected "options" to be an object such as/),
+      ),
+    )
+    expect(process.listenerCount('SIGWINCH')).toBe(before)
+  })
+
+  test('an option that there is not', () => {
+    expect(() => notify({ bufer: 1 } as never, 'SIGWINCH')).toThrow(
+      refused('ERR_ZERODROP_OPTION_UNKNOWN', 'notify() has no option "bufer". Its options are buffer.'),
+    )
+  })
+
+  test.each([
+    [15, 'There is no signal 15: signals go by name. Did you mean SIGTERM?'],
+    [
+      9,
+      'There is no signal 9: signals go by name. SIGKILL cannot be handled by any process. Did you mean SIGTERM?',
+    ],
+    [0, expect.stringMatching(/^There is no signal 0: signals go by name\. Those of \w+ are .*\bSIGTERM\b/)],
+    [undefined, expect.stringMatching(/^There is no signal undefined: signals go by name\. Those of /)],
+    [
+      ['SIGWINCH'],
+      "There is no signal [ 'SIGWINCH' ]: signals go by name. List them one by one, not in an array.",
+    ],
+    [
+      { buffer: 1 },
+      expect.stringMatching(/^There is no signal { buffer: 1 }: signals go by name\. Those of /),
+    ],
+  ])('%p is no name', (value, message) => {
+    const before = process.listenerCount('SIGWINCH')
+    const name = value as never
+    const expected = refused('ERR_ZERODROP_SIGNAL_UNKNOWN', message)
+    for (const call of [notifyContext, ignore, ignored, reset]) expect(() => call(name)).toThrow(expected)
+    expect(() => notify('SIGWINCH', name)).toThrow(expected)
     expect(process.listenerCount('SIGWINCH')).toBe(before)
   })
 })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Lifecycle } from '../src/lifecycle/lifecycle.ts'
@@ -18,12 +19,14 @@ async function serving() {
   lifecycle.configure({ readyTimeout: 3000 })
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   undo.push(() => rmSync(folder, { recursive: true }))
-  const server = http.createServer((_request, response) => response.end('here'))
+  // It answers nothing: a request is under way until its client leaves.
+  const server = http.createServer()
   undo.push(() => server.close())
-  server.listen(path.join(folder, 'app.sock'))
+  const socket = path.join(folder, 'app.sock')
+  server.listen(socket)
   await once(server, 'listening')
   lifecycle.attach(server)
-  return { system, lifecycle }
+  return { system, lifecycle, server, socket }
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
@@ -43,6 +46,26 @@ test('a restart that takes a while is shown until it has failed', async () => {
   expect(system.progress.at(-1)).toBe(text(2))
   system.child.exits(1)
   await restart
+  expect([system.progress.at(-1), system.timers]).toEqual([undefined, 0])
+})
+
+test('a shutdown in the middle of one is shown until the drain has ended', async () => {
+  const { system, lifecycle, server, socket } = await serving()
+  const client = net.connect(socket)
+  undo.push(() => client.destroy())
+  client.write('GET /held HTTP/1.1\r\nHost: x\r\n\r\n')
+  await once(server, 'request')
+  const restart = lifecycle.restart().catch((error: unknown) => error)
+  const shutdown = lifecycle.shutdown()
+  system.child.exits(1)
+  await restart
+  system.advance(300)
+  await turn()
+  expect(system.progress).toEqual([
+    expect.stringMatching(/^draining: 1 connection \(1 handling\), 1 in flight/),
+  ])
+  client.destroy()
+  await shutdown
   expect([system.progress.at(-1), system.timers]).toEqual([undefined, 0])
 })
 

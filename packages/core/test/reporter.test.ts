@@ -54,13 +54,15 @@ test('a logger gets every step, with the error under err and the rest as fields,
   reporter.restartFailed(error)
   reporter.tell('connection:cut', { connection })
   reporter.tell('restart:ready', { pid: 7, generation: 2 })
+  reporter.tell('restart:handing-over', { pid: 7, generation: 2 })
   reporter.write('drained', { milliseconds: 3 })
   expect(calls).toEqual([
     ['info', { reason: 'SIGTERM' }, 'zerodrop: draining: SIGTERM'],
     ['error', { err: error }, 'zerodrop: restart failed: ERR_ZERODROP_SUCCESSOR_EXITED: It exited.'],
     ['warn', { ...connection }, 'zerodrop: cut at the deadline: GET /slow from ::1:1 (handling)'],
     // Not as `pid`: that is the logger's own field.
-    ['info', { successor: 7, generation: 2 }, 'zerodrop: generation 2 is ready: handing over'],
+    ['info', { successor: 7, generation: 2 }, 'zerodrop: generation 2 is ready'],
+    ['info', { successor: 7, generation: 2 }, 'zerodrop: handing over to generation 2'],
     ['info', { milliseconds: 3 }, 'zerodrop: drained'],
   ])
   expect(system.errors).toEqual([])

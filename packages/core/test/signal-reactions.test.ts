@@ -190,6 +190,14 @@ test('a watcher of files does not wait for clients that may come back', async ()
   expect(await exited(system)).toEqual([0])
 })
 
+test('what would restart stops under nodemon, which sends it twice', async () => {
+  const { system } = await serving({ drainDelay: 20_000 }, { watched: true, incapacity: 'nodemon' })
+  system.deliver('SIGUSR2')
+  system.deliver('SIGUSR2')
+  expect(await exited(system)).toEqual([0])
+  expect(system.errors.join()).not.toContain('second signal')
+})
+
 describe('a supervisor with a channel', () => {
   test('is told once that the process serves, and can stop it', async () => {
     let shutDown = () => {}

@@ -15,11 +15,14 @@ describe('checkSignal', () => {
     for (const name of names) expect(check(name)).not.toThrow()
   })
 
-  test.each(uncatchable)('refuses %s, which nobody can handle', (name) => {
+  test.each([
+    ['SIGKILL', 'SIGTERM'],
+    ['SIGSTOP', 'SIGTSTP'],
+  ])('refuses %s, which nobody can handle, and names %s', (name, instead) => {
     expect(check(name)).toThrow(
       expect.objectContaining({
         code: 'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
-        message: `${name} cannot be handled by any process: the kernel acts on it. Use SIGTERM or SIGINT to stop gracefully.`,
+        message: `${name} cannot be handled by any process: the kernel acts on it. Use ${instead}.`,
       }),
     )
   })
@@ -34,11 +37,22 @@ describe('checkSignal', () => {
     ['SIGUP', 'SIGHUP'],
     ['SIG_HUP', 'SIGHUP'],
     ['USR2', 'SIGUSR2'],
-    ['kill', 'SIGKILL'],
-    ['SIGKIL', 'SIGKILL'],
     ['15', 'SIGTERM'],
   ])('%s: did you mean %s?', (name, meant) => {
     expect(check(name)).toThrow(unknown(`There is no signal "${name}". Did you mean ${meant}?`))
+  })
+
+  test.each([
+    ['kill', 'SIGKILL', 'SIGTERM'],
+    ['SIGKIL', 'SIGKILL', 'SIGTERM'],
+    ['9', 'SIGKILL', 'SIGTERM'],
+    ['stop', 'SIGSTOP', 'SIGTSTP'],
+  ])('%s: %s cannot be handled, did you mean %s?', (name, uncatchable, meant) => {
+    expect(check(name)).toThrow(
+      unknown(
+        `There is no signal "${name}". ${uncatchable} cannot be handled by any process. Did you mean ${meant}?`,
+      ),
+    )
   })
 
   test.each(['banana', '', 'S', 'shutdown', '0', '999', 'toString', '__proto__', '\0'])(
@@ -57,13 +71,17 @@ describe('checkSignal', () => {
 
   test('refuses a signal that exists, but not here', () => {
     // Each platform lacks at least one of these.
-    const elsewhere = ['SIGBREAK', 'SIGINFO', 'SIGUSR2'].filter((name) => !(name in constants.signals))
+    const elsewhere = [
+      ['SIGBREAK', 'SIGINT'],
+      ['SIGINFO', 'SIGQUIT'],
+      ['SIGUSR2', 'SIGHUP'],
+    ].filter(([name]) => !(name! in constants.signals))
     expect(elsewhere).not.toEqual([])
-    for (const name of elsewhere) {
-      expect(check(name)).toThrow(
+    for (const [name, instead] of elsewhere) {
+      expect(check(name!)).toThrow(
         expect.objectContaining({
           code: 'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
-          message: `${name} does not exist on ${process.platform}. Leave it out of the signals here.`,
+          message: `${name} does not exist on ${process.platform}. Leave it out here, or use ${instead}.`,
         }),
       )
     }

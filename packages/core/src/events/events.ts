@@ -18,6 +18,7 @@ export interface LifecycleEvents {
   'drain:complete': [{ milliseconds: number; cut: number; result: DrainResult }]
   'restart:start': [{ generation: number }]
   'restart:ready': [{ pid: number; generation: number }]
+  'restart:handing-over': [{ pid: number; generation: number }]
   'restart:complete': [
     { pid: number; generation: number; milliseconds: number; migrated: number; cut: number },
   ]
@@ -93,7 +94,11 @@ export const lifecycleEvents: Descriptions = {
     payload: { generation: 'of the successor' },
   },
   'restart:ready': {
-    when: 'The successor is ready: this process stops accepting and hands its connections over.',
+    when: 'The successor is ready. Its probation and the `onRestart` hooks come next, and meanwhile this process serves too.',
+    payload: { pid: 'of the successor', generation: 'of the successor' },
+  },
+  'restart:handing-over': {
+    when: 'The hand-over begins: this process stops accepting and hands its connections over to the successor.',
     payload: { pid: 'of the successor', generation: 'of the successor' },
   },
   'restart:complete': {

@@ -40,6 +40,11 @@ export function checkRestart(incapacity: Incapacity | undefined, state: State, i
         'ERR_ZERODROP_SUPERVISED',
         '"node --watch" runs this process, and would lose sight of its successor. Change a file; it drains this process.',
       )
+    case 'nodemon':
+      throw new ZerodropError(
+        'ERR_ZERODROP_SUPERVISED',
+        'nodemon runs this process, and would lose sight of its successor. Change a file, or type "rs"; it drains this process.',
+      )
     default:
   }
   if (state !== 'serving') {

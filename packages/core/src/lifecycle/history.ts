@@ -3,7 +3,7 @@ import type { LifecycleEvents } from '../events/events.ts'
 import type { System } from '../system/system.ts'
 import type { Reporter } from './reporter.ts'
 
-/** An attempt to restart, and what became of it. */
+/** A restart of this process, or the one that it came from, and what became of it. */
 export interface RestartRecord {
   readonly startedAt: Date
   /** Of the successor; undefined if the attempt was refused before there was one. */
@@ -37,6 +37,7 @@ type Handlers = { readonly [Name in keyof LifecycleEvents]?: (payload: Lifecycle
 export class History {
   readonly #system: System
   #readyAt: number | undefined
+  #generation: number | undefined
   #restart: Restart | undefined
   #failedRestarts = 0
   #cut = 0
@@ -83,8 +84,9 @@ export class History {
 
   #handlers(): Handlers {
     return {
-      ready: () => {
+      ready: ({ generation }) => {
         this.#readyAt = this.#system.now()
+        this.#generation = generation
       },
       'connection:cut': () => {
         this.#cut++
@@ -95,6 +97,9 @@ export class History {
       'predecessor:ended': ({ milliseconds, cut }) => {
         this.#lastDrain = { milliseconds, cut }
         this.#cut += cut
+        // Of the restart it was the successor of it knows its own part: from its start on.
+        const inherited = { begun: 0, generation: this.#generation, ended: this.#system.now() }
+        this.#restart ??= { ...inherited, result: 'complete', error: undefined }
       },
       'restart:start': ({ generation }) => {
         this.#restart = { begun: this.#system.now(), generation, result: 'starting', error: undefined }

@@ -29,7 +29,9 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
     loud('warn', `cut at the deadline: ${name(connection)}`, { ...connection }),
   'restart:start': (fields) => quiet('info', `starting generation ${fields.generation}`, fields),
   'restart:ready': ({ pid, generation }) =>
-    quiet('info', `generation ${generation} is ready: handing over`, { successor: pid, generation }),
+    quiet('info', `generation ${generation} is ready`, { successor: pid, generation }),
+  'restart:handing-over': ({ pid, generation }) =>
+    quiet('info', `handing over to generation ${generation}`, { successor: pid, generation }),
   'restart:complete': ({ pid, ...fields }) =>
     quiet('info', `handed over to generation ${fields.generation}`, { successor: pid, ...fields }),
   'restart:failed': ({ error }) =>

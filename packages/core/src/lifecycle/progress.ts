@@ -33,6 +33,8 @@ export class ProgressDisplay {
         this.#begin()
       } else if (name === 'restart:ready' && this.#successor !== undefined) this.#successor.ready = true
       else if (name === 'drain:start') this.#begin()
+      // A shutdown breaks off a restart: the line is the drain's from then on.
+      else if (name === 'restart:failed' && this.#context.state.current === 'draining') return
       else if (name === 'drain:complete' || name === 'restart:failed') this.#end()
     })
   }

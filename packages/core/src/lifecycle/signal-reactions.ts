@@ -63,7 +63,7 @@ export class SignalReactions {
     else if (action === 'shutdown') this.#stop(signal)
     else if (action === 'hammer') this.#hammer(signal)
     else if (action === 'status') this.#dumpStatus()
-    else if (action === 'restart' && this.#isHangUp(signal)) this.#hangUp(signal)
+    else if (action === 'restart' && (this.#isHangUp(signal) || this.#isNodemons())) this.#stopOnce(signal)
     else if (action === 'restart') this.#restart()
   }
 
@@ -73,8 +73,13 @@ export class SignalReactions {
     return signal === 'SIGHUP' && (hungUp || incapacity === 'platform')
   }
 
-  /** The kernel and the shell each send one, so a second is no second wish. */
-  #hangUp(signal: NodeJS.Signals): void {
+  /** Its signal for "end, so that I can start you anew" is what restarts elsewhere. */
+  #isNodemons(): boolean {
+    return this.#context.system.incapacity === 'nodemon'
+  }
+
+  /** The kernel and the shell each send one, and nodemon sends two, so a second is no second wish. */
+  #stopOnce(signal: NodeJS.Signals): void {
     if (this.#stops === 0) this.#stop(signal)
   }
 

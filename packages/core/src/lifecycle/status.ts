@@ -6,7 +6,10 @@ import type { Context } from './context.ts'
 import type { DrainRecord, History, RestartRecord } from './history.ts'
 import type { State } from './state.ts'
 
-/** What the process is doing: plain data, which `JSON.stringify` takes as it is. */
+/**
+ * What the process is doing: plain data. `JSON.stringify` makes strings of the dates, leaves out what is undefined, and makes
+ * `null` of a `timeLeft` of `Infinity`.
+ */
 export interface Status {
   readonly pid: number
   readonly generation: number
@@ -24,7 +27,10 @@ export interface Status {
   readonly lastDrain: DrainRecord | undefined
   /** Restarts that have succeeded since the first generation, and those that have failed in this process. */
   readonly restarts: { readonly completed: number; readonly failed: number }
-  /** The last attempt in this process. */
+  /**
+   * The last attempt in this process. Until it has made one: the restart that this process came from, from the start of the
+   * process to the end of its predecessor. That is known once the predecessor has ended, and not if it died.
+   */
   readonly lastRestart: RestartRecord | undefined
   /** Connections that were taken over from the predecessor, and by the successor. */
   readonly migrated: { readonly received: number; readonly sent: number }
@@ -46,7 +52,7 @@ export interface ListenerStatus {
 export interface DrainStatus {
   /** How long it has taken so far. */
   readonly milliseconds: number
-  /** Milliseconds until what is left will be cut; `Infinity` for never, 0 if that is over. */
+  /** Milliseconds until what is left will be cut; `Infinity`, in JSON `null`, for never, 0 if that is over. */
   readonly timeLeft: number
   /** What it waits for, by name: the first hundred. Idle connections and those that close are not among them. */
   readonly waitingFor: readonly CutConnection[]

@@ -41,7 +41,8 @@ function hub(): SignalHub {
  * `process.on()` are called as well, and keep its default action from happening. In a worker thread no signal arrives.
  *
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`; `ERR_ZERODROP_SIGNAL_UNSUPPORTED` for SIGKILL, SIGSTOP and what this platform
- *   lacks; `ERR_ZERODROP_OPTION_INVALID` for a buffer that is no whole number of 0 or more. Then nothing is taken.
+ *   lacks; `ERR_ZERODROP_OPTION_INVALID` for a buffer that is no whole number of 0 or more, and for signals in an array;
+ *   `ERR_ZERODROP_OPTION_UNKNOWN`. Then nothing is taken.
  */
 export function notify(...signals: NodeJS.Signals[]): SignalChannel
 export function notify(options: NotifyOptions, ...signals: NodeJS.Signals[]): SignalChannel
@@ -49,6 +50,7 @@ export function notify(...list: [NotifyOptions, ...NodeJS.Signals[]] | NodeJS.Si
   const [first, ...rest] = list
   const options = typeof first === 'object' ? first : {}
   const signals = typeof first === 'object' ? rest : list
+  checkNotifyOptions(options)
   const channel = new SignalChannel(hub(), bufferOf(options))
   channel.add(...(signals as NodeJS.Signals[]))
   return channel
@@ -112,6 +114,21 @@ export function reset(...signals: NodeJS.Signals[]): void {
 export function ignored(signal: NodeJS.Signals): boolean {
   checkSignal(signal)
   return hub().isIgnored(signal)
+}
+
+function checkNotifyOptions(options: unknown): asserts options is NotifyOptions {
+  if (options === null || Array.isArray(options)) {
+    throw new ZerodropError(
+      'ERR_ZERODROP_OPTION_INVALID',
+      `Expected "options" to be an object such as { buffer: 1 }, got ${inspect(options)}. Signals are listed one by one, not in an array.`,
+    )
+  }
+  const unknown = Object.keys(options as object).find((name) => name !== 'buffer')
+  if (unknown === undefined) return
+  throw new ZerodropError(
+    'ERR_ZERODROP_OPTION_UNKNOWN',
+    `notify() has no option ${JSON.stringify(unknown)}. Its options are buffer.`,
+  )
 }
 
 function bufferOf({ buffer = 16 }: NotifyOptions): number {

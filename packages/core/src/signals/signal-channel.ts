@@ -47,7 +47,8 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
   /**
    * Ends the channel: no signal that arrives from now on gets into it, and calls of `next()` that wait are done. If it
    * was the last one on a signal, the signal's default action is back after one turn of the event loop; what arrives
-   * in that turn takes the default action. Calling it again does nothing.
+   * in that turn takes the default action, unless a new channel on the signal begins in it, which gets it. Calling it again
+   * does nothing.
    */
   stop(): void {
     if (this.#stopped) return

@@ -18,7 +18,9 @@ export class SignalHub {
   readonly #receivers = new Map<NodeJS.Signals, Set<Receiver>>()
   readonly #ignored = new Set<NodeJS.Signals>()
   readonly #taken = new Map<NodeJS.Signals, Release>()
-  /** Those that arrived when nobody wanted them any more and the handler was not released yet. */
+  /** Calls off that a signal is given back. */
+  readonly #leaving = new Map<NodeJS.Signals, Release>()
+  /** Of those, the signals that arrived when nobody wanted them any more. */
   readonly #late = new Set<NodeJS.Signals>()
 
   constructor(system: SignalSystem) {
@@ -30,6 +32,7 @@ export class SignalHub {
       this.#ignored.delete(signal)
       this.#receiversOf(signal).add(receiver)
       this.#take(signal)
+      if (this.#late.delete(signal)) receiver.receive(signal)
     }
   }
 
@@ -45,6 +48,7 @@ export class SignalHub {
       this.#receivers.delete(signal)
       this.#ignored.add(signal)
       this.#take(signal)
+      this.#late.delete(signal)
     }
   }
 
@@ -68,6 +72,7 @@ export class SignalHub {
   }
 
   #take(signal: NodeJS.Signals): void {
+    this.#stay(signal)
     if (this.#taken.has(signal)) return
     this.#taken.set(
       signal,
@@ -76,7 +81,7 @@ export class SignalHub {
   }
 
   #onSignal(signal: NodeJS.Signals): void {
-    if (!this.#isWanted(signal)) this.#late.add(signal)
+    if (this.#leaving.has(signal)) this.#late.add(signal)
     // A copy: who is told may stop, or let others begin.
     const receivers = [...this.#receiversOf(signal)]
     for (const receiver of receivers) receiver.receive(signal)
@@ -88,12 +93,24 @@ export class SignalHub {
    */
   #releaseLater(signal: NodeJS.Signals): void {
     if (this.#isWanted(signal) || neverReleased.has(signal)) return
+    this.#stay(signal)
     // The first comes after this turn's poll, the second after one that began later than this call.
-    this.#system.setImmediate(() => this.#system.setImmediate(() => this.#release(signal)))
+    const first = this.#system.setImmediate(() => {
+      this.#leaving.set(
+        signal,
+        this.#system.setImmediate(() => this.#release(signal)),
+      )
+    })
+    this.#leaving.set(signal, first)
+  }
+
+  #stay(signal: NodeJS.Signals): void {
+    this.#leaving.get(signal)?.()
+    this.#leaving.delete(signal)
   }
 
   #release(signal: NodeJS.Signals): void {
-    if (this.#isWanted(signal)) return
+    this.#leaving.delete(signal)
     this.#taken.get(signal)?.()
     this.#taken.delete(signal)
     // Another handler in the process has seen it.

@@ -1,24 +1,28 @@
 import { constants, platform } from 'node:os'
+import { inspect } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { defaultSignalTable } from './signal-actions.ts'
 
 /**
  * Checks that a signal of this name exists here and can be handled.
- * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN` with the nearest name, or all names; `ERR_ZERODROP_SIGNAL_UNSUPPORTED` for SIGKILL
- *   and SIGSTOP, which no process can handle, and for a signal that this platform lacks.
+ * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN` with the nearest name, or all names; `ERR_ZERODROP_SIGNAL_UNSUPPORTED`, with the one
+ *   to use instead, for SIGKILL and SIGSTOP, which no process can handle, and for a signal that this platform lacks.
  */
-export function checkSignal(name: string): asserts name is NodeJS.Signals {
-  if (uncatchable.has(name)) {
+export function checkSignal(name: unknown): asserts name is NodeJS.Signals {
+  checkSignalExists(name)
+  const instead = uncatchable.get(name)
+  if (instead !== undefined) {
     throw new ZerodropError(
       'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
-      `${name} cannot be handled by any process: the kernel acts on it. Use SIGTERM or SIGINT to stop gracefully.`,
+      `${name} cannot be handled by any process: the kernel acts on it. Use ${instead}.`,
     )
   }
   if (Object.hasOwn(constants.signals, name)) return
-  checkSignalExists(name)
+  const neighbour = elsewhere.get(name)?.find((each) => each in constants.signals)
+  const advice = neighbour === undefined ? 'Leave it out here.' : `Leave it out here, or use ${neighbour}.`
   throw new ZerodropError(
     'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
-    `${name} does not exist on ${platform()}. Leave it out of the signals here.`,
+    `${name} does not exist on ${platform()}. ${advice}`,
   )
 }
 
@@ -26,18 +30,27 @@ export function checkSignal(name: string): asserts name is NodeJS.Signals {
  * Checks that a signal of this name exists here or on another platform.
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN` with the nearest name, or all names
  */
-export function checkSignalExists(name: string): asserts name is NodeJS.Signals {
-  if (Object.hasOwn(constants.signals, name) || elsewhere.has(name)) return
-  const meant = nearest(name)
-  const advice =
-    meant === undefined ? `Those of ${platform()} are ${catchable().join(', ')}.` : `Did you mean ${meant}?`
-  throw new ZerodropError(
-    'ERR_ZERODROP_SIGNAL_UNKNOWN',
-    `There is no signal ${JSON.stringify(name)}. ${advice}`,
-  )
+export function checkSignalExists(name: unknown): asserts name is NodeJS.Signals {
+  const text = typeof name === 'string'
+  if (text && (Object.hasOwn(constants.signals, name) || elsewhere.has(name))) return
+  const what = text ? JSON.stringify(name) : `${inspect(name)}: signals go by name`
+  throw new ZerodropError('ERR_ZERODROP_SIGNAL_UNKNOWN', `There is no signal ${what}. ${advise(name)}`)
 }
 
-const uncatchable: ReadonlySet<string> = new Set(['SIGKILL', 'SIGSTOP'])
+function advise(given: unknown): string {
+  if (Array.isArray(given)) return 'List them one by one, not in an array.'
+  const meant = typeof given === 'string' || typeof given === 'number' ? nearest(String(given)) : undefined
+  if (meant === undefined) return `Those of ${platform()} are ${catchable().join(', ')}.`
+  const instead = uncatchable.get(meant)
+  if (instead === undefined) return `Did you mean ${meant}?`
+  return `${meant} cannot be handled by any process. Did you mean ${instead}?`
+}
+
+/** Each with the one that asks for the same and can be handled. */
+const uncatchable: ReadonlyMap<string, string> = new Map([
+  ['SIGKILL', 'SIGTERM'],
+  ['SIGSTOP', 'SIGTSTP'],
+])
 
 /**
  * Signals that only a process which asks for them by name gets. SIGUSR1 is the inspector's and SIGPROF the profiler's;
@@ -68,24 +81,27 @@ export function allSignals(): NodeJS.Signals[] {
   return [...byNumber.values()].filter((name) => !uncatchable.has(name) && !reserved.has(name))
 }
 
-/** Signals that Node knows on some platform and that may be missing on this one. */
-const elsewhere: ReadonlySet<string> = new Set([
-  'SIGBREAK',
-  'SIGINFO',
-  'SIGLOST',
-  'SIGPWR',
-  'SIGSTKFLT',
-  'SIGPOLL',
-  'SIGUNUSED',
-  'SIGUSR1',
-  'SIGUSR2',
-  'SIGHUP',
-  'SIGQUIT',
-  'SIGWINCH',
-  'SIGTSTP',
-  'SIGCONT',
-  'SIGTTIN',
-  'SIGTTOU',
+/**
+ * Signals that Node knows on some platform and that may be missing on this one, each with those that are nearest to it in
+ * what they are sent for.
+ */
+const elsewhere: ReadonlyMap<string, readonly NodeJS.Signals[]> = new Map([
+  ['SIGBREAK', ['SIGINT']],
+  ['SIGINFO', ['SIGQUIT', 'SIGBREAK']],
+  ['SIGLOST', ['SIGIO', 'SIGTERM']],
+  ['SIGPWR', ['SIGTERM']],
+  ['SIGSTKFLT', ['SIGSEGV']],
+  ['SIGPOLL', ['SIGIO']],
+  ['SIGUNUSED', ['SIGSYS']],
+  ['SIGUSR1', ['SIGHUP', 'SIGBREAK']],
+  ['SIGUSR2', ['SIGHUP', 'SIGBREAK']],
+  ['SIGHUP', ['SIGTERM']],
+  ['SIGQUIT', ['SIGBREAK', 'SIGINT']],
+  ['SIGTSTP', ['SIGBREAK']],
+  ['SIGWINCH', []],
+  ['SIGCONT', []],
+  ['SIGTTIN', []],
+  ['SIGTTOU', []],
 ])
 
 function catchable(): string[] {
@@ -98,8 +114,7 @@ function nearest(name: string): string | undefined {
   if (byNumber !== undefined) return byNumber[0]
   const typed = name.toUpperCase()
   const full = typed.startsWith('SIG') ? typed : `SIG${typed}`
-  // The usual ones first: of two that are as near, one of them was meant. SIGKILL is suggested too: the next error
-  // then says what to use instead.
+  // The usual ones first: of two that are as near, one of them was meant.
   const usual = Object.keys(defaultSignalTable.reactions).filter((each) => each in constants.signals)
   const candidates = [...usual, ...Object.keys(constants.signals)]
   const distances = candidates.map((candidate) => ({

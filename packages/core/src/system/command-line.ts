@@ -3,8 +3,13 @@ import path from 'node:path'
 import { inheritVariableName } from './boot.ts'
 import type { CommandLine } from './system.ts'
 
+/** A command line whose environment can still lose what is for this process alone. */
+interface RecordedCommandLine extends CommandLine {
+  readonly env: NodeJS.ProcessEnv
+}
+
 /** Records how this process was started, in terms that can be looked up again later. Call it as early as possible. */
-export function recordCommandLine(): CommandLine {
+export function recordCommandLine(): RecordedCommandLine {
   const physical = process.cwd()
   const cwd = logicalDirectory(physical)
   const [script, ...args] = process.argv.slice(1)

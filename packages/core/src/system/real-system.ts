@@ -6,7 +6,7 @@ import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine } from './command-line.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
-import { pm2, watched } from './supervisors.ts'
+import { pm2, underNodemon, watched } from './supervisors.ts'
 import type { Incapacity, Predecessor, Release, System } from './system.ts'
 import { Terminals } from './terminals.ts'
 
@@ -33,8 +33,11 @@ export function realSystem(): System {
     },
     endBoot: () => boot?.end(),
     supervisor: inheritVariable === undefined ? pm2() : undefined,
-    watched: watched(),
-    takeListenFds: () => (inheritVariable === undefined && isMainThread ? takeListenFds() : 0),
+    watched: watched() || underNodemon(),
+    takeListenFds() {
+      const count = isMainThread ? takeListenFds(commandLine.env) : 0
+      return inheritVariable === undefined ? count : 0
+    },
     get hungUp(): boolean {
       return terminals.hungUp
     },
@@ -95,13 +98,16 @@ function incapacity(): Incapacity | undefined {
   if (process.platform === 'win32') return 'platform'
   if (pm2() !== undefined) return 'pm2'
   if (watched()) return 'watcher'
+  if (underNodemon()) return 'nodemon'
   return process.pid === 1 ? 'init' : undefined
 }
 
-function takeListenFds(): number {
+/** @param startEnvironment what a successor is started with, by a restart: it has its sockets by other means */
+function takeListenFds(startEnvironment: NodeJS.ProcessEnv): number {
   const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env
   if (count === undefined || pid !== undefined) return 0
   delete process.env['LISTEN_FDS']
+  delete startEnvironment['LISTEN_FDS']
   return /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0
 }
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import type { Supervisor } from './system.ts'
 
 /** pm2, if it is what started this process, and not a process of pm2's that did. */
@@ -24,7 +26,30 @@ export function pm2(): Supervisor | undefined {
   }
 }
 
-/** Whether this is what `node --watch` runs. Other watchers leave no mark. */
+/** Whether this is what `node --watch` runs. */
 export function watched(): boolean {
   return process.env['WATCH_REPORT_DEPENDENCIES'] !== undefined
+}
+
+/**
+ * Whether nodemon is among the processes that this one comes from, directly or through a shell, npm or a loader: it
+ * signals all that comes from it. Linux only: nodemon sets no variable, and only there can a process see its parents.
+ */
+export function underNodemon(): boolean {
+  if (process.platform !== 'linux') return false
+  try {
+    for (let pid = process.ppid; pid > 1; pid = parentOf(pid)) {
+      const [, script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+      if (/^nodemon(\.js)?$/.test(path.basename(script))) return true
+    }
+  } catch {
+    // It has ended meanwhile, or it is not ours to look at.
+  }
+  return false
+}
+
+function parentOf(pid: number): number {
+  // Behind the name, which may hold any character: the state, then the parent.
+  const [, , parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '').split(' ')
+  return Number(parent)
 }

@@ -27,7 +27,14 @@ export interface CommandLine {
 }
 
 /** Why this process cannot hand its listening sockets to a successor, or must not. */
-export type Incapacity = 'platform' | 'cluster-worker' | 'worker-thread' | 'init' | 'pm2' | 'watcher'
+export type Incapacity =
+  | 'platform'
+  | 'cluster-worker'
+  | 'worker-thread'
+  | 'init'
+  | 'pm2'
+  | 'watcher'
+  | 'nodemon'
 
 /** What pm2 and its like agree on with a process, over the channel they have started it with. */
 export interface Supervisor {
@@ -64,7 +71,8 @@ export interface System extends SignalSystem {
   endBoot(): void
   /**
    * How many listening sockets `LISTEN_FDS` says that this process was given, for nobody in particular (`LISTEN_PID` is
-   * not set). The variable is taken from the environment by that. 0 without it, and in a successor.
+   * not set). The variable is taken from the environment by that, and from the one that a successor is started with. 0
+   * without it, and in a successor, whose environment loses it too.
    */
   takeListenFds(): number
   /** True where a person at a terminal started the process and waits for the prompt to come back. */
