@@ -186,8 +186,10 @@ export class Restarts {
     successor: Successor,
     servers: readonly Inheritable[],
   ): Promise<{ moved: number; result: DrainResult }> {
-    const { charge, state } = this.#context
+    const { charge, reporter, state } = this.#context
+    const { pid, generation } = successor
     state.to('handing-over')
+    reporter.tell('restart:handing-over', { pid, generation })
     charge.pass()
     // If it does not arrive the successor has died, which is seen elsewhere.
     successor.send(message({ type: 'serve' })).catch(() => {})
