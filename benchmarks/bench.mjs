@@ -8,8 +8,9 @@ import { clientCore, closesWithUs } from './lib/server-process.mjs'
 import { memory, variants as memoryVariants } from './memory.mjs'
 import { migrate } from './migrate.mjs'
 import { modes, overhead } from './overhead.mjs'
+import { scrape } from './scrape.mjs'
 
-const usage = `npm run bench -- [overhead | memory | exit | migrate] [options]
+const usage = `npm run bench -- [overhead | memory | exit | scrape | migrate] [options]
 
 Without a command: all of them. See benchmarks/README.md.
   --framework <name>   overhead, memory: http, express, koa or fastify; otherwise all for overhead, http for memory
@@ -18,7 +19,7 @@ Without a command: all of them. See benchmarks/README.md.
   --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2), migrate 5 restarts
   --blocks <number>    overhead: compared slices in a round, 150
   --bursts <number>    overhead: bursts in a turn, of which the least disturbed counts, 2
-  --connections <n>    overhead: 64; memory: 20000; exit idle, migrate: 10000
+  --connections <n>    overhead: 64; memory: 20000; exit idle, scrape, migrate: 10000
   --verbose            every single result
 `
 
@@ -123,6 +124,21 @@ const commands = {
       )
       console.table(Object.fromEntries(results.map(({ name, ...result }) => [name, result])))
     }
+  },
+
+  async scrape() {
+    const rows = {}
+    for (const connections of [0, 64, allowedConnections(asked('connections', 10_000))]) {
+      const onRound = (time) => progress(`${connections} connections: ${time.toFixed(3)} ms`)
+      const result = await scrape({ connections, rounds: asked('rounds', 5), onRound })
+      rows[`${connections} connections`] = {
+        'ms of CPU': result.milliseconds.toFixed(3),
+        'least, most': `${result.least.toFixed(3)} to ${result.most.toFixed(3)}`,
+        'once a second': (1 + result.milliseconds / 1000).toFixed(5),
+      }
+    }
+    title('CPU time of one scrape of the metrics, and the ratio of a busy core that is scraped once a second')
+    console.table(rows)
   },
 
   async migrate() {

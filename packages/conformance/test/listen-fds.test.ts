@@ -25,7 +25,8 @@ async function inheriting(host: string, options: LifecycleOptions) {
     env: { LISTEN_FDS: '1' },
   })
   // What connects from now on can only be accepted there.
-  holder.close()
+  // Not its own method: a zerodrop that another file has left in this worker would drain it first.
+  net.Server.prototype.close.call(holder)
   return hosted
 }
 

@@ -27,7 +27,7 @@ describePosix('a successor that is killed', () => {
       const visit = await site.gates.visit()
       const traffic = startTraffic({ port: site.port, ...counts, paths: { slow: '/slow?ms=50' } })
       undo.add(() => traffic.stop())
-      const moments = { starting: 0, ready: 0 }
+      const moments = { starting: 0, listening: 0 }
       for (let kill = 0; kill < kills; kill++) {
         const { lost } = traffic.snapshot()
         const from = app.lines.length
@@ -40,15 +40,16 @@ describePosix('a successor that is killed', () => {
           code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
         })
         await traffic.after(20)
-        const wasReady = app.lines.slice(from).some(({ event }) => event === 'handing-over')
-        moments[wasReady ? 'ready' : 'starting']++
-        expect(traffic.snapshot().lost - lost).toBeLessThanOrEqual(wasReady ? clients : 0)
+        // From then on it accepts, and what it has accepted is its own.
+        const accepts = app.lines.slice(from).some(({ event }) => event === 'listening')
+        moments[accepts ? 'listening' : 'starting']++
+        expect(traffic.snapshot().lost - lost).toBeLessThanOrEqual(accepts ? clients : 0)
         const fresh = await site.connect()
         expect(identityOf(await fresh.request())).toMatchObject({ pid: server, generation: 1 })
         fresh.destroy()
       }
       expect(traffic.snapshot().refused).toBe(0)
-      expect(Math.min(moments.starting, moments.ready)).toBeGreaterThan(0)
+      expect(Math.min(moments.starting, moments.listening)).toBeGreaterThan(0)
 
       site.deploy('good')
       const from = app.lines.length
@@ -63,4 +64,24 @@ describePosix('a successor that is killed', () => {
     },
     10 * 60_000,
   )
+})
+
+describePosix('a predecessor that is killed', () => {
+  test('at any moment of a restart leaves a server or nothing, never half of one', async () => {
+    for (let kill = 0; kill < kills / 5; kill++) {
+      const site = await Site.start(undo, 'http.mjs')
+      site.app.signal('SIGHUP')
+      await delay(Math.random() * longest)
+      process.kill(site.app.pid, 'SIGKILL')
+      await site.app.exited
+      // Refused is right where it was killed before it had started anybody.
+      const answer = await site.connect().then(
+        (client) => client.request({ timeout: 10_000 }).then(identityOf),
+        () => undefined,
+      )
+      const started = site.app.lines.filter(({ event }) => event === 'booted').length - 1
+      expect(answer?.generation ?? 'none').toBe(started === 0 ? 'none' : 2)
+      await site.app.stop()
+    }
+  }, 120_000)
 })
