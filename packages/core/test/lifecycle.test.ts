@@ -263,3 +263,17 @@ describe('a listener of events that throws', () => {
     await expect(restart).resolves.toMatchObject({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED' })
   })
 })
+
+test('the status names the hooks that a stop waits for', async () => {
+  const lifecycle = new Lifecycle(new FakeSystem())
+  lifecycle.configure()
+  await serve()
+  let end = () => {}
+  lifecycle.onShutdown('database', () => new Promise<void>((resolve) => (end = resolve)))
+  const stopped = lifecycle.shutdown()
+  while (lifecycle.status().drain?.hooks.length !== 1) await new Promise((resolve) => setImmediate(resolve))
+  expect(lifecycle.status().drain?.hooks).toEqual(['onShutdown hook "database"'])
+  end()
+  await stopped
+  expect(lifecycle.status().drain).toBeUndefined()
+})

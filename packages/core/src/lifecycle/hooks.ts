@@ -60,6 +60,7 @@ export class Hooks {
   readonly #system: System
   readonly #reporter: Reporter
   readonly #registered = new Map<HookKind, Set<Registered<never>>>()
+  readonly #running = new Set<string>()
 
   constructor(system: System, reporter: Reporter) {
     this.#system = system
@@ -78,12 +79,19 @@ export class Hooks {
     return () => kin.delete(registered)
   }
 
+  /** Those that have begun and not ended, by what reports call them. */
+  get running(): readonly string[] {
+    return [...this.#running]
+  }
+
   /** Runs all hooks of a kind, one after another. Never rejects: what goes wrong is reported, and the next one runs. */
   async run<Kind extends HookKind>(kind: Kind, info: HookInfo[Kind]): Promise<void> {
     const hooks = [...(this.#registered.get(kind) ?? [])] as Registered<HookInfo[Kind]>[]
     if (backwards.has(kind)) hooks.reverse()
     for (const { name, hook, timeout } of hooks) {
+      this.#running.add(name)
       const error = await runHook(this.#system, { name, hook: () => hook(info), timeout }, Promise.resolve())
+      this.#running.delete(name)
       if (error !== undefined) this.#reporter.warn(error)
     }
   }

@@ -56,6 +56,8 @@ export interface DrainStatus {
   readonly timeLeft: number
   /** What it waits for, by name: the first hundred. Idle connections and those that close are not among them. */
   readonly waitingFor: readonly CutConnection[]
+  /** The hooks of the application that are running, as reports call them: `onShutdown hook "database"`. */
+  readonly hooks: readonly string[]
 }
 
 /** What the status is made from, besides what all parts of the lifecycle share. */
@@ -92,7 +94,7 @@ export function statusOf(context: Context, sources: StatusSources): Status {
     readyAt: history.readyAt,
     listeners,
     connections: listeners.map(({ connections }) => connections).reduce(addCounts, noConnections),
-    drain: ending ? drainStatus(drains.progress, system.now()) : undefined,
+    drain: ending ? drainStatus(drains.progress, system.now(), context.hooks.running) : undefined,
     lastDrain: history.lastDrain,
     restarts: { completed: generation - 1, failed: history.failedRestarts },
     lastRestart: history.lastRestart,
@@ -101,13 +103,18 @@ export function statusOf(context: Context, sources: StatusSources): Status {
   }
 }
 
-function drainStatus(progress: Context['drains']['progress'], now: number): DrainStatus | undefined {
+function drainStatus(
+  progress: Context['drains']['progress'],
+  now: number,
+  hooks: readonly string[],
+): DrainStatus | undefined {
   if (progress === undefined) return undefined
   const { begun, deadline, servers } = progress
   return {
     milliseconds: now - begun,
     timeLeft: Math.max(0, deadline - now),
     waitingFor: servers.flatMap((server) => server.underWay()).slice(0, mostNamed),
+    hooks,
   }
 }
 
@@ -133,11 +140,12 @@ export function describeCounts({ requests, ...connections }: ConnectionCounts): 
   return `${total} ${total === 1 ? 'connection' : 'connections'} (${parts}), ${requests} in flight`
 }
 
-function describeDrain({ milliseconds, timeLeft, waitingFor }: DrainStatus): string[] {
+function describeDrain({ milliseconds, timeLeft, waitingFor, hooks }: DrainStatus): string[] {
   const left = timeLeft === Infinity ? 'no deadline' : `${Math.round(timeLeft)} ms left`
   return [
     `draining for ${Math.round(milliseconds)} ms, ${left}`,
     ...waitingFor.map((each) => `waiting for ${name(each)}`),
+    ...hooks.map((hook) => `waiting for the ${hook}`),
   ]
 }
 
