@@ -86,9 +86,13 @@ describePosix.each(['express', 'koa', 'fastify', 'node'])('%s: a long stream', (
     // The first rounds also fill caches.
     await glance()
     await glance()
-    const before = await heap()
-    await glance()
-    const grown = (await heap()) - before
+    // What is kept for each request is kept in every round; caches fill in some.
+    let grown = Infinity
+    for (let round = 0; round < 5 && grown >= 200_000; round += 1) {
+      const before = await heap()
+      await glance()
+      grown = Math.min(grown, (await heap()) - before)
+    }
     // A controller that was kept for each request would be more than 1 kB each.
     expect(grown).toBeLessThan(200_000)
     expect(site.app.lines.filter(({ event }) => event === 'warning')).toEqual([])

@@ -38,6 +38,7 @@ describePosix('on the diagnostics channels', () => {
       'restart:failed',
       'restart:start',
       'restart:ready',
+      'restart:handing-over',
       'drain:accept-stopped',
       'drain:settled',
       'drain:complete',
