@@ -56,7 +56,7 @@ describePosix.each(targets)('%s survives a successor', (_name, fixture) => {
     await expect(site.app.waitFor('restart-failed', { timeout: 30_000 })).resolves.toMatchObject({
       code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
     })
-    expect(site.app.stderr).toMatch(/heap out of memory[^]*was ended by SIGABRT /)
+    await site.app.waitForStderr(/heap out of memory[^]*was ended by SIGABRT /)
     expect(identityOf(await client.request())).toMatchObject({ pid: site.app.pid, version: '1' })
   })
 
