@@ -8,6 +8,19 @@ export interface H2Answer {
   body: string
 }
 
+/** The type of the frame that opens a stream. */
+const HEADERS = 1
+
+/**
+ * A GOAWAY was read before the request had been written, so the server has got nothing of it. Node's client says
+ * "refused" to that as well.
+ */
+export class Unsent extends Error {
+  constructor(cause: unknown) {
+    super('the session was over before the request was written', { cause })
+  }
+}
+
 /** Node's HTTP/2 client over one session; nothing is retried. */
 export class H2Client {
   readonly session: ClientHttp2Session
@@ -32,7 +45,7 @@ export class H2Client {
     return this.session.request({ ':path': path })
   }
 
-  /** @throws the stream's error, or one with the code of its reset, unless the answer comes whole */
+  /** @throws Unsent, the stream's error, or one with the code of its reset, unless the answer comes whole */
   async get(path: string): Promise<H2Answer> {
     return answerOf(this.open(path))
   }
@@ -43,13 +56,18 @@ export function answerOf(stream: ClientHttp2Stream): Promise<H2Answer> {
     let status = 0
     let body = ''
     let ended = false
+    let unsent = false
+    let failure: unknown
     stream.setEncoding('utf8')
     stream.on('response', (headers) => (status = headers[':status'] ?? 0))
     stream.on('data', (chunk: string) => (body += chunk))
     stream.on('end', () => (ended = true))
-    stream.on('error', reject)
+    stream.on('frameError', (type) => (unsent ||= type === HEADERS))
+    stream.on('error', (error) => (failure = error))
     stream.on('close', () => {
-      if (ended && stream.rstCode === 0 && status > 0) resolve({ status, body })
+      if (unsent) reject(new Unsent(failure))
+      else if (failure !== undefined) reject(failure as Error)
+      else if (ended && stream.rstCode === 0 && status > 0) resolve({ status, body })
       else reject(Object.assign(new Error('the stream is cut'), { rstCode: stream.rstCode, body }))
     })
   })
