@@ -10,8 +10,9 @@ export interface ProcessEntry {
 const onLinux = process.platform === 'linux'
 
 /**
- * The process with this pid, or undefined if it is gone. A zombie is gone: its sockets are closed and its memory is
- * free, only its parent (which for an orphan in a container may be nobody) has not asked for its exit code.
+ * The process with this pid, or undefined if it is gone. A zombie is gone once its last thread is: then its sockets are
+ * closed and its memory is free, only its parent (which for an orphan in a container may be nobody) has not asked for
+ * its exit code.
  *
  * Elsewhere than on Linux there is no /proc, so all it says is whether the pid is in use, with zeros for the rest.
  */
@@ -20,7 +21,8 @@ export function lookUp(pid: number): ProcessEntry | undefined {
   const stat = readProc(pid, 'stat')
   // The second field is the command in parentheses, which may itself contain both blanks and parentheses.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
-  if (!fields || fields[0] === 'Z' || fields[0] === 'X') return undefined
+  // The first thread can end before the others, of which the last one closes the descriptors.
+  if (!fields || fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1)) return undefined
   return { pid, parent: Number(fields[1]), started: Number(fields[19]) }
 }
 

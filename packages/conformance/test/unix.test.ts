@@ -66,6 +66,22 @@ describePosix.each(['http', 'fastify'])('a Unix socket of %s', (kind) => {
 })
 
 describePosix('a Unix socket', () => {
+  test('stays where a successor gives up that has served on it', async () => {
+    const file = path.join(folder(), 'app.sock')
+    const app = await start('never-ready', file)
+    await app.waitFor('listening')
+    const { ino } = statSync(file)
+    app.signal('SIGHUP')
+    const { pid } = await app.waitFor(({ event, generation }) => event === 'listening' && generation === 2)
+    await app.waitFor('restart-failed')
+    await app.exitOf(pid as number)
+    expect(statSync(file).ino).toBe(ino)
+    await expect(get(file)).resolves.toEqual({ pid: app.pid, generation: 1 })
+    app.signal('SIGTERM')
+    await app.exited
+    expect(readdirSync(path.dirname(file))).toEqual([])
+  })
+
   test('keeps the permissions that were asked for', async () => {
     const file = path.join(folder(), 'app.sock')
     await (await start('http', file)).waitFor('listening')

@@ -51,6 +51,8 @@ export class FakeSystem implements System {
   terminal = false
   /** Set, it is what the next `spawn` throws. */
   spawnError: Error | undefined
+  /** Set, what is spawned has no process. */
+  spawnsNothing = false
   #now = 0
   #timers: Timer[] = []
   readonly #signals = new EventEmitter()
@@ -142,6 +144,7 @@ export class FakeSystem implements System {
   spawn(descriptors: readonly number[], environment: Readonly<NodeJS.ProcessEnv>): ChildProcess {
     if (this.spawnError !== undefined) throw this.spawnError
     const child = new FakeChild()
+    if (this.spawnsNothing) child.pid = undefined
     this.spawned.push({ child, descriptors, environment })
     return child as unknown as ChildProcess
   }
@@ -191,6 +194,8 @@ export class FakeChild extends EventEmitter {
   signalCode: NodeJS.Signals | null = null
   readonly kills: (NodeJS.Signals | undefined)[] = []
   readonly sent: unknown[] = []
+
+  unref(): void {}
 
   kill(signal?: NodeJS.Signals): boolean {
     this.kills.push(signal)

@@ -145,12 +145,16 @@ describe('a successor that fails changes nothing', () => {
       const restart = lifecycle.restart()
       expect(lifecycle.restart()).toBe(restart)
       const caught = restart.catch((error: unknown) => errors.push(error))
+      await new Promise((resolve) => setImmediate(resolve))
       act()
       await caught
       expect([lifecycle.state, await answers(server)]).toEqual(['serving', true])
     }
     await attempt(() => system.child.exits(1))
     await attempt(() => system.advance(3000))
+    expect(system.child.kills).toEqual(['SIGKILL'])
+    system.child.exits(null, 'SIGKILL')
+    system.spawnsNothing = true
     await attempt(() => system.child.emit('error', new Error('EAGAIN')))
     system.spawnError = new Error('EMFILE')
     await attempt(() => {})

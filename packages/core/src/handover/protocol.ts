@@ -14,7 +14,7 @@ export interface TicketKeys {
  * channel is the application's as well, and the other end may run another version of zerodrop.
  */
 export type Message =
-  /** Successor to predecessor, if that has ticket keys to give: it can hear them now. */
+  /** Successor to predecessor, first: it runs zerodrop, and hears what it is told. */
   | { zerodrop: 1; type: 'started' }
   /** Predecessor to successor, in answer: of all its servers that speak TLS. */
   | { zerodrop: 1; type: 'ticket-keys'; servers: readonly TicketKeys[] }
@@ -27,6 +27,8 @@ export type Message =
   | { zerodrop: 1; type: 'stderr'; text: string }
   /** Successor to predecessor, once: it listens and serves. */
   | { zerodrop: 1; type: 'ready' }
+  /** Predecessor to successor: it is not to take over. It finishes what it has, and ends. */
+  | { zerodrop: 1; type: 'stop' }
   /** Successor to predecessor: it was told to stop, and does not want to be replaced by its predecessor. */
   | { zerodrop: 1; type: 'stopping' }
   /** Predecessor to successor, once: from now on you are the one that serves; this process hands over and ends. */

@@ -2,7 +2,7 @@ import type { Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Predecessor, Release } from '../system/system.ts'
-import { asMessage, message, type TicketKeys } from './protocol.ts'
+import { asMessage, type TicketKeys } from './protocol.ts'
 
 /** What Node keeps on a tls.Server beyond what it documents. */
 interface NativeTlsServer extends TlsServer {
@@ -30,8 +30,8 @@ export function ticketKeysOf(listeners: readonly { server: Server; bound: Addres
  * The successor's side: gives its TLS servers the keys of the predecessor's before they see their first client, unless
  * the application chose keys itself.
  *
- * The keys are asked for, since they can only be heard from the next turn of the loop on and another listener of the
- * channel may be there first. A server that accepts before they have come keeps its clients waiting, for some
+ * The keys come when this process has said that it has started, since they can only be heard from the next turn of the
+ * loop on and another listener of the channel may be there first. A server that accepts before they have come keeps its clients waiting, for some
  * milliseconds: a ticket made with other keys could never be used again.
  */
 export class InheritedTicketKeys {
@@ -55,7 +55,6 @@ export class InheritedTicketKeys {
       }),
       predecessor.onDisconnect(() => this.#arrive([])),
     )
-    predecessor.send(message({ type: 'started' }))
   }
 
   /** A server of this process listens, and can have accepted nothing yet. */

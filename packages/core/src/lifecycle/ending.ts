@@ -6,7 +6,7 @@ import type { Settings } from './options.ts'
 
 /** How a stop went. */
 export interface ShutdownResult extends DrainResult {
-  /** The signal, or `'shutdown()'`. */
+  /** The signal, `'shutdown()'`, or `'dismissed'` in a successor that its predecessor does not want. */
   readonly reason: string
 }
 
@@ -16,7 +16,8 @@ export interface ShutdownResult extends DrainResult {
  */
 export class Ending {
   readonly #context: Context
-  readonly #onShutdown: () => void
+  readonly #onShutdown: () => Promise<void>
+  #unbound: Promise<void> = Promise.resolve()
   #result: Promise<ShutdownResult> | undefined
   #group: DrainGroup | undefined
   #shutdownRequested = false
@@ -28,8 +29,11 @@ export class Ending {
   readonly #forced: Promise<void>
   #force: () => void = () => {}
 
-  /** @param onShutdown called when a drain without successor begins, before anything else happens */
-  constructor(context: Context, onShutdown: () => void) {
+  /**
+   * @param onShutdown called when a drain without successor begins, before anything else happens; the process does not
+   * end before what it returns has resolved
+   */
+  constructor(context: Context, onShutdown: () => Promise<void>) {
     this.#context = context
     this.#onShutdown = onShutdown
     this.#forced = new Promise((resolve) => {
@@ -104,6 +108,7 @@ export class Ending {
       await datagrams.end(state.current === 'handing-over')
       for (const error of await group.done) reporter.warn(error)
       await told
+      await this.#unbound
       await hooks.run('onShutdown', { reason, ...result })
     }
     if (this.#forcedStatus === undefined) await Promise.race([close(), this.#forced])
@@ -150,7 +155,7 @@ export class Ending {
 
   async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
     const { drains, hooks, reporter, servers, state } = this.#context
-    this.#onShutdown()
+    this.#unbound = this.#onShutdown()
     state.to('draining')
     reporter.tell('drain:start', { reason })
     const told = hooks.run('onDrain', { reason })

@@ -110,7 +110,11 @@ export class Lifecycle {
   constructor(system: System) {
     this.#system = system
     this.#reporter = new Reporter(system)
-    this.#servers = new ManagedServers(system, this.#signals)
+    this.#servers = new ManagedServers(
+      system,
+      this.#signals,
+      (address) => this.#succession.isUnderPredecessor && this.#inherited.includes(address),
+    )
     this.#drains = new Drains(system, this.#servers, this.#serverHooks, this.#reporter)
     this.#history = new History(system, this.#reporter)
     this.#health = new HealthService(system, this.#reporter, () => this.#condition())
@@ -162,6 +166,7 @@ export class Lifecycle {
       ticketKeys: this.#ticketKeys,
       readyTimeout: inheritance?.readyTimeout ?? Infinity,
       onRestart: () => void this.#restarts.restart(),
+      onDismissed: () => void this.#ending.shutdownAndExit('dismissed', this.#settings),
     })
     new ProgressDisplay(context).watch()
     if (inheritance !== undefined) this.#watch()
@@ -524,10 +529,10 @@ export class Lifecycle {
     this.#reporter.tell('inherited', { generation: this.#generation, listeners: this.#inherited })
   }
 
-  #onShutdown(): void {
-    this.#restarts.abort()
+  #onShutdown(): Promise<void> {
     this.#readiness.dispose()
     this.#system.predecessor?.send(message({ type: 'stopping' }))
+    return this.#restarts.abort()
   }
 
   #watch(): void {

@@ -37,14 +37,17 @@ interface Managed {
 export class ManagedServers {
   readonly #system: System
   readonly #signals: DrainingSignals
+  readonly #isPredecessors: (address: Address) => boolean
   readonly #servers = new Map<Server, Managed>()
   readonly #policies = new WeakMap<Server, DrainingPolicy<IncomingMessage>>()
   readonly #migrationPolicies = new WeakMap<Server, MigrationPolicy>()
   #draining = 0
 
-  constructor(system: System, signals: DrainingSignals) {
+  /** @param isPredecessors whether the predecessor serves at an address, and goes on when this process ends */
+  constructor(system: System, signals: DrainingSignals, isPredecessors: (address: Address) => boolean) {
     this.#system = system
     this.#signals = signals
+    this.#isPredecessors = isPredecessors
   }
 
   get servers(): Server[] {
@@ -163,7 +166,10 @@ export class ManagedServers {
       closeCode,
       policy: this.#policies.get(server) ?? 'serve',
       migrates: migrates(managed.connections),
-      onStopped: () => managed.unixPath?.remove(),
+      onStopped: () => {
+        const { address, unixPath } = managed
+        if (address === undefined || !this.#isPredecessors(address)) unixPath?.remove()
+      },
     })
     return managed.drain
   }

@@ -52,8 +52,8 @@ export interface LifecycleOptions {
    */
   readonly closeSpread?: number
   /**
-   * How long a successor may take until it is ready. Then it is killed, and this process serves on. Infinity waits for
-   * ever.
+   * How long a successor may take until it is ready. Then it is told to stop, and this process serves on. Infinity
+   * waits for ever.
    * @default 60000
    */
   readonly readyTimeout?: number

@@ -1,7 +1,8 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { DrainResult } from '../events/drain-report.ts'
 import { message } from '../handover/protocol.ts'
-import { type Successor, startSuccessor } from '../handover/successor.ts'
+import type { Successor } from '../handover/successor.ts'
+import { becomesReady, spawnSuccessor } from '../handover/successor-start.ts'
 import type { TicketKeys } from '../handover/protocol.ts'
 import { ticketKeysOf } from '../handover/ticket-keys.ts'
 import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts'
@@ -41,6 +42,7 @@ export class Restarts {
   #current: Promise<RestartResult> | undefined
   #queued = false
   #abort = new AbortController()
+  #successor: Successor | undefined
   #moving: HandOver | undefined
 
   /**
@@ -79,10 +81,11 @@ export class Restarts {
     return this.#current
   }
 
-  /** Gives up the successor that has not taken over yet. */
-  abort(): void {
+  /** Gives up the successor that has not taken over yet. Resolves when that ends without this process. Never rejects. */
+  async abort(): Promise<void> {
     this.#queued = false
     this.#abort.abort()
+    await this.#successor?.dismiss(this.#context.system)
   }
 
   #begin(): Promise<RestartResult> {
@@ -100,8 +103,7 @@ export class Restarts {
 
   async #restart(): Promise<RestartResult> {
     const { datagrams, listeners, reporter, state, system } = this.#context
-    // At most two generations live: this one's predecessor has to be gone first.
-    if (this.#predecessorGone !== undefined) await this.#predecessorGone
+    if (this.#predecessorGone !== undefined || this.#successor !== undefined) await this.#alone()
     const begun = system.now()
     let successor: Successor
     let given: Given
@@ -130,6 +132,13 @@ export class Restarts {
     return { ...result, pid, generation, listeners: given.sockets.length, migrated: moved }
   }
 
+  /** At most two generations live: the predecessor has to be gone, and a successor that was not to take over. */
+  async #alone(): Promise<void> {
+    const { settings, system } = this.#context
+    await this.#predecessorGone
+    await this.#successor?.ended(system, settings.drainTimeout)
+  }
+
   /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
   #serving(inheritable: readonly Inheritable[]): number {
     const mortal = new Set(this.#context.servers.mortal)
@@ -156,8 +165,14 @@ export class Restarts {
       ...(readyTimeout !== Infinity && { readyTimeout }),
     }
     const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
-    const options = { readyTimeout, abort, environment, ticketKeys }
-    const successor = await startSuccessor(system, inheritance, options)
+    const successor = await spawnSuccessor(system, inheritance, environment)
+    this.#successor = successor
+    try {
+      await becomesReady(system, successor, { readyTimeout, abort, ticketKeys })
+    } catch (error) {
+      void successor.dismiss(system)
+      throw error
+    }
     return { successor, given: { servers, sockets } }
   }
 
@@ -167,18 +182,13 @@ export class Restarts {
     const { pid, generation } = successor
     const abort = this.#abort.signal
     reporter.tell('restart:ready', { pid, generation })
-    // At once: this process may have ended before the hooks have.
-    const onAbort = (): void => successor.dismiss()
-    abort.addEventListener('abort', onAbort)
     try {
       await provesItself(system, successor, settings.probation, abort)
       await hooks.run('onRestart', { role: 'predecessor', generation: this.#generation, pid })
       abort.throwIfAborted()
     } catch (error) {
-      successor.dismiss()
+      void successor.dismiss(system)
       throw abort.aborted ? aborted(successor) : error
-    } finally {
-      abort.removeEventListener('abort', onAbort)
     }
   }
 

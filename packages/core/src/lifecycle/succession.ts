@@ -16,6 +16,8 @@ export interface SuccessionOptions {
   readonly readyTimeout: number
   /** The predecessor was asked for another restart while it made this one. */
   readonly onRestart: () => void
+  /** The predecessor goes on, or ends, without this process. */
+  readonly onDismissed: () => void
 }
 
 /** How this process comes to be the one that serves: at once as the first generation, otherwise when its predecessor lets it. */
@@ -35,8 +37,15 @@ export class Succession {
       const body = asMessage(value)
       if (body?.type === 'serve') this.#takeCharge()
       else if (body?.type === 'restart') options.onRestart()
+      else if (body?.type === 'stop') options.onDismissed()
     })
     predecessor?.onDisconnect(() => this.#onOrphaned())
+    predecessor?.send(message({ type: 'started' }))
+  }
+
+  /** Whether this process has a predecessor that has not handed over to it. */
+  get isUnderPredecessor(): boolean {
+    return this.#predecessor !== undefined && !this.#context.charge.held
   }
 
   /** The process listens and serves, or the application has said so. It happens once. */

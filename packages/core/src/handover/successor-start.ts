@@ -1,0 +1,128 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { type ErrorCode, ZerodropError } from '../errors/zerodrop-error.ts'
+import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
+import type { Release, System } from '../system/system.ts'
+import { message, type TicketKeys } from './protocol.ts'
+import { Successor } from './successor.ts'
+import { Tail } from './tail.ts'
+
+/** How long after its end what a successor had said may take to arrive. */
+const lastWordsPatience = 1000
+
+/**
+ * Starts a copy of this process that inherits the listening sockets.
+ *
+ * Rejects with `ERR_ZERODROP_SPAWN_FAILED`. Whatever happens, this process is not changed by it.
+ *
+ * @param environment what it is started with, to which only `ZERODROP_INHERIT` is added
+ */
+export async function spawnSuccessor(
+  system: System,
+  inheritance: Inheritance,
+  environment: Readonly<NodeJS.ProcessEnv>,
+): Promise<Successor> {
+  try {
+    const child = spawn(system, inheritance, environment)
+    if (child.pid === undefined) throw (await once(child, 'error'))[0]
+    return new Successor(child as ChildProcess & { pid: number }, inheritance.generation)
+  } catch (error) {
+    throw new ZerodropError(
+      'ERR_ZERODROP_SPAWN_FAILED',
+      `The successor ${couldNotStart(system, error as Error)} This process goes on serving.`,
+      { cause: error },
+    )
+  }
+}
+
+function spawn(
+  system: System,
+  inheritance: Inheritance,
+  environment: Readonly<NodeJS.ProcessEnv>,
+): ChildProcess {
+  // Descriptors of the child follow from 3 on in the order they are given.
+  const listeners = inheritance.listeners.map((listener, index) => ({ ...listener, fd: 3 + index }))
+  return system.spawn(
+    inheritance.listeners.map(({ fd }) => fd),
+    { ...environment, ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners }) },
+  )
+}
+
+/** Node's own words name the program even where it is the directory that is gone. */
+function couldNotStart({ commandLine }: System, { message }: Error): string {
+  return (
+    `could not be started: ${message}. ` +
+    `Check that ${commandLine.command()} and the directory ${commandLine.cwd} exist and may be used.`
+  )
+}
+
+export interface ReadyOptions {
+  /** Milliseconds until it must have said that it is ready. Infinity waits for ever. */
+  readonly readyTimeout: number
+  /** Ends the wait. */
+  readonly abort: AbortSignal
+  /** What it is told when it can hear it. */
+  readonly ticketKeys: () => readonly TicketKeys[]
+}
+
+/**
+ * Resolves when a successor that has just been started is ready to serve.
+ *
+ * Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT` or `ERR_ZERODROP_RESTART_ABORTED`; the
+ * successor is still to be dismissed then.
+ */
+export async function becomesReady(
+  system: System,
+  successor: Successor,
+  { readyTimeout, abort, ticketKeys }: ReadyOptions,
+): Promise<void> {
+  const { generation, pid } = successor
+  const who = `The successor (generation ${generation}, pid ${pid})`
+  const releases: Release[] = []
+  const tail = new Tail()
+  let over = false
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const fail = (code: ErrorCode, text: string): void =>
+        reject(new ZerodropError(code, `${who} ${text} This process goes on serving.`, { stderr: tail.text }))
+      const onTimeout = (): void =>
+        fail(
+          'ERR_ZERODROP_READY_TIMEOUT',
+          `was not ready within ${readyTimeout} ms and was told to stop. Raise "readyTimeout" if it needs longer.`,
+        )
+      const onAbort = (): void =>
+        fail('ERR_ZERODROP_RESTART_ABORTED', 'was told to stop before it was ready: a shutdown came first.')
+      releases.push(
+        system.setTimeout(onTimeout, readyTimeout),
+        successor.onMessage((body) => {
+          if (body.type === 'stderr') tail.add(body.text)
+          // A successor that has died meanwhile is noticed by its exit.
+          if (body.type === 'started')
+            successor.send(message({ type: 'ticket-keys', servers: ticketKeys() })).catch(() => {})
+          if (body.type === 'ready') resolve()
+        }),
+      )
+      void successor.gone.then(() => {
+        if (over) return
+        const exited = (): void =>
+          fail(
+            'ERR_ZERODROP_SUCCESSOR_EXITED',
+            `${howItEnded(successor)} before it was ready; what it printed above says why.`,
+          )
+        // The end of the channel comes behind all that was said on it.
+        releases.push(successor.onGone(exited), system.setTimeout(exited, lastWordsPatience))
+      })
+      abort.addEventListener('abort', onAbort)
+      releases.push(() => abort.removeEventListener('abort', onAbort))
+      if (abort.aborted) onAbort()
+    })
+  } finally {
+    over = true
+    for (const release of releases) release()
+  }
+}
+
+function howItEnded({ exit }: Successor): string {
+  const { code = null, signal = null } = exit ?? {}
+  return signal === null ? `exited with code ${code}` : `was ended by ${signal}`
+}
