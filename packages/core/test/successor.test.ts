@@ -156,7 +156,7 @@ test('what a child does after it failed, or was ready, disturbs nobody', async (
   system.child.emit('error', new Error('kill EPERM'))
   system.child.exits(1)
   expect([gone, died].map(({ mock }) => mock.calls.length)).toEqual([1, 1])
-  await expect(successor.send(message({ type: 'taken', id: 1 }))).rejects.toThrow('channel closed')
+  await expect(successor.send(message({ type: 'taken', ids: [1] }))).rejects.toThrow('channel closed')
 })
 
 test('a successor that was told to stop has not died, and its spare sockets are let go', async () => {

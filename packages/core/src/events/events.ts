@@ -59,7 +59,10 @@ export const lifecycleEvents: Descriptions = {
   },
   'drain:start': {
     when: 'The process begins to drain, without a successor. Once.',
-    payload: { reason: "the signal, or `'shutdown()'`" },
+    payload: {
+      reason:
+        "the signal, `'shutdown()'`, or `'dismissed'` in a successor that its predecessor does not let take over",
+    },
   },
   'drain:accept-stopped': {
     when: 'No server accepts new connections any more, and what was queued has been accepted. In a hand-over too.',

@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { seemUsed } from '../connections/seem-used.ts'
 import type { Address } from '../listeners/address.ts'
-import type { Predecessor, Release } from '../system/system.ts'
+import type { Predecessor, Release, System } from '../system/system.ts'
 import { asMessage, message } from './protocol.ts'
 
 /** The listening handle of a server. `onconnection` is what libuv's accept calls, and node:cluster for its workers. */
@@ -16,10 +16,16 @@ interface ListeningHandle {
  * through the very function by which Node takes one from the kernel, so that it is counted and treated like its own.
  */
 export class Arrivals {
+  readonly #system: System
+  readonly #answers = { taken: [] as number[], declined: [] as number[] }
   /** Taken, and without a request of their own so far. */
   readonly #quiet = new Set<Socket>()
   #taken = 0
   readonly #onRequest = (exchange: unknown): void => this.#awake((exchange as { socket: Socket }).socket)
+
+  constructor(system: System) {
+    this.#system = system
+  }
 
   /** How many connections were taken. */
   get taken(): number {
@@ -35,8 +41,21 @@ export class Arrivals {
       const taken = connections !== undefined && this.#take(connections, handle, body)
       if (taken) this.#taken++
       else (handle as { close?(): void } | undefined)?.close?.()
-      predecessor.send(message({ type: taken ? 'taken' : 'declined', id: body.id }))
+      this.#answer(predecessor, taken ? 'taken' : 'declined', body.id)
     })
+  }
+
+  /** Together for all that one turn of the loop brings: a message for each costs as much as taking the connection. */
+  #answer(predecessor: Predecessor, type: 'taken' | 'declined', id: number): void {
+    const { taken, declined } = this.#answers
+    if (taken.length + declined.length === 0)
+      this.#system.setImmediate(() => {
+        for (const kind of ['taken', 'declined'] as const) {
+          const ids = this.#answers[kind].splice(0)
+          if (ids.length > 0) predecessor.send(message({ type: kind, ids }))
+        }
+      })
+    this.#answers[type].push(id)
   }
 
   #take({ server, requests }: Connections, handle: unknown, { used, requests: count }: Past): boolean {

@@ -91,7 +91,8 @@ export class Migration {
     this.#observer = observer
     this.#releases.push(
       this.#successor.onMessage((body) => {
-        if (body.type === 'taken' || body.type === 'declined') this.#offers.get(body.id)?.(body.type)
+        if (body.type !== 'taken' && body.type !== 'declined') return
+        for (const id of body.ids) this.#offers.get(id)?.(body.type)
       }),
       this.#successor.onGone(() => {
         if (!this.#over) this.dispose()

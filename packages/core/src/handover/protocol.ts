@@ -47,10 +47,10 @@ export type Message =
       used: boolean
       requests: number
     }
-  /** Successor to predecessor: the connection is served here from now on. */
-  | { zerodrop: 1; type: 'taken'; id: number }
-  /** Successor to predecessor: no server of that address; keep it. */
-  | { zerodrop: 1; type: 'declined'; id: number }
+  /** Successor to predecessor: these connections are served here from now on. */
+  | { zerodrop: 1; type: 'taken'; ids: readonly number[] }
+  /** Successor to predecessor: there is no server of their address; keep them. */
+  | { zerodrop: 1; type: 'declined'; ids: readonly number[] }
   /** Predecessor to successor, just before it exits: how its drain went. */
   | { zerodrop: 1; type: 'ended'; pid: number; milliseconds: number; migrated: number; cut: number }
 

@@ -1,7 +1,6 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from 'node:net'
-import type { Connections } from '../connections/connections.ts'
 import { DrainingSignals } from '../drain/draining-signals.ts'
 import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } from '../drain/refusal.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
@@ -12,7 +11,6 @@ import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
 import { writeAnswer } from '../health/write-answer.ts'
-import { boundAddress } from '../listeners/address.ts'
 import { Datagrams, isDatagramSocket } from '../listeners/datagrams.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
@@ -87,7 +85,7 @@ export class Lifecycle {
   readonly #history: History
   readonly #health: HealthService
   readonly #readiness: Readiness
-  readonly #arrivals = new Arrivals()
+  readonly #arrivals: Arrivals
   readonly #generation: number
   /** The addresses of the sockets that the predecessor gave. */
   readonly #inherited: readonly string[]
@@ -110,6 +108,7 @@ export class Lifecycle {
   constructor(system: System) {
     this.#system = system
     this.#reporter = new Reporter(system)
+    this.#arrivals = new Arrivals(system)
     this.#servers = new ManagedServers(
       system,
       this.#signals,
@@ -171,7 +170,7 @@ export class Lifecycle {
     new ProgressDisplay(context).watch()
     if (inheritance !== undefined) this.#watch()
     if (predecessor === undefined) return
-    predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#find(address)))
+    predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#servers.at(address)))
     predecessor.onDisconnect(
       predecessor.onMessage((value) => {
         const body = asMessage(value)
@@ -607,10 +606,6 @@ export class Lifecycle {
   #onGone(): void {
     const none = this.#servers.mortal.length === 0 && this.#datagrams.size === 0
     if (none && this.state === 'serving') this.#state.to('starting')
-  }
-
-  #find(address: string): Connections | undefined {
-    return this.#servers.all.find(({ server }) => server.listening && boundAddress(server) === address)
   }
 }
 

@@ -121,6 +121,13 @@ export class ManagedServers {
     this.#draining = 0
   }
 
+  /** The connections of the server that listens at an address. */
+  at(address: Address): Connections | undefined {
+    for (const [server, managed] of this.#servers)
+      if (managed.address === address && server.listening) return managed.connections
+    return undefined
+  }
+
   get(server: Server): Connections | undefined {
     return this.#servers.get(server)?.connections
   }
