@@ -65,6 +65,7 @@ export class Migration {
   readonly #releases: Release[] = []
   /** The connections on their way, by the id of their message, each with what the answer to it calls. */
   readonly #offers = new Map<number, (answer: Answer) => void>()
+  readonly #moves = new Set<Promise<void>>()
   #moved = 0
   #id = 0
   #over = false
@@ -124,20 +125,19 @@ export class Migration {
   }
 
   async #pump(): Promise<void> {
-    const moves = new Set<Promise<void>>()
     while (this.#candidates.size > 0 && !this.#over) {
       const batch = this.#leaving.flatMap((leaving) => this.#ready(leaving))
       this.#candidates.clear()
       for (const candidate of batch) {
         const { socket, bytesRead } = candidate
         // As few as the channel takes at once: those behind them are served here until it is their turn.
-        if (moves.size >= this.#successor.handlesAtOnce) await Promise.race(moves)
+        if (this.#moves.size >= this.#successor.handlesAtOnce) await Promise.race(this.#moves)
         if (this.#over) break
         // Others moved meanwhile; a byte that was read since then belongs to a request, whose end brings it back here.
         if (socket.destroyed || socket.bytesRead !== bytesRead || currentResponse(socket) !== undefined)
           continue
-        const move = this.#move(candidate).finally(() => moves.delete(move))
-        moves.add(move)
+        const move = this.#move(candidate).finally(() => this.#moves.delete(move))
+        this.#moves.add(move)
       }
     }
     this.#pumping = false
