@@ -32,6 +32,15 @@ describeLinux('the soak', () => {
     expect(soak.stdout).toMatch(/^processes +1$/m)
   })
 
+  test('has a control, which restarts nothing', async () => {
+    const soak = start('koa', '--control', '--restarts', '2', '--requests', '2000', '--clients', '4')
+    expect([await soak.exit(), soak.stderr]).toEqual([
+      [0, null],
+      expect.not.stringContaining('Not as expected'),
+    ])
+    expect(soak.stdout).toMatch(/^generations seen +1$/m)
+  })
+
   test('fails over a server that starts the new process and leaves, and says at what', async () => {
     const soak = start('--restarts', '2', '--requests', '2000', '--clients', '10', '--server', badServer)
     expect(await soak.exit()).toEqual([1, null])

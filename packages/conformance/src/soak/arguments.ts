@@ -17,6 +17,8 @@ export interface SoakOptions {
   readonly requests: number
   /** Plain keep-alive clients, half of them direct and half 30 ms away; the other kinds come on top. */
   readonly clients: number
+  /** Restart nothing: start and stop another process instead. */
+  readonly control: boolean
 }
 
 const frameworks = ['express', 'koa', 'fastify']
@@ -39,6 +41,8 @@ Options, for each server:
   --server <file>  soak this script instead. It has to serve what packages/conformance/fixtures/soak/kit.mjs does, on
                    the ports in PORT, HTTPS_PORT, H2_PORT and H2C_PORT, and to print a line of JSON when it listens:
                    {"event":"listening","pid":...,"version":"<generation, from 1 on>"}
+  --control        restart nothing: each time start the same server beside it, on other ports, and stop it again.
+                   Shows how much of the latency around a restart is what any start of a process costs on this machine
   --help           print this
 
 Exits with 0 if nothing was lost, nothing was refused, every plain connection was kept and every generation answered;
@@ -55,6 +59,7 @@ export function parseArguments(args: string[]): SoakOptions | 'help' {
       requests: { type: 'string', default: String(REQUESTS) },
       clients: { type: 'string', default: '40' },
       server: { type: 'string' },
+      control: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -64,6 +69,7 @@ export function parseArguments(args: string[]): SoakOptions | 'help' {
     restarts: wholeNumber('--restarts', values.restarts, [1, 10_000]),
     requests: wholeNumber('--requests', values.requests, [1, 100_000_000]),
     clients: wholeNumber('--clients', values.clients, [2, 1000]),
+    control: values.control,
   }
 }
 

@@ -18,7 +18,7 @@ const DESCRIPTOR_ALLOWANCE = 4
 const LEAST_RESUMED = 0.99
 
 /** What should have been and was not, in words; nothing if all is well. */
-export function unmetExpectations({ restarts }: SoakOptions, outcome: SoakOutcome): string[] {
+export function unmetExpectations({ restarts, control }: SoakOptions, outcome: SoakOutcome): string[] {
   const { report, samples, problem } = outcome
   const unmet = [
     problem !== undefined && `the run was not completed: ${problem.message}`,
@@ -26,10 +26,10 @@ export function unmetExpectations({ restarts }: SoakOptions, outcome: SoakOutcom
     report.refused > 0 && `refused ${report.refused} connections`,
     ...keptKinds.map((kind) => unkept(kind, outcome)),
     report.connections.reset > 0 && `reset ${report.connections.reset} connections between two requests`,
-    report.versions.join() !== generations(restarts).join() &&
-      `the generations seen were ${ranges(report.versions)}, not 1 to ${restarts + 1}`,
+    report.versions.join() !== generations(control ? 0 : restarts).join() &&
+      `the generations seen were ${ranges(report.versions)}, not 1 to ${control ? 1 : restarts + 1}`,
     samples.some(({ processes }) => processes !== 1) && 'there was more than one process between restarts',
-    ...(restarts < ENOUGH_RESTARTS ? [] : unmetTrends(outcome)),
+    ...(control || restarts < ENOUGH_RESTARTS ? [] : unmetTrends(outcome)),
   ]
   return unmet.filter((each) => each !== false)
 }

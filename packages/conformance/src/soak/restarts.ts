@@ -24,6 +24,8 @@ export interface Course {
 interface Site {
   readonly name: string
   readonly generations: Generations
+  /** Does what is to be noticed by nobody. */
+  readonly act: () => Promise<RestartTimes>
   readonly clients: Clients
   readonly progress: Progress
 }
@@ -37,7 +39,7 @@ const PARTS = 10
 
 /** Makes all restarts, each when its share of the requests has been made; goes on to the last request. */
 export async function restartEvenly(site: Site, { restarts, requests }: SoakOptions): Promise<Course> {
-  const { name, generations, clients, progress } = site
+  const { name, generations, act, clients, progress } = site
   const times: RestartTimes[] = []
   const samples: Sample[] = []
   const quiet = async (requests: number): Promise<void> => {
@@ -52,7 +54,7 @@ export async function restartEvenly(site: Site, { restarts, requests }: SoakOpti
       progress.step(() => `${title}: ${inWords(clients)}`)
       await quiet((requests * restart) / (restarts + 1))
       clients.mark(`restart ${restart}`)
-      times.push(await generations.restart())
+      times.push(await act())
       clients.calm(AFTER)
       if (restart % Math.ceil(restarts / PARTS) === 0) progress.done(`${title}: ${inWords(clients)}`)
     }

@@ -4,6 +4,7 @@ import type { Leftovers } from '../leftovers.ts'
 import type { Progress } from '../progress.ts'
 import type { TallyReport } from '../traffic-tally.ts'
 import type { SoakOptions, SoakServer } from './arguments.ts'
+import { startBeside } from './beside.ts'
 import { Clients } from './clients.ts'
 import type { SoakKind } from './kinds.ts'
 import { restartEvenly } from './restarts.ts'
@@ -43,7 +44,8 @@ export async function runSoak(
   const begun = performance.now()
   const cpuBefore = process.cpuUsage()
   const clients = await Clients.start({ ports, clients: options.clients }, undo)
-  const course = await restartEvenly({ name, generations, clients, progress }, options)
+  const act = options.control ? () => startBeside(script, undo) : () => generations.restart()
+  const course = await restartEvenly({ name, generations, act, clients, progress }, options)
   const seconds = (performance.now() - begun) / 1000
   const { user, system } = process.cpuUsage(cpuBefore)
   progress.step(() => `Stopping ${name}`)

@@ -14,6 +14,13 @@ interface NativeSocket extends Socket {
   _handle: { readStop(): number; readStart(): number } | null
 }
 
+/**
+ * How the connections follow a successor that has just started: one, and twice as many in all after each of these
+ * milliseconds, as long as it takes to warm up. A cold process needs many times as long for an answer, and whoever is
+ * not there yet is answered here.
+ */
+const warmUp = { double: 20, end: 250 }
+
 type Answer = 'taken' | 'declined' | 'gone'
 
 /** One server whose connections may leave, and the address by which the successor knows its own. */
@@ -66,6 +73,7 @@ export class Migration {
   /** The connections on their way, by the id of their message, each with what the answer to it calls. */
   readonly #offers = new Map<number, (answer: Answer) => void>()
   readonly #moves = new Set<Promise<void>>()
+  #begun = 0
   #moved = 0
   #id = 0
   #over = false
@@ -90,6 +98,7 @@ export class Migration {
    */
   start(observer: MigrationObserver): void {
     this.#observer = observer
+    this.#begun = this.#system.now()
     this.#releases.push(
       this.#successor.onMessage((body) => {
         if (body.type !== 'taken' && body.type !== 'declined') return
@@ -131,6 +140,7 @@ export class Migration {
       for (const candidate of batch) {
         const { socket, bytesRead } = candidate
         // As few as the channel takes at once: those behind them are served here until it is their turn.
+        while (this.#id >= this.#allowance()) await this.#pause()
         if (this.#moves.size >= this.#successor.handlesAtOnce) await Promise.race(this.#moves)
         if (this.#over) break
         // Others moved meanwhile; a byte that was read since then belongs to a request, whose end brings it back here.
@@ -141,6 +151,19 @@ export class Migration {
       }
     }
     this.#pumping = false
+  }
+
+  /** How many may have set out by now. */
+  #allowance(): number {
+    const age = this.#system.now() - this.#begun
+    return this.#over || age >= warmUp.end ? Infinity : 2 ** Math.floor(age / warmUp.double)
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const release = this.#system.setTimeout(resolve, warmUp.double)
+      this.#releases.push(release, resolve)
+    })
   }
 
   /** Asks Node once for all candidates of a server: the question costs as much for one as for all. */
