@@ -176,6 +176,54 @@ describe('a successor that fails changes nothing', () => {
   })
 })
 
+describe('a function "successorEnv" that never finishes', () => {
+  async function waiting() {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure({ readyTimeout: 3000, successorEnv: () => new Promise(() => {}) })
+    await serve()
+    const failed: Promise<unknown> = lifecycle.restart().catch((error: unknown) => error)
+    return { system, lifecycle, failed }
+  }
+
+  test('fails its restart in time, and the next one is a new attempt', async () => {
+    const { system, lifecycle, failed } = await waiting()
+    for (const error of [failed, lifecycle.restart().catch((reason: unknown) => reason)]) {
+      system.advance(3000)
+      await expect(error).resolves.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
+      expect([lifecycle.state, system.timers]).toEqual(['serving', 0])
+    }
+    const next = lifecycle.restart().catch((reason: unknown) => reason)
+    expect(lifecycle.state).toBe('restarting')
+    system.advance(3000)
+    await next
+    expect(system.spawned).toEqual([])
+  })
+
+  test('and a shutdown ends it', async () => {
+    const { system, lifecycle, failed } = await waiting()
+    await lifecycle.shutdown()
+    await expect(failed).resolves.toMatchObject({ code: 'ERR_ZERODROP_RESTART_ABORTED' })
+    expect(system.errors).toEqual([expect.stringContaining('ERR_ZERODROP_RESTART_ABORTED')])
+  })
+
+  test('what it takes is taken from what the successor has', async () => {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    let go = (_environment: NodeJS.ProcessEnv): void => {}
+    const environment = new Promise<NodeJS.ProcessEnv>((resolve) => (go = resolve))
+    lifecycle.configure({ readyTimeout: 3000, successorEnv: () => environment })
+    await serve()
+    const failed = lifecycle.restart().catch((error: unknown) => error)
+    system.advance(2000)
+    go({})
+    await new Promise((resolve) => setImmediate(resolve))
+    system.advance(1000)
+    await expect(failed).resolves.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
+    expect(system.spawned.length).toBe(1)
+  })
+})
+
 describe('what this process was started with', () => {
   test('garbage is raised where the application first calls us, each time, and not on import', () => {
     const lifecycle = new Lifecycle(new FakeSystem({ inheritVariable: '{"version":1}' }))

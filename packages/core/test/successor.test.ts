@@ -26,7 +26,12 @@ afterEach(() => {
 
 const spawned = () => spawnSuccessor(system, inheritance, {})
 const watch = (successor: Successor, readyTimeout = 60_000) =>
-  becomesReady(system, successor, { readyTimeout, abort: stop.signal, ticketKeys: () => [] })
+  becomesReady(system, successor, {
+    readyTimeout,
+    begun: system.now(),
+    abort: stop.signal,
+    ticketKeys: () => [],
+  })
 /** Resolves when the wait has begun. */
 const start = async (readyTimeout?: number) => {
   const successor = await spawned()

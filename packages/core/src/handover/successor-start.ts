@@ -59,6 +59,8 @@ function couldNotStart({ commandLine }: System, { message }: Error): string {
 export interface ReadyOptions {
   /** Milliseconds until it must have said that it is ready. Infinity waits for ever. */
   readonly readyTimeout: number
+  /** When that began to run, by the system's clock. */
+  readonly begun: number
   /** Ends the wait. */
   readonly abort: AbortSignal
   /** What it is told when it can hear it. */
@@ -74,7 +76,7 @@ export interface ReadyOptions {
 export async function becomesReady(
   system: System,
   successor: Successor,
-  { readyTimeout, abort, ticketKeys }: ReadyOptions,
+  { readyTimeout, begun, abort, ticketKeys }: ReadyOptions,
 ): Promise<void> {
   const { generation, pid } = successor
   const who = `The successor (generation ${generation}, pid ${pid})`
@@ -93,7 +95,7 @@ export async function becomesReady(
       const onAbort = (): void =>
         fail('ERR_ZERODROP_RESTART_ABORTED', 'was told to stop before it was ready: a shutdown came first.')
       releases.push(
-        system.setTimeout(onTimeout, readyTimeout),
+        system.setTimeout(onTimeout, Math.max(0, begun + readyTimeout - system.now())),
         successor.onMessage((body) => {
           if (body.type === 'stderr') tail.add(body.text)
           // A successor that has died meanwhile is noticed by its exit.

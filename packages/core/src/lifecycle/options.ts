@@ -52,8 +52,8 @@ export interface LifecycleOptions {
    */
   readonly closeSpread?: number
   /**
-   * How long a successor may take until it is ready. Then it is told to stop, and this process serves on. Infinity
-   * waits for ever.
+   * How long a successor may take until it is ready, `successorEnv` included where that is a function. Then it is told to
+   * stop, and this process serves on. Infinity waits for ever.
    * @default 60000
    */
   readonly readyTimeout?: number
@@ -97,7 +97,7 @@ export interface LifecycleOptions {
   /**
    * The environment a successor is started with. `'start'`: what this process was started with. `'current'`:
    * `process.env` as it is at the time of the restart. A function is given the first and returns, or resolves to, what
-   * to use.
+   * to use. Its time counts towards `readyTimeout`.
    * @default 'start'
    */
   readonly successorEnv?: SuccessorEnvironment

@@ -151,7 +151,8 @@ export class Restarts {
     const abort = this.#abort.signal
     const generation = this.#generation + 1
     reporter.tell('restart:start', { generation })
-    const made = successorEnvironment(system, settings.successorEnv)
+    const begun = system.now()
+    const made = successorEnvironment(system, settings.successorEnv, { readyTimeout, abort })
     const environment = made instanceof Promise ? await made : made
     // Not before: what closes meanwhile leaves the number of its descriptor to something else.
     const servers = listeners.inheritable
@@ -168,7 +169,7 @@ export class Restarts {
     const successor = await spawnSuccessor(system, inheritance, environment)
     this.#successor = successor
     try {
-      await becomesReady(system, successor, { readyTimeout, abort, ticketKeys })
+      await becomesReady(system, successor, { readyTimeout, begun, abort, ticketKeys })
     } catch (error) {
       void successor.dismiss(system)
       throw error

@@ -1,0 +1,50 @@
+import path from 'node:path'
+import { startApp } from '../src/app-process.ts'
+import type { AppProcess } from '../src/app-process.ts'
+import { leftovers } from '../src/leftovers.ts'
+import { freePort } from './support/free-port.ts'
+import { describePosix } from './support/site.ts'
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+const fixture = path.join(__dirname, '../fixtures/bad-input/hangs.mjs')
+
+async function start(options: object, ...hangs: string[]): Promise<AppProcess> {
+  const app = await startApp({
+    file: fixture,
+    args: [`${await freePort()}`, JSON.stringify(options), ...hangs],
+  })
+  undo.add(() => app.stop())
+  await app.waitFor('listening')
+  return app
+}
+
+const hooksOf = (app: AppProcess): unknown[] =>
+  app.lines.flatMap(({ event, name }) => (event === 'hook' ? name : []))
+
+describePosix('a function "successorEnv" that never finishes', () => {
+  test('fails the restart at readyTimeout, and the next signal is a new attempt', async () => {
+    const app = await start({ readyTimeout: 100 }, 'successorEnv')
+    for (const times of [1, 2]) {
+      app.signal('SIGHUP')
+      await app.waitForStderr(
+        new RegExp(
+          `(ERR_ZERODROP_READY_TIMEOUT: .* "successorEnv" did not finish within 100 ms[^]*){${times}}`,
+        ),
+      )
+    }
+  })
+
+  test('a stop ends it', async () => {
+    const app = await start({}, 'successorEnv')
+    app.signal('SIGHUP')
+    await app.waitFor('successorEnv')
+    app.signal('SIGTERM')
+    await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+    await app.waitForStderr(
+      /ERR_ZERODROP_RESTART_ABORTED: .* while the function "successorEnv" was running\.\n/,
+    )
+    expect(hooksOf(app)).toEqual(['drain', 'ever', 'moment', 'last', 'exit'])
+  })
+})
