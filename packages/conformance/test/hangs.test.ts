@@ -48,3 +48,27 @@ describePosix('a function "successorEnv" that never finishes', () => {
     expect(hooksOf(app)).toEqual(['drain', 'ever', 'moment', 'last', 'exit'])
   })
 })
+
+describePosix('hooks that hold nothing in the event loop', () => {
+  test('with a timeout: each runs, and the status is 0', async () => {
+    const app = await start({}, 'moment')
+    app.signal('SIGTERM')
+    await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(hooksOf(app)).toEqual(['drain', 'ever', 'moment', 'last', 'exit'])
+    await app.waitForStderr(/ERR_ZERODROP_HOOK_TIMEOUT: The onShutdown hook "moment"/)
+  })
+
+  test.each([
+    ['drain', ['drain']],
+    ['ever', ['drain', 'ever']],
+    ['exit', ['drain', 'ever', 'moment', 'last', 'exit']],
+  ])('without one, the process waits for "%s"', async (name, hooks) => {
+    const app = await start({}, name)
+    app.signal('SIGTERM')
+    await app.waitFor('idle')
+    expect(hooksOf(app)).toEqual(hooks)
+    expect(app.stderr).not.toContain('ERR_ZERODROP')
+    app.signal('SIGTERM')
+    await expect(app.exited).resolves.toEqual({ code: 143, signal: null })
+  })
+})

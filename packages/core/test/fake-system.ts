@@ -75,6 +75,14 @@ export class FakeSystem implements System {
     }
   }
 
+  /** How often the process is held. */
+  held = 0
+
+  hold(): Release {
+    this.held++
+    return () => this.held--
+  }
+
   setImmediate(callback: () => void): Release {
     const immediate = setImmediate(callback)
     return () => clearImmediate(immediate)

@@ -224,6 +224,48 @@ describe('a function "successorEnv" that never finishes', () => {
   })
 })
 
+describe('hooks that hold nothing in the event loop', () => {
+  test.each([
+    ['onDrain', () => {}],
+    ['onShutdown', () => {}],
+    ['onShutdown', () => Promise.reject(new Error('broken'))],
+  ] as const)('the process waits for %s all the same, and no longer', async (kind, end) => {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure()
+    let finish = (): void => {}
+    const begun = new Promise<void>((begin) => {
+      const hook = (): Promise<void> => {
+        begin()
+        return new Promise<void>((resolve) => (finish = resolve)).then(end)
+      }
+      lifecycle[kind]('queue', hook, { timeout: Infinity })
+    })
+    const stopped = lifecycle.shutdown()
+    await begun
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(system.held).toBe(1)
+    finish()
+    await stopped
+    expect(system.held).toBe(0)
+  })
+
+  test('a hammer lets go', async () => {
+    const system = new FakeSystem()
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure()
+    await serve()
+    const begun = new Promise<void>((resolve) => {
+      lifecycle.beforeExit('log', () => new Promise(() => resolve()), { timeout: Infinity })
+    })
+    system.deliver('SIGTERM')
+    await begun
+    expect(system.held).toBe(1)
+    system.deliver('SIGTERM')
+    expect(system.exits).toEqual([143])
+  })
+})
+
 describe('what this process was started with', () => {
   test('garbage is raised where the application first calls us, each time, and not on import', () => {
     const lifecycle = new Lifecycle(new FakeSystem({ inheritVariable: '{"version":1}' }))

@@ -111,7 +111,7 @@ export class Ending {
       await this.#unbound
       await hooks.run('onShutdown', { reason, ...result })
     }
-    if (this.#forcedStatus === undefined) await Promise.race([close(), this.#forced])
+    await this.#unlessForced(close)
     charge.end()
     state.to('closed')
     reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length, result })
@@ -127,11 +127,21 @@ export class Ending {
   async #exit({ cut }: DrainResult): Promise<void> {
     const { hooks, reporter, system } = this.#context
     const status = cut.length > 0 ? 1 : 0
-    if (this.#forcedStatus === undefined)
-      await Promise.race([hooks.run('beforeExit', { status }), this.#forced])
+    await this.#unlessForced(() => hooks.run('beforeExit', { status }))
     const code = this.#forcedStatus ?? status
     reporter.tell('exit', { code })
     system.exit(code)
+  }
+
+  /** Waits for the application, which may hold nothing open while it works, unless a hammer ends the wait. */
+  async #unlessForced(work: () => Promise<void>): Promise<void> {
+    if (this.#forcedStatus !== undefined) return
+    const release = this.#context.system.hold()
+    try {
+      await Promise.race([work(), this.#forced])
+    } finally {
+      release()
+    }
   }
 
   /** Ends the process where it is. */

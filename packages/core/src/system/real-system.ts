@@ -53,6 +53,10 @@ export function realSystem(): System {
       const timer = setTimeout(callback, milliseconds)
       return () => clearTimeout(timer)
     },
+    hold() {
+      const timer = setInterval(() => {}, 2 ** 31 - 1)
+      return () => clearInterval(timer)
+    },
     exit(code) {
       terminals.prepareExit()
       process.exit(code)

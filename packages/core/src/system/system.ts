@@ -86,6 +86,8 @@ export interface System extends SignalSystem {
   /** Monotonic milliseconds. */
   now(): number
   setTimeout(callback: () => void, milliseconds: number): Release
+  /** Keeps the process from ending by itself, as one does that has nothing left to wait for. */
+  hold(): Release
   exit(code: number): void
   /**
    * Calls back when the process ends, whoever ends it, unless a signal does. What the listener returns becomes the exit
