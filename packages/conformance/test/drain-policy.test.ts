@@ -46,20 +46,40 @@ describePosix.each(frameworks)('%s: onDrainingRequest', (framework) => {
     expect(seen(site)).toEqual(seenBy(framework))
   })
 
-  test('a function decides by the request; if it throws, that is served', async () => {
+  test('a function decides by the request', async () => {
     const site = await DrainSite.start(undo, framework, { policy: 'function' })
-    const clients = await site.connectMany(3)
+    const clients = await site.connectMany(2)
     await Promise.all(clients.map((client) => client.request({ path: '/refused' })))
     await site.drain()
-    const paths = ['/', '/refused', '/throws']
+    const paths = ['/', '/refused']
     const answers = await Promise.all(clients.map((client, index) => client.request({ path: paths[index]! })))
     expect(answers.map(({ status, closes }) => [status, closes])).toEqual([
       [200, true],
       [503, true],
+    ])
+    await expect(site.app.exited).resolves.toEqual(clean)
+    expect(site.app.stderr).toContain('0 finished, 1 served meanwhile, 1 refused, 0 cut')
+    expect(site.app.stderr).not.toContain('POLICY_FAILED')
+  })
+
+  test.each([
+    ['/throws', 'threw Error: a policy that throws'],
+    ['/rejects', 'returned Promise'],
+    ['/true', 'returned true'],
+  ])('a function without an answer, as for %s, serves, and is reported once', async (path, what) => {
+    const site = await DrainSite.start(undo, framework, { policy: 'function' })
+    const clients = await site.connectMany(2)
+    await Promise.all(clients.map((client) => client.request()))
+    await site.drain()
+    const answers = await Promise.all(clients.map((client) => client.request({ path })))
+    expect(answers.map(({ status, closes }) => [status, closes])).toEqual([
+      [200, true],
       [200, true],
     ])
     await expect(site.app.exited).resolves.toEqual(clean)
-    expect(site.app.stderr).toContain('0 finished, 2 served meanwhile, 1 refused, 0 cut')
+    expect(site.app.stderr).toContain('0 finished, 2 served meanwhile, 0 cut')
+    expect(site.app.stderr.split('ERR_ZERODROP_DRAINING_POLICY_FAILED')).toHaveLength(2)
+    expect(site.app.stderr).toContain(`The function "onDrainingRequest" ${what}`)
   })
 })
 

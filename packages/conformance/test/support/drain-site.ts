@@ -44,7 +44,7 @@ export interface DrainSettings {
   host?: string
   /** Opens a second server, on `secondPort`. */
   second?: boolean
-  /** `onDrainingRequest`: refuses all, or `/refused` and nothing else, throwing for `/throws`. */
+  /** `onDrainingRequest`: refuses all, or `/refused` and nothing else, with no answer for `/throws`, `/rejects` and `/true`. */
   policy?: 'refuse' | 'function'
   /** The application's error handling writes an answer of its own. */
   renders?: boolean

@@ -7,7 +7,7 @@ import type { Release, System } from '../system/system.ts'
 import { beforeHead } from './before-head.ts'
 import { closeGently, isClosing } from './close-gently.ts'
 import { deferRequests } from './defer-requests.ts'
-import { type DrainingPolicy, decide, Refusal, refuse, refused } from './refusal.ts'
+import { type DrainingPolicy, Refusal, refuse, refused } from './refusal.ts'
 
 /** Brings the HTTP/1 connections of one server to an end, each after its last response. */
 export class Http1Drain {
@@ -119,7 +119,8 @@ export class Http1Drain {
   #defer(policy: DrainingPolicy<ServerResponse['req']>, concerns: (socket: Socket) => boolean): Release {
     const { server } = this.#connections
     return deferRequests(server, this.#system, concerns, (request, response) => {
-      if (decide(policy, request) === 'serve') return false
+      const verdict = typeof policy === 'function' ? policy(request) : policy
+      if (verdict === 'serve') return false
       refused.add(request)
       refuse(response, new Refusal())
       return true

@@ -6,7 +6,8 @@ export type DrainingVerdict = 'serve' | 'refuse'
 
 /**
  * `'serve'` answers it, with `Connection: close`. `'refuse'` answers 503 with `Retry-After` and `Connection: close`. A
- * function decides for each request; if it throws, the request is served.
+ * function of the request returns one of the two, at once. If it throws or returns anything else, the request is served,
+ * and a warning says so once.
  */
 export type DrainingPolicy<Request> = DrainingVerdict | ((request: Request) => DrainingVerdict)
 
@@ -35,15 +36,6 @@ export function refuse(response: ServerResponse, { statusCode, headers, message 
     'Content-Type': 'text/plain',
   })
   response.end(`${message}\n`)
-}
-
-export function decide<Request>(policy: DrainingPolicy<Request>, request: Request): DrainingVerdict {
-  if (typeof policy !== 'function') return policy
-  try {
-    return policy(request)
-  } catch {
-    return 'serve'
-  }
 }
 
 /** Which requests were refused, for the count of what was served. */

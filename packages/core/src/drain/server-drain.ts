@@ -25,7 +25,7 @@ export interface ServerDrainOptions {
   readonly closeSpread: number
   /** What WebSockets are told. */
   readonly closeCode: CloseCode
-  /** What becomes of new requests that no adapter decides on. */
+  /** What becomes of new requests that no adapter decides on. A function does not throw. */
   readonly policy: DrainingPolicy<IncomingMessage>
   /** Whether its HTTP/1 connections leave for a successor: then they are neither told to close nor ended while idle. */
   readonly migrates: boolean

@@ -26,6 +26,8 @@ export const errorCodes = {
   ERR_ZERODROP_RESTART_IN_PROGRESS:
     'A restart was asked for during another one, and the policy is to reject it.',
   ERR_ZERODROP_DRAINING: 'The server is draining: a request is refused, or a long stream is asked to end.',
+  ERR_ZERODROP_DRAINING_POLICY_FAILED:
+    "The function \"onDrainingRequest\" threw, or returned neither 'serve' nor 'refuse'.",
   ERR_ZERODROP_DRAIN_INTERRUPTED: 'Something other than zerodrop ended the process in the middle of a drain.',
   ERR_ZERODROP_LISTENER_FAILED: 'A listener of an event of the lifecycle threw.',
   ERR_ZERODROP_MIGRATE_FAILED: 'The function "migrate" threw, or returned neither true nor false.',

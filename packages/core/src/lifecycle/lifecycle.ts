@@ -2,7 +2,7 @@ import type { Socket as DatagramSocket } from 'node:dgram'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from 'node:net'
 import { DrainingSignals } from '../drain/draining-signals.ts'
-import { type DrainingPolicy, type DrainingVerdict, decide, Refusal, refused } from '../drain/refusal.ts'
+import { type DrainingPolicy, Refusal, refused } from '../drain/refusal.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
@@ -18,6 +18,7 @@ import { type Listener, Listeners } from '../listeners/listeners.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from './drain-group.ts'
+import { DrainingVerdicts } from './draining-verdicts.ts'
 import { Drains } from './drains.ts'
 import { Ending, type ShutdownResult } from './ending.ts'
 import { Charge } from './charge.ts'
@@ -81,6 +82,7 @@ export class Lifecycle {
   readonly #hooks: Hooks
   readonly #charge: Charge
   readonly #drains: Drains
+  readonly #verdicts: DrainingVerdicts
   readonly #reporter: Reporter
   readonly #history: History
   readonly #health: HealthService
@@ -115,6 +117,7 @@ export class Lifecycle {
       (address) => this.#succession.isUnderPredecessor && this.#inherited.includes(address),
     )
     this.#drains = new Drains(system, this.#servers, this.#serverHooks, this.#reporter)
+    this.#verdicts = new DrainingVerdicts((warning) => this.#reporter.warn(warning))
     this.#history = new History(system, this.#reporter)
     this.#health = new HealthService(system, this.#reporter, () => this.#condition())
     const { inheritance, error } = inherit(system)
@@ -374,8 +377,7 @@ export class Lifecycle {
     frameworkRequest: Request,
   ): Refusal | undefined {
     if (policy === 'serve' || !this.isDraining(request) || this.#health.isFor(request)) return undefined
-    const verdict: DrainingVerdict = decide(policy, frameworkRequest)
-    if (verdict === 'serve') return undefined
+    if (this.#verdicts.of(policy, frameworkRequest) === 'serve') return undefined
     refused.add(request)
     return new Refusal()
   }
@@ -519,7 +521,7 @@ export class Lifecycle {
   }
 
   #sparingProbes(policy: DrainingPolicy<IncomingMessage>): DrainingPolicy<IncomingMessage> {
-    return (request) => (this.#health.isFor(request) ? 'serve' : decide(policy, request))
+    return (request) => (this.#health.isFor(request) ? 'serve' : this.#verdicts.of(policy, request))
   }
 
   #begin(): void {
