@@ -114,6 +114,9 @@ describePosix.each(targets)('%s, whose successor dies', (_name, fixture) => {
     await expect(site.app.waitFor('restart-failed', { from })).resolves.toMatchObject({
       code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
     })
+    await site.app.waitForStderr(
+      /was ended by SIGKILL after it was ready; see what it printed\. This process has/,
+    )
     const fresh = await site.connect()
     expect(identityOf(await fresh.request())).toEqual({ version: '1', pid: before, generation: 1 })
     visit.open()

@@ -186,6 +186,7 @@ describePosix('a successor on probation', () => {
     await expect(site.app.waitFor('restart-failed')).resolves.toMatchObject({
       code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
     })
+    await site.app.waitForStderr(/was ended by SIGKILL while it was on probation; see what it printed\./)
     for (const client of clients) expect(identityOf(await client.request())).toMatchObject({ pid })
     await expect(drainedBySigterm(site)).resolves.toEqual(clean)
   })

@@ -130,7 +130,7 @@ test.each(['before', 'while'])('fails if a shutdown comes %s it starts', async (
   if (when === 'before') stop.abort()
   const { ready } = await start()
   stop.abort()
-  await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_RESTART_ABORTED', /a shutdown came first/))
+  await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_RESTART_ABORTED', /a shutdown came first\.$/))
 })
 
 test('only our own word for ready counts', async () => {

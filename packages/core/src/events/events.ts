@@ -115,7 +115,7 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'restart:failed': {
-    when: 'The successor failed, or none could be started: this process goes on serving as if nothing had happened.',
+    when: 'The successor failed, or none could be started: this process goes on serving as if nothing had happened, unless it is being stopped.',
     payload: { error: 'why: a `ZerodropError`' },
   },
   'predecessor:ended': {

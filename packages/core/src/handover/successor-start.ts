@@ -86,11 +86,12 @@ export async function becomesReady(
   try {
     await new Promise<void>((resolve, reject) => {
       const fail = (code: ErrorCode, text: string): void =>
-        reject(new ZerodropError(code, `${who} ${text} This process goes on serving.`, { stderr: tail.text }))
+        reject(new ZerodropError(code, `${who} ${text}`, { stderr: tail.text }))
       const onTimeout = (): void =>
         fail(
           'ERR_ZERODROP_READY_TIMEOUT',
-          `was not ready within ${readyTimeout} ms and was told to stop. Raise "readyTimeout" if it needs longer.`,
+          `was not ready within ${readyTimeout} ms and was told to stop. Raise "readyTimeout" if it needs longer. ` +
+            'This process goes on serving.',
         )
       const onAbort = (): void =>
         fail('ERR_ZERODROP_RESTART_ABORTED', 'was told to stop before it was ready: a shutdown came first.')
@@ -109,7 +110,7 @@ export async function becomesReady(
         const exited = (): void =>
           fail(
             'ERR_ZERODROP_SUCCESSOR_EXITED',
-            `${howItEnded(successor)} before it was ready; what it printed above says why.`,
+            `${successor.ending} before it was ready; see what it printed. This process goes on serving.`,
           )
         // The end of the channel comes behind all that was said on it.
         releases.push(successor.onGone(exited), system.setTimeout(exited, lastWordsPatience))
@@ -122,9 +123,4 @@ export async function becomesReady(
     over = true
     for (const release of releases) release()
   }
-}
-
-function howItEnded({ exit }: Successor): string {
-  const { code = null, signal = null } = exit ?? {}
-  return signal === null ? `exited with code ${code}` : `was ended by ${signal}`
 }

@@ -77,6 +77,13 @@ export class Successor {
     return code === null && signal === null ? undefined : { code, signal }
   }
 
+  /** The same in words. */
+  get ending(): string {
+    if (this.exit === undefined) return 'closed the channel to this process'
+    const { code, signal } = this.exit
+    return signal === null ? `exited with code ${code}` : `was ended by ${signal}`
+  }
+
   /** Calls back when the successor has died without having been told to stop, and all that it had sent has arrived. */
   onDeath(listener: () => void): void {
     const check = (): void => {

@@ -2,6 +2,9 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Release, System } from '../system/system.ts'
 
+/** How long after the end of its channel it may take until it is known how a successor has ended. */
+const exitPatience = 1000
+
 /**
  * Waits for as long as a successor that is ready serves on probation. Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED` if it
  * ends in that time, and with the reason of `abort`.
@@ -17,10 +20,14 @@ export async function provesItself(
   const releases: Release[] = []
   try {
     await new Promise<void>((resolve, reject) => {
-      releases.push(
-        system.setTimeout(resolve, milliseconds),
-        successor.onGone(() => reject(ended(successor))),
-      )
+      const stopWaiting = system.setTimeout(resolve, milliseconds)
+      const onGone = (): void => {
+        stopWaiting()
+        const fail = (): void => reject(ended(successor))
+        releases.push(system.setTimeout(fail, exitPatience))
+        void successor.gone.then(fail)
+      }
+      releases.push(stopWaiting, successor.onGone(onGone))
       const onAbort = (): void => reject(abort.reason as Error)
       abort.addEventListener('abort', onAbort)
       releases.push(() => abort.removeEventListener('abort', onAbort))
@@ -31,10 +38,10 @@ export async function provesItself(
   }
 }
 
-function ended({ generation, pid }: Successor): ZerodropError {
+function ended({ generation, pid, ending }: Successor): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_SUCCESSOR_EXITED',
-    `The successor (generation ${generation}, pid ${pid}) ended while it was on probation; what it printed above says why. ` +
+    `The successor (generation ${generation}, pid ${pid}) ${ending} while it was on probation; see what it printed. ` +
       'This process goes on serving.',
   )
 }

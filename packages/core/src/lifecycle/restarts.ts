@@ -213,7 +213,7 @@ export class Restarts {
     return { result: await done, moved: handOver.moved }
   }
 
-  async #finish(handOver: HandOver, { pid, generation }: Successor): Promise<DrainResult> {
+  async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {
     const { charge, hooks, listeners, reporter, state } = this.#context
     const told = hooks.run('onDrain', { reason: 'restart' })
     if ((await handOver.run()) === 'drained') return this.#ending.finish(handOver.group, 'restart', told)
@@ -224,8 +224,8 @@ export class Restarts {
     void hooks.run('onReady', { generation: this.#generation })
     const error = new ZerodropError(
       'ERR_ZERODROP_SUCCESSOR_EXITED',
-      `The successor (generation ${generation}, pid ${pid}) died after it was ready. ` +
-        'This process has taken over again; what the successor printed above says why.',
+      `The successor (generation ${successor.generation}, pid ${successor.pid}) ${successor.ending} after it was ready; ` +
+        'see what it printed. This process has taken over again.',
     )
     reporter.restartFailed(error)
     throw error
