@@ -120,7 +120,7 @@ describeTerminal('on a terminal (needs python3)', () => {
     await terminal.see(/draining: /)
     terminal.type(controlC)
     await expect(terminal.exited).resolves.toEqual([130, null])
-    expect(terminal.output).toMatch(/cut at the deadline: POST \/ from .* \(receiving,/)
+    expect(terminal.output).toMatch(/cut by a signal: POST \/ from .* \(receiving,/)
     expect(terminal.output.lastIndexOf(`${escape}[?25h`)).toBeGreaterThan(
       terminal.output.lastIndexOf(`${escape}[?25l`),
     )

@@ -141,7 +141,7 @@ const outcomes: Record<Outcome, (name: string, signal: NodeJS.Signals) => Promis
     site.app.signal(signal)
     await expect(answer).rejects.toThrow(LostRequest)
     await expect(site.app.exited).resolves.toEqual(forced(signal))
-    expect(site.app.stderr).toMatch(/cut at the deadline: GET \/hold /)
+    expect(site.app.stderr).toMatch(/cut by a signal: GET \/hold /)
   },
   async nothing(name, signal) {
     const { site, answer, visit, other } = await busy(name)

@@ -39,11 +39,13 @@ test('without a logger what is well says nothing, and what is not a line on stde
   expect(system.errors).toEqual([])
   reporter.restartFailed(error)
   reporter.warn(error)
-  reporter.tell('connection:cut', { connection })
+  reporter.tell('connection:cut', { connection, forced: false })
+  reporter.tell('connection:cut', { connection, forced: true })
   expect(system.errors).toEqual([
     '[zerodrop] pid 4242: restart failed: ERR_ZERODROP_SUCCESSOR_EXITED: It exited.',
     '[zerodrop] pid 4242: ERR_ZERODROP_SUCCESSOR_EXITED: It exited.',
     '[zerodrop] pid 4242: cut at the deadline: GET /slow from ::1:1 (handling)',
+    '[zerodrop] pid 4242: cut by a signal: GET /slow from ::1:1 (handling)',
   ])
 })
 
@@ -52,14 +54,18 @@ test('a logger gets every step, with the error under err and the rest as fields,
   reporter.logTo(logger)
   reporter.tell('drain:start', { reason: 'SIGTERM' })
   reporter.restartFailed(error)
-  reporter.tell('connection:cut', { connection })
+  reporter.tell('connection:cut', { connection, forced: false })
   reporter.tell('restart:ready', { pid: 7, generation: 2 })
   reporter.tell('restart:handing-over', { pid: 7, generation: 2 })
   reporter.write('drained', { milliseconds: 3 })
   expect(calls).toEqual([
     ['info', { reason: 'SIGTERM' }, 'zerodrop: draining: SIGTERM'],
     ['error', { err: error }, 'zerodrop: restart failed: ERR_ZERODROP_SUCCESSOR_EXITED: It exited.'],
-    ['warn', { ...connection }, 'zerodrop: cut at the deadline: GET /slow from ::1:1 (handling)'],
+    [
+      'warn',
+      { ...connection, forced: false },
+      'zerodrop: cut at the deadline: GET /slow from ::1:1 (handling)',
+    ],
     // Not as `pid`: that is the logger's own field.
     ['info', { successor: 7, generation: 2 }, 'zerodrop: generation 2 is ready'],
     ['info', { successor: 7, generation: 2 }, 'zerodrop: handing over to generation 2'],

@@ -119,7 +119,7 @@ describe("'hammer'", () => {
     const advancing = setInterval(() => system.advance(250), 5)
     undo.push(() => clearInterval(advancing))
     expect(await exited(system)).toEqual([131])
-    expect(system.errors.join()).toContain('cut at the deadline: GET /held')
+    expect(system.errors.join()).toContain('cut by a signal: GET /held')
   })
 
   test('cuts what a drain has left', async () => {

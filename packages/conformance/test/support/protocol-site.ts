@@ -97,6 +97,6 @@ export class ProtocolSite {
 
   /** The names of what the report says was cut, from the lines it wrote. */
   cutLines(): string[] {
-    return this.app.stderr.split('\n').filter((line) => line.includes('cut at the deadline'))
+    return this.app.stderr.split('\n').filter((line) => /cut (at the deadline|by a signal): /.test(line))
   }
 }

@@ -14,7 +14,7 @@ export interface LifecycleEvents {
   'drain:accept-stopped': [{ milliseconds: number }]
   'drain:settled': [{ milliseconds: number }]
   hammer: [{ milliseconds: number; forced: boolean; cut: number }]
-  'connection:cut': [{ connection: CutConnection }]
+  'connection:cut': [{ connection: CutConnection; forced: boolean }]
   'drain:complete': [{ milliseconds: number; cut: number; result: DrainResult }]
   'restart:start': [{ generation: number }]
   'restart:ready': [{ pid: number; generation: number }]
@@ -73,16 +73,19 @@ export const lifecycleEvents: Descriptions = {
     payload: { milliseconds: 'since the drain began' },
   },
   hammer: {
-    when: 'The deadline has come, or a second signal: what is left is cut. At most once in a drain.',
+    when: 'The deadline has come, or a signal that does not wait for it, such as a second SIGTERM: what is left is cut. At most once in a drain.',
     payload: {
       milliseconds: 'since the drain began',
-      forced: 'whether it was a second signal',
+      forced: 'whether it was a signal',
       cut: 'how many requests and connections are cut',
     },
   },
   'connection:cut': {
     when: 'A request or connection was cut. For each, right behind `hammer`.',
-    payload: { connection: 'what it was doing, and for whom: a `CutConnection`' },
+    payload: {
+      connection: 'what it was doing, and for whom: a `CutConnection`',
+      forced: 'as in `hammer`',
+    },
   },
   'drain:complete': {
     when: 'Everything has ended, by itself or at the deadline, and the hooks have run. In a hand-over too. Once.',

@@ -49,7 +49,7 @@ export class Drains {
       onAcceptStopped: (milliseconds) => reporter.tell('drain:accept-stopped', { milliseconds }),
       onHammer: (milliseconds, forced, cut) => {
         reporter.tell('hammer', { milliseconds, forced, cut: cut.length })
-        for (const connection of cut) reporter.tell('connection:cut', { connection })
+        for (const connection of cut) reporter.tell('connection:cut', { connection, forced })
       },
     })
     const drains = servers.flatMap((server) => this.#servers.drainOf(server) ?? [])

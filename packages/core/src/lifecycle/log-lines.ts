@@ -24,9 +24,12 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
   'drain:start': (fields) => quiet('info', `draining: ${fields.reason}`, fields),
   'drain:accept-stopped': (fields) => quiet('debug', 'no new connections', fields),
   'drain:settled': (fields) => quiet('debug', 'no new requests', fields),
-  hammer: (fields) => quiet('warn', fields.forced ? 'cut by a second signal' : 'deadline', fields),
-  'connection:cut': ({ connection }) =>
-    loud('warn', `cut at the deadline: ${name(connection)}`, { ...connection }),
+  hammer: (fields) => quiet('warn', fields.forced ? 'cut by a signal' : 'deadline', fields),
+  'connection:cut': ({ connection, forced }) =>
+    loud('warn', `cut ${forced ? 'by a signal' : 'at the deadline'}: ${name(connection)}`, {
+      ...connection,
+      forced,
+    }),
   'restart:start': (fields) => quiet('info', `starting generation ${fields.generation}`, fields),
   'restart:ready': ({ pid, generation }) =>
     quiet('info', `generation ${generation} is ready`, { successor: pid, generation }),
