@@ -70,5 +70,9 @@ describePosix('hooks that hold nothing in the event loop', () => {
     expect(app.stderr).not.toContain('ERR_ZERODROP')
     app.signal('SIGTERM')
     await expect(app.exited).resolves.toEqual({ code: 143, signal: null })
+    await app.waitForStderr(
+      new RegExp(`a signal ended the wait for the \\w+ hook "${name}", which had not finished\n`),
+    )
+    expect(app.stderr.match(/ended the wait/g)).toHaveLength(1)
   })
 })

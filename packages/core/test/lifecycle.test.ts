@@ -263,6 +263,9 @@ describe('hooks that hold nothing in the event loop', () => {
     expect(system.held).toBe(1)
     system.deliver('SIGTERM')
     expect(system.exits).toEqual([143])
+    expect(system.errors.at(-1)).toMatch(
+      /a signal ended the wait for the beforeExit hook "log", which had not/,
+    )
   })
 })
 

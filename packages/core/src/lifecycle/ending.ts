@@ -92,6 +92,7 @@ export class Ending {
 
   /** Cuts what is left; the process exits with this status. */
   hammer(status: number): void {
+    if (this.#forcedStatus === undefined) this.#nameAbandoned()
     this.#forcedStatus = status
     this.#force()
     this.#group?.hammer()
@@ -144,9 +145,16 @@ export class Ending {
     }
   }
 
+  #nameAbandoned(): void {
+    const { hooks, reporter } = this.#context
+    for (const hook of hooks.awaited)
+      reporter.write(`a signal ended the wait for the ${hook}, which had not finished`, { hook }, 'warn')
+  }
+
   /** Ends the process where it is. */
   abandon(status: number): void {
     const { charge, reporter, system } = this.#context
+    if (this.#forcedStatus === undefined) this.#nameAbandoned()
     charge.end()
     reporter.tell('exit', { code: status })
     system.exit(status)

@@ -49,6 +49,9 @@ export const hookTimeout = 5000
 /** What is undone in the reverse of the order in which it was done. */
 const backwards: ReadonlySet<HookKind> = new Set(['onShutdown', 'beforeExit'])
 
+/** What runs on the way out. */
+const last: ReadonlySet<HookKind> = new Set(['onDrain', 'onShutdown', 'beforeExit'])
+
 interface Registered<Info> {
   readonly name: string
   readonly hook: (info: Info) => unknown
@@ -60,7 +63,7 @@ export class Hooks {
   readonly #system: System
   readonly #reporter: Reporter
   readonly #registered = new Map<HookKind, Set<Registered<never>>>()
-  readonly #running = new Set<string>()
+  readonly #running = new Map<string, HookKind>()
 
   constructor(system: System, reporter: Reporter) {
     this.#system = system
@@ -81,7 +84,12 @@ export class Hooks {
 
   /** Those that have begun and not ended, by what reports call them. */
   get running(): readonly string[] {
-    return [...this.#running]
+    return [...this.#running.keys()]
+  }
+
+  /** Those of them that a process which ends would wait for. */
+  get awaited(): readonly string[] {
+    return [...this.#running].flatMap(([name, kind]) => (last.has(kind) ? name : []))
   }
 
   /** Runs all hooks of a kind, one after another. Never rejects: what goes wrong is reported, and the next one runs. */
@@ -89,7 +97,7 @@ export class Hooks {
     const hooks = [...(this.#registered.get(kind) ?? [])] as Registered<HookInfo[Kind]>[]
     if (backwards.has(kind)) hooks.reverse()
     for (const { name, hook, timeout } of hooks) {
-      this.#running.add(name)
+      this.#running.set(name, kind)
       const error = await runHook(this.#system, { name, hook: () => hook(info), timeout }, Promise.resolve())
       this.#running.delete(name)
       if (error !== undefined) this.#reporter.warn(error)
