@@ -132,6 +132,9 @@ describePosix('a deploy', () => {
     const site = await Deployment.start(undo, { servers: [web, old], options })
     site.deploy({ servers: [web, fresh], options })
     await site.restart()
+    await site.app.waitForStderr(
+      new RegExp(`nothing here listens on tcp://.*:${goes} any more, which was inherited`),
+    )
     await expect(ask['http']!(stays, '127.0.0.1')).resolves.toMatchObject({ name: 'web', generation: 2 })
     await expect(ask['http']!(comes, '127.0.0.1')).resolves.toMatchObject({ name: 'fresh', generation: 2 })
     await expect(ask['http']!(goes, '127.0.0.1')).rejects.toMatchObject({ code: 'ECONNREFUSED' })

@@ -7,7 +7,7 @@ let readiness: Readiness
 beforeEach(() => {
   system = new FakeSystem()
   ready = 0
-  readiness = new Readiness(system, () => ready++)
+  readiness = new Readiness(system, 60_000, () => ready++)
 })
 
 test('ready at once when nothing inherited is left to listen on', () => {
@@ -37,4 +37,13 @@ test('a shutdown ends the wait', () => {
   readiness.dispose()
   system.advance(60_000)
   expect([ready, system.timers]).toEqual([0, 0])
+})
+
+test('the wait is over before the predecessor gives this process up', () => {
+  const hurried = new Readiness(system, 3000, () => ready++)
+  hurried.onListening(1)
+  system.advance(1499)
+  expect(ready).toBe(0)
+  system.advance(1)
+  expect([ready, system.timers]).toEqual([1, 0])
 })

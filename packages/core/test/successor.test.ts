@@ -25,9 +25,10 @@ afterEach(() => {
 })
 
 const spawned = () => spawnSuccessor(system, inheritance, {})
-const watch = (successor: Successor, readyTimeout = 60_000) =>
+const watch = (successor: Successor, readyTimeout = 60_000, manualReady = false) =>
   becomesReady(system, successor, {
     readyTimeout,
+    manualReady,
     begun: system.now(),
     abort: stop.signal,
     ticketKeys: () => [],
@@ -117,6 +118,12 @@ test('fails if it is not ready in time', async () => {
       /was not ready within 1500 ms and was told to stop\. Raise "readyTimeout"/,
     ),
   )
+})
+
+test('where the application says that it is ready, the failure says so', async () => {
+  const late = watch(await spawned(), 10, true)
+  system.advance(10)
+  await expect(late).rejects.toThrow('the new version has to call lifecycle.ready(). This process goes on')
 })
 
 test('may take for ever where readyTimeout is Infinity', async () => {

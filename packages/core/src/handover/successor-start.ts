@@ -61,6 +61,8 @@ export interface ReadyOptions {
   readonly readyTimeout: number
   /** When that began to run, by the system's clock. */
   readonly begun: number
+  /** Whether the application has to say so. */
+  readonly manualReady: boolean
   /** Ends the wait. */
   readonly abort: AbortSignal
   /** What it is told when it can hear it. */
@@ -76,7 +78,7 @@ export interface ReadyOptions {
 export async function becomesReady(
   system: System,
   successor: Successor,
-  { readyTimeout, begun, abort, ticketKeys }: ReadyOptions,
+  { readyTimeout, manualReady, begun, abort, ticketKeys }: ReadyOptions,
 ): Promise<void> {
   const { generation, pid } = successor
   const who = `The successor (generation ${generation}, pid ${pid})`
@@ -91,6 +93,7 @@ export async function becomesReady(
         fail(
           'ERR_ZERODROP_READY_TIMEOUT',
           `was not ready within ${readyTimeout} ms and was told to stop. Raise "readyTimeout" if it needs longer. ` +
+            (manualReady ? 'With "manualReady" the new version has to call lifecycle.ready(). ' : '') +
             'This process goes on serving.',
         )
       const onAbort = (): void =>

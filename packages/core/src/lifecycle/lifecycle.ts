@@ -135,7 +135,8 @@ export class Lifecycle {
       onClosed: () => this.#onGone(),
       onWarning: (warning) => this.#reporter.warn(warning),
     })
-    this.#readiness = new Readiness(system, () => this.#becomeReady())
+    const readyTimeout = inheritance?.readyTimeout ?? Infinity
+    this.#readiness = new Readiness(system, readyTimeout, () => this.#becomeReady())
     this.#state = new StateMachine((state) => {
       this.#exitWatch.update(state)
       this.#updateSignals()
@@ -166,7 +167,7 @@ export class Lifecycle {
       generation,
       predecessor,
       ticketKeys: this.#ticketKeys,
-      readyTimeout: inheritance?.readyTimeout ?? Infinity,
+      readyTimeout,
       onRestart: () => void this.#restarts.restart(),
       onDismissed: () => void this.#ending.shutdownAndExit('dismissed', this.#settings),
     })

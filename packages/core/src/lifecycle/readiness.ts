@@ -1,7 +1,7 @@
 import type { Release, System } from '../system/system.ts'
 
-/** How long an inherited listener that nobody has asked for yet may still be asked for. */
-const patience = 10_000
+/** The longest that an inherited listener that nobody has asked for yet may still be asked for. */
+const longest = 10_000
 
 /**
  * Decides when a process that was told nothing is ready: as soon as it listens on everything it inherited. If the new
@@ -10,18 +10,21 @@ const patience = 10_000
  */
 export class Readiness {
   readonly #system: System
+  readonly #patience: number
   readonly #onReady: () => void
   #stopWaiting: Release | undefined
 
-  constructor(system: System, onReady: () => void) {
+  /** @param readyTimeout milliseconds that the predecessor gives this process: half of them are for what it does before */
+  constructor(system: System, readyTimeout: number, onReady: () => void) {
     this.#system = system
+    this.#patience = Math.min(longest, readyTimeout / 2)
     this.#onReady = onReady
   }
 
   /** @param missing how many inherited listeners nobody has asked for yet */
   onListening(missing: number): void {
     if (missing === 0) this.#ready()
-    else this.#stopWaiting ??= this.#system.setTimeout(() => this.#ready(), patience)
+    else this.#stopWaiting ??= this.#system.setTimeout(() => this.#ready(), this.#patience)
   }
 
   dispose(): void {

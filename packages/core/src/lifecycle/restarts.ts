@@ -147,7 +147,7 @@ export class Restarts {
 
   async #start(): Promise<{ successor: Successor; given: Given }> {
     const { datagrams, listeners, reporter, settings, system } = this.#context
-    const { readyTimeout, signals } = settings
+    const { readyTimeout, manualReady, signals } = settings
     const abort = this.#abort.signal
     const generation = this.#generation + 1
     reporter.tell('restart:start', { generation })
@@ -169,7 +169,7 @@ export class Restarts {
     const successor = await spawnSuccessor(system, inheritance, environment)
     this.#successor = successor
     try {
-      await becomesReady(system, successor, { readyTimeout, begun, abort, ticketKeys })
+      await becomesReady(system, successor, { readyTimeout, manualReady, begun, abort, ticketKeys })
     } catch (error) {
       void successor.dismiss(system)
       throw error

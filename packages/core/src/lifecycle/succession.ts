@@ -52,7 +52,13 @@ export class Succession {
   becomeReady(): void {
     if (this.#ready) return
     this.#ready = true
-    const { hooks, listeners, system } = this.#context
+    const { hooks, listeners, reporter, system } = this.#context
+    for (const { bound } of listeners.inherited.left)
+      reporter.write(
+        `nothing here listens on ${bound} any more, which was inherited: it is closed`,
+        { address: bound },
+        'warn',
+      )
     this.#unwanted = listeners.inherited.closeRest()
     system.endBoot()
     const predecessor = this.#predecessor
