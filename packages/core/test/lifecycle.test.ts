@@ -269,6 +269,39 @@ describe('hooks that hold nothing in the event loop', () => {
   })
 })
 
+describe('onReady() of a process that is ready already', () => {
+  async function ready() {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    lifecycle.configure()
+    const told = once(lifecycle.events, 'ready')
+    await serve()
+    await told
+    return lifecycle
+  }
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+  test('is called in a turn of its own, once', async () => {
+    const lifecycle = await ready()
+    const hook = jest.fn()
+    lifecycle.onReady('late', hook)
+    expect(hook).not.toHaveBeenCalled()
+    await turn()
+    await turn()
+    expect(hook.mock.calls).toEqual([[{ generation: 1 }]])
+  })
+
+  test('is not called if it was taken back, or if the process is stopping', async () => {
+    const lifecycle = await ready()
+    const hook = jest.fn()
+    lifecycle.onReady('taken back', hook)()
+    const stopped = lifecycle.shutdown()
+    lifecycle.onReady('too late', hook)
+    await turn()
+    await stopped
+    expect(hook).not.toHaveBeenCalled()
+  })
+})
+
 describe('what this process was started with', () => {
   test('garbage is raised where the application first calls us, each time, and not on import', () => {
     const lifecycle = new Lifecycle(new FakeSystem({ inheritVariable: '{"version":1}' }))

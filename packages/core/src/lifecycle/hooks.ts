@@ -70,15 +70,21 @@ export class Hooks {
     this.#reporter = reporter
   }
 
+  /** @param late what it is told in a turn of its own, where its time has come before it was added */
   add<Kind extends HookKind>(
     kind: Kind,
     name: string,
     hook: (info: HookInfo[Kind]) => unknown,
     { timeout = hookTimeout }: HookOptions,
+    late?: HookInfo[Kind],
   ): Release {
     const registered = { name: `${kind} hook "${name}"`, hook, timeout }
     const kin = this.#registered.get(kind) ?? new Set()
     this.#registered.set(kind, kin.add(registered))
+    if (late !== undefined)
+      this.#system.setImmediate(() => {
+        if (kin.has(registered)) void this.#run(kind, registered, late)
+      })
     return () => kin.delete(registered)
   }
 
@@ -96,12 +102,18 @@ export class Hooks {
   async run<Kind extends HookKind>(kind: Kind, info: HookInfo[Kind]): Promise<void> {
     const hooks = [...(this.#registered.get(kind) ?? [])] as Registered<HookInfo[Kind]>[]
     if (backwards.has(kind)) hooks.reverse()
-    for (const { name, hook, timeout } of hooks) {
-      this.#running.set(name, kind)
-      const error = await runHook(this.#system, { name, hook: () => hook(info), timeout }, Promise.resolve())
-      this.#running.delete(name)
-      if (error !== undefined) this.#reporter.warn(error)
-    }
+    for (const hook of hooks) await this.#run(kind, hook, info)
+  }
+
+  async #run<Kind extends HookKind>(
+    kind: Kind,
+    { name, hook, timeout }: Registered<HookInfo[Kind]>,
+    info: HookInfo[Kind],
+  ): Promise<void> {
+    this.#running.set(name, kind)
+    const error = await runHook(this.#system, { name, hook: () => hook(info), timeout }, Promise.resolve())
+    this.#running.delete(name)
+    if (error !== undefined) this.#reporter.warn(error)
   }
 }
 

@@ -423,13 +423,14 @@ export class Lifecycle {
 
   /**
    * Calls back each time this process has become the one that serves: when it is ready, and again when a successor died
-   * after it had taken over. Hooks of a kind run one after another in the order in which they were added; nothing waits for
+   * after it had taken over. One that is added when it is ready already is called at once, in a turn of its own. Hooks of a kind run one after another in the order in which they were added; nothing waits for
    * these.
    * @returns takes it back
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    */
   onReady(name: string, hook: (info: HookInfo['onReady']) => unknown, options: HookOptions = {}): Release {
-    return this.#hook('onReady', name, hook, options)
+    const late = this.#succession.isReady && this.health().ready
+    return this.#hook('onReady', name, hook, options, late ? { generation: this.#generation } : undefined)
   }
 
   /**
@@ -492,9 +493,10 @@ export class Lifecycle {
     name: string,
     hook: (info: HookInfo[Kind]) => unknown,
     options: HookOptions,
+    late?: HookInfo[Kind],
   ): Release {
     checkHook(name, hook, options)
-    return this.#hooks.add(kind, name, hook, options)
+    return this.#hooks.add(kind, name, hook, options, late)
   }
 
   #context(): Context {

@@ -72,6 +72,11 @@ export class Succession {
     void hooks.run('onReady', { generation: this.#options.generation })
   }
 
+  /** Whether that has happened. */
+  get isReady(): boolean {
+    return this.#ready
+  }
+
   #tellReady(predecessor: Predecessor): void {
     this.#options.ticketKeys?.dispose()
     for (const { server, bound } of this.#context.listeners.inheritable) {
