@@ -43,6 +43,7 @@ describePosix.each(['express', 'koa', 'fastify', 'node'])('%s: a long stream', (
     }
     expect(cut).toBeInstanceOf(LostRequest)
     await expect(site.app.exited).resolves.toEqual(unclean)
+    expect(site.app.stderr).toContain('0 finished, 0 served meanwhile, 3 cut')
     // In no order: Node's list of connections has none.
     expect(site.cutLines().sort((one, other) => one.localeCompare(other))).toEqual([
       expect.stringMatching(/GET \/download\?file from .*\(responding/),

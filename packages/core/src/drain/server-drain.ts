@@ -68,6 +68,8 @@ export class ServerDrain {
   readonly #signals: DrainingSignals
   /** When those requests began that arrived since the drain did. */
   readonly #begun = new WeakMap<IncomingMessage, number>()
+  /** What was under way at the hammer: cut, however it ends. */
+  readonly #cut = new WeakSet<IncomingMessage | ServerHttp2Stream>()
   #start = 0
   readonly #settling = new Set<Settling>()
   readonly #releases: Release[] = []
@@ -212,6 +214,11 @@ export class ServerDrain {
     const { connections } = this
     const quiet = this.migrates ? [...connections.idle(), ...connections.unused()] : []
     const spared = new Set(quiet.filter((socket) => !this.tells(socket)))
+    for (const socket of connections.sockets.keys()) {
+      const response = currentResponse(socket)
+      if (response !== undefined) this.#cut.add(response.req)
+    }
+    for (const stream of connections.streams.keys()) this.#cut.add(stream)
     return cut(connections, this.#times(), isWatched, spared)
   }
 
@@ -243,7 +250,7 @@ export class ServerDrain {
     const { server, streams } = this.connections
     const count = (stream: ServerHttp2Stream, key: 'finished' | 'served'): void => {
       stream.once('close', () => {
-        if (stream.rstCode === noError) this[key]++
+        if (stream.rstCode === noError && !this.#cut.has(stream)) this[key]++
       })
     }
     for (const stream of streams.keys()) count(stream, 'finished')
@@ -272,10 +279,14 @@ export class ServerDrain {
   }
 
   #onFinish({ socket, request, response }: Exchange): void {
+    if (!this.#cut.has(request)) this.#count(request)
+    if (this.tells(socket)) this.#http1.onFinish(socket, response)
+  }
+
+  #count(request: IncomingMessage): void {
     if (refused.has(request)) this.refused++
     else if (this.#begun.has(request)) this.served++
     else this.finished++
-    if (this.tells(socket)) this.#http1.onFinish(socket, response)
   }
 
   #listen(channel: string, listener: (exchange: Exchange) => void): void {
