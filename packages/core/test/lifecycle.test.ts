@@ -359,6 +359,34 @@ describe('options of the process', () => {
     expect(system.signals).toEqual(['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGUSR1'])
   })
 
+  test('a slip in an option of an adapter is answered with all that it has', () => {
+    expect(() => new Lifecycle(new FakeSystem()).adapt({ onDrainingReqeust: 'refuse' } as object)).toThrow(
+      /no option "onDrainingReqeust"\. Did you mean "onDrainingRequest"\? .* signals, onDrainingRequest\.$/,
+    )
+  })
+
+  test.each([new http.IncomingMessage(null as never), Object.create({ request: {} })])(
+    'an adapter that is given no options but a request says that it is to be called: %#',
+    (request) => {
+      const lifecycle = new Lifecycle(new FakeSystem())
+      expect(() => lifecycle.adapt(request as object)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_ZERODROP_OPTION_INVALID',
+          message: expect.stringContaining('app.use(graceful())'),
+        }),
+      )
+    },
+  )
+
+  test.each([
+    [{ timeut: 5 }, /^The onShutdown hook "db" has no option "timeut"\. Did you mean "timeout"\?/],
+    [5000, /^Expected "options of onShutdown hook db" to be an object such as \{ timeout: 5000 \}, got 5000/],
+    [{ timeout: '5s' }, /^Expected "timeout of onShutdown hook db" to be a number/],
+  ])('wrong options of a hook, %p, name it', (options, text) => {
+    const lifecycle = new Lifecycle(new FakeSystem())
+    expect(() => lifecycle.onShutdown('db', () => {}, options as object)).toThrow(text)
+  })
+
   test('options of attach() that are wrong are refused', () => {
     const lifecycle = new Lifecycle(new FakeSystem())
     for (const options of [{ onDrain: () => {} }, { onDrained: 'close' }, { name: 1 }, null]) {

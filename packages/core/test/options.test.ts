@@ -65,7 +65,9 @@ describe('checkOptions', () => {
       expect(check({ [name]: 1 })).toThrow(
         expect.objectContaining({
           code: 'ERR_ZERODROP_OPTION_UNKNOWN',
-          message: `zerodrop has no option "${name}". Its options are ${Object.keys(defaults).join(', ')}.`,
+          message: `zerodrop has no option "${name}".${
+            name.toLowerCase().startsWith('drain') ? ' Did you mean "drainTimeout"?' : ''
+          } Its options are ${Object.keys(defaults).join(', ')}.`,
         }),
       )
     },

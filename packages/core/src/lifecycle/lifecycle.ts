@@ -33,6 +33,7 @@ import {
   checkConflict,
   checkHook,
   checkOptions,
+  checkPlain,
   checkPolicy,
   defaults,
   joinOptions,
@@ -360,8 +361,9 @@ export class Lifecycle {
     options: LifecycleOptions & { onDrainingRequest?: DrainingPolicy<Request> },
     frameworkLog?: Logger,
   ): DrainingPolicy<Request> {
-    if (typeof options !== 'object' || options === null) this.configure(options)
+    checkPlain(options)
     const { onDrainingRequest = 'serve', ...processWide } = options
+    checkOptions(processWide, ['onDrainingRequest'])
     this.configure(processWide)
     if (frameworkLog !== undefined) this.#reporter.logToFramework(frameworkLog)
     checkPolicy(onDrainingRequest)
@@ -495,7 +497,7 @@ export class Lifecycle {
     options: HookOptions,
     late?: HookInfo[Kind],
   ): Release {
-    checkHook(name, hook, options)
+    checkHook(kind, name, hook, options)
     return this.#hooks.add(kind, name, hook, options, late)
   }
 

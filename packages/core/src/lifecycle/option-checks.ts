@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { distance } from '../errors/distance.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 
 /** @throws `ERR_ZERODROP_OPTION_INVALID` */
@@ -21,7 +22,9 @@ export function checkBoolean(name: string, value: unknown): void {
 
 /** @param of what the options belong to */
 export function unknown(name: string, known: readonly string[], of = 'zerodrop'): ZerodropError {
-  const text = `${of} has no option "${name}". Its options are ${known.join(', ')}.`
+  const meant = nearest(name, known)
+  const advice = meant === undefined ? '' : ` Did you mean "${meant}"?`
+  const text = `${of} has no option "${name}".${advice} Its options are ${known.join(', ')}.`
   return new ZerodropError('ERR_ZERODROP_OPTION_UNKNOWN', text)
 }
 
@@ -37,4 +40,14 @@ export function show(value: unknown): string {
   return typeof value === 'string'
     ? JSON.stringify(value)
     : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 })
+}
+
+/** What differs by a slip or two, or only in case. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const slips = Math.min(2, Math.floor(name.length / 2))
+  const typed = name.toLowerCase()
+  return known
+    .map((each) => ({ each, distance: distance(typed, each.toLowerCase()) }))
+    .filter(({ distance: difference }) => difference <= slips)
+    .sort((one, other) => one.distance - other.distance)[0]?.each
 }

@@ -150,10 +150,11 @@ const concurrencies: readonly unknown[] = ['coalesce', 'queue', 'reject'] satisf
 
 /**
  * Checks what a user wrote.
+ * @param others what else there is where it was written, checked already
  * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_SIGNAL_UNKNOWN`,
  *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */
-export function checkOptions(options: LifecycleOptions): void {
+export function checkOptions(options: LifecycleOptions, others: readonly string[] = []): void {
   checkObject(options)
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined) continue
@@ -166,8 +167,24 @@ export function checkOptions(options: LifecycleOptions): void {
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
     else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
-    else throw unknown(name, Object.keys(defaults))
+    else throw unknown(name, [...Object.keys(defaults), ...others])
   }
+}
+
+/**
+ * Checks that an adapter was given options: in its place as a middleware it would be given a request.
+ * @throws `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkPlain(options: unknown): void {
+  checkObject(options)
+  // Not compared with this realm's: test runners have several.
+  const prototype: unknown = Object.getPrototypeOf(options)
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return
+  throw new ZerodropError(
+    'ERR_ZERODROP_OPTION_INVALID',
+    'Expected "options" to be an object such as { drainTimeout: 10000 }, got an instance of a class. ' +
+      'If that is a request, graceful has to be called where it is used: app.use(graceful()).',
+  )
 }
 
 /**
@@ -200,14 +217,16 @@ export function checkAttachOptions(options: object): void {
  * Checks what a user gave as a hook.
  * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`
  */
-export function checkHook(name: unknown, hook: unknown, options: object): void {
+export function checkHook(kind: string, name: unknown, hook: unknown, options: object): void {
   if (typeof name !== 'string' || name === '')
     throw invalid('name', 'a string that says what the hook does', name)
   if (typeof hook !== 'function') throw invalid('hook', 'a function', hook)
-  checkObject(options)
+  const of = `${kind} hook "${name}"`
+  if (typeof options !== 'object' || options === null)
+    throw invalid(`options of ${kind} hook ${name}`, 'an object such as { timeout: 5000 }', options)
   for (const [option, value] of Object.entries(options)) {
-    if (option !== 'timeout') throw unknown(option, ['timeout'])
-    if (value !== undefined) checkDuration(option, value)
+    if (option !== 'timeout') throw unknown(option, ['timeout'], `The ${of}`)
+    if (value !== undefined) checkDuration(`timeout of ${kind} hook ${name}`, value)
   }
 }
 

@@ -1,5 +1,6 @@
 import { constants, platform } from 'node:os'
 import { inspect } from 'node:util'
+import { distance } from '../errors/distance.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { defaultSignalTable } from './signal-actions.ts'
 
@@ -124,18 +125,4 @@ function nearest(name: string): string | undefined {
   const best = distances.reduce((least, next) => (next.distance < least.distance ? next : least))
   const slips = Math.min(2, Math.floor((full.length - 'SIG'.length) / 2))
   return best.distance <= slips ? best.candidate : undefined
-}
-
-/** Levenshtein's edit distance. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[to.length] ?? 0
 }
