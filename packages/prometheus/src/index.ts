@@ -1,4 +1,4 @@
-import { lifecycle, type Status } from '@zerodrop/core'
+import { lifecycle, type Status, ZerodropError } from '@zerodrop/core'
 import { Counter, Gauge, register as globalRegister, type Registry } from 'prom-client'
 
 export interface MetricsOptions {
@@ -12,9 +12,10 @@ export interface MetricsOptions {
  * Registers the metrics of this process, as `collectDefaultMetrics()` of prom-client does for Node's own. Everything is
  * read when the registry is scraped, from `lifecycle.status()`: until then nothing is counted, and nothing is done.
  *
- * @throws what prom-client throws if the registry has metrics of these names already.
+ * @throws `ERR_ZERODROP_OPTION_UNKNOWN`; what prom-client throws if the registry has metrics of these names already.
  */
 export function collectMetrics(options: MetricsOptions = {}): void {
+  checkOptions(options)
   const { register = globalRegister, prefix = 'zerodrop_' } = options
   const read = oncePerScrape(() => lifecycle.status())
   for (const { name, help, value } of gauges) {
@@ -49,6 +50,17 @@ export function collectMetrics(options: MetricsOptions = {}): void {
       this.inc(read().cut)
     },
   })
+}
+
+const known = ['register', 'prefix']
+
+function checkOptions(options: MetricsOptions): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  throw new ZerodropError(
+    'ERR_ZERODROP_OPTION_UNKNOWN',
+    `collectMetrics() has no option "${unknown}". Its options are ${known.join(', ')}.`,
+  )
 }
 
 const gauges: readonly { name: string; help: string; value: (status: Status) => number }[] = [

@@ -62,3 +62,14 @@ test('import and require give the same', () => {
   })
   expect([stderr, stdout.trim()]).toEqual(['', 'collectMetrics collectMetrics true'])
 })
+
+test('refuses an option that it does not know, and registers nothing', () => {
+  const registry = new Registry()
+  expect(() => collectMetrics({ registry } as object)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_ZERODROP_OPTION_UNKNOWN',
+      message: 'collectMetrics() has no option "registry". Its options are register, prefix.',
+    }),
+  )
+  expect([...namesIn(registry), ...namesIn(globalRegister as Registry)]).toEqual([])
+})
