@@ -88,9 +88,9 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'drain:complete': {
-    when: 'Everything has ended, by itself or at the deadline, and the hooks have run. In a hand-over too. Once.',
+    when: 'Everything has ended, by itself or cut, and the `onShutdown` hooks have run, unless a signal cut them short. In a hand-over too. Once.',
     payload: {
-      milliseconds: 'how long it took',
+      milliseconds: "from the first step to the last connection's end, without the hooks",
       cut: 'how much was cut',
       result: 'the whole report: a `DrainResult`',
     },
