@@ -15,7 +15,8 @@ const config: Config = {
   },
   moduleFileExtensions: ['js', 'mjs', 'cjs', 'json', 'ts', 'mts'],
   globalSetup: '<rootDir>/scripts/jest-global-setup.mjs',
-  testTimeout: 60_000,
+  // A guard: nothing takes long, unless the machine is held up.
+  testTimeout: 240_000,
   maxWorkers: 2,
 }
 

@@ -30,7 +30,7 @@ export interface AppEvent {
 }
 
 export interface WaitOptions {
-  /** Milliseconds. @default 10000 */
+  /** Milliseconds. @default 30000 */
   timeout?: number
   /** Index in `lines` to look from: take `lines.length` before the act whose effect you wait for. @default 0 */
   from?: number
@@ -43,7 +43,7 @@ export interface AppExit {
 
 type AppChild = ChildProcessByStdio<null, Readable, Readable>
 
-const WAIT = 10_000
+const WAIT = 30_000
 const NOT_INHERITED = [
   'NODE_ENV',
   'NODE_OPTIONS',
@@ -158,6 +158,8 @@ export class AppProcess {
         throw new Error(`${pid} still there after ${timeout} ms\n${this.#story()}`)
       await delay(10)
     }
+    // What it said last is in the pipe: one turn of the loop reads it.
+    await new Promise((resolve) => setImmediate(resolve))
   }
 
   /** Kills every process that came from this app, in whatever state, and resolves when all are gone. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
+import { freePort } from '../src/free-port.ts'
 import { leftovers } from '../src/leftovers.ts'
 import { RawClient } from '../src/raw-client.ts'
 
@@ -39,16 +40,6 @@ async function heldPort(): Promise<number> {
   undo.add(() => holder.close())
   await once(holder, 'listening')
   return (holder.address() as net.AddressInfo).port
-}
-
-/** A port that was free a moment ago: a restart needs one that stays the same. */
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 describe('options that are wrong end the start, with a stack that leads to the call', () => {

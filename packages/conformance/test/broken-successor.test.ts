@@ -11,12 +11,12 @@ const faults: [fault: Fault, code: string, onStderr: RegExp][] = [
   ['throws', 'ERR_ZERODROP_SUCCESSOR_EXITED', /broken on purpose[^]*exited with code 1 /],
   ['exits', 'ERR_ZERODROP_SUCCESSOR_EXITED', /exited with code 0 /],
   ['listens-on-nothing', 'ERR_ZERODROP_SUCCESSOR_EXITED', /exited with code 0 /],
-  ['never-listens', 'ERR_ZERODROP_READY_TIMEOUT', /not ready within 1500 ms/],
+  ['never-listens', 'ERR_ZERODROP_READY_TIMEOUT', /not ready within 4000 ms/],
 ]
 
 describePosix.each(targets)('%s survives a successor', (_name, fixture) => {
   test('that is broken in any way, and is replaced by a good one', async () => {
-    const site = await Site.start(undo, fixture, { readyTimeout: 1500 })
+    const site = await Site.start(undo, fixture, { readyTimeout: 4000 })
     const { app } = site
     const counts = { keepAliveClients: 5, connectionClients: 1, slowClients: 1, uploadClients: 1 }
     const traffic = startTraffic({ port: site.port, ...counts, paths: { slow: '/slow?ms=100' } })

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { leftovers } from '../src/leftovers.ts'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from './support/free-port.ts'
+import { freePort } from '../src/free-port.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())

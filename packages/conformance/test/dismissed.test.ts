@@ -26,11 +26,12 @@ async function neverReady(
 
 /** A connection that this process has got: the kernel decides. */
 async function clientOf(site: Site, pid: number): Promise<RawClient> {
-  for (;;) {
+  while (site.app.isAlive(pid)) {
     const client = await site.connect()
     if (identityOf(await client.request()).pid === pid) return client
     client.destroy()
   }
+  throw new Error(`${pid} is gone\n${site.app.stderr}`)
 }
 
 describePosix.each(current)('a successor of %s that listens and is never ready', (_name, fixture) => {

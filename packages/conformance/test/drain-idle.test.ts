@@ -49,18 +49,21 @@ describePosix.each(frameworksAndTls)(
     })
 
     test('a connection that has said nothing may still ask, and if it does not, holds nothing up', async () => {
-      const site = await DrainSite.start(undo, framework, { protocol, options: { firstRequestTimeout: 300 } })
+      const site = await DrainSite.start(undo, framework, {
+        protocol,
+        options: { firstRequestTimeout: 2000 },
+      })
       const [silent, late] = await site.connectMany(2)
       const witness = await site.connect()
       await witness.request()
       await witness.close()
-      await site.drain()
       const begun = performance.now()
+      await site.drain()
       await expect(late!.request()).resolves.toMatchObject({ status: 200, closes: true })
       await expect(silent!.ended).resolves.toBe('fin')
       await expect(site.app.exited).resolves.toEqual(clean)
-      expect(performance.now() - begun).toBeGreaterThan(250)
-      expect(performance.now() - begun).toBeLessThan(3000)
+      expect(performance.now() - begun).toBeGreaterThan(1950)
+      expect(performance.now() - begun).toBeLessThan(15_000)
     })
 
     test('the linger follows the keepAliveTimeout that clients were told', async () => {
@@ -74,7 +77,7 @@ describePosix.each(frameworksAndTls)(
       const idle = performance.now() - begun
       // Node adds a buffer of up to a second to what it tells, depending on the version.
       expect(idle).toBeGreaterThan(350)
-      expect(idle).toBeLessThan(2500)
+      expect(idle).toBeLessThan(15_000)
       await expect(site.app.exited).resolves.toEqual(clean)
     })
   },
@@ -89,7 +92,7 @@ describePosix.each(frameworks)('%s: the linger', (framework) => {
     const begun = performance.now()
     await Promise.all(clients.map((client) => client.close()))
     await expect(site.app.exited).resolves.toEqual(clean)
-    expect(performance.now() - begun).toBeLessThan(2000)
+    expect(performance.now() - begun).toBeLessThan(15_000)
     expect(hooksOf(site.app)).toEqual(hooksRunBy(framework))
   })
 
@@ -102,7 +105,7 @@ describePosix.each(frameworks)('%s: the linger', (framework) => {
     await expect(Promise.all([used!.ended, silent!.ended])).resolves.toEqual(['fin', 'fin'])
     expect(performance.now() - begun).toBeGreaterThan(250)
     await expect(site.app.exited).resolves.toEqual(clean)
-    expect(performance.now() - begun).toBeLessThan(2500)
+    expect(performance.now() - begun).toBeLessThan(15_000)
   })
 
   test('0 ends idle connections at once, not those with a request', async () => {

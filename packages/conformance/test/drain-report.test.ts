@@ -81,7 +81,7 @@ describePosix('the result of lifecycle.shutdown()', () => {
   })
 
   test('names the connections of a server that does not speak HTTP', async () => {
-    const site = await ProtocolSite.start(undo, 'raw', { options: { drainTimeout: 300 } })
+    const site = await ProtocolSite.start(undo, 'raw', { options: { drainTimeout: 2000 } })
     const client = await site.connect()
     client.socket.removeAllListeners('data')
     client.write('echo')

@@ -18,7 +18,7 @@ const clean = { code: 0, signal: null }
 
 describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
   test('for drainDelay it accepts and serves, but is not ready', async () => {
-    const site = await DrainSite.start(undo, framework, { options: { drainDelay: 600 } })
+    const site = await DrainSite.start(undo, framework, { options: { drainDelay: 2000 } })
     const client = await site.connect()
     await client.request()
     const begun = performance.now()
@@ -30,8 +30,8 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     expect(JSON.parse(health.body.toString())).toEqual({ live: true, ready: false })
     await expect(client.request()).resolves.toMatchObject({ status: 200, closes: true })
     await expect(site.app.exited).resolves.toEqual(clean)
-    expect(performance.now() - begun).toBeGreaterThan(550)
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(performance.now() - begun).toBeGreaterThan(1950)
+    expect(performance.now() - begun).toBeLessThan(15_000)
     await expect(site.connect()).rejects.toBeInstanceOf(ConnectionRefused)
     expect(hooksOf(site.app)).toEqual(hooksRunBy(framework))
   })
@@ -48,7 +48,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
   })
 
   test('two servers drain together, under one deadline', async () => {
-    const site = await DrainSite.start(undo, framework, { second: true, options: { drainTimeout: 1000 } })
+    const site = await DrainSite.start(undo, framework, { second: true, options: { drainTimeout: 3000 } })
     const [first, quick] = await site.connectMany(2)
     const second = await site.connect({ port: site.secondPort })
     const lost = [first!, second].map((client) => client.request({ path: '/hold?for=ever' }).catch(failure))
@@ -61,8 +61,8 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     await expect(held).resolves.toMatchObject({ status: 200, closes: true })
     for (const error of await Promise.all(lost)) expect(error).toBeInstanceOf(LostRequest)
     await expect(site.app.exited).resolves.toEqual({ code: 1, signal: null })
-    expect(performance.now() - begun).toBeGreaterThan(950)
-    expect(performance.now() - begun).toBeLessThan(4000)
+    expect(performance.now() - begun).toBeGreaterThan(2950)
+    expect(performance.now() - begun).toBeLessThan(15_000)
     expect(site.app.stderr).toContain('1 finished, 0 served meanwhile, 2 cut')
     const hooks = hooksRunBy(framework).flatMap((hook) => [hook, hook])
     expect(hooksOf(site.app).sort(byName)).toEqual(hooks.sort(byName))
@@ -71,7 +71,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
   test('the result of shutdown() tells what there was', async () => {
     const site = await DrainSite.start(undo, framework, {
       policy: 'function',
-      options: { drainTimeout: 1500 },
+      options: { drainTimeout: 4000 },
     })
     const [asking, idle, refused, begun, forever, silent] = await site.connectMany(6)
     await Promise.all([idle!, refused!].map((client) => client.request()))
@@ -110,8 +110,8 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
       phases: { delay: number; accept: number; finish: number }
     }
     expect(phases.delay + phases.accept + phases.finish).toBeCloseTo(milliseconds, 3)
-    expect(phases.delay).toBeLessThan(100)
-    expect(phases.finish).toBeGreaterThan(1300)
+    expect(milliseconds).toBeGreaterThanOrEqual(3999)
+    expect(phases.finish).toBeGreaterThan(phases.delay + phases.accept)
     // shutdown() does not exit; Node does, when the application has nothing else open.
     endless.open()
     await expect(site.app.exited).resolves.toEqual(clean)
@@ -144,7 +144,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
 
   test('close() by the application loses nothing under way, and it can listen again', async () => {
     const reopens = framework !== 'fastify'
-    const site = await DrainSite.start(undo, framework, { reopens, keepAliveTimeout: 1000 })
+    const site = await DrainSite.start(undo, framework, { reopens, keepAliveTimeout: 5000 })
     const closer = await site.connect()
     const traffic = startTraffic({
       port: await site.distance(),
@@ -214,14 +214,16 @@ describeLoopback6('fastify on localhost', () => {
   test('requests in flight on both addresses finish before the onClose hooks', async () => {
     const site = await DrainSite.start(undo, 'fastify', { host: 'localhost' })
     const clients = await Promise.all(['127.0.0.1', '::1'].map((host) => site.connect({ host })))
-    const answers = clients.map((client) => client.request({ path: '/hold' }))
+    const answers = new Map(
+      clients.map((client, index) => [`/hold?${index}`, client.request({ path: `/hold?${index}` })]),
+    )
     const visits = [await site.gates.visit(), await site.gates.visit()]
     await site.drain()
     await site.app.waitFor(({ name }) => name === 'preClose')
     for (const visit of visits) {
       expect(hooksOf(site.app)).toEqual(['preClose'])
       visit.open()
-      await Promise.race(answers.splice(0, 1))
+      await expect(answers.get(visit.name)).resolves.toMatchObject({ status: 200 })
     }
     for (const client of clients) await expect(client.ended).resolves.toBe('fin')
     await expect(site.app.exited).resolves.toEqual(clean)

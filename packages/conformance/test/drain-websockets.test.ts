@@ -39,20 +39,26 @@ describePosix.each(targets)('%s with ws (%s) stops', (fixture, webSockets) => {
   })
 
   test('and tells them over closeSpread, not all at once', async () => {
-    const site = await start({ closeSpread: 600 })
-    const sockets = await Promise.all(Array.from({ length: 6 }, () => connect(site)))
-    const closes = sockets.map(async (socket) => {
-      const [code] = (await once(socket, 'close')) as [number]
-      return { code, at: performance.now() }
-    })
-    site.app.signal('SIGTERM')
-    const all = await Promise.all(closes)
-    expect(all.map(({ code }) => code)).toEqual(Array.from({ length: 6 }, () => 1001))
-    const times = all.map(({ at }) => at).sort((one, other) => one - other)
-    // The last is due five sixths of the window after the first.
-    expect(times[5]! - times[0]!).toBeGreaterThan(400)
-    expect(times[3]! - times[0]!).toBeGreaterThan(200)
-    await expect(site.app.exited).resolves.toEqual(clean)
+    const spread = async (): Promise<{ half: number; whole: number }> => {
+      const site = await start({ closeSpread: 600 })
+      const sockets = await Promise.all(Array.from({ length: 6 }, () => connect(site)))
+      const closes = sockets.map(async (socket) => {
+        const [code] = (await once(socket, 'close')) as [number]
+        return { code, at: performance.now() }
+      })
+      site.app.signal('SIGTERM')
+      const all = await Promise.all(closes)
+      expect(all.map(({ code }) => code)).toEqual(Array.from({ length: 6 }, () => 1001))
+      await expect(site.app.exited).resolves.toEqual(clean)
+      const times = all.map(({ at }) => at).sort((one, other) => one - other)
+      return { half: times[3]! - times[0]!, whole: times[5]! - times[0]! }
+    }
+    // The last is due five sixths of the window after the first; a machine that is held up brings them closer.
+    let widest = await spread()
+    for (let tries = 1; tries < 5 && (widest.half <= 200 || widest.whole <= 400); tries += 1)
+      widest = await spread()
+    expect(widest.half).toBeGreaterThan(200)
+    expect(widest.whole).toBeGreaterThan(400)
   })
 
   test('and sends a large compressed message whole, before the close frame', async () => {
@@ -105,18 +111,24 @@ describePosix('ws over TLS', () => {
 
 describePosix('WebSockets', () => {
   test('are all told at once with a closeSpread of 0', async () => {
-    const site = await ProtocolSite.start(undo, 'node', {
-      webSockets: 'attached',
-      options: { closeSpread: 0 },
-    })
-    const sockets = await Promise.all(Array.from({ length: 20 }, () => connect(site)))
-    const closes = sockets.map((socket) => once(socket, 'close'))
-    const begun = performance.now()
-    site.app.signal('SIGTERM')
-    for (const [code] of await Promise.all(closes)) expect(code).toBe(1001)
-    // The default would take 950 ms.
-    expect(performance.now() - begun).toBeLessThan(900)
-    await expect(site.app.exited).resolves.toEqual(clean)
+    const time = async (): Promise<number> => {
+      const site = await ProtocolSite.start(undo, 'node', {
+        webSockets: 'attached',
+        options: { closeSpread: 0 },
+      })
+      const sockets = await Promise.all(Array.from({ length: 20 }, () => connect(site)))
+      const closes = sockets.map((socket) => once(socket, 'close'))
+      const begun = performance.now()
+      site.app.signal('SIGTERM')
+      for (const [code] of await Promise.all(closes)) expect(code).toBe(1001)
+      const took = performance.now() - begun
+      await expect(site.app.exited).resolves.toEqual(clean)
+      return took
+    }
+    // The default would take 950 ms, each time.
+    let took = await time()
+    for (let tries = 1; tries < 5 && took >= 900; tries += 1) took = await time()
+    expect(took).toBeLessThan(900)
   })
 
   test.each(['express', 'fastify'])('%s: are closed with 1012 on a restart', async (fixture) => {
@@ -206,7 +218,7 @@ describePosix('another protocol', () => {
   test('is left alone until the deadline', async () => {
     const site = await ProtocolSite.start(undo, 'node', {
       webSockets: 'other',
-      options: { drainTimeout: 600 },
+      options: { drainTimeout: 2000 },
     })
     const client = await site.connect()
     await upgrade(client, 'echo')

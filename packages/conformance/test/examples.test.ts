@@ -6,7 +6,7 @@ import type { AppProcess } from '../src/app-process.ts'
 import { leftovers } from '../src/leftovers.ts'
 import { RawClient } from '../src/raw-client.ts'
 import { startFakePostgres } from './support/fake-postgres.ts'
-import { freePort } from './support/free-port.ts'
+import { freePort } from '../src/free-port.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

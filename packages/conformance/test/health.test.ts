@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConnectionRefused } from '../src/client-errors.ts'
-import { freePort } from './support/free-port.ts'
+import { freePort } from '../src/free-port.ts'
 import { leftovers } from '../src/leftovers.ts'
 import { RawClient } from '../src/raw-client.ts'
 import type { RawResponse } from '../src/raw-client.ts'

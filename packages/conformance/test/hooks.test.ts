@@ -23,6 +23,7 @@ describePosix.each(targets)('hooks of %s', (_name, fixture) => {
     'that %s run in their order, at a restart and at a stop',
     async (hooks) => {
       const site = await Site.start(undo, fixture, {}, { hooks })
+      await site.app.waitFor(({ kind, name }) => kind === 'onReady' && name === 'second')
       const { before, after } = await site.restart()
       await site.app.exitOf(before)
       await expect(site.app.exited).resolves.toEqual(clean)

@@ -5,11 +5,14 @@ import { text } from 'node:stream/consumers'
 import tls from 'node:tls'
 import { leftovers } from '../src/leftovers.ts'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from './support/free-port.ts'
+import { freePort } from '../src/free-port.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
+
+// By name a server listens on one address, which is the first here as well; a slow connect is no reason to try another.
+net.setDefaultAutoSelectFamily(false)
 
 const clean = { code: 0, signal: null }
 const rejectUnauthorized = false
@@ -103,6 +106,7 @@ describePosix('one process with servers of every kind', () => {
         generations.get(target)!.add(generation)
       }
     }
+    await Promise.all(targets.map(async (target) => ask[target.kind]!(target.port, target.host)))
     const restarts = async (): Promise<void> => {
       for (let restart = 0; restart < 2; restart += 1) await site.restart()
       over = true

@@ -3,7 +3,7 @@ import { leftovers } from '../src/leftovers.ts'
 import { RawClient } from '../src/raw-client.ts'
 import { startTraffic } from '../src/traffic.ts'
 import { Deployment } from './support/deployment.ts'
-import { freePort } from './support/free-port.ts'
+import { freePort } from '../src/free-port.ts'
 import { describePosix, identityOf } from './support/site.ts'
 
 const undo = leftovers()

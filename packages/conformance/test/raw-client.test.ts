@@ -108,7 +108,7 @@ test.each<[string, number, (socket: Socket) => void]>([
   ['timeout', half.length, (socket) => socket.write(half)],
 ])('a request is lost by: %s', async (reason, bytesReceived, act) => {
   const client = await toRaw(act)
-  const answer = client.request({ path: '/gone', timeout: 300 })
+  const answer = client.request({ path: '/gone', timeout: reason === 'timeout' ? 300 : 15_000 })
   await expect(answer).rejects.toMatchObject({ name: 'LostRequest', reason, bytesReceived })
   await expect(answer).rejects.toThrow('GET /gone lost')
   expect(client.open).toBe(false)

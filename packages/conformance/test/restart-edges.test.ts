@@ -53,7 +53,7 @@ describePosix('a release that never imports zerodrop', () => {
     const script = path.join(folder, 'server.cjs')
     const fixture = pathToFileURL(path.join(__dirname, '../fixtures/http.mjs')).href
     writeFileSync(script, `import('${fixture}')`)
-    const site = await Site.start(undo, script, { readyTimeout: 2000 })
+    const site = await Site.start(undo, script, { readyTimeout: 5000 })
     const said = `console.log(JSON.stringify({ event: 'mute', pid: process.pid }))`
     writeFileSync(script, `${said}; setInterval(() => {}, 60_000)`)
     const before = site.app.signal('SIGHUP')

@@ -195,6 +195,7 @@ describePosix('a successor on probation', () => {
     const site = await Site.start(undo, 'http.mjs', { probation: 500 })
     const traffic = startTraffic({ port: site.port, keepAliveClients: 5, slowClients: 0, uploadClients: 0 })
     undo.add(() => traffic.stop())
+    await traffic.after(20)
     site.deploy('2')
     const { before, after } = await site.restart()
     await site.app.exitOf(before)

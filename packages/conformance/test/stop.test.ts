@@ -167,7 +167,7 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
   })
 
   test('a connection that never said a word gets a grace, and no more', async () => {
-    const site = await Site.start(undo, fixture, { firstRequestTimeout: 400 })
+    const site = await Site.start(undo, fixture, { firstRequestTimeout: 2000 })
     const [silent, late] = await site.connectMany(2)
     // Both are accepted before this third, later connection is answered.
     const third = await site.connect()
@@ -178,7 +178,7 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
     await expect(late!.request()).resolves.toMatchObject({ status: 200, closes: true })
     await expect(silent!.ended).resolves.toBe('fin')
     await expect(site.app.exited).resolves.toEqual(clean)
-    expect(performance.now() - begun).toBeLessThan(5000)
+    expect(performance.now() - begun).toBeLessThan(15_000)
   })
 
   test('what is not done at the deadline is cut and named', async () => {
@@ -213,8 +213,9 @@ async function refusal(site: Site): Promise<string | undefined> {
       const client = await site.connect()
       client.destroy()
     } catch (error) {
-      if (error instanceof ConnectionRefused) return error.code
-      throw error
+      if (!(error instanceof ConnectionRefused)) throw error
+      // It was in the queue as that closed: no answer to the question yet.
+      if (error.code !== 'ECONNRESET') return error.code
     }
     await delay(10)
   }

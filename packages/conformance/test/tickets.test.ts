@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import tls from 'node:tls'
 import { leftovers } from '../src/leftovers.ts'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from './support/free-port.ts'
+import { freePort } from '../src/free-port.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

@@ -10,7 +10,7 @@ import { Inbox } from '../../src/inbox.ts'
 import type { Leftovers } from '../../src/leftovers.ts'
 import { familyOf } from '../../src/process-table.ts'
 import { RawClient } from '../../src/raw-client.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../src/free-port.ts'
 import { openGates } from './gates.ts'
 import type { Gates } from './gates.ts'
 

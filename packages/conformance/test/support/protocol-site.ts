@@ -7,7 +7,7 @@ import type { AppProcess } from '../../src/app-process.ts'
 import { startDelayProxy } from '../../src/delay-proxy.ts'
 import type { Leftovers } from '../../src/leftovers.ts'
 import { RawClient } from '../../src/raw-client.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../src/free-port.ts'
 import { openGates } from './gates.ts'
 import type { Gates } from './gates.ts'
 

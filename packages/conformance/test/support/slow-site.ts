@@ -5,7 +5,7 @@ import type { LifecycleOptions } from '@zerodrop/core'
 import { startApp } from '../../src/app-process.ts'
 import type { AppProcess } from '../../src/app-process.ts'
 import type { Leftovers } from '../../src/leftovers.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../src/free-port.ts'
 import { openGates } from './gates.ts'
 import type { Gates, Visit } from './gates.ts'
 
