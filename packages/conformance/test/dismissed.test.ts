@@ -67,8 +67,8 @@ describePosix('a successor that is not to take over', () => {
     const visit = await site.gates.visit()
     await site.app.waitFor('restart-failed')
     site.app.signal('SIGHUP', before)
-    // The process answers, so it has got the signal.
-    expect(identityOf(await (await site.connect()).request())).toMatchObject({ pid: before })
+    // Once it has answered it has got the signal. The other may accept some more until it has heard that it is to stop.
+    await clientOf(site, before)
     expect(site.app.pids()).toEqual([before, after])
     visit.open()
     await answer
