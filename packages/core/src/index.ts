@@ -10,18 +10,18 @@ export type { ShutdownResult } from './lifecycle/ending.ts'
 export type { DrainRecord, RestartRecord } from './lifecycle/history.ts'
 export type { HookInfo, HookOptions, RestartInfo } from './lifecycle/hooks.ts'
 export type { AttachOptions, Lifecycle } from './lifecycle/lifecycle.ts'
-export type { Logger } from './lifecycle/logger.ts'
+export type { Logger } from './events/logger.ts'
 export type {
   LifecycleOptions,
   MigrationPolicy,
   RestartConcurrency,
   SuccessorEnvironment,
-} from './lifecycle/options.ts'
+} from './options/options.ts'
 export { lifecycle } from './lifecycle/process-lifecycle.ts'
 export type { RestartResult } from './lifecycle/restarts.ts'
 export type { State } from './lifecycle/state.ts'
 export type { DrainStatus, ListenerStatus, Status } from './lifecycle/status.ts'
-export type { SignalOptions } from './lifecycle/signal-options.ts'
+export type { SignalOptions } from './options/signal-options.ts'
 export type { SignalPreset } from './signals/presets.ts'
 export {
   ignore,

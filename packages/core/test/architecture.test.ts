@@ -1,22 +1,28 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
 const root = resolve(__dirname, '../../..')
 const oxlint = join(root, 'node_modules/oxlint/bin/oxlint')
 
-// A room may import the rooms of the rows above its own.
-const rows = [
-  ['errors'],
-  ['system'],
-  ['events'],
-  ['signals', 'listeners', 'connections', 'health'],
-  ['drain', 'handover'],
-  ['lifecycle'],
-]
+const { rows, config } = JSON.parse(
+  spawnSync(process.execPath, [join(root, 'scripts/walls.mjs'), '--print'], { encoding: 'utf8' }).stdout,
+) as { rows: string[][]; config: unknown }
 const rooms = rows.flat()
 const rowOf = (room: string) => rows.findIndex((row) => row.includes(room))
+
+test('the lint rules are those of the table in scripts/walls.mjs', () => {
+  expect(JSON.parse(readFileSync(join(root, '.oxlintrc.rooms.json'), 'utf8'))).toEqual(config)
+})
 
 test('every room of the core has its walls', () => {
   const entries = readdirSync(join(root, 'packages/core/src'), { withFileTypes: true })
@@ -96,7 +102,8 @@ test.each(['express', 'koa', 'fastify'])(
 function rejected(files: { file: string; code: string }[]): string[] {
   const copy = mkdtempSync(join(tmpdir(), 'zerodrop-walls-'))
   try {
-    copyFileSync(join(root, '.oxlintrc.json'), join(copy, '.oxlintrc.json'))
+    for (const name of ['.oxlintrc.json', '.oxlintrc.rooms.json'])
+      copyFileSync(join(root, name), join(copy, name))
     for (const { file, code } of files) {
       mkdirSync(dirname(join(copy, file)), { recursive: true })
       writeFileSync(join(copy, file), `${code}\n`)

@@ -1,7 +1,7 @@
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'
 import { PidFile } from './pid-file.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../events/reporter.ts'
 
 /** Being the one process that serves. A restart passes it on; if that fails, it is taken again. */
 export class Charge {

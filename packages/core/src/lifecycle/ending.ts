@@ -1,8 +1,8 @@
-import { summarise } from '../drain/report.ts'
+import { summarise } from '../events/describe-drain.ts'
 import type { DrainResult } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
-import type { DrainGroup } from './drain-group.ts'
-import type { Settings } from './options.ts'
+import type { DrainGroup } from '../servers/drain-group.ts'
+import type { Settings } from '../options/options.ts'
 
 /** How a stop went. */
 export interface ShutdownResult extends DrainResult {

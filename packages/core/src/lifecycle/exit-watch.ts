@@ -1,5 +1,5 @@
 import { describe } from '../drain/cut.ts'
-import { name } from '../drain/report.ts'
+import { name } from '../events/describe-drain.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import type { Release } from '../system/system.ts'

@@ -3,8 +3,8 @@ import { type Leaving, Migration } from '../handover/migration.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Inheritable, Listeners } from '../listeners/listeners.ts'
 import type { Context } from './context.ts'
-import type { DrainGroup } from './drain-group.ts'
-import { MigrationPermit } from './migration-permit.ts'
+import type { DrainGroup } from '../servers/drain-group.ts'
+import { MigrationPermit } from '../handover/migration-permit.ts'
 
 /** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
 const deathPatience = 1000

@@ -6,7 +6,7 @@ import type { HealthOptions } from '../health/options.ts'
 import { type Asked, type Condition, type HealthAnswer, Probes } from '../health/probes.ts'
 import { requestedAddress } from '../listeners/address.ts'
 import type { System } from '../system/system.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../events/reporter.ts'
 
 /** Answers those who ask how the process is, on the application's own servers or on a port for it alone. */
 export class HealthService {

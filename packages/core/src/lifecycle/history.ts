@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors/zerodrop-error.ts'
 import type { LifecycleEvents } from '../events/events.ts'
 import type { System } from '../system/system.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../events/reporter.ts'
 
 /** A restart of this process, or the one that it came from, and what became of it. */
 export interface RestartRecord {

@@ -1,9 +1,7 @@
-import type { Server } from 'node:net'
-import { inspect } from 'node:util'
 import type { DrainResult } from '../events/drain-report.ts'
-import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release, System } from '../system/system.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../events/reporter.ts'
+import { hookTimeout, runHook } from '../servers/run-hook.ts'
 
 /** What the hooks of each kind are told. */
 export interface HookInfo {
@@ -34,17 +32,6 @@ export interface HookOptions {
    */
   readonly timeout?: number
 }
-
-/** Something of the application that is called at some point in the life of the process. */
-export interface Hook {
-  /** How the hook is called in a report. */
-  readonly name: string
-  readonly hook: () => unknown
-  /** Milliseconds. */
-  readonly timeout: number
-}
-
-export const hookTimeout = 5000
 
 /** What is undone in the reverse of the order in which it was done. */
 const backwards: ReadonlySet<HookKind> = new Set(['onShutdown', 'beforeExit'])
@@ -114,60 +101,5 @@ export class Hooks {
     const error = await runHook(this.#system, { name, hook: () => hook(info), timeout }, Promise.resolve())
     this.#running.delete(name)
     if (error !== undefined) this.#reporter.warn(error)
-  }
-}
-
-/** What belongs to one server, and goes with it: an application that is thrown away leaves nothing behind. */
-export class ServerHooks {
-  readonly #hooks = new WeakMap<Server, Hook>()
-
-  set(server: Server, name: string, hook: () => unknown): void {
-    this.#hooks.set(server, { name: `hook "${name}" of a server`, hook, timeout: hookTimeout })
-  }
-
-  get(server: Server): Hook | undefined {
-    return this.#hooks.get(server)
-  }
-}
-
-/**
- * Runs a hook to its end, its failure or its deadline, whichever comes first. Never rejects.
- * @param ended when the time of the hook begins to run: it may wait for that itself
- * @returns what went wrong
- */
-export async function runHook(
-  system: System,
-  { name, hook, timeout }: Hook,
-  ended: Promise<unknown>,
-): Promise<ZerodropError | undefined> {
-  let over = false
-  let stopWaiting: Release = () => {}
-  const deadline = ended.then(
-    () =>
-      new Promise<ZerodropError>((resolve) => {
-        if (over) return
-        const text = `The ${name} did not finish within ${timeout} ms, and zerodrop went on without it. Look for what it waits for.`
-        stopWaiting = system.setTimeout(
-          () => resolve(new ZerodropError('ERR_ZERODROP_HOOK_TIMEOUT', text)),
-          timeout,
-        )
-      }),
-  )
-  const run = async (): Promise<ZerodropError | undefined> => {
-    try {
-      await hook()
-      return undefined
-    } catch (cause) {
-      // Anything can be thrown, even what cannot be made a string.
-      const reason = cause instanceof Error ? cause.message : inspect(cause, { depth: 0 })
-      const text = `The ${name} failed, and zerodrop went on without it: ${reason}`
-      return new ZerodropError('ERR_ZERODROP_HOOK_FAILED', text, { cause })
-    }
-  }
-  try {
-    return await Promise.race([run(), deadline])
-  } finally {
-    over = true
-    stopWaiting()
   }
 }

@@ -17,17 +17,18 @@ import { offerListenFds } from '../listeners/listen-fds.ts'
 import { type Listener, Listeners } from '../listeners/listeners.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Context } from './context.ts'
-import type { DrainGroup } from './drain-group.ts'
-import { DrainingVerdicts } from './draining-verdicts.ts'
-import { Drains } from './drains.ts'
+import type { DrainGroup } from '../servers/drain-group.ts'
+import { DrainingVerdicts } from '../drain/draining-verdicts.ts'
+import { Drains } from '../servers/drains.ts'
 import { Ending, type ShutdownResult } from './ending.ts'
 import { Charge } from './charge.ts'
 import { ExitWatch } from './exit-watch.ts'
 import { HealthService } from './health-service.ts'
 import { History } from './history.ts'
-import { type HookInfo, type HookKind, type HookOptions, Hooks, ServerHooks } from './hooks.ts'
-import type { Logger } from './logger.ts'
-import { ManagedServers } from './managed-servers.ts'
+import { type HookInfo, type HookKind, type HookOptions, Hooks } from './hooks.ts'
+import { ServerHooks } from '../servers/server-hooks.ts'
+import type { Logger } from '../events/logger.ts'
+import { ManagedServers } from '../servers/managed-servers.ts'
 import {
   checkAttachOptions,
   checkConflict,
@@ -42,10 +43,10 @@ import {
   mergeOptions,
   presetOf,
   type Settings,
-} from './options.ts'
+} from '../options/options.ts'
 import { ProgressDisplay } from './progress.ts'
-import { Readiness } from './readiness.ts'
-import { Reporter } from './reporter.ts'
+import { Readiness } from '../handover/readiness.ts'
+import { Reporter } from '../events/reporter.ts'
 import { type RestartResult, Restarts } from './restarts.ts'
 import { SignalReactions } from './signal-reactions.ts'
 import { type State, StateMachine } from './state.ts'

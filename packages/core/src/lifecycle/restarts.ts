@@ -12,8 +12,8 @@ import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import { HandOver } from './hand-over.ts'
-import { provesItself } from './probation.ts'
-import { successorEnvironment } from './successor-environment.ts'
+import { provesItself } from '../handover/probation.ts'
+import { successorEnvironment } from '../handover/successor-environment.ts'
 
 /** How a restart went. */
 export interface RestartResult extends DrainResult {

@@ -5,7 +5,7 @@ import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import type { ExitWatch } from './exit-watch.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from '../options/options.ts'
 import type { Restarts } from './restarts.ts'
 
 /** What else there is that a signal can act on. */

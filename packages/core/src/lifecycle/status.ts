@@ -1,6 +1,6 @@
 import { addCounts, type ConnectionCounts, countConnections, noConnections } from '../connections/count.ts'
 import { isClosing } from '../drain/close-gently.ts'
-import { name } from '../drain/report.ts'
+import { name } from '../events/describe-drain.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
 import type { DrainRecord, History, RestartRecord } from './history.ts'

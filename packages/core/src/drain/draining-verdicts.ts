@@ -1,0 +1,37 @@
+import { inspect } from 'node:util'
+import type { DrainingPolicy, DrainingVerdict } from './refusal.ts'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+
+/** Asks the application what becomes of a request while its server drains. What is no answer serves it. */
+export class DrainingVerdicts {
+  readonly #onWarning: (error: ZerodropError) => void
+  #warned = false
+
+  /** @param onWarning called once, with what went wrong first */
+  constructor(onWarning: (error: ZerodropError) => void) {
+    this.#onWarning = onWarning
+  }
+
+  of<Request>(policy: DrainingPolicy<Request>, request: Request): DrainingVerdict {
+    if (typeof policy !== 'function') return policy
+    try {
+      const verdict: unknown = policy(request)
+      if (verdict === 'serve' || verdict === 'refuse') return verdict
+      // That of an async function may reject: nobody else would hear of it.
+      Promise.resolve(verdict).catch(() => {})
+      this.#warn(`returned ${inspect(verdict, { depth: 0 })}, which is neither 'serve' nor 'refuse'`)
+    } catch (cause) {
+      this.#warn(`threw ${inspect(cause, { depth: 0 })}`, cause)
+    }
+    return 'serve'
+  }
+
+  #warn(what: string, cause?: unknown): void {
+    if (this.#warned) return
+    this.#warned = true
+    const text =
+      `The function "onDrainingRequest" ${what}. Each request for which it does that is served; ` +
+      'this is said once.'
+    this.#onWarning(new ZerodropError('ERR_ZERODROP_DRAINING_POLICY_FAILED', text, { cause }))
+  }
+}

@@ -1,0 +1,25 @@
+import type { CutConnection, DrainResult } from './drain-report.ts'
+
+/** What was cut, in words for a log. */
+export function name({
+  state,
+  method,
+  url,
+  age,
+  connectedFor,
+  remoteAddress,
+  remotePort,
+}: CutConnection): string {
+  const what = method === undefined ? 'a connection' : `${method} ${url}`
+  const since = age === undefined ? '' : `, at least ${age} ms old`
+  const open = connectedFor === undefined ? '' : `, connected for ${connectedFor} ms`
+  return `${what} from ${remoteAddress}:${remotePort} (${state}${since}${open})`
+}
+
+/** One line for a log. */
+export function summarise({ milliseconds, finished, served, refused, websockets, cut }: DrainResult): string {
+  const parts = [`${finished} finished`, `${served} served meanwhile`]
+  if (refused > 0) parts.push(`${refused} refused`)
+  if (websockets > 0) parts.push(`${websockets} WebSockets told`)
+  return `drained in ${Math.round(milliseconds)} ms: ${parts.join(', ')}, ${cut.length} cut`
+}

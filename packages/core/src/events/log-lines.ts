@@ -1,0 +1,61 @@
+import { name } from './describe-drain.ts'
+import type { LifecycleEvents } from './events.ts'
+import type { Level } from './logger.ts'
+
+/** What a log says of an event. */
+export interface LogLine {
+  readonly level: Level
+  readonly text: string
+  /** For a structured log: numbers and names as they are, an error under `err`. */
+  readonly fields: object
+  /** Whether it is said without a logger too, on stderr, which is quiet while all is well. */
+  readonly loud: boolean
+}
+
+/** The events that are logged. What is left out is part of what is in. */
+const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEvents[Name][0]) => LogLine } = {
+  inherited: (fields) => quiet('info', `generation ${fields.generation} takes over`, fields),
+  listening: (fields) => quiet('debug', `listening on ${fields.address}`, fields),
+  ready: (fields) => quiet('info', 'ready', fields),
+  'health:check': ({ check, passes, error }) =>
+    passes
+      ? loud('info', `health check "${check}" passes again`, { check })
+      : loud('warn', `${error?.code}: ${error?.message}`, { check, err: error }),
+  'drain:start': (fields) => quiet('info', `draining: ${fields.reason}`, fields),
+  'drain:accept-stopped': (fields) => quiet('debug', 'no new connections', fields),
+  'drain:settled': (fields) => quiet('debug', 'no new requests', fields),
+  hammer: (fields) => quiet('warn', fields.forced ? 'cut by a signal' : 'deadline', fields),
+  'connection:cut': ({ connection, forced }) =>
+    loud('warn', `cut ${forced ? 'by a signal' : 'at the deadline'}: ${name(connection)}`, {
+      ...connection,
+      forced,
+    }),
+  'restart:start': (fields) => quiet('info', `starting generation ${fields.generation}`, fields),
+  'restart:ready': ({ pid, generation }) =>
+    quiet('info', `generation ${generation} is ready`, { successor: pid, generation }),
+  'restart:handing-over': ({ pid, generation }) =>
+    quiet('info', `handing over to generation ${generation}`, { successor: pid, generation }),
+  'restart:complete': ({ pid, ...fields }) =>
+    quiet('info', `handed over to generation ${fields.generation}`, { successor: pid, ...fields }),
+  'restart:failed': ({ error }) =>
+    loud('error', `restart failed: ${error.code}: ${error.message}`, { err: error }),
+  'predecessor:ended': ({ pid, ...fields }) =>
+    quiet('info', 'the predecessor has ended', { predecessor: pid, ...fields }),
+  exit: (fields) => quiet('debug', `exit ${fields.code}`, fields),
+  warning: ({ error }) => loud('warn', `${error.code}: ${error.message}`, { err: error }),
+}
+
+export function lineOf<Name extends keyof LifecycleEvents>(
+  name: Name,
+  payload: LifecycleEvents[Name][0],
+): LogLine | undefined {
+  return lines[name]?.(payload)
+}
+
+function quiet(level: Level, text: string, fields: object): LogLine {
+  return { level, text, fields, loud: false }
+}
+
+function loud(level: Level, text: string, fields: object): LogLine {
+  return { level, text, fields, loud: true }
+}

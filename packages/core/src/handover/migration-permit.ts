@@ -1,0 +1,38 @@
+import type { Socket } from 'node:net'
+import { inspect } from 'node:util'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { MigrationPolicy } from '../options/options.ts'
+
+/** Asks the application which connections may move. */
+export class MigrationPermit {
+  readonly #onWarning: (error: ZerodropError) => void
+  #warned = false
+
+  /** @param onWarning called once, with what went wrong first */
+  constructor(onWarning: (error: ZerodropError) => void) {
+    this.#onWarning = onWarning
+  }
+
+  allows(policy: MigrationPolicy, socket: Socket): boolean {
+    if (typeof policy === 'boolean') return policy
+    try {
+      const verdict: unknown = policy(socket)
+      if (typeof verdict === 'boolean') return verdict
+      // That of an async function: nobody else would hear of its end.
+      if (verdict instanceof Promise) verdict.catch(() => {})
+      this.#warn(`returned ${inspect(verdict, { depth: 0 })}, which is neither true nor false`)
+    } catch (cause) {
+      this.#warn(`threw ${inspect(cause, { depth: 0 })}`, cause)
+    }
+    return false
+  }
+
+  #warn(what: string, cause?: unknown): void {
+    if (this.#warned) return
+    this.#warned = true
+    const text =
+      `The function "migrate" ${what}. Each connection for which it does that is drained instead of moved; ` +
+      'this is said once.'
+    this.#onWarning(new ZerodropError('ERR_ZERODROP_MIGRATE_FAILED', text, { cause }))
+  }
+}

@@ -1,0 +1,303 @@
+import type { Socket } from 'node:net'
+import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { HealthOptions } from '../health/options.ts'
+import type { SignalPreset } from '../signals/presets.ts'
+import { defaultSignalTable, type SignalTable } from '../signals/signal-actions.ts'
+import { checkHealth } from './health-options.ts'
+import { isLogger, type Logger } from '../events/logger.ts'
+import { checkBoolean, checkDuration, checkObject, invalid, show, unknown } from './option-checks.ts'
+import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
+
+/**
+ * Which connections move to the successor at a restart. A function is asked for each whenever it could move, with the
+ * socket on which the application may have put what it knows of it, and has to answer at once. One that may not move
+ * drains as at a stop, and is not asked for again.
+ */
+export type MigrationPolicy = boolean | ((socket: Socket) => boolean)
+
+/** Options of the process: whichever plugin states them, they hold for every server in it. Durations are milliseconds. */
+export interface LifecycleOptions {
+  /**
+   * How long a drain may take. What is left then is cut, reported, and makes the exit status 1. 0 cuts at once,
+   * Infinity waits for ever.
+   * @default 10000
+   */
+  readonly drainTimeout?: number
+  /**
+   * How long a process that was told to stop goes on accepting and serving as before, while it says that it is not
+   * ready and answers with `Connection: close`: the time a load balancer needs to see it and turn away. Comes before
+   * `drainTimeout` begins to run. A restart does not need it.
+   * @default 0
+   */
+  readonly drainDelay?: number
+  /**
+   * The most that an idle keep-alive connection is kept when the process stops, so that a request already on its way
+   * is answered. Below it the server's own `keepAliveTimeout` decides, which the client was told. 0 ends idle
+   * connections at once; Infinity leaves it to `keepAliveTimeout` and `drainTimeout`.
+   * @default 5000
+   */
+  readonly lingerTimeout?: number
+  /**
+   * How long a connection on which nothing ever came is kept for its first request when the process stops. Never
+   * longer than `lingerTimeout`. 0 ends it at once.
+   * @default 1000
+   */
+  readonly firstRequestTimeout?: number
+  /**
+   * The window over which WebSockets are sent their close frame, so that their clients do not return in one wave. At
+   * most half of `drainTimeout` is used. 0 tells all at once.
+   * @default 1000
+   */
+  readonly closeSpread?: number
+  /**
+   * How long a successor may take until it is ready, `successorEnv` included where that is a function. Then it is told to
+   * stop, and this process serves on. Infinity waits for ever.
+   * @default 60000
+   */
+  readonly readyTimeout?: number
+  /**
+   * If true, a process is ready when the application calls `lifecycle.ready()`, not when its servers listen.
+   * @default false
+   */
+  readonly manualReady?: boolean
+  /**
+   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all of them, none, or those for which a
+   * function of the socket returns true. For applications that keep something for each connection. What does not move
+   * drains as at a stop. A function that throws, or returns anything but true or false, has said false.
+   * @default true
+   */
+  readonly migrate?: MigrationPolicy
+  /**
+   * Answers `/livez` and `/readyz`, as `true` on the application's own servers, or as `HealthOptions` say: with other
+   * paths, on a port of its own, with checks.
+   * @default false
+   */
+  readonly health?: boolean | HealthOptions
+  /**
+   * Where the operator reads what happens: a logger like pino's, `'stderr'` for readable lines, of which there are none
+   * while all is well but one for each drain, or `false` for nothing. Fastify's `app.log` is used where nothing is said.
+   * @default 'stderr'
+   */
+  readonly logger?: Logger | 'stderr' | false
+  /**
+   * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
+   * process has never stopped. 0 hands over at once; Infinity never does.
+   * @default 0
+   */
+  readonly probation?: number
+  /**
+   * What a restart that is asked for during another one does. `'coalesce'`: it is the same one. `'queue'`: one more
+   * follows, however often it was asked for; the successor makes it. `'reject'`: it fails with
+   * `ERR_ZERODROP_RESTART_IN_PROGRESS`.
+   * @default 'coalesce'
+   */
+  readonly restartConcurrency?: RestartConcurrency
+  /**
+   * The environment a successor is started with. `'start'`: what this process was started with. `'current'`:
+   * `process.env` as it is at the time of the restart. A function is given the first and returns, or resolves to, what
+   * to use. Its time counts towards `readyTimeout`.
+   * @default 'start'
+   */
+  readonly successorEnv?: SuccessorEnvironment
+  /**
+   * A file that always names the process that serves: written when this process is ready and its predecessor hands over,
+   * removed by the last one. A relative path starts from the current directory.
+   * @default undefined
+   */
+  readonly pidFile?: string
+  /**
+   * What each signal does, on top of the defaults: SIGINT and SIGTERM `'shutdown'` (on Windows SIGBREAK too), SIGHUP and
+   * SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as `{ preset: 'nginx', … }`, replaces the
+   * defaults by the table of that system.
+   */
+  readonly signals?: SignalPreset | SignalOptions
+}
+
+export type RestartConcurrency = 'coalesce' | 'queue' | 'reject'
+
+export type SuccessorEnvironment =
+  | 'start'
+  | 'current'
+  | ((start: NodeJS.ProcessEnv) => NodeJS.ProcessEnv | Promise<NodeJS.ProcessEnv>)
+
+/** All options with their values, stated here and nowhere else. */
+export interface Settings extends Required<Omit<LifecycleOptions, 'signals' | 'pidFile'>> {
+  readonly pidFile: string | undefined
+  readonly signals: SignalTable
+}
+
+export const defaults: Settings = {
+  drainTimeout: 10_000,
+  drainDelay: 0,
+  lingerTimeout: 5000,
+  firstRequestTimeout: 1000,
+  closeSpread: 1000,
+  readyTimeout: 60_000,
+  manualReady: false,
+  migrate: true,
+  health: false,
+  logger: 'stderr',
+  probation: 0,
+  restartConcurrency: 'coalesce',
+  successorEnv: 'start',
+  pidFile: undefined,
+  signals: defaultSignalTable,
+}
+
+const concurrencies: readonly unknown[] = ['coalesce', 'queue', 'reject'] satisfies RestartConcurrency[]
+
+/**
+ * Checks what a user wrote.
+ * @param others what else there is where it was written, checked already
+ * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_SIGNAL_UNKNOWN`,
+ *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
+ */
+export function checkOptions(options: LifecycleOptions, others: readonly string[] = []): void {
+  checkObject(options)
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    if (name === 'signals') checkSignalOptions(value, refuse)
+    else if (name === 'manualReady') checkBoolean(name, value)
+    else if (name === 'migrate') checkMigrate(value)
+    else if (name === 'health') checkHealth(value)
+    else if (name === 'logger') checkLogger(value)
+    else if (name === 'pidFile') checkPath(name, value)
+    else if (name === 'restartConcurrency') checkConcurrency(name, value)
+    else if (name === 'successorEnv') checkEnvironment(name, value)
+    else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
+    else throw unknown(name, [...Object.keys(defaults), ...others])
+  }
+}
+
+/**
+ * Checks that an adapter was given options: in its place as a middleware it would be given a request.
+ * @throws `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkPlain(options: unknown): void {
+  checkObject(options)
+  // Not compared with this realm's: test runners have several.
+  const prototype: unknown = Object.getPrototypeOf(options)
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return
+  throw new ZerodropError(
+    'ERR_ZERODROP_OPTION_INVALID',
+    'Expected "options" to be an object such as { drainTimeout: 10000 }, got an instance of a class. ' +
+      'If that is a request, graceful has to be called where it is used: app.use(graceful()).',
+  )
+}
+
+/**
+ * Checks what a user gave as `onDrainingRequest`.
+ * @throws `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkPolicy(policy: unknown): void {
+  if (policy === 'serve' || policy === 'refuse' || typeof policy === 'function') return
+  throw invalid('onDrainingRequest', '"serve", "refuse" or a function', policy)
+}
+
+/**
+ * Checks the options of one server.
+ * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkAttachOptions(options: object): void {
+  checkObject(options)
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    if (name === 'onDrainingRequest') checkPolicy(value)
+    else if (name === 'onSettled' && typeof value !== 'function') throw invalid(name, 'a function', value)
+    else if (name === 'name' && typeof value !== 'string') throw invalid(name, 'a string', value)
+    else if (name === 'migrate') checkMigrate(value)
+    else if (name !== 'onSettled' && name !== 'name')
+      throw unknown(name, ['name', 'onSettled', 'onDrainingRequest', 'migrate'])
+  }
+}
+
+/**
+ * Checks what a user gave as a hook.
+ * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`
+ */
+export function checkHook(kind: string, name: unknown, hook: unknown, options: object): void {
+  if (typeof name !== 'string' || name === '')
+    throw invalid('name', 'a string that says what the hook does', name)
+  if (typeof hook !== 'function') throw invalid('hook', 'a function', hook)
+  const of = `${kind} hook "${name}"`
+  if (typeof options !== 'object' || options === null)
+    throw invalid(`options of ${kind} hook ${name}`, 'an object such as { timeout: 5000 }', options)
+  for (const [option, value] of Object.entries(options)) {
+    if (option !== 'timeout') throw unknown(option, ['timeout'], `The ${of}`)
+    if (value !== undefined) checkDuration(`timeout of ${kind} hook ${name}`, value)
+  }
+}
+
+function checkLogger(value: unknown): void {
+  if (value === false || value === 'stderr' || isLogger(value)) return
+  throw invalid('logger', 'a logger with debug, info, warn and error, "stderr", or false', value)
+}
+
+/** What two calls in the process ask for together. */
+export function joinOptions(earlier: LifecycleOptions, later: LifecycleOptions): LifecycleOptions {
+  const { signals, ...rest } = later
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  return {
+    ...earlier,
+    ...given,
+    signals: { ...expandSignals(earlier.signals), ...expandSignals(signals) },
+  }
+}
+
+export function presetOf({ signals }: LifecycleOptions): SignalPreset | undefined {
+  return expandSignals(signals).preset
+}
+
+/** Completes options with what else is in force. */
+export function mergeOptions(settings: Settings, options: LifecycleOptions): Settings {
+  const { signals, pidFile, ...given } = joinOptions({}, options)
+  const absolute = pidFile === undefined ? {} : { pidFile: path.resolve(pidFile) }
+  return { ...settings, ...given, ...absolute, signals: signalTable(expandSignals(signals)) }
+}
+
+/**
+ * Checks that a second call in the process does not contradict an earlier one.
+ * @throws `ERR_ZERODROP_OPTION_CONFLICT`
+ */
+export function checkConflict(earlier: LifecycleOptions, later: LifecycleOptions): void {
+  const { signals: earlierSignals, ...earlierRest } = earlier
+  const { signals: laterSignals, ...laterRest } = later
+  compare('', earlierRest, laterRest)
+  compare('signals.', expandSignals(earlierSignals), expandSignals(laterSignals))
+}
+
+function compare(prefix: string, earlier: object, later: object): void {
+  for (const [name, value] of Object.entries(later)) {
+    const before: unknown = (earlier as Record<string, unknown>)[name]
+    if (before === undefined || value === undefined || isDeepStrictEqual(before, value)) continue
+    throw new ZerodropError(
+      'ERR_ZERODROP_OPTION_CONFLICT',
+      `Option "${prefix}${name}" is ${show(before)} by an earlier call in this process and ${show(value)} by this one. ` +
+        'It holds for the whole process: state it once, or alike.',
+    )
+  }
+}
+
+function checkMigrate(value: unknown): void {
+  if (typeof value === 'boolean' || typeof value === 'function') return
+  throw invalid('migrate', 'true, false or a function', value)
+}
+
+function checkPath(name: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw invalid(name, 'the path of a file', value)
+}
+
+function checkConcurrency(name: string, value: unknown): void {
+  if (!concurrencies.includes(value)) throw invalid(name, '"coalesce", "queue" or "reject"', value)
+}
+
+function checkEnvironment(name: string, value: unknown): void {
+  if (value === 'start' || value === 'current' || typeof value === 'function') return
+  throw invalid(name, '"start", "current" or a function that returns an environment', value)
+}
+
+function refuse(name: string, expected: string, value: unknown): never {
+  throw invalid(name, expected, value)
+}

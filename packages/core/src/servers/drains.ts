@@ -1,0 +1,116 @@
+import type { Server } from 'node:net'
+import type { DrainObserver } from '../drain/drain.ts'
+import type { ServerDrain } from '../drain/server-drain.ts'
+import type { System } from '../system/system.ts'
+import { DrainGroup } from './drain-group.ts'
+import type { ServerHooks } from './server-hooks.ts'
+import type { DrainManner, ManagedServers } from './managed-servers.ts'
+import type { Settings } from '../options/options.ts'
+import type { Reporter } from '../events/reporter.ts'
+
+/** How far the drain of the whole process has come. Times are those of the system's clock. */
+export interface Progress {
+  readonly begun: number
+  /** When what is left will be cut; Infinity for never. */
+  readonly deadline: number
+  readonly servers: readonly ServerDrain[]
+}
+
+/** The drains that are under way: of the whole process, or of servers that the application closes while others serve. */
+export class Drains {
+  readonly #system: System
+  readonly #servers: ManagedServers
+  readonly #hooks: ServerHooks
+  readonly #reporter: Reporter
+  readonly #groups = new Map<Server, DrainGroup>()
+  #progress: Progress | undefined
+
+  constructor(system: System, servers: ManagedServers, hooks: ServerHooks, reporter: Reporter) {
+    this.#system = system
+    this.#reporter = reporter
+    this.#servers = servers
+    this.#hooks = hooks
+  }
+
+  /** Of the drain that ends the process, once there is one. */
+  get progress(): Progress | undefined {
+    return this.#progress
+  }
+
+  /**
+   * Begins the drain that ends the process, and tells of its steps.
+   * @param successor whether another process accepts on the same sockets
+   */
+  start(servers: readonly Server[], manner: DrainManner, successor = false): DrainGroup {
+    const { drainTimeout, drainDelay } = manner.settings
+    const begun = this.#system.now()
+    const reporter = this.#reporter
+    const group = this.#start(servers, manner, successor, {
+      onAcceptStopped: (milliseconds) => reporter.tell('drain:accept-stopped', { milliseconds }),
+      onHammer: (milliseconds, forced, cut) => {
+        reporter.tell('hammer', { milliseconds, forced, cut: cut.length })
+        for (const connection of cut) reporter.tell('connection:cut', { connection, forced })
+      },
+    })
+    const drains = servers.flatMap((server) => this.#servers.drainOf(server) ?? [])
+    const progress = { begun, deadline: begun + drainDelay + drainTimeout, servers: drains }
+    this.#progress = progress
+    void group.settled.then(() => {
+      // Not if it was taken back.
+      if (this.#progress === progress)
+        reporter.tell('drain:settled', { milliseconds: this.#system.now() - begun })
+    })
+    return group
+  }
+
+  /**
+   * Begins to drain servers together. One that drains already goes on as it began, and the new group waits for it too.
+   */
+  #start(
+    servers: readonly Server[],
+    manner: DrainManner,
+    successor: boolean,
+    observer?: DrainObserver,
+  ): DrainGroup {
+    const drains = new Map<Server, ServerDrain>()
+    for (const server of servers) {
+      const drain = this.#servers.drain(server, manner)
+      if (drain !== undefined) drains.set(server, drain)
+    }
+    const { drainTimeout, drainDelay } = manner.settings
+    const options = { drainTimeout, drainDelay, successor, observer }
+    const group = new DrainGroup(this.#system, drains, this.#hooks, options)
+    for (const server of servers) this.#groups.set(server, group)
+    void group.done.then(() => {
+      for (const server of servers) if (this.#groups.get(server) === group) this.#groups.delete(server)
+    })
+    return group
+  }
+
+  /**
+   * The drain that the application's `close()` of a server begins, or the one it is in.
+   * @param together which servers are closed with it
+   * @returns undefined if the server does not listen, and Node's own `close()` is right
+   */
+  close(server: Server, together: readonly Server[], settings: Settings): DrainGroup | undefined {
+    const begun = this.#groups.get(server)
+    if (begun !== undefined) return begun
+    if (!server.listening || this.#servers.get(server) === undefined) return undefined
+    // Nobody comes back to a port that was picked at random: a test need not wait for that.
+    const lingerTimeout = this.#servers.isFixed(server) ? settings.lingerTimeout : 0
+    const manner: DrainManner = {
+      settings: { ...settings, lingerTimeout, drainDelay: 0 },
+      closeCode: 1001,
+      migrates: () => false,
+    }
+    return this.#start(together, manner, false)
+  }
+
+  /** Gives all servers back as if no drain had begun. */
+  forget(): void {
+    this.#progress = undefined
+    for (const group of this.#groups.values()) group.cancel()
+    this.#groups.clear()
+    this.#servers.forgetDrains()
+  }
+}

@@ -1,0 +1,218 @@
+import type { IncomingMessage } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import { Connections } from '../connections/connections.ts'
+import { serverOf } from '../connections/exchange.ts'
+import type { DrainingSignals } from '../drain/draining-signals.ts'
+import type { DrainingPolicy } from '../drain/refusal.ts'
+import { ServerDrain } from '../drain/server-drain.ts'
+import type { CloseCode } from '../drain/upgraded-drain.ts'
+import { type Address, boundAddress } from '../listeners/address.ts'
+import type { Listener } from '../listeners/listeners.ts'
+import type { UnixPath } from '../listeners/unix-path.ts'
+import type { Release, System } from '../system/system.ts'
+import type { MigrationPolicy, Settings } from '../options/options.ts'
+import { drainOnClose } from './server-close.ts'
+
+/** How one drain differs from another. */
+export interface DrainManner {
+  readonly settings: Settings
+  readonly closeCode: CloseCode
+  /** Whether HTTP/1 connections of this server leave for a successor. */
+  readonly migrates: (connections: Connections) => boolean
+}
+
+interface Managed {
+  readonly connections: Connections
+  readonly address: Address | undefined
+  /** Whether it serves until the process ends: a drain leaves it alone. */
+  readonly lasting: boolean
+  readonly unixPath: UnixPath | undefined
+  /** Whether its address was asked for: a test's server on port 0 has no clients that come back. */
+  readonly fixed: boolean
+  readonly release: Release
+  drain?: ServerDrain
+}
+
+/** Every listening server of the process, with its connections and, once it ends, its drain. */
+export class ManagedServers {
+  readonly #system: System
+  readonly #signals: DrainingSignals
+  readonly #isPredecessors: (address: Address) => boolean
+  readonly #servers = new Map<Server, Managed>()
+  readonly #policies = new WeakMap<Server, DrainingPolicy<IncomingMessage>>()
+  readonly #migrationPolicies = new WeakMap<Server, MigrationPolicy>()
+  #draining = 0
+
+  /** @param isPredecessors whether the predecessor serves at an address, and goes on when this process ends */
+  constructor(system: System, signals: DrainingSignals, isPredecessors: (address: Address) => boolean) {
+    this.#system = system
+    this.#signals = signals
+    this.#isPredecessors = isPredecessors
+  }
+
+  get servers(): Server[] {
+    return [...this.#servers.keys()]
+  }
+
+  /** Those that a stop drains. */
+  get mortal(): Server[] {
+    return [...this.#servers].filter(([, { lasting }]) => !lasting).map(([server]) => server)
+  }
+
+  /** The connections of all, whether a stop drains them or not. */
+  get all(): Connections[] {
+    return [...this.#servers.values()].map(({ connections }) => connections)
+  }
+
+  /** The connections of those that a stop drains. */
+  get connections(): Connections[] {
+    return [...this.#servers.values()].flatMap(({ connections, lasting }) => (lasting ? [] : [connections]))
+  }
+
+  /** @param onClose what the server's `close()` does: see `drainOnClose` */
+  add(
+    { server, requested, unixPath }: Listener,
+    lasting: boolean,
+    onClose: () => Promise<unknown> | undefined,
+  ): void {
+    if (this.#servers.has(server)) return
+    const address = boundAddress(server)
+    const release = drainOnClose(server, onClose)
+    const connections = new Connections(server, () => this.#system.now())
+    // An application sets a limit on what listen() returns.
+    this.#system.setImmediate(() => {
+      if (this.get(server) === connections) connections.requests?.start()
+    })
+    const fixed = requested !== undefined
+    this.#servers.set(server, { connections, address, lasting, unixPath, fixed, release })
+  }
+
+  /** Takes care of a server no more. A drain that has begun goes on to its end. */
+  ignore(server: Server): void {
+    if (this.#servers.get(server)?.drain === undefined) this.delete(server)
+  }
+
+  delete(server: Server): void {
+    const managed = this.#servers.get(server)
+    if (managed === undefined) return
+    managed.release()
+    managed.connections.requests?.stop()
+    managed.drain?.dispose()
+    if (managed.drain !== undefined) this.#draining--
+    this.#servers.delete(server)
+  }
+
+  /** Ends connections that were to move and may not. */
+  keep(server: Server, sockets: readonly Socket[]): void {
+    this.#servers.get(server)?.drain?.keep(sockets)
+  }
+
+  /** Tells the clients of a server whose connections were to move, and no longer can. */
+  announce(server: Server): void {
+    this.#servers.get(server)?.drain?.announce()
+  }
+
+  /** Forgets the drains of all servers, which then are as if none had begun. */
+  forgetDrains(): void {
+    for (const managed of this.#servers.values()) {
+      managed.drain?.dispose()
+      delete managed.drain
+    }
+    this.#draining = 0
+  }
+
+  /** The connections of the server that listens at an address. */
+  at(address: Address): Connections | undefined {
+    for (const [server, managed] of this.#servers)
+      if (managed.address === address && server.listening) return managed.connections
+    return undefined
+  }
+
+  get(server: Server): Connections | undefined {
+    return this.#servers.get(server)?.connections
+  }
+
+  /** Where a server listens, or listened before its drain. */
+  addressOf(server: Server): Address | undefined {
+    return this.#servers.get(server)?.address
+  }
+
+  /** The drain of a server, if it has begun. */
+  drainOf(server: Server): ServerDrain | undefined {
+    return this.#servers.get(server)?.drain
+  }
+
+  isFixed(server: Server): boolean {
+    return this.#servers.get(server)?.fixed === true
+  }
+
+  setPolicy(server: Server, policy: DrainingPolicy<IncomingMessage>): void {
+    this.#policies.set(server, policy)
+  }
+
+  setMigrationPolicy(server: Server, policy: MigrationPolicy): void {
+    this.#migrationPolicies.set(server, policy)
+  }
+
+  /** What was said of this server; undefined if nothing was. */
+  migrationPolicy(server: Server): MigrationPolicy | undefined {
+    return this.#migrationPolicies.get(server)
+  }
+
+  /** The drain of a server: begun earlier, or made now in this manner. */
+  drain(server: Server, { settings, closeCode, migrates }: DrainManner): ServerDrain | undefined {
+    const managed = this.#servers.get(server)
+    if (managed === undefined) return undefined
+    if (managed.drain !== undefined) return managed.drain
+    const { lingerTimeout, firstRequestTimeout, closeSpread, drainTimeout } = settings
+    this.#draining++
+    managed.drain = new ServerDrain(this.#system, managed.connections, this.#signals, {
+      lingerTimeout,
+      firstRequestTimeout,
+      closeSpread: Math.min(closeSpread, drainTimeout / 2),
+      closeCode,
+      policy: this.#policies.get(server) ?? 'serve',
+      migrates: migrates(managed.connections),
+      onStopped: () => {
+        const { address, unixPath } = managed
+        if (address === undefined || !this.#isPredecessors(address)) unixPath?.remove()
+      },
+    })
+    return managed.drain
+  }
+
+  /** The server that a request came to, if it is one of these. */
+  serverOf(request: IncomingMessage): Server | undefined {
+    const server = serverOf(request)
+    if (server !== undefined) return server
+    const { stream } = request as IncomingMessage & { stream?: { session?: never } }
+    return this.servers.find(
+      (each) => stream?.session !== undefined && this.get(each)?.sessions.has(stream.session),
+    )
+  }
+
+  /** Asked for every request by the adapters: costs one comparison while nothing drains. */
+  isDraining(request: IncomingMessage): boolean {
+    if (this.#draining === 0) return false
+    const server = this.serverOf(request)
+    return server !== undefined && this.#servers.get(server)?.drain?.tells(request.socket) === true
+  }
+
+  /**
+   * The servers that answer with the same function on the same port: Fastify opens a second one for the other family of
+   * `localhost`.
+   */
+  siblings(server: Server): Server[] {
+    const answering = new Set(server.listeners('request'))
+    const port = portOf(server)
+    return this.servers.filter((each) => {
+      const answersAlike = each.listeners('request').some((one) => answering.has(one))
+      return each === server || (answersAlike && port !== undefined && portOf(each) === port)
+    })
+  }
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address()
+  return typeof address === 'object' ? address?.port : undefined
+}

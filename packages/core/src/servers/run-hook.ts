@@ -1,0 +1,57 @@
+import { inspect } from 'node:util'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { Release, System } from '../system/system.ts'
+
+/** Something of the application that is called at some point in the life of the process. */
+export interface Hook {
+  /** How the hook is called in a report. */
+  readonly name: string
+  readonly hook: () => unknown
+  /** Milliseconds. */
+  readonly timeout: number
+}
+
+/** The default, in milliseconds. */
+export const hookTimeout = 5000
+
+/**
+ * Runs a hook to its end, its failure or its deadline, whichever comes first. Never rejects.
+ * @param ended when the time of the hook begins to run: it may wait for that itself
+ * @returns what went wrong
+ */
+export async function runHook(
+  system: System,
+  { name, hook, timeout }: Hook,
+  ended: Promise<unknown>,
+): Promise<ZerodropError | undefined> {
+  let over = false
+  let stopWaiting: Release = () => {}
+  const deadline = ended.then(
+    () =>
+      new Promise<ZerodropError>((resolve) => {
+        if (over) return
+        const text = `The ${name} did not finish within ${timeout} ms, and zerodrop went on without it. Look for what it waits for.`
+        stopWaiting = system.setTimeout(
+          () => resolve(new ZerodropError('ERR_ZERODROP_HOOK_TIMEOUT', text)),
+          timeout,
+        )
+      }),
+  )
+  const run = async (): Promise<ZerodropError | undefined> => {
+    try {
+      await hook()
+      return undefined
+    } catch (cause) {
+      // Anything can be thrown, even what cannot be made a string.
+      const reason = cause instanceof Error ? cause.message : inspect(cause, { depth: 0 })
+      const text = `The ${name} failed, and zerodrop went on without it: ${reason}`
+      return new ZerodropError('ERR_ZERODROP_HOOK_FAILED', text, { cause })
+    }
+  }
+  try {
+    return await Promise.race([run(), deadline])
+  } finally {
+    over = true
+    stopWaiting()
+  }
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
+import path from 'node:path'
+import { Events, lifecycleEvents } from '../../src/events/events.ts'
+
+const page = readFileSync(path.resolve(__dirname, '../../../../docs/events.md'), 'utf8')
+
+test('docs/events.md has each event with when it comes and what it carries, in the order of the table', () => {
+  const sections = page.split(/^### /m).slice(1)
+  const documented = sections.map((section) => {
+    const [name, , when] = section.split('\n')
+    const payload = [...section.matchAll(/^- `(\w+)`: (.+)$/gm)].map(([, field, text]) => [field, text])
+    return [name, { when, payload: Object.fromEntries(payload) as object }]
+  })
+  expect(documented).toEqual(Object.entries(lifecycleEvents))
+})
+
+test('docs/events.md says of each event on which level it is logged, or that it comes in an order', () => {
+  const [order = ''] = page.split('### ')
+  for (const name of Object.keys(lifecycleEvents)) expect(order).toContain(`\`${name}\``)
+})
+
+test('an event is published on its channel, with its payload, while somebody has subscribed', () => {
+  const events = new Events()
+  const published: unknown[] = []
+  const hear = (message: unknown, name: unknown): void => {
+    published.push([name, message])
+  }
+  subscribe('zerodrop:drain:start', hear)
+  events.tell('drain:start', { reason: 'SIGTERM' })
+  events.tell('ready', { generation: 1 })
+  unsubscribe('zerodrop:drain:start', hear)
+  events.tell('drain:start', { reason: 'SIGINT' })
+  expect(published).toEqual([['zerodrop:drain:start', { reason: 'SIGTERM' }]])
+})
+
+test('nothing is published while nobody has subscribed', () => {
+  const publish = jest.spyOn(channel('zerodrop:ready'), 'publish')
+  new Events().tell('ready', { generation: 1 })
+  expect(publish).not.toHaveBeenCalled()
+  publish.mockRestore()
+})
+
+test('a listener that throws is told of, and those on channels hear all the same', () => {
+  const events = new Events()
+  events.on('ready', () => {
+    throw new Error('a slip')
+  })
+  const heard = jest.fn()
+  subscribe('zerodrop:ready', heard)
+  expect(events.tell('ready', { generation: 1 })).toMatchObject({ code: 'ERR_ZERODROP_LISTENER_FAILED' })
+  unsubscribe('zerodrop:ready', heard)
+  expect(heard).toHaveBeenCalledTimes(1)
+})

@@ -1,0 +1,49 @@
+import { Readiness } from '../../src/handover/readiness.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+let system: FakeSystem
+let ready: number
+let readiness: Readiness
+beforeEach(() => {
+  system = new FakeSystem()
+  ready = 0
+  readiness = new Readiness(system, 60_000, () => ready++)
+})
+
+test('ready at once when nothing inherited is left to listen on', () => {
+  readiness.onListening(0)
+  expect([ready, system.timers]).toEqual([1, 0])
+})
+
+test('waits for the listeners that are missing', () => {
+  readiness.onListening(2)
+  readiness.onListening(1)
+  expect([ready, system.timers]).toEqual([0, 1])
+  readiness.onListening(0)
+  expect([ready, system.timers]).toEqual([1, 0])
+})
+
+test('does not wait for ever: 10 s from the first listener', () => {
+  readiness.onListening(2)
+  system.advance(9000)
+  readiness.onListening(1)
+  expect(ready).toBe(0)
+  system.advance(1000)
+  expect([ready, system.timers]).toEqual([1, 0])
+})
+
+test('a shutdown ends the wait', () => {
+  readiness.onListening(1)
+  readiness.dispose()
+  system.advance(60_000)
+  expect([ready, system.timers]).toEqual([0, 0])
+})
+
+test('the wait is over before the predecessor gives this process up', () => {
+  const hurried = new Readiness(system, 3000, () => ready++)
+  hurried.onListening(1)
+  system.advance(1499)
+  expect(ready).toBe(0)
+  system.advance(1)
+  expect([ready, system.timers]).toEqual([1, 0])
+})

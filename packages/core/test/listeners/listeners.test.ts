@@ -1,0 +1,139 @@
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { spawn } from 'node:child_process'
+import type { ZerodropError } from '../../src/errors/zerodrop-error.ts'
+import { InheritedListeners } from '../../src/listeners/inheritance.ts'
+import { Listeners } from '../../src/listeners/listeners.ts'
+
+const undo: (() => void)[] = []
+afterEach(() => {
+  for (const each of undo.splice(0).reverse()) each()
+})
+
+function watch(inherited: ConstructorParameters<typeof InheritedListeners>[0] = []) {
+  const warnings: ZerodropError[] = []
+  const listening: net.Server[] = []
+  const listeners = new Listeners(new InheritedListeners(inherited), {
+    onListening: ({ server }) => listening.push(server),
+    onClosed: (server) => listening.splice(listening.indexOf(server), 1),
+    onWarning: (error) => warnings.push(error),
+    isServed: () => true,
+  })
+  undo.push(listeners.watch())
+  return { listeners, listening, warnings }
+}
+
+async function listen(host: string, port: number): Promise<net.Server> {
+  const server = net.createServer()
+  undo.push(() => server.close())
+  server.listen(port, host)
+  await once(server, 'listening')
+  return server
+}
+
+const portOf = (server: net.Server) => (server.address() as net.AddressInfo).port
+
+test('sees every server that listens, and when it has closed', async () => {
+  const { listeners, listening } = watch()
+  const server = await listen('127.0.0.1', 0)
+  expect(listening).toEqual([server])
+  expect(listeners.all).toMatchObject([{ server, requested: undefined }])
+  // A fresh port at every start is nobody's to inherit.
+  expect(listeners.inheritable).toEqual([])
+  server.close()
+  await once(server, 'close')
+  expect([listening, listeners.all]).toEqual([[], []])
+})
+
+test('of several who watch, as under a runner that loads the package anew for each file, the newest looks after it', async () => {
+  const older = watch()
+  const newer = watch()
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  undo.push(() => rmSync(folder, { recursive: true }))
+  const file = path.join(folder, 'app.sock')
+  const options = { path: file }
+  const server = net.createServer()
+  undo.push(() => server.close())
+  server.listen(options)
+  await once(server, 'listening')
+  expect([older.listening, newer.listening]).toEqual([[], [server]])
+  expect([server.address(), readdirSync(folder), options]).toEqual([file, ['app.sock'], { path: file }])
+})
+
+test('options that are frozen are left alone', async () => {
+  const { listening } = watch()
+  const server = net.createServer()
+  undo.push(() => server.close())
+  server.listen(Object.freeze({ port: 0, host: '127.0.0.1' }))
+  await once(server, 'listening')
+  expect(listening).toEqual([server])
+})
+
+test('a server added by hand counts once', async () => {
+  const { listeners, listening } = watch()
+  const server = await listen('127.0.0.1', 0)
+  listeners.add(server)
+  expect(listening).toEqual([server])
+})
+
+describe('a port in use: Node’s error for the application, and who holds it for the one who reads the log', () => {
+  async function collide(host: string, port: number) {
+    const server = net.createServer().listen(port, host)
+    const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
+    expect(error).toMatchObject({ code: 'EADDRINUSE' })
+    return error
+  }
+  const inUse = (cause: Error, text: RegExp) =>
+    expect.objectContaining({
+      code: 'ERR_ZERODROP_ADDRESS_IN_USE',
+      message: expect.stringMatching(text),
+      cause,
+    })
+
+  test('this process itself', async () => {
+    const { listening, warnings } = watch()
+    const server = await listen('127.0.0.1', 0)
+    const cause = await collide('127.0.0.1', portOf(server))
+    expect(warnings).toEqual([
+      inUse(
+        cause,
+        /^This process cannot listen on tcp:\/\/127.0.0.1:\d+: it is in use\. This process listens on /,
+      ),
+    ])
+    expect(listening).toEqual([server])
+  })
+
+  test('another process', async () => {
+    const holder = spawn(
+      process.execPath,
+      ['-e', `net.createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })`],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    undo.push(() => holder.kill())
+    const [port] = (await once(holder.stdout, 'data')) as [Buffer]
+    const { warnings } = watch()
+    const cause = await collide('127.0.0.1', Number(port))
+    expect(warnings).toEqual([inUse(cause, /Another process holds it, .*Stop that process; .* SIGHUP/)])
+  })
+
+  test('the predecessor, where this version asks for another host', async () => {
+    const server = await listen('127.0.0.1', 0)
+    const bound = `tcp://0.0.0.0:${portOf(server)}`
+    // What it holds is never looked at: nobody asks for that address.
+    const { warnings } = watch([{ fd: 1_000_000, requested: bound, bound }])
+    const cause = await collide('127.0.0.1', portOf(server))
+    expect(warnings).toEqual([
+      inUse(cause, /The predecessor holds that port as tcp:\/\/0\.0\.0\.0:\d+: listen on/),
+    ])
+  })
+
+  test('any other error of listen() is Node’s alone', async () => {
+    const { warnings } = watch()
+    const server = net.createServer().listen('/nonexistent/app.sock')
+    await once(server, 'error')
+    expect(warnings).toEqual([])
+  })
+})

@@ -1,0 +1,97 @@
+import { hookTimeout, runHook } from '../../src/servers/run-hook.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+let system: FakeSystem
+beforeEach(() => {
+  system = new FakeSystem()
+})
+afterEach(() => {
+  if (system.timers > 0) throw new Error('a timer was left running')
+})
+
+/** The end of the server's last connection, from which the time of its hook runs. */
+const ended = Promise.resolve()
+const never = () => new Promise(() => {})
+
+test.each([
+  ['returns', () => 1],
+  ['resolves', async () => 1],
+])('a hook that %s is no error', async (_what, hook) => {
+  await expect(
+    runHook(system, { name: 'hook "db"', hook, timeout: hookTimeout }, ended),
+  ).resolves.toBeUndefined()
+})
+
+test.each([
+  ['an error', new Error('no route to host'), 'no route to host'],
+  ['a string', 'broken', `'broken'`],
+  ['undefined', undefined, 'undefined'],
+  ['what has no string form', Object.create(null), '[Object: null prototype] {}'],
+])('a hook that throws %s is named, with the cause', async (_what, cause: unknown, reason) => {
+  for (const hook of [
+    () => {
+      throw cause
+    },
+    () => Promise.reject(cause),
+  ]) {
+    const error = await runHook(system, { name: 'hook "db"', hook, timeout: hookTimeout }, ended)
+    expect(error).toMatchObject({
+      code: 'ERR_ZERODROP_HOOK_FAILED',
+      message: `The hook "db" failed, and zerodrop went on without it: ${reason}`,
+    })
+    expect(error?.cause).toBe(cause)
+  }
+})
+
+test('a hook that hangs is given up at its deadline', async () => {
+  const run = runHook(system, { name: 'hook "db"', hook: never, timeout: hookTimeout }, ended)
+  await ended
+  system.advance(4999)
+  expect(system.timers).toBe(1)
+  system.advance(1)
+  await expect(run).resolves.toMatchObject({
+    code: 'ERR_ZERODROP_HOOK_TIMEOUT',
+    message: expect.stringContaining('"db" did not finish within 5000 ms'),
+  })
+})
+
+test('a hook that fails after its deadline does no harm', async () => {
+  let fail: (error: Error) => void = () => {}
+  const run = runHook(
+    system,
+    { name: 'hook "db"', hook: () => new Promise((_, reject) => (fail = reject)), timeout: hookTimeout },
+    ended,
+  )
+  await ended
+  system.advance(5000)
+  await expect(run).resolves.toMatchObject({ code: 'ERR_ZERODROP_HOOK_TIMEOUT' })
+  fail(new Error('too late'))
+  await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('the time of a hook begins when the last connection has ended', async () => {
+  let end = () => {}
+  const run = runHook(
+    system,
+    { name: 'hook "db"', hook: never, timeout: hookTimeout },
+    new Promise<void>((resolve) => (end = resolve)),
+  )
+  system.advance(60_000)
+  expect(system.timers).toBe(0)
+  end()
+  await new Promise((resolve) => setImmediate(resolve))
+  system.advance(5000)
+  await expect(run).resolves.toMatchObject({ code: 'ERR_ZERODROP_HOOK_TIMEOUT' })
+})
+
+test('a hook that was done before leaves no timer behind', async () => {
+  let end = () => {}
+  await runHook(
+    system,
+    { name: 'hook "db"', hook: () => {}, timeout: hookTimeout },
+    new Promise<void>((resolve) => (end = resolve)),
+  )
+  end()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(system.timers).toBe(0)
+})

@@ -1,0 +1,104 @@
+/**
+ * The rooms of the core, and which rooms each may import: the one table. `npm run walls` writes `.oxlintrc.rooms.json`
+ * from it, the linter enforces that file, and `packages/core/test/architecture.test.ts` checks that the file is up to
+ * date and that every wall holds.
+ */
+import { writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** A room may import from the rooms of earlier rows. */
+const rows = [
+  ['errors'],
+  ['system'],
+  ['events'],
+  ['signals', 'listeners', 'connections', 'health'],
+  ['options'],
+  ['drain', 'handover'],
+  ['servers'],
+  ['lifecycle'],
+]
+
+const adapters = ['express', 'koa', 'fastify']
+
+const outsideWorld = {
+  regex: '^(node:)?(process|child_process|timers|timers/promises)$',
+  allowTypeImports: true,
+  message: 'Only system/ touches the process, its children and timers.',
+}
+
+const outsideGlobals = [
+  'process',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'clearTimeout',
+  'clearInterval',
+  'clearImmediate',
+]
+
+function roomsConfig() {
+  const rooms = rows.flat()
+  return {
+    overrides: [
+      {
+        files: ['packages/core/src/**'],
+        rules: {
+          'no-restricted-globals': ['error', { globals: outsideGlobals, checkGlobalObject: true }],
+          'no-restricted-imports': restrictedImports(outsideWorld),
+        },
+      },
+      { files: ['packages/core/src/system/**'], rules: { 'no-restricted-globals': 'off' } },
+      ...rooms.map((room) => ({
+        files: [`packages/core/src/${room}/**`],
+        rules: {
+          'no-restricted-imports': restrictedImports(
+            wall(room),
+            ...(room === 'system' ? [] : [outsideWorld]),
+          ),
+        },
+      })),
+      {
+        files: [...adapters, 'prometheus'].map((name) => `packages/${name}/src/**`),
+        rules: { 'no-restricted-imports': restrictedImports(...adapterWalls()) },
+      },
+    ],
+  }
+}
+
+function wall(room) {
+  const own = rows.findIndex((row) => row.includes(room))
+  const allowed = rows.slice(0, own).flat()
+  const forbidden = rows.flat().filter((other) => other !== room && !allowed.includes(other))
+  const outside = forbidden.length === 0 ? '' : `|(${forbidden.join('|')})/`
+  const mayImport = allowed.length === 0 ? 'no other room' : allowed.map((other) => `${other}/`).join(', ')
+  return {
+    regex: `^@zerodrop/|^(\\.\\./)+(index\\.m?ts${outside})`,
+    message: `${room}/ may import ${allowed.length === 0 ? mayImport : `only ${mayImport}`}.`,
+  }
+}
+
+function adapterWalls() {
+  const others = [...adapters, 'conformance'].join('|')
+  return [
+    {
+      regex: `^@zerodrop/(core/|${others})|^(\\.\\./)+(core|${others})/`,
+      message: 'Of our packages, an adapter may import only @zerodrop/core.',
+    },
+    {
+      regex: `^(${adapters.join('|')})(/|$)`,
+      allowTypeImports: true,
+      message: 'An adapter imports only types from its framework: the application brings its own copy.',
+    },
+  ]
+}
+
+function restrictedImports(...patterns) {
+  return ['error', { patterns }]
+}
+
+const file = join(dirname(fileURLToPath(import.meta.url)), '..', '.oxlintrc.rooms.json')
+
+// With --print the table and the rules go to standard output as JSON, for the test.
+if (process.argv.includes('--print')) console.log(JSON.stringify({ rows, config: roomsConfig() }))
+else writeFileSync(file, `${JSON.stringify(roomsConfig(), null, 2)}\n`)
