@@ -1,0 +1,37 @@
+import type { Release } from './system.ts'
+
+type Method = (this: never, ...args: never[]) => unknown
+
+/**
+ * Replaces a method of one object, and returns a function that undoes it.
+ *
+ * The undo is safe in any order. If the property still holds our method, the property is put back as it was: an own
+ * property with its old value, or none. If somebody has wrapped our method since, their wrapper stays, and our method
+ * passes each call on to the one it replaced. Calling the undo again does nothing.
+ * @param replace is given the method that was there, which it may call
+ */
+export function shadow<Target extends object, Key extends keyof Target>(
+  target: Target,
+  key: Key,
+  replace: (original: Target[Key]) => Target[Key] & Method,
+): Release {
+  const own = Object.getOwnPropertyDescriptor(target, key)
+  const original = target[key]
+  const replacement = replace(original)
+  let released = false
+  const method = function (this: unknown, ...args: unknown[]): unknown {
+    return Reflect.apply((released ? original : replacement) as (...args: unknown[]) => unknown, this, args)
+  }
+  Object.defineProperty(target, key, {
+    value: method,
+    configurable: true,
+    writable: true,
+    enumerable: own?.enumerable ?? false,
+  })
+  return () => {
+    released = true
+    if (Object.getOwnPropertyDescriptor(target, key)?.value !== method) return
+    if (own === undefined) Reflect.deleteProperty(target, key)
+    else Object.defineProperty(target, key, own)
+  }
+}
