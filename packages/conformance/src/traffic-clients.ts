@@ -25,7 +25,20 @@ export interface Run {
 const REFUSED_PAUSE = 10
 
 /** Keeps one connection for as long as the server lets it, and asks on it again and again. */
-export async function keepAliveClient(job: Job, connector: Connector, run: Run): Promise<void> {
+export function keepAliveClient(job: Job, connector: Connector, run: Run): Promise<void> {
+  return keepConnection((client) => performBurst(client, job, run), connector, run)
+}
+
+/**
+ * Keeps one connection for as long as the server lets it.
+ * @param exchange writes some requests and counts what becomes of them; resolves with whether all were answered as
+ *   they should be
+ */
+export async function keepConnection(
+  exchange: (client: RawClient) => Promise<boolean>,
+  connector: Connector,
+  run: Run,
+): Promise<void> {
   const { connections } = run.tally
   connections.clients += 1
   for (let first = true; !run.stop.aborted; first = false) {
@@ -35,7 +48,7 @@ export async function keepAliveClient(job: Job, connector: Connector, run: Run):
     if (first) connections.kept += 1
     let right = true
     while (right && !run.stop.aborted && client.open && !client.sawClose) {
-      right = await performBurst(client, job, run)
+      right = await exchange(client)
       await run.think()
     }
     // Still open means that it is kept to the end; wrong, that it is already counted as a loss.

@@ -4,6 +4,7 @@ export const kinds = {
   distant: 'keep-alive, 30 ms away',
   connection: 'connection per request',
   pipelined: 'pipelining, 4 at once',
+  split: 'random bursts and splits',
   slow: 'slow answers, 30 ms away',
   upload: 'uploads, 30 ms away',
   reader: 'slow readers of 1.5 MB',
@@ -17,7 +18,15 @@ export type SoakKind = keyof typeof kinds
 export const allKinds: readonly SoakKind[] = Object.keys(kinds) as SoakKind[]
 
 /** Those of which every connection has to be kept. */
-export const keptKinds: readonly SoakKind[] = ['direct', 'distant', 'pipelined', 'slow', 'upload', 'reader']
+export const keptKinds: readonly SoakKind[] = [
+  'direct',
+  'distant',
+  'pipelined',
+  'split',
+  'slow',
+  'upload',
+  'reader',
+]
 
 /** Those whose latency is compared. */
 export const quickKinds: readonly SoakKind[] = ['direct', 'distant']

@@ -10,6 +10,7 @@ import type { TrafficTally } from '../traffic-tally.ts'
 import { connectorTo, resumingConnector, sippingConnector } from './connectors.ts'
 import { h2Client } from './h2-client.ts'
 import type { SoakKind } from './kinds.ts'
+import { splittingClient } from './splitting-client.ts'
 
 export interface MixOptions {
   /** Those that are to run here. */
@@ -30,6 +31,7 @@ const RATE = 160
 const THINK = {
   connection: 60,
   pipelined: 140,
+  split: 2500,
   slow: 50,
   upload: 100,
   reader: 200,
@@ -39,6 +41,8 @@ const THINK = {
 }
 const FEW = 4
 const BURST = 4
+/** Clients that write in random pieces, half of them 30 ms away. Many, because the moment of a move has to hit a piece. */
+const SPLITTING = 200
 const TIMEOUT = 15_000
 const LARGE = 1_500_000
 
@@ -71,6 +75,10 @@ export async function runMix({ kinds, ports, clients, tally, stop }: MixOptions)
     distant: () => times(distant, () => keep('distant', quick, far)),
     connection: () => times(FEW, () => connectionClient(single, near, runOf('connection'))),
     pipelined: () => times(FEW, () => keep('pipelined', pipelinedJob('/numbered', BURST), near)),
+    split: () =>
+      times(SPLITTING, (index) =>
+        splittingClient('/numbered', index, index % 2 === 0 ? near : far, runOf('split')),
+      ),
     slow: () => times(FEW, () => keep('slow', slow, far)),
     // Half of the uploads state their length, the others are chunked.
     upload: () => times(FEW, (index) => keep('upload', uploadJob('/upload', index % 2 === 1), far)),
