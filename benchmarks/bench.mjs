@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { freePort } from '@zerodrop/conformance'
+import { freePort } from '@zerodrop/traffic'
 import { exit, measurements } from './exit.mjs'
 import { allowedConnections } from './lib/held-connections.mjs'
 import { machine } from './lib/machine.mjs'

@@ -1,7 +1,7 @@
 /** How quickly, and at what loss, a server ends after SIGTERM. */
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { LostRequest, RawClient, startDelayProxy } from '@zerodrop/conformance'
+import { LostRequest, RawClient, startDelayProxy } from '@zerodrop/traffic'
 import { HeldConnections } from './lib/held-connections.mjs'
 import { ServerProcess } from './lib/server-process.mjs'
 import { median } from './lib/statistics.mjs'

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startApp, startTraffic } from '@zerodrop/conformance'
+import { startApp } from '@zerodrop/conformance'
+import { startTraffic } from '@zerodrop/traffic'
 import { HeldConnections } from './lib/held-connections.mjs'
 
 const server = fileURLToPath(new URL('../packages/conformance/fixtures/restart/servers.mjs', import.meta.url))

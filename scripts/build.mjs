@@ -13,7 +13,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stamps = join(root, 'node_modules', '.cache', 'zerodrop-build')
 
 export const publicPackages = ['core', 'express', 'koa', 'fastify', 'prometheus']
-const packages = [...publicPackages, 'conformance']
+const packages = [...publicPackages, 'traffic', 'conformance']
 
 export function build() {
   const fingerprint = createHash('sha256')

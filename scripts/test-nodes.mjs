@@ -19,21 +19,18 @@ const jest = join('node_modules', 'jest', 'bin', 'jest.js')
 const independent = [
   'conformance/test/app-process',
   'conformance/test/bad-input',
-  'conformance/test/delay-proxy',
   'conformance/test/demo',
   'conformance/test/deploy',
   'conformance/test/examples',
   'conformance/test/health',
   'conformance/test/hooks',
-  'conformance/test/http-reader',
   'conformance/test/metrics',
   'conformance/test/pid-file',
   'conformance/test/progress',
-  'conformance/test/raw-client',
   'conformance/test/readme',
   'conformance/test/soak',
   'conformance/test/status',
-  'conformance/test/traffic',
+  'packages/traffic/',
 ]
 
 if (process.platform !== 'linux' || process.arch !== 'x64') {

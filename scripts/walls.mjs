@@ -79,7 +79,7 @@ function wall(room) {
 }
 
 function adapterWalls() {
-  const others = [...adapters, 'conformance'].join('|')
+  const others = [...adapters, 'conformance', 'traffic'].join('|')
   return [
     {
       regex: `^@zerodrop/(core/|${others})|^(\\.\\./)+(core|${others})/`,

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { familyOf, lookUp } from './process-table.ts'
-import { Watchers } from './watchers.ts'
+import { Watchers } from '@zerodrop/traffic'
 
 export interface AppOptions {
   file: string

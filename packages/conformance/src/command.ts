@@ -1,6 +1,5 @@
 import { constants } from 'node:os'
-import { leftovers } from './leftovers.ts'
-import type { Leftovers } from './leftovers.ts'
+import { leftovers, type Leftovers } from '@zerodrop/traffic'
 import { Progress } from './progress.ts'
 
 /** What was typed cannot be meant. */

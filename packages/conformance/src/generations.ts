@@ -1,6 +1,6 @@
 import { startApp } from './app-process.ts'
 import type { AppOptions, AppProcess } from './app-process.ts'
-import type { Leftovers } from './leftovers.ts'
+import type { Leftovers } from '@zerodrop/traffic'
 
 /** How one restart went, in milliseconds from the signal. */
 export interface RestartTimes {

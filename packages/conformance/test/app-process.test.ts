@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { lookUp } from '../src/process-table.ts'
 
 const undo = leftovers()

@@ -5,9 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
-import { freePort } from '../src/free-port.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { RawClient } from '../src/raw-client.ts'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())

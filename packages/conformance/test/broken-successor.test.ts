@@ -1,6 +1,5 @@
 import type { AppEvent } from '../src/app-process.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { startTraffic } from '../src/traffic.ts'
+import { leftovers, startTraffic } from '@zerodrop/traffic'
 import type { Fault } from './support/site.ts'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 

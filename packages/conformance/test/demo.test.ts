@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { lookUp } from '../src/process-table.ts'
 import { CommandRun, root } from './support/command-run.ts'
 

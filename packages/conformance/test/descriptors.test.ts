@@ -1,7 +1,6 @@
 import path from 'node:path'
-import { leftovers } from '../src/leftovers.ts'
+import { freePort, leftovers } from '@zerodrop/traffic'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from '../src/free-port.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())

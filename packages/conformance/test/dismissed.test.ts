@@ -1,6 +1,4 @@
-import { leftovers } from '../src/leftovers.ts'
-import type { RawClient } from '../src/raw-client.ts'
-import { startTraffic } from '../src/traffic.ts'
+import { leftovers, type RawClient, startTraffic } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import type { Socket } from 'node:net'
 import { once } from 'node:events'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { DrainSite, frameworks, hooksOf, hooksRunBy } from './support/drain-site.ts'
 import { describePosix } from './support/site.ts'
 

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { clean, ProtocolSite } from './support/protocol-site.ts'
 import type { Transport } from './support/protocol-site.ts'
 import { describePosix } from './support/site.ts'

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { constants } from 'node:http2'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { describePosix } from './support/site.ts'
 import { answerOf, H2Client } from './support/h2-client.ts'
 import { H2Wire, isAck, numberOf } from './support/h2-wire.ts'

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { leftovers } from '../src/leftovers.ts'
-import type { RawClient } from '../src/raw-client.ts'
+import { leftovers, type RawClient } from '@zerodrop/traffic'
 import { DrainSite, frameworks, frameworksAndTls, hooksOf, hooksRunBy } from './support/drain-site.ts'
 import { describePosix } from './support/site.ts'
 

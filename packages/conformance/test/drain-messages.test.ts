@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { DrainSite, frameworksAndTls } from './support/drain-site.ts'
 import { describePosix } from './support/site.ts'
 

@@ -1,4 +1,4 @@
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { DrainSite, frameworks } from './support/drain-site.ts'
 import type { Framework } from './support/drain-site.ts'
 import { describePosix } from './support/site.ts'

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { CutConnection, ShutdownResult } from '@zerodrop/core'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { clean, ProtocolSite, unclean } from './support/protocol-site.ts'
 import { describePosix } from './support/site.ts'
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { LostRequest } from '../src/client-errors.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers, LostRequest } from '@zerodrop/traffic'
 import { clean, ProtocolSite, unclean } from './support/protocol-site.ts'
 import type { SiteOptions } from './support/protocol-site.ts'
 import { describePosix } from './support/site.ts'

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import WebSocket from 'ws'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { clean, ProtocolSite, unclean } from './support/protocol-site.ts'
 import type { SiteOptions, WebSockets } from './support/protocol-site.ts'
 import { describePosix } from './support/site.ts'

@@ -3,8 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { ConnectionRefused } from '../src/client-errors.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { ConnectionRefused, leftovers } from '@zerodrop/traffic'
 import { gatedServer, startHosted } from './support/hosted-app.ts'
 import { describePosix } from './support/site.ts'
 

@@ -1,5 +1,5 @@
 import type { AppProcess } from '../src/app-process.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { describePosix, Site } from './support/site.ts'
 
 const undo = leftovers()

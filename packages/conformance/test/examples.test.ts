@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { RawClient } from '../src/raw-client.ts'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { startFakePostgres } from './support/fake-postgres.ts'
-import { freePort } from '../src/free-port.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

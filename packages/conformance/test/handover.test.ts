@@ -1,5 +1,4 @@
-import { leftovers } from '../src/leftovers.ts'
-import type { RawResponse } from '../src/raw-client.ts'
+import { leftovers, type RawResponse } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,8 +1,7 @@
 import path from 'node:path'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { freePort } from '../src/free-port.ts'
+import { freePort, leftovers } from '@zerodrop/traffic'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

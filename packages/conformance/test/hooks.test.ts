@@ -1,4 +1,4 @@
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { describePosix, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import type { LifecycleOptions } from '@zerodrop/core'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { gatedServer, startHosted } from './support/hosted-app.ts'
 
 const undo = leftovers()

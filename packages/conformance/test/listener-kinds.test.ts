@@ -3,9 +3,8 @@ import http2 from 'node:http2'
 import net from 'node:net'
 import { text } from 'node:stream/consumers'
 import tls from 'node:tls'
-import { leftovers } from '../src/leftovers.ts'
+import { freePort, leftovers } from '@zerodrop/traffic'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from '../src/free-port.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,9 +1,6 @@
 import { sizeOf } from '../src/process-size.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { RawClient } from '../src/raw-client.ts'
-import { startTraffic } from '../src/traffic.ts'
+import { freePort, leftovers, RawClient, startTraffic } from '@zerodrop/traffic'
 import { Deployment } from './support/deployment.ts'
-import { freePort } from '../src/free-port.ts'
 import { describePosix, identityOf } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,5 +1,4 @@
-import { leftovers } from '../src/leftovers.ts'
-import type { RawClient } from '../src/raw-client.ts'
+import { leftovers, type RawClient } from '@zerodrop/traffic'
 import { H2Client } from './support/h2-client.ts'
 import { describePosix, Site } from './support/site.ts'
 

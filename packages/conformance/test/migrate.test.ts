@@ -1,7 +1,5 @@
-import { leftovers } from '../src/leftovers.ts'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { RawClient } from '../src/raw-client.ts'
-import { freePort } from '../src/free-port.ts'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { leftovers } from '../src/leftovers.ts'
-import { RawClient } from '../src/raw-client.ts'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from '../src/free-port.ts'
 import { describePosix, identityOf } from './support/site.ts'
 
 const undo = leftovers()

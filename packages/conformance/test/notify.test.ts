@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { startApp } from '../src/app-process.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,5 +1,4 @@
-import { LostRequest } from '../src/client-errors.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers, LostRequest } from '@zerodrop/traffic'
 import { describePosix, Site } from './support/site.ts'
 
 const undo = leftovers()

@@ -3,10 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { leftovers } from '../src/leftovers.ts'
-import { RawClient } from '../src/raw-client.ts'
-import { Watchers } from '../src/watchers.ts'
-import { freePort } from '../src/free-port.ts'
+import { freePort, leftovers, RawClient, Watchers } from '@zerodrop/traffic'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

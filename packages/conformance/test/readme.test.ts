@@ -6,9 +6,7 @@ import { inspect } from 'node:util'
 import { defaults } from '../../core/src/options/options.ts'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
-import { freePort } from '../src/free-port.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { RawClient } from '../src/raw-client.ts'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 
 const root = path.join(__dirname, '../../..')
 const readmes = [

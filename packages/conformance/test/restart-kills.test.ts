@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { leftovers } from '../src/leftovers.ts'
-import { startTraffic } from '../src/traffic.ts'
+import { leftovers, startTraffic } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,5 +1,4 @@
-import { leftovers } from '../src/leftovers.ts'
-import { startTraffic } from '../src/traffic.ts'
+import { leftovers, startTraffic } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,5 +1,4 @@
-import { leftovers } from '../src/leftovers.ts'
-import { startTraffic } from '../src/traffic.ts'
+import { leftovers, startTraffic } from '@zerodrop/traffic'
 import { H2Client, Unsent } from './support/h2-client.ts'
 import { clean, ProtocolSite, type Transport } from './support/protocol-site.ts'
 import { describePosix } from './support/site.ts'

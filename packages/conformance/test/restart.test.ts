@@ -1,6 +1,4 @@
-import { startDelayProxy } from '../src/delay-proxy.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { startTraffic } from '../src/traffic.ts'
+import { leftovers, startDelayProxy, startTraffic } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,8 +1,6 @@
 import { constants } from 'node:os'
 import type { LifecycleOptions, SignalPreset } from '@zerodrop/core'
-import { LostRequest } from '../src/client-errors.ts'
-import { leftovers } from '../src/leftovers.ts'
-import type { RawClient } from '../src/raw-client.ts'
+import { leftovers, LostRequest, type RawClient } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { lookUp } from '../src/process-table.ts'
 import { isFlat, trendOf } from '../src/soak/trend.ts'
 import { CommandRun } from './support/command-run.ts'

@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import type { Status } from '@zerodrop/core'
-import { leftovers } from '../src/leftovers.ts'
-import type { RawClient } from '../src/raw-client.ts'
+import { leftovers, type RawClient } from '@zerodrop/traffic'
 import { describePosix, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

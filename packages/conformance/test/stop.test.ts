@@ -1,9 +1,7 @@
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ConnectionRefused, LostRequest } from '../src/client-errors.ts'
-import { startDelayProxy } from '../src/delay-proxy.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { ConnectionRefused, leftovers, LostRequest, startDelayProxy } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers } from '@zerodrop/traffic'
 import { describePosix, identityOf, Site, targets } from './support/site.ts'
 
 const undo = leftovers()

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import tls from 'node:tls'
-import { leftovers } from '../src/leftovers.ts'
+import { freePort, leftovers } from '@zerodrop/traffic'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from '../src/free-port.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

@@ -2,9 +2,8 @@ import dgram from 'node:dgram'
 import { once } from 'node:events'
 import http from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { leftovers } from '../src/leftovers.ts'
+import { freePort, leftovers } from '@zerodrop/traffic'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
-import { freePort } from '../src/free-port.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

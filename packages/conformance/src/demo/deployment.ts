@@ -1,6 +1,6 @@
 import { Generations } from '../generations.ts'
 import type { RestartTimes } from '../generations.ts'
-import type { Leftovers } from '../leftovers.ts'
+import type { Leftovers } from '@zerodrop/traffic'
 import { Releases } from './releases.ts'
 
 /** A server that is deployed from release folders and restarted by signal, as it would be on a host of its own. */

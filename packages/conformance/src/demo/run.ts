@@ -1,14 +1,16 @@
-import { startDelayProxy } from '../delay-proxy.ts'
-import { freePort } from '../free-port.ts'
+import {
+  freePort,
+  type Leftovers,
+  RawClient,
+  startDelayProxy,
+  startTraffic,
+  type Traffic,
+  type TrafficReport,
+} from '@zerodrop/traffic'
+import type { Progress } from '../progress.ts'
 import type { RestartTimes } from '../generations.ts'
-import type { Leftovers } from '../leftovers.ts'
 import { sizeOf } from '../process-size.ts'
 import type { ProcessSize } from '../process-size.ts'
-import type { Progress } from '../progress.ts'
-import { RawClient } from '../raw-client.ts'
-import { startTraffic } from '../traffic.ts'
-import type { Traffic } from '../traffic.ts'
-import type { TrafficReport } from '../traffic-report.ts'
 import type { DemoOptions } from './arguments.ts'
 import { Deployment } from './deployment.ts'
 import { versionOf, VersionWatch } from './version-watch.ts'

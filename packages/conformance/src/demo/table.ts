@@ -1,5 +1,4 @@
-import { mebibytes, ranges, span } from '../in-words.ts'
-import type { LatencySummary } from '../latency.ts'
+import { type LatencySummary, mebibytes, ranges, span } from '@zerodrop/traffic'
 import type { ProcessSize } from '../process-size.ts'
 import type { DemoOptions } from './arguments.ts'
 import type { Outcome } from './run.ts'

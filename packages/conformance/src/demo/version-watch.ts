@@ -1,4 +1,4 @@
-import type { RawResponse } from '../raw-client.ts'
+import type { RawResponse } from '@zerodrop/traffic'
 
 /** Looks for answers of a version that is over. */
 export class VersionWatch {

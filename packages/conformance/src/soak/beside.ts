@@ -1,6 +1,6 @@
 import { Generations } from '../generations.ts'
 import type { RestartTimes } from '../generations.ts'
-import type { Leftovers } from '../leftovers.ts'
+import type { Leftovers } from '@zerodrop/traffic'
 
 /**
  * Starts the same server on ports of its own and stops it again: what clients notice of that is what the start of a

@@ -1,7 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { startDelayProxy } from '../delay-proxy.ts'
-import { TrafficTally } from '../traffic-tally.ts'
-import type { TallyReport } from '../traffic-tally.ts'
+import { startDelayProxy, type TallyReport, TrafficTally } from '@zerodrop/traffic'
 import type { Standing } from './clients.ts'
 import type { SoakKind } from './kinds.ts'
 import { ROUND_TRIP, runMix } from './mix.ts'

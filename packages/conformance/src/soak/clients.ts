@@ -1,7 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Leftovers } from '../leftovers.ts'
-import type { TallyReport } from '../traffic-tally.ts'
-import { Watchers } from '../watchers.ts'
+import { type Leftovers, type TallyReport, Watchers } from '@zerodrop/traffic'
 import type { News, Order, ThreadData } from './clients-thread.ts'
 import { threads } from './kinds.ts'
 import type { SoakKind } from './kinds.ts'

@@ -1,8 +1,5 @@
 import type { TLSSocket } from 'node:tls'
-import type { KindTally } from '../kind-tally.ts'
-import { RawClient } from '../raw-client.ts'
-import type { ConnectOptions } from '../raw-client.ts'
-import type { Connector } from '../traffic-clients.ts'
+import { type ConnectOptions, type Connector, type KindTally, RawClient } from '@zerodrop/traffic'
 
 /** A reader that is slow takes so many bytes, and then nothing for so many milliseconds. */
 const SIP = 64 * 1024

@@ -1,4 +1,4 @@
-import { mebibytes, ranges } from '../in-words.ts'
+import { mebibytes, ranges } from '@zerodrop/traffic'
 import type { SoakOptions } from './arguments.ts'
 import { judgedKinds, keptKinds, kinds } from './kinds.ts'
 import type { SoakKind } from './kinds.ts'

@@ -1,9 +1,6 @@
 import http2 from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
-import type { ConnectOptions } from '../raw-client.ts'
-import { connect } from '../traffic-clients.ts'
-import type { Run } from '../traffic-clients.ts'
-import type { Answer, Job } from '../traffic-jobs.ts'
+import { type Answer, connect, type ConnectOptions, type Job, type Run } from '@zerodrop/traffic'
 import { H2Session } from './h2-session.ts'
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = http2.constants

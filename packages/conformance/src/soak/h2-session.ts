@@ -2,9 +2,7 @@ import http2 from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
 import net from 'node:net'
 import tls from 'node:tls'
-import { ConnectionRefused } from '../client-errors.ts'
-import type { KindTally } from '../kind-tally.ts'
-import type { ConnectOptions } from '../raw-client.ts'
+import { ConnectionRefused, type ConnectOptions, type KindTally } from '@zerodrop/traffic'
 
 const CONNECT_TIMEOUT = 5000
 

@@ -1,5 +1,4 @@
-import { totalOf } from '../traffic-tally.ts'
-import type { TallyReport } from '../traffic-tally.ts'
+import { type TallyReport, totalOf } from '@zerodrop/traffic'
 
 /** One report of tallies that each had kinds of their own. */
 export function mergeReports<Kind extends string>(reports: readonly TallyReport<Kind>[]): TallyReport<Kind> {

@@ -2,11 +2,19 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { repository } from '../repository.ts'
-import { connectionClient, keepAliveClient } from '../traffic-clients.ts'
-import type { Connector, Run } from '../traffic-clients.ts'
-import { downloadJob, pipelinedJob, quickJob, slowJob, uploadJob } from '../traffic-jobs.ts'
-import type { Job } from '../traffic-jobs.ts'
-import type { TrafficTally } from '../traffic-tally.ts'
+import {
+  connectionClient,
+  type Connector,
+  downloadJob,
+  type Job,
+  keepAliveClient,
+  pipelinedJob,
+  quickJob,
+  type Run,
+  slowJob,
+  type TrafficTally,
+  uploadJob,
+} from '@zerodrop/traffic'
 import { connectorTo, resumingConnector, sippingConnector } from './connectors.ts'
 import { h2Client } from './h2-client.ts'
 import type { SoakKind } from './kinds.ts'

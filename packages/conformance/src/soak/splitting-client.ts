@@ -1,8 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { LostRequest } from '../client-errors.ts'
-import type { RawClient } from '../raw-client.ts'
-import { keepConnection } from '../traffic-clients.ts'
-import type { Connector, Run } from '../traffic-clients.ts'
+import { type Connector, keepConnection, LostRequest, type RawClient, type Run } from '@zerodrop/traffic'
 
 /** The most requests of one burst, and the most pieces it is written in. */
 const BURST = 6

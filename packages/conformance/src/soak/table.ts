@@ -1,5 +1,4 @@
-import { mebibytes, ranges, span } from '../in-words.ts'
-import type { LatencySummary } from '../latency.ts'
+import { type LatencySummary, mebibytes, ranges, span } from '@zerodrop/traffic'
 import { ENOUGH_RESTARTS, latencyFactor, resumed } from './expectations.ts'
 import { allKinds, keptKinds, kinds, quickKinds } from './kinds.ts'
 import type { SoakKind } from './kinds.ts'

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import type { Leftovers } from '../../src/leftovers.ts'
+import type { Leftovers } from '@zerodrop/traffic'
 
 export const root = path.join(__dirname, '../../../..')
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type AppOptions, type AppProcess, startApp } from '../../src/app-process.ts'
-import type { Leftovers } from '../../src/leftovers.ts'
+import type { Leftovers } from '@zerodrop/traffic'
 
 /** One server or UDP socket of `fixtures/restart/servers.mjs`. */
 export interface ServerSpec {

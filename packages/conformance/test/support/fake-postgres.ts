@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { Inbox } from '../../src/inbox.ts'
-import type { Leftovers } from '../../src/leftovers.ts'
+import { Inbox, type Leftovers } from '@zerodrop/traffic'
 
 /** A database that has one answer, and gives it when the test says so. */
 export interface FakePostgres {

@@ -2,8 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { createInterface } from 'node:readline'
-import { Inbox } from '../../src/inbox.ts'
-import type { Leftovers } from '../../src/leftovers.ts'
+import { Inbox, type Leftovers } from '@zerodrop/traffic'
 
 /** Something in a server that waits for the test. */
 export interface Visit {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import http2 from 'node:http2'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
-import type { Leftovers } from '../../src/leftovers.ts'
+import type { Leftovers } from '@zerodrop/traffic'
 
 export interface H2Answer {
   status: number

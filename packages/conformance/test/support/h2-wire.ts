@@ -1,8 +1,7 @@
 import net from 'node:net'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
-import { Inbox } from '../../src/inbox.ts'
-import type { Leftovers } from '../../src/leftovers.ts'
+import { Inbox, type Leftovers } from '@zerodrop/traffic'
 
 const names = [
   'DATA',

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { startDelayProxy } from '../src/delay-proxy.ts'
-import { leftovers } from '../src/leftovers.ts'
+import { leftovers, startDelayProxy } from '@zerodrop/traffic'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())

@@ -1,5 +1,4 @@
-import { HttpReader } from '../src/http-reader.ts'
-import type { HttpResponse, InterimResponse } from '../src/http-reader.ts'
+import { HttpReader, type HttpResponse, type InterimResponse } from '@zerodrop/traffic'
 
 function setUp(...methods: string[]) {
   const responses: HttpResponse[] = []

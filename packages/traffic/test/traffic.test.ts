@@ -1,10 +1,7 @@
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { startDelayProxy } from '../src/delay-proxy.ts'
-import { leftovers } from '../src/leftovers.ts'
-import { startTraffic } from '../src/traffic.ts'
-import type { TrafficOptions } from '../src/traffic.ts'
+import { leftovers, startDelayProxy, startTraffic, type TrafficOptions } from '@zerodrop/traffic'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())

@@ -2,8 +2,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { leftovers } from '../src/leftovers.ts'
-import { RawClient } from '../src/raw-client.ts'
+import { leftovers, RawClient } from '@zerodrop/traffic'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
