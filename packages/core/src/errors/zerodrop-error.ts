@@ -22,6 +22,7 @@ export const errorCodes = {
   ERR_ZERODROP_SPAWN_FAILED: 'The successor could not be started.',
   ERR_ZERODROP_SUCCESSOR_EXITED: 'The successor ended before it was ready.',
   ERR_ZERODROP_READY_TIMEOUT: 'The successor was not ready in time.',
+  ERR_ZERODROP_PROTOCOL_MISMATCH: 'The two processes of a restart do not understand each other.',
   ERR_ZERODROP_RESTART_ABORTED: 'A shutdown ended the restart before the successor took over.',
   ERR_ZERODROP_RESTART_IN_PROGRESS:
     'A restart was asked for during another one, and the policy is to reject it.',

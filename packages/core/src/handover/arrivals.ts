@@ -4,7 +4,7 @@ import type { Connections } from '../connections/connections.ts'
 import { seemUsed } from '../connections/seem-used.ts'
 import type { Address } from '../listeners/address.ts'
 import type { Predecessor, Release, System } from '../system/system.ts'
-import { asMessage, message } from './protocol.ts'
+import { readMessage, message } from './protocol.ts'
 
 /** The listening handle of a server. `onconnection` is what libuv's accept calls, and node:cluster for its workers. */
 interface ListeningHandle {
@@ -35,7 +35,7 @@ export class Arrivals {
   /** @param find the connections of the listening server of an address */
   listen(predecessor: Predecessor, find: (listener: Address) => Connections | undefined): Release {
     return predecessor.onMessage((value, handle) => {
-      const body = asMessage(value)
+      const body = readMessage(value)
       if (body?.type !== 'connection') return
       const connections = find(body.listener)
       const taken = connections !== undefined && this.#take(connections, handle, body)

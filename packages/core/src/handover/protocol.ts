@@ -1,4 +1,5 @@
 import type { Address } from '../listeners/address.ts'
+import { protocolVersion } from '../system/boot.ts'
 
 /** What makes a TLS session of one process resumable in the next. Secret: it goes over the channel and nowhere else. */
 export interface TicketKeys {
@@ -9,59 +10,109 @@ export interface TicketKeys {
   readonly sessionIdContext: string | undefined
 }
 
+/** What a field of a message may hold. */
+interface Values {
+  text: string
+  flag: boolean
+  /** An integer, 0 or more. */
+  count: number
+  /** At least one of them. */
+  counts: readonly number[]
+  /** Milliseconds, 0 or more. */
+  duration: number
+  ticketKeys: readonly TicketKeys[]
+}
+
 /**
- * What two generations say to each other over the successor's IPC channel. Both ends check what they receive: the
- * channel is the application's as well, and the other end may run another version of zerodrop.
+ * What two generations say to each other over the successor's channel, by type, with the fields of each. Change one, and
+ * raise `protocolVersion`: a test holds the two together.
  */
-export type Message =
+export const messageFields = {
   /** Successor to predecessor, first: it runs zerodrop, and hears what it is told. */
-  | { zerodrop: 1; type: 'started' }
+  started: {},
   /** Predecessor to successor, in answer: of all its servers that speak TLS. */
-  | { zerodrop: 1; type: 'ticket-keys'; servers: readonly TicketKeys[] }
+  'ticket-keys': { servers: 'ticketKeys' },
   /**
    * Successor to predecessor, before it is ready, with the descriptor of a socket it listens on: so that the kernel keeps
    * the socket, and what waits in its queue, if the successor dies while the predecessor is there.
    */
-  | { zerodrop: 1; type: 'spare'; listener: Address }
+  spare: { listener: 'text' },
   /** Successor to predecessor, until it is ready: what it printed on stderr, or the error that ends it. */
-  | { zerodrop: 1; type: 'stderr'; text: string }
+  stderr: { text: 'text' },
   /** Successor to predecessor, once: it listens and serves. */
-  | { zerodrop: 1; type: 'ready' }
+  ready: {},
   /** Predecessor to successor: it is not to take over. It finishes what it has, and ends. */
-  | { zerodrop: 1; type: 'stop' }
+  stop: {},
   /** Successor to predecessor: it was told to stop, and does not want to be replaced by its predecessor. */
-  | { zerodrop: 1; type: 'stopping' }
+  stopping: {},
   /** Predecessor to successor, once: from now on you are the one that serves; this process hands over and ends. */
-  | { zerodrop: 1; type: 'serve' }
+  serve: {},
   /** Predecessor to successor: a restart was asked for while this one was under way. */
-  | { zerodrop: 1; type: 'restart' }
+  restart: {},
   /**
    * Predecessor to successor, with the descriptor of a connection that is between two requests, or has had none if it
    * is not `used`. `requests` is how many it has had, where its server limits them.
    */
-  | {
-      zerodrop: 1
-      type: 'connection'
-      id: number
-      listener: Address
-      used: boolean
-      requests: number
-    }
+  connection: { id: 'count', listener: 'text', used: 'flag', requests: 'count' },
   /** Successor to predecessor: these connections are served here from now on. */
-  | { zerodrop: 1; type: 'taken'; ids: readonly number[] }
-  /** Successor to predecessor: there is no server of their address; keep them. */
-  | { zerodrop: 1; type: 'declined'; ids: readonly number[] }
+  taken: { ids: 'counts' },
+  /** Successor to predecessor: keep these connections. */
+  declined: { ids: 'counts' },
   /** Predecessor to successor, just before it exits: how its drain went. */
-  | { zerodrop: 1; type: 'ended'; pid: number; milliseconds: number; migrated: number; cut: number }
+  ended: { pid: 'count', milliseconds: 'duration', migrated: 'count', cut: 'count' },
+} as const
 
-type Body = Message extends infer Each ? (Each extends Message ? Omit<Each, 'zerodrop'> : never) : never
-
-export function message(body: Body): Message {
-  return { zerodrop: 1, ...body } as Message
+type Fields = typeof messageFields
+type FieldsOf<Type extends keyof Fields> = {
+  readonly [Field in keyof Fields[Type]]: Fields[Type][Field] extends keyof Values
+    ? Values[Fields[Type][Field]]
+    : never
 }
 
-/** Returns the message if it is one of ours, undefined for anything that others say on the channel. */
-export function asMessage(value: unknown): Message | undefined {
+export type Body = { [Type in keyof Fields]: { readonly type: Type } & FieldsOf<Type> }[keyof Fields]
+export type Message = Body & { readonly zerodrop: typeof protocolVersion }
+
+const checks: { readonly [Kind in keyof Values]: (value: unknown) => boolean } = {
+  text: isText,
+  flag: (value) => typeof value === 'boolean',
+  count: isCount,
+  counts: (value) => Array.isArray(value) && value.length > 0 && value.every(isCount),
+  duration: (value) => Number.isFinite(value) && (value as number) >= 0,
+  ticketKeys: (value) => Array.isArray(value) && value.every(isTicketKeys),
+}
+
+export function message(body: Body): Message {
+  return { zerodrop: protocolVersion, ...body }
+}
+
+/** Returns the message if every field of it is as its type says; undefined for anything else. */
+export function readMessage(value: unknown): Message | undefined {
+  if (versionOf(value) !== protocolVersion) return undefined
+  const { type } = value as { type?: unknown }
+  if (typeof type !== 'string' || !Object.hasOwn(messageFields, type)) return undefined
+  const fields = Object.entries<keyof Values>(messageFields[type as keyof Fields])
+  const isWhole = fields.every(([field, kind]) => checks[kind]((value as Record<string, unknown>)[field]))
+  return isWhole ? (value as Message) : undefined
+}
+
+/** The version of the protocol in which something was said; undefined if zerodrop did not say it. */
+export function versionOf(value: unknown): number | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  return (value as { zerodrop?: unknown }).zerodrop === 1 ? (value as Message) : undefined
+  const { zerodrop } = value as { zerodrop?: unknown }
+  return Number.isInteger(zerodrop) ? (zerodrop as number) : undefined
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isTicketKeys(value: unknown): value is TicketKeys {
+  if (typeof value !== 'object' || value === null) return false
+  const { listener, keys, sessionIdContext } = value as Record<keyof TicketKeys, unknown>
+  const isSame = sessionIdContext === undefined || isText(sessionIdContext)
+  return isText(listener) && isSame && isText(keys) && Buffer.from(keys, 'base64').length === 48
 }

@@ -6,6 +6,7 @@ import type { Release, System } from '../system/system.ts'
 import { message, type TicketKeys } from './protocol.ts'
 import { Successor } from './successor.ts'
 import { Tail } from './tail.ts'
+import { isForeign, unreadable } from './unreadable.ts'
 
 /** How long after its end what a successor had said may take to arrive. */
 const lastWordsPatience = 1000
@@ -72,16 +73,15 @@ export interface ReadyOptions {
 /**
  * Resolves when a successor that has just been started is ready to serve.
  *
- * Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT` or `ERR_ZERODROP_RESTART_ABORTED`; the
- * successor is still to be dismissed then.
+ * Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`, `ERR_ZERODROP_PROTOCOL_MISMATCH` or
+ * `ERR_ZERODROP_RESTART_ABORTED`; the successor is still to be dismissed then.
  */
 export async function becomesReady(
   system: System,
   successor: Successor,
   { readyTimeout, manualReady, begun, abort, ticketKeys }: ReadyOptions,
 ): Promise<void> {
-  const { generation, pid } = successor
-  const who = `The successor (generation ${generation}, pid ${pid})`
+  const who = successor.name
   const releases: Release[] = []
   const tail = new Tail()
   let over = false
@@ -106,6 +106,11 @@ export async function becomesReady(
           if (body.type === 'started')
             successor.send(message({ type: 'ticket-keys', servers: ticketKeys() })).catch(() => {})
           if (body.type === 'ready') resolve()
+        }),
+      )
+      releases.push(
+        successor.onUnreadable((value) => {
+          if (isForeign(value)) reject(unreadable(who, value, 'This process goes on serving.'))
         }),
       )
       void successor.gone.then(() => {

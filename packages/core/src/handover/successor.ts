@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Address } from '../listeners/address.ts'
 import type { Release, System } from '../system/system.ts'
 import { HandleChannel } from './handle-channel.ts'
-import { asMessage, type Message, message } from './protocol.ts'
+import { type Body, type Message, message, readMessage, versionOf } from './protocol.ts'
 
 /** A successor that has not even said by then that it stops is stuck. */
 const stopPatience = 5000
@@ -71,6 +71,11 @@ export class Successor {
     this.#spares.clear()
   }
 
+  /** How reports call it. */
+  get name(): string {
+    return `The successor (generation ${this.generation}, pid ${this.pid})`
+  }
+
   /** How its process ended, once it has. */
   get exit(): { code: number | null; signal: NodeJS.Signals | null } | undefined {
     const { exitCode: code, signalCode: signal } = this.#child
@@ -100,14 +105,23 @@ export class Successor {
   }
 
   /** Tells it how the drain of this process went. It may be gone by then, and nobody waits for this. */
-  sayEnded(how: Omit<Message & { type: 'ended' }, 'zerodrop' | 'type'>): void {
+  sayEnded(how: Omit<Body & { type: 'ended' }, 'type'>): void {
     this.send(message({ type: 'ended', ...how })).catch(() => {})
   }
 
   onMessage(listener: (body: Message, handle: unknown) => void): Release {
     const handler = (value: unknown, handle: unknown): void => {
-      const body = asMessage(value)
+      const body = readMessage(value)
       if (body !== undefined) listener(body, handle)
+    }
+    this.#child.on('message', handler)
+    return () => this.#child.off('message', handler)
+  }
+
+  /** Calls back with what zerodrop said there and this process cannot read. See `unreadable`. */
+  onUnreadable(listener: (value: unknown) => void): Release {
+    const handler = (value: unknown): void => {
+      if (versionOf(value) !== undefined && readMessage(value) === undefined) listener(value)
     }
     this.#child.on('message', handler)
     return () => this.#child.off('message', handler)

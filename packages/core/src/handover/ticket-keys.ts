@@ -2,7 +2,7 @@ import type { Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Predecessor, Release } from '../system/system.ts'
-import { asMessage, type TicketKeys } from './protocol.ts'
+import { readMessage, type TicketKeys } from './protocol.ts'
 
 /** What Node keeps on a tls.Server beyond what it documents. */
 interface NativeTlsServer extends TlsServer {
@@ -50,7 +50,7 @@ export class InheritedTicketKeys {
     this.#releases.push(
       noteChoices((server) => this.#chosen.add(server)),
       predecessor.onMessage((value) => {
-        const body = asMessage(value)
+        const body = readMessage(value)
         if (body?.type === 'ticket-keys') this.#arrive(body.servers)
       }),
       predecessor.onDisconnect(() => this.#arrive([])),

@@ -6,7 +6,7 @@ import { type DrainingPolicy, Refusal, refused } from '../drain/refusal.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
-import { asMessage, message } from '../handover/protocol.ts'
+import { readMessage, message } from '../handover/protocol.ts'
 import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
@@ -124,6 +124,8 @@ export class Lifecycle {
     this.#health = new HealthService(system, this.#reporter, () => this.#condition())
     const { inheritance, error } = inherit(system)
     this.#inheritError = error
+    // Whatever its version, the predecessor learns from this that it waits for a process that will not take over.
+    if (error !== undefined) system.predecessor?.send(message({ type: 'started' }))
     this.#generation = inheritance?.generation ?? 1
     this.#inherited = inheritance?.listeners.map(({ bound }) => bound) ?? []
     this.#listeners = new Listeners(new InheritedListeners(inheritance?.listeners ?? []), {
@@ -179,7 +181,7 @@ export class Lifecycle {
     predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#servers.at(address)))
     predecessor.onDisconnect(
       predecessor.onMessage((value) => {
-        const body = asMessage(value)
+        const body = readMessage(value)
         if (body?.type !== 'ended') return
         const { pid, milliseconds, migrated, cut } = body
         this.#reporter.tell('predecessor:ended', { pid, milliseconds, migrated, cut })

@@ -5,9 +5,11 @@ import type { Successor } from '../handover/successor.ts'
 import { becomesReady, spawnSuccessor } from '../handover/successor-start.ts'
 import type { TicketKeys } from '../handover/protocol.ts'
 import { ticketKeysOf } from '../handover/ticket-keys.ts'
+import { isForeign, unreadable } from '../handover/unreadable.ts'
 import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts'
 import type { Inheritable } from '../listeners/listeners.ts'
 import { survivedSignals } from '../signals/signal-actions.ts'
+import { protocolVersion } from '../system/boot.ts'
 import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
@@ -158,7 +160,7 @@ export class Restarts {
     const servers = listeners.inheritable
     const sockets = [...servers, ...datagrams.inheritable]
     const inheritance: Inheritance = {
-      version: 1,
+      version: protocolVersion,
       generation,
       listeners: sockets.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
       ticketKeys: ticketKeysOf(servers).length > 0,
@@ -168,6 +170,7 @@ export class Restarts {
     const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
     const successor = await spawnSuccessor(system, inheritance, environment)
     this.#successor = successor
+    warnOnce(reporter, successor)
     try {
       await becomesReady(system, successor, { readyTimeout, manualReady, begun, abort, ticketKeys })
     } catch (error) {
@@ -230,6 +233,16 @@ export class Restarts {
     reporter.restartFailed(error)
     throw error
   }
+}
+
+/** Tells of the first message of a successor that cannot be read. */
+function warnOnce(reporter: Context['reporter'], successor: Successor): void {
+  const release = successor.onUnreadable((value) => {
+    if (isForeign(value)) return
+    release()
+    const error = unreadable(successor.name, value, 'It was ignored, and so are others like it.')
+    if (error !== undefined) reporter.warn(error)
+  })
 }
 
 function aborted({ generation, pid }: Successor): ZerodropError {

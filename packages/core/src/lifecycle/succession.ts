@@ -1,6 +1,7 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { asMessage, message } from '../handover/protocol.ts'
+import { readMessage, message } from '../handover/protocol.ts'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
+import { unreadable } from '../handover/unreadable.ts'
 import { handleOf } from '../listeners/listeners.ts'
 import { removeSocketFile, type SocketFile } from '../listeners/unix-path.ts'
 import type { Predecessor } from '../system/system.ts'
@@ -25,6 +26,7 @@ export class Succession {
   readonly #context: Context
   readonly #options: SuccessionOptions
   #ready = false
+  #warned = false
   #predecessor: Predecessor | undefined
   #unwanted: SocketFile[] = []
 
@@ -34,7 +36,8 @@ export class Succession {
     const { predecessor } = options
     this.#predecessor = predecessor
     predecessor?.onMessage((value) => {
-      const body = asMessage(value)
+      const body = readMessage(value)
+      if (body === undefined) this.#warnOnce(predecessor.pid, value)
       if (body?.type === 'serve') this.#takeCharge()
       else if (body?.type === 'restart') options.onRestart()
       else if (body?.type === 'stop') options.onDismissed()
@@ -75,6 +78,14 @@ export class Succession {
   /** Whether that has happened. */
   get isReady(): boolean {
     return this.#ready
+  }
+
+  #warnOnce(pid: number, value: unknown): void {
+    const who = `The predecessor (pid ${pid})`
+    const error = unreadable(who, value, 'It was ignored, and so are others like it.')
+    if (error === undefined || this.#warned) return
+    this.#warned = true
+    this.#context.reporter.warn(error)
   }
 
   #tellReady(predecessor: Predecessor): void {

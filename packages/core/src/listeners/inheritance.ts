@@ -1,5 +1,6 @@
 import { closeSync, fstatSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { isDuration, isSurvivable, protocolVersion } from '../system/boot.ts'
 import { type Address, isBoundAs } from './address.ts'
 import { inodeOf, type SocketFile } from './unix-path.ts'
 
@@ -12,8 +13,6 @@ export interface InheritedListener {
   readonly bound: Address
 }
 
-const protocolVersion = 1
-
 /** What `ZERODROP_INHERIT` says. */
 export interface Inheritance {
   readonly version: typeof protocolVersion
@@ -22,7 +21,7 @@ export interface Inheritance {
   /** Whether the predecessor has TLS ticket keys to give to who asks. */
   readonly ticketKeys?: boolean
   /** Signals that restart the predecessor: they must not end a successor that is still starting. */
-  readonly bootSignals?: readonly string[]
+  readonly bootSignals?: readonly NodeJS.Signals[]
   /** How long a successor that has lost its predecessor may still take to be ready; missing for ever. */
   readonly readyTimeout?: number
 }
@@ -65,10 +64,16 @@ function parse(variable: string): Inheritance {
 
 function isInheritance(value: unknown): value is Inheritance {
   if (typeof value !== 'object' || value === null) return false
-  const { version, generation, listeners } = value as Record<keyof Inheritance, unknown>
+  const { version, generation, listeners, ticketKeys, bootSignals, readyTimeout } = value as Record<
+    keyof Inheritance,
+    unknown
+  >
   return (
     version === protocolVersion &&
     isCount(generation, 2) &&
+    (ticketKeys === undefined || typeof ticketKeys === 'boolean') &&
+    (bootSignals === undefined || (Array.isArray(bootSignals) && bootSignals.every(isSurvivable))) &&
+    (readyTimeout === undefined || isDuration(readyTimeout)) &&
     Array.isArray(listeners) &&
     listeners.every(isListener) &&
     new Set(listeners.map(({ fd }) => fd)).size === listeners.length

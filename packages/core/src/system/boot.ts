@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+
 /** What a successor's preload leaves for zerodrop, which the application imports later. */
 export interface Boot {
   /** The variable `ZERODROP_INHERIT`, which is no longer in the environment. */
@@ -8,10 +10,16 @@ export interface Boot {
   end(): void
 }
 
+/**
+ * The version of what two generations say to each other: of the variable `ZERODROP_INHERIT` and of every message. It goes
+ * up when either changes.
+ */
+export const protocolVersion = 2
+
 /** The part of what a predecessor hands over that the preload needs: the rest is read when zerodrop is imported. */
 export interface BootOrders {
   /** Signals that do not end the predecessor: a successor that is still starting has to survive them. */
-  readonly bootSignals?: readonly string[]
+  readonly bootSignals?: readonly NodeJS.Signals[]
   /** Milliseconds that a successor may take to be ready once its predecessor has died; missing for ever. */
   readonly readyTimeout?: number
 }
@@ -21,3 +29,36 @@ export const inheritVariableName = 'ZERODROP_INHERIT'
 
 /** By what name the preload, which may be of another version or another copy, is found. */
 export const bootKey: unique symbol = Symbol.for('zerodrop.boot.v1')
+
+/** Whether a process can survive a signal of that name. */
+export function isSurvivable(signal: unknown): signal is NodeJS.Signals {
+  return (
+    typeof signal === 'string' &&
+    Object.hasOwn(constants.signals, signal) &&
+    signal !== 'SIGKILL' &&
+    signal !== 'SIGSTOP'
+  )
+}
+
+/** Whether this is a number of milliseconds: 0 or more, and not for ever. */
+export function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity
+}
+
+/**
+ * Reads the orders for the preload, which must not fail whatever the variable holds: for that zerodrop complains, once it
+ * is imported.
+ */
+export function readOrders(variable: string): BootOrders {
+  let value: unknown
+  try {
+    value = JSON.parse(variable)
+  } catch {
+    value = undefined
+  }
+  const { bootSignals, readyTimeout } = (value ?? {}) as Record<keyof BootOrders, unknown>
+  return {
+    bootSignals: Array.isArray(bootSignals) ? bootSignals.filter(isSurvivable) : [],
+    ...(isDuration(readyTimeout) && { readyTimeout }),
+  }
+}

@@ -5,7 +5,14 @@
  */
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
-import { type Boot, type BootOrders, bootKey, inheritVariableName } from './boot.ts'
+import {
+  type Boot,
+  type BootOrders,
+  bootKey,
+  inheritVariableName,
+  protocolVersion,
+  readOrders,
+} from './boot.ts'
 
 // Children that the application forks are given `execArgv`, and have no use for this file.
 const own = process.execArgv.indexOf(__filename)
@@ -15,7 +22,7 @@ const inheritVariable = process.env[inheritVariableName]
 // Worker threads run what the process was started with, too.
 if (isMainThread && inheritVariable !== undefined) {
   delete process.env[inheritVariableName]
-  const given = orders(inheritVariable)
+  const given = readOrders(inheritVariable)
   const takeOver = endIfOrphaned(given)
   const releases = [surviveSignals(given), tellErrors()]
   const boot: Boot = {
@@ -26,15 +33,6 @@ if (isMainThread && inheritVariable !== undefined) {
     },
   }
   Object.assign(globalThis, { [bootKey]: boot })
-}
-
-/** A value that is no JSON is for zerodrop to complain about, once it is imported. */
-function orders(value: string): BootOrders {
-  try {
-    return (JSON.parse(value) as BootOrders | null) ?? {}
-  } catch {
-    return {}
-  }
 }
 
 /**
@@ -72,7 +70,7 @@ function tellErrors(): () => void {
   let over = false
   const tell = (text: string): void => {
     if (!over && process.connected)
-      process.send?.({ zerodrop: 1, type: 'stderr', text }, undefined, {}, () => {})
+      process.send?.({ zerodrop: protocolVersion, type: 'stderr', text }, undefined, {}, () => {})
   }
   const onUncaught = (error: unknown): void => tell(`${inspect(error)}\n`)
   const tee = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {

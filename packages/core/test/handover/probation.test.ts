@@ -1,4 +1,5 @@
 import { message } from '../../src/handover/protocol.ts'
+import { protocolVersion } from '../../src/system/boot.ts'
 import { spawnSuccessor } from '../../src/handover/successor-start.ts'
 import { provesItself } from '../../src/handover/probation.ts'
 import { FakeSystem } from '../fake-system.ts'
@@ -12,7 +13,11 @@ afterEach(() => {
 })
 
 async function start() {
-  const successor = await spawnSuccessor(system, { version: 1, generation: 7, listeners: [] }, {})
+  const successor = await spawnSuccessor(
+    system,
+    { version: protocolVersion, generation: 7, listeners: [] },
+    {},
+  )
   system.child.says(message({ type: 'ready' }))
   const stop = new AbortController()
   const proof = provesItself(system, successor, 5000, stop.signal)

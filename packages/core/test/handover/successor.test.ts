@@ -1,4 +1,5 @@
 import { message } from '../../src/handover/protocol.ts'
+import { protocolVersion } from '../../src/system/boot.ts'
 import type { Successor } from '../../src/handover/successor.ts'
 import { becomesReady, spawnSuccessor } from '../../src/handover/successor-start.ts'
 import { readInheritance, type Inheritance } from '../../src/listeners/inheritance.ts'
@@ -6,7 +7,7 @@ import { FakeSystem } from '../fake-system.ts'
 
 const address = (port: number) => ({ requested: `tcp://*:${port}`, bound: `tcp://[::]:${port}` })
 const inheritance: Inheritance = {
-  version: 1,
+  version: protocolVersion,
   generation: 7,
   listeners: [
     { fd: 21, ...address(3000) },
@@ -49,7 +50,7 @@ test('is given the descriptors, and told which is which by their numbers there',
   expect(descriptors).toEqual([21, 18])
   expect(Object.keys(environment ?? {})).toEqual(['ZERODROP_INHERIT'])
   expect(JSON.parse(environment?.['ZERODROP_INHERIT'] ?? '')).toEqual({
-    version: 1,
+    version: protocolVersion,
     generation: 7,
     listeners: [
       { fd: 3, ...address(3000) },
@@ -149,12 +150,40 @@ test('only our own word for ready counts', async () => {
     undefined,
     1,
     [],
-    { zerodrop: 2, type: 'ready' },
-    { zerodrop: 1 },
+    { zerodrop: '2', type: 'ready' },
+    { zerodrop: protocolVersion },
   ])
     system.child.says(body)
   system.advance(10)
   await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
+})
+
+test.each([protocolVersion - 1, protocolVersion + 1])(
+  'one that speaks version %p fails at once',
+  async (zerodrop) => {
+    const { ready } = await start(10)
+    system.child.says({ zerodrop, type: 'started' })
+    await expect(ready).rejects.toEqual(
+      failure(
+        'ERR_ZERODROP_PROTOCOL_MISMATCH',
+        new RegExp(
+          `^The successor \\(generation 7, pid 5151\\) speaks version ${zerodrop} of .* goes on serving\\.$`,
+        ),
+      ),
+    )
+  },
+)
+
+test('what it says in a wrong form is handed to whoever reports it, and nothing else', async () => {
+  const successor = await spawned()
+  const heard: unknown[] = []
+  const release = successor.onUnreadable((value) => heard.push(value))
+  const wrong = { zerodrop: protocolVersion, type: 'taken' }
+  for (const value of [message({ type: 'ready' }), 'x', null, { type: 'taken' }, wrong])
+    system.child.says(value)
+  release()
+  system.child.says(wrong)
+  expect(heard).toEqual([wrong])
 })
 
 test('what a child does after it failed, or was ready, disturbs nobody', async () => {

@@ -10,11 +10,27 @@ import {
   readInheritance,
   writeInheritance,
 } from '../../src/listeners/inheritance.ts'
+import { protocolVersion, readOrders } from '../../src/system/boot.ts'
 import { inodeOf, removeSocketFile } from '../../src/listeners/unix-path.ts'
 
 const listener = { fd: 3, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' }
-const inheritance = { version: 1, generation: 2, listeners: [listener] }
+const inheritance = { version: protocolVersion, generation: 2, listeners: [listener] }
 const text = (changes: object) => JSON.stringify({ ...inheritance, ...changes })
+
+test.each<[variable: string, orders: object]>([
+  ['', { bootSignals: [] }],
+  ['null', { bootSignals: [] }],
+  ['5', { bootSignals: [] }],
+  ['"x"', { bootSignals: [] }],
+  [text({ bootSignals: 5, readyTimeout: '5' }), { bootSignals: [] }],
+  [text({ bootSignals: 'SIGHUP', readyTimeout: -5 }), { bootSignals: [] }],
+  [
+    text({ bootSignals: ['SIGKILL', 'SIGHUP', null, 'toString'], readyTimeout: 0 }),
+    { bootSignals: ['SIGHUP'], readyTimeout: 0 },
+  ],
+])('the preload, which must not fail, reads %p', (variable, orders) => {
+  expect(readOrders(variable)).toEqual(orders)
+})
 
 describe('a variable that no predecessor wrote', () => {
   test.each([
@@ -32,7 +48,7 @@ describe('a variable that no predecessor wrote', () => {
     '{',
     '\0',
     '\u{1F4A5}',
-    '{"version":1}',
+    '{"version":2}',
     '__proto__',
     'x'.repeat(100_000),
     '['.repeat(100_000),
@@ -63,6 +79,12 @@ describe('a variable that no predecessor wrote', () => {
     text({ listeners: [{ ...listener, fd: null }] }),
     text({ listeners: [{ ...listener, requested: 3000 }] }),
     text({ listeners: [{ ...listener, bound: null }] }),
+    ...[null, 0, 'true', {}, []].map((ticketKeys) => text({ ticketKeys })),
+    ...[null, 'SIGHUP', 5, {}, [1], [null], ['SIGKILL'], ['SIGSTOP'], ['SIGNOT'], ['SIGHUP', 'hup']].map(
+      (bootSignals) => text({ bootSignals }),
+    ),
+    ...[null, '1', -1, true, [], {}].map((readyTimeout) => text({ readyTimeout })),
+    text({}).replace(/\}$/, ',"readyTimeout":1e999}'),
     // One descriptor cannot be two listeners.
     text({ listeners: [listener, { ...listener, requested: 'tcp://*:3001' }] }),
   ])('%.60p', (variable) => {
@@ -96,13 +118,13 @@ describe('a variable that no predecessor wrote', () => {
   })
 })
 
-test.each([0, 2, 17, -1])('version %p of the protocol is another zerodrop’s', (version) => {
+test.each([0, 1, 17, -1])('version %p of the protocol is another zerodrop’s', (version) => {
   expect(() => readInheritance(text({ version, listeners: 'in another form' }))).toThrow(
     expect.objectContaining({
       code: 'ERR_ZERODROP_INHERIT_INVALID',
       message: expect.stringMatching(
         new RegExp(
-          `hands over by version ${version} .* takes over by version 1\\. Stop the old process and start`,
+          `hands over by version ${version} .* takes over by version ${protocolVersion}\\. Stop the old process and start`,
         ),
       ),
     }),
@@ -155,7 +177,7 @@ describePosix('descriptors', () => {
 })
 
 test('what is written is read again', () => {
-  const written: Inheritance = { version: 1, generation: 12, listeners: [] }
+  const written: Inheritance = { version: protocolVersion, generation: 12, listeners: [] }
   expect(readInheritance(writeInheritance(written))).toEqual(written)
 })
 

@@ -1,0 +1,129 @@
+import { message, messageFields, readMessage, versionOf } from '../../src/handover/protocol.ts'
+import { protocolVersion } from '../../src/system/boot.ts'
+
+/** One message of each type, as it goes over the channel. */
+const examples: Record<string, object> = {
+  started: {},
+  'ticket-keys': {
+    servers: [
+      { listener: 'tcp://*:1', keys: Buffer.alloc(48).toString('base64'), sessionIdContext: 'a' },
+      { listener: 'tcp://*:2', keys: Buffer.alloc(48, 1).toString('base64') },
+    ],
+  },
+  spare: { listener: 'tcp://*:1' },
+  stderr: { text: '' },
+  ready: {},
+  stop: {},
+  stopping: {},
+  serve: {},
+  restart: {},
+  connection: { id: 1, listener: 'tcp://*:1', used: true, requests: 0 },
+  taken: { ids: [1, 2] },
+  declined: { ids: [3] },
+  ended: { pid: 17, milliseconds: 0.5, migrated: 0, cut: 0 },
+}
+
+const keys = Buffer.alloc(48).toString('base64')
+const never: unknown[] = [undefined, null, NaN, Infinity, [null], [[]], {}, () => {}, Symbol.iterator]
+
+/** What a field of each kind must not hold. */
+const wrong: Record<string, unknown[]> = {
+  text: [...never, 0, 1, true, ['x']],
+  flag: [...never, 0, 1, 'true', ''],
+  count: [...never, -1, 1.5, 2 ** 53, '1', true, [1], 1n],
+  counts: [...never, 1, '1', [], ['1'], [1, null], [1, -1], { length: 1, 0: 1 }],
+  duration: [...never, -1, -Infinity, '1', true, [1]],
+  ticketKeys: [
+    ...never,
+    1,
+    'x',
+    [{ keys }],
+    [{ listener: 'tcp://*:1' }],
+    [{ listener: 1, keys }],
+    [{ listener: 'tcp://*:1', keys: [1] }],
+    [{ listener: 'tcp://*:1', keys: Buffer.alloc(47).toString('base64') }],
+    [{ listener: 'tcp://*:1', keys, sessionIdContext: 1 }],
+    [{ listener: 'tcp://*:1', keys }, null],
+  ],
+}
+
+test('the shapes belong to this version: change a message, and the number goes up', () => {
+  expect({ protocolVersion, messageFields }).toEqual({
+    protocolVersion: 2,
+    messageFields: {
+      started: {},
+      'ticket-keys': { servers: 'ticketKeys' },
+      spare: { listener: 'text' },
+      stderr: { text: 'text' },
+      ready: {},
+      stop: {},
+      stopping: {},
+      serve: {},
+      restart: {},
+      connection: { id: 'count', listener: 'text', used: 'flag', requests: 'count' },
+      taken: { ids: 'counts' },
+      declined: { ids: 'counts' },
+      ended: { pid: 'count', milliseconds: 'duration', migrated: 'count', cut: 'count' },
+    },
+  })
+})
+
+test('every type is written and read again', () => {
+  expect(Object.keys(examples)).toEqual(Object.keys(messageFields))
+  for (const [type, fields] of Object.entries(examples)) {
+    const sent: unknown = JSON.parse(JSON.stringify(message({ type, ...fields } as never)))
+    expect(sent).toEqual({ zerodrop: protocolVersion, type, ...fields })
+    expect(readMessage(sent)).toEqual(sent)
+  }
+})
+
+describe.each(Object.entries(messageFields))('a message of type "%s"', (type, fields) => {
+  const whole = { zerodrop: protocolVersion, type, ...examples[type] }
+
+  test('is none with anything wrong in a field, or without it', () => {
+    for (const [field, kind] of Object.entries(fields)) {
+      for (const value of wrong[kind] ?? [])
+        expect([field, value, readMessage({ ...whole, [field]: value })]).toEqual([field, value, undefined])
+      const { [field as never]: _, ...rest } = whole
+      expect(readMessage(rest)).toBeUndefined()
+    }
+  })
+
+  test('of another version is none, and its version is known', () => {
+    const other = { ...whole, zerodrop: protocolVersion + 1 }
+    expect([readMessage(other), versionOf(other)]).toEqual([undefined, protocolVersion + 1])
+  })
+
+  test('of a newer build, with a field more, is read', () => {
+    expect(readMessage({ ...whole, more: 1 })).toEqual({ ...whole, more: 1 })
+  })
+})
+
+test.each([
+  undefined,
+  null,
+  'ready',
+  1,
+  [],
+  {},
+  { type: 'ready' },
+  { zerodrop: 'x', type: 'ready' },
+  { zerodrop: protocolVersion },
+  { zerodrop: protocolVersion, type: 'toString' },
+  { zerodrop: protocolVersion, type: '__proto__' },
+  { zerodrop: protocolVersion, type: ['ready'] },
+])('%p is no message', (value) => {
+  expect(readMessage(value)).toBeUndefined()
+})
+
+test.each([
+  [{ zerodrop: 7, type: 'started' }, 7],
+  [{ zerodrop: 99 }, 99],
+  [{ zerodrop: '1' }, undefined],
+  [{ zerodrop: NaN }, undefined],
+  [{}, undefined],
+  [null, undefined],
+  ['zerodrop', undefined],
+])('the version of %p is %p', (value, version) => {
+  expect(versionOf(value)).toBe(version)
+})
