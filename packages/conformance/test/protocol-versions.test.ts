@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AppProcess, startApp } from '../src/app-process.ts'
-import { freePort, leftovers } from '@zerodrop/traffic'
-import { RawClient } from '@zerodrop/traffic'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

@@ -35,6 +35,7 @@ export interface Version {
     lingerTimeout?: number
     firstRequestTimeout?: number
     manualReady?: boolean
+    pidFile?: string
     migrate?: 'none' | 'unmarked' | 'throws' | 'promises'
   }
 }

@@ -23,6 +23,7 @@ export interface LifecycleEvents {
     { pid: number; generation: number; milliseconds: number; migrated: number; cut: number },
   ]
   'restart:failed': [{ error: ZerodropError }]
+  'predecessor:died': [{ pid: number; ready: boolean }]
   'predecessor:ended': [{ pid: number; milliseconds: number; migrated: number; cut: number }]
   exit: [{ code: number }]
   warning: [{ error: ZerodropError }]
@@ -120,6 +121,13 @@ export const lifecycleEvents: Descriptions = {
   'restart:failed': {
     when: 'The successor failed, or none could be started: this process goes on serving as if nothing had happened, unless it is being stopped.',
     payload: { error: 'why: a `ZerodropError`' },
+  },
+  'predecessor:died': {
+    when: 'The process that this one replaces has died, before or during the hand-over: this process serves in its place. Once.',
+    payload: {
+      pid: 'of the predecessor',
+      ready: 'whether this process is ready; if not, it serves as soon as it is',
+    },
   },
   'predecessor:ended': {
     when: 'The process that this one replaces has drained and exits. Once; not if it died.',

@@ -39,6 +39,12 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
     quiet('info', `handed over to generation ${fields.generation}`, { successor: pid, ...fields }),
   'restart:failed': ({ error }) =>
     loud('error', `restart failed: ${error.code}: ${error.message}`, { err: error }),
+  'predecessor:died': ({ pid, ready }) =>
+    loud(
+      'warn',
+      `the predecessor (pid ${pid}) has died; this process serves in its place${ready ? '' : ' as soon as it is ready'}`,
+      { predecessor: pid, ready },
+    ),
   'predecessor:ended': ({ pid, ...fields }) =>
     quiet('info', 'the predecessor has ended', { predecessor: pid, ...fields }),
   exit: (fields) => quiet('debug', `exit ${fields.code}`, fields),

@@ -6,7 +6,7 @@ import { type DrainingPolicy, Refusal, refused } from '../drain/refusal.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
-import { readMessage, message } from '../handover/protocol.ts'
+import { message } from '../handover/protocol.ts'
 import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
@@ -170,6 +170,7 @@ export class Lifecycle {
     this.#succession = new Succession(context, {
       generation,
       predecessor,
+      predecessorPid: inheritance?.pid ?? 0,
       ticketKeys: this.#ticketKeys,
       readyTimeout,
       onRestart: () => void this.#restarts.restart(),
@@ -179,14 +180,6 @@ export class Lifecycle {
     if (inheritance !== undefined) this.#watch()
     if (predecessor === undefined) return
     predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#servers.at(address)))
-    predecessor.onDisconnect(
-      predecessor.onMessage((value) => {
-        const body = readMessage(value)
-        if (body?.type !== 'ended') return
-        const { pid, milliseconds, migrated, cut } = body
-        this.#reporter.tell('predecessor:ended', { pid, milliseconds, migrated, cut })
-      }),
-    )
   }
 
   /** What happens to the process, by name. */

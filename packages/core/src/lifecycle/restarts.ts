@@ -162,6 +162,7 @@ export class Restarts {
     const inheritance: Inheritance = {
       version: protocolVersion,
       generation,
+      pid: system.pid,
       listeners: sockets.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
       ticketKeys: ticketKeysOf(servers).length > 0,
       bootSignals: survivedSignals(signals),

@@ -1,5 +1,5 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { readMessage, message } from '../handover/protocol.ts'
+import { type Body, message, readMessage } from '../handover/protocol.ts'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import { unreadable } from '../handover/unreadable.ts'
 import { handleOf } from '../listeners/listeners.ts'
@@ -11,6 +11,8 @@ export interface SuccessionOptions {
   readonly generation: number
   /** Undefined for the first generation. */
   readonly predecessor: Predecessor | undefined
+  /** Of the predecessor; 0 for the first generation. */
+  readonly predecessorPid: number
   /** What the TLS servers are given before they serve; undefined if the predecessor has none. */
   readonly ticketKeys: InheritedTicketKeys | undefined
   /** Milliseconds until this process has to be ready if it loses its predecessor before that. */
@@ -27,6 +29,7 @@ export class Succession {
   readonly #options: SuccessionOptions
   #ready = false
   #warned = false
+  #predecessorEnded = false
   #predecessor: Predecessor | undefined
   #unwanted: SocketFile[] = []
 
@@ -37,8 +40,9 @@ export class Succession {
     this.#predecessor = predecessor
     predecessor?.onMessage((value) => {
       const body = readMessage(value)
-      if (body === undefined) this.#warnOnce(predecessor.pid, value)
+      if (body === undefined) this.#warnOnce(value)
       if (body?.type === 'serve') this.#takeCharge()
+      else if (body?.type === 'ended') this.#onEnded(body)
       else if (body?.type === 'restart') options.onRestart()
       else if (body?.type === 'stop') options.onDismissed()
     })
@@ -80,8 +84,8 @@ export class Succession {
     return this.#ready
   }
 
-  #warnOnce(pid: number, value: unknown): void {
-    const who = `The predecessor (pid ${pid})`
+  #warnOnce(value: unknown): void {
+    const who = `The predecessor (pid ${this.#options.predecessorPid})`
     const error = unreadable(who, value, 'It was ignored, and so are others like it.')
     if (error === undefined || this.#warned) return
     this.#warned = true
@@ -102,15 +106,25 @@ export class Succession {
     charge.take()
     // Not before: the predecessor was still reached by these.
     for (const { file, inode } of this.#unwanted.splice(0)) removeSocketFile(file, inode)
-    const { generation, predecessor } = this.#options
+    const { generation, predecessor, predecessorPid: pid } = this.#options
     if (predecessor === undefined) return
-    void hooks.run('onRestart', { role: 'successor', generation, pid: predecessor.pid })
+    void hooks.run('onRestart', { role: 'successor', generation, pid })
+  }
+
+  #onEnded({ pid, milliseconds, migrated, cut }: Body & { type: 'ended' }): void {
+    this.#predecessorEnded = true
+    this.#context.reporter.tell('predecessor:ended', { pid, milliseconds, migrated, cut })
   }
 
   #onOrphaned(): void {
     this.#predecessor = undefined
     const { current } = this.#context.state
     if (current === 'draining' || current === 'closed') return
+    if (!this.#predecessorEnded)
+      this.#context.reporter.tell('predecessor:died', {
+        pid: this.#options.predecessorPid,
+        ready: this.#ready,
+      })
     // It has handed over, or it has died and there is nobody else.
     if (this.#ready) this.#takeCharge()
     else this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)

@@ -17,6 +17,8 @@ export interface InheritedListener {
 export interface Inheritance {
   readonly version: typeof protocolVersion
   readonly generation: number
+  /** The process that wrote this. It may have died by the time it is read. */
+  readonly pid: number
   readonly listeners: readonly InheritedListener[]
   /** Whether the predecessor has TLS ticket keys to give to who asks. */
   readonly ticketKeys?: boolean
@@ -64,13 +66,14 @@ function parse(variable: string): Inheritance {
 
 function isInheritance(value: unknown): value is Inheritance {
   if (typeof value !== 'object' || value === null) return false
-  const { version, generation, listeners, ticketKeys, bootSignals, readyTimeout } = value as Record<
+  const { version, generation, pid, listeners, ticketKeys, bootSignals, readyTimeout } = value as Record<
     keyof Inheritance,
     unknown
   >
   return (
     version === protocolVersion &&
     isCount(generation, 2) &&
+    isCount(pid, 1) &&
     (ticketKeys === undefined || typeof ticketKeys === 'boolean') &&
     (bootSignals === undefined || (Array.isArray(bootSignals) && bootSignals.every(isSurvivable))) &&
     (readyTimeout === undefined || isDuration(readyTimeout)) &&

@@ -117,9 +117,7 @@ function takeListenFds(startEnvironment: NodeJS.ProcessEnv): number {
 
 function predecessor(): Predecessor | undefined {
   if (process.send === undefined) return undefined
-  const { ppid } = process
   return {
-    pid: ppid,
     send(message, handle) {
       // The callback keeps a predecessor that has just died from becoming an 'error' event of this process.
       if (process.connected) process.send?.(message, handle as SendHandle, {}, () => {})
@@ -131,8 +129,18 @@ function predecessor(): Predecessor | undefined {
       return () => process.off('message', listener)
     },
     onDisconnect(listener): Release {
+      let released = false
+      const release = (): void => {
+        released = true
+        process.off('disconnect', listener)
+      }
       process.on('disconnect', listener)
-      return () => process.off('disconnect', listener)
+      // Node emits it once, and that may be over: an application can take its time to import zerodrop.
+      if (!process.connected)
+        queueMicrotask(() => {
+          if (!released) listener()
+        })
+      return release
     },
     disconnect() {
       if (process.connected) process.disconnect()

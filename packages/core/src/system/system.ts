@@ -6,11 +6,10 @@ export type Release = () => void
 
 /** The process that started this one by a restart, reached over its IPC channel. */
 export interface Predecessor {
-  readonly pid: number
   /** @param handle a native handle whose descriptor goes along */
   send(message: object, handle?: unknown): void
   onMessage(listener: (message: unknown, handle: unknown) => void): Release
-  /** Called when the predecessor has closed the channel, or has died. */
+  /** Called once, when the predecessor has closed the channel or has died; soon, if that has happened already. */
   onDisconnect(listener: () => void): Release
   disconnect(): void
 }

@@ -15,7 +15,7 @@ afterEach(() => {
 async function start() {
   const successor = await spawnSuccessor(
     system,
-    { version: protocolVersion, generation: 7, listeners: [] },
+    { version: protocolVersion, generation: 7, pid: 4242, listeners: [] },
     {},
   )
   system.child.says(message({ type: 'ready' }))

@@ -9,6 +9,7 @@ const address = (port: number) => ({ requested: `tcp://*:${port}`, bound: `tcp:/
 const inheritance: Inheritance = {
   version: protocolVersion,
   generation: 7,
+  pid: 4242,
   listeners: [
     { fd: 21, ...address(3000) },
     { fd: 18, ...address(9090) },
@@ -52,6 +53,7 @@ test('is given the descriptors, and told which is which by their numbers there',
   expect(JSON.parse(environment?.['ZERODROP_INHERIT'] ?? '')).toEqual({
     version: protocolVersion,
     generation: 7,
+    pid: 4242,
     listeners: [
       { fd: 3, ...address(3000) },
       { fd: 4, ...address(9090) },

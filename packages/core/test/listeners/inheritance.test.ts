@@ -14,7 +14,7 @@ import { protocolVersion, readOrders } from '../../src/system/boot.ts'
 import { inodeOf, removeSocketFile } from '../../src/listeners/unix-path.ts'
 
 const listener = { fd: 3, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' }
-const inheritance = { version: protocolVersion, generation: 2, listeners: [listener] }
+const inheritance = { version: protocolVersion, generation: 2, pid: 7, listeners: [listener] }
 const text = (changes: object) => JSON.stringify({ ...inheritance, ...changes })
 
 test.each<[variable: string, orders: object]>([
@@ -63,6 +63,7 @@ describe('a variable that no predecessor wrote', () => {
     text({ generation: 2.5 }),
     text({ generation: '2' }),
     text({ generation: undefined }),
+    ...[undefined, null, 0, -1, 1.5, '7'].map((pid) => text({ pid })),
     text({ listeners: undefined }),
     text({ listeners: null }),
     text({ listeners: {} }),
@@ -177,7 +178,7 @@ describePosix('descriptors', () => {
 })
 
 test('what is written is read again', () => {
-  const written: Inheritance = { version: protocolVersion, generation: 12, listeners: [] }
+  const written: Inheritance = { version: protocolVersion, generation: 12, pid: 7, listeners: [] }
   expect(readInheritance(writeInheritance(written))).toEqual(written)
 })
 
