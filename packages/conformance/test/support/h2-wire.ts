@@ -40,10 +40,23 @@ export class H2Wire {
   #nextStream = 1
   #pongs = false
 
-  static async connect(undo: Leftovers, port: number, secure: boolean): Promise<H2Wire> {
+  /**
+   * @param to a port, or the path of a Unix socket
+   * @param options with `allowHalfOpen` the client never sends a FIN of its own accord
+   */
+  static async connect(
+    undo: Leftovers,
+    to: number | string,
+    secure: boolean,
+    { allowHalfOpen = false }: { allowHalfOpen?: boolean } = {},
+  ): Promise<H2Wire> {
+    const where = {
+      ...(typeof to === 'string' ? { path: to } : { port: to, host: '127.0.0.1' }),
+      allowHalfOpen,
+    }
     const socket = secure
-      ? tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] })
-      : net.connect({ port, host: '127.0.0.1' })
+      ? tls.connect({ ...where, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+      : net.connect(where)
     undo.add(() => socket.destroy())
     await new Promise<void>((resolve, reject) => {
       socket.once(secure ? 'secureConnect' : 'connect', resolve)
@@ -109,6 +122,13 @@ export class H2Wire {
     const data = this.frames.filter((frame) => frame.stream === stream && frame.type === 'DATA')
     const ended = this.frames.some((frame) => frame.stream === stream && isLast(frame))
     return ended ? Buffer.concat(data.map(({ payload }) => payload)).toString() : undefined
+  }
+
+  /** Settles when the server has sent its FIN. */
+  get closedByServer(): Promise<void> {
+    const socket = this.#socket
+    if (socket.readableEnded) return Promise.resolve()
+    return new Promise((resolve) => socket.once('end', resolve))
   }
 
   destroy(): void {

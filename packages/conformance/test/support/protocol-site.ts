@@ -18,6 +18,8 @@ export interface SiteOptions {
   webSockets?: WebSockets
   options?: LifecycleOptions
   execArgv?: string[]
+  /** Listens on a Unix socket instead of a port: see `socketPath`. */
+  unix?: boolean
 }
 
 /** The end of a process by its own will, with nothing cut. */
@@ -32,13 +34,22 @@ const patient: LifecycleOptions = { drainTimeout: 20_000, lingerTimeout: 20_000,
 export class ProtocolSite {
   readonly app: AppProcess
   readonly port: number
+  /** Where it listens, with `unix`. */
+  readonly socketPath: string
   readonly gates: Gates
   readonly secure: boolean
   readonly #undo: Leftovers
 
-  private constructor(app: AppProcess, port: number, gates: Gates, secure: boolean, undo: Leftovers) {
+  private constructor(
+    app: AppProcess,
+    { port, socketPath }: { port: number; socketPath: string },
+    gates: Gates,
+    secure: boolean,
+    undo: Leftovers,
+  ) {
     this.app = app
     this.port = port
+    this.socketPath = socketPath
     this.gates = gates
     this.secure = secure
     this.#undo = undo
@@ -46,20 +57,28 @@ export class ProtocolSite {
 
   /** Starts it and resolves when it listens. */
   static async start(undo: Leftovers, fixture: string, site: SiteOptions = {}): Promise<ProtocolSite> {
-    const { transport = 'http', webSockets = 'none', options = {}, execArgv } = site
+    const { transport = 'http', webSockets = 'none', options = {}, execArgv, unix = false } = site
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const gates = await openGates(undo)
     const port = await freePort()
     const deployFile = path.join(folder, 'deploy.json')
-    const deploy = { version: '1', port, gatePort: gates.port, options: { ...patient, ...options } }
+    const socketPath = path.join(folder, 'app.sock')
+    const address = unix ? socketPath : port
+    const deploy = { version: '1', port: address, gatePort: gates.port, options: { ...patient, ...options } }
     writeFileSync(deployFile, JSON.stringify({ ...deploy, transport, webSockets }))
     const file = path.join(__dirname, '../../fixtures/protocols', `${fixture}.mjs`)
     const env = { ZERODROP_TEST_DEPLOY: deployFile }
     const app = await startApp({ file, env, ...(execArgv && { execArgv }) })
     undo.add(() => app.stop())
     await app.waitFor('listening')
-    return new ProtocolSite(app, port, gates, transport !== 'http' && transport !== 'h2c', undo)
+    return new ProtocolSite(
+      app,
+      { port, socketPath },
+      gates,
+      transport !== 'http' && transport !== 'h2c',
+      undo,
+    )
   }
 
   /** A port that leads here over a line of this length. */

@@ -1,12 +1,14 @@
 import type { Server as HttpServer } from 'node:http'
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
+import { carrierOf } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
 import { idleConnections } from './idle.ts'
 import { listConnections } from './list.ts'
 import { RequestCounts } from './request-counts.ts'
 import { isUsed } from './seem-used.ts'
+import { Sessions } from './sessions.ts'
 import { noteUpgrades, type Upgraded } from './upgrades.ts'
 
 /**
@@ -19,7 +21,7 @@ export class Connections {
   /** How many were ever accepted: tells whether a turn of the loop has accepted one more. */
   accepted = 0
   /** HTTP/2 sessions. */
-  readonly sessions: Set<ServerHttp2Session> = new Set()
+  readonly sessions: Sessions = new Sessions()
   /** HTTP/2 streams, each with the headers of its request. */
   readonly streams: Map<ServerHttp2Stream, IncomingHttpHeaders> = new Map()
   /** Connections that left HTTP for another protocol. */
@@ -47,6 +49,7 @@ export class Connections {
     }
     const { http } = this
     this.requests = http && new RequestCounts(http)
+    if (this.http2) this.sessions.watch(server, this.secure ? 'secureConnection' : 'connection')
     if (http === undefined || this.secure) this.track()
     else if (listConnections(http) === undefined) {
       // Node makes its list at 'listening', before it accepts; without one by then this is a Node that has none.
@@ -61,10 +64,6 @@ export class Connections {
       })
     }
     if (this.http2) {
-      server.on('session', (session: ServerHttp2Session) => {
-        this.sessions.add(session)
-        session.on('close', () => this.sessions.delete(session))
-      })
       server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
         this.streams.set(stream, headers)
         stream.on('close', () => this.streams.delete(stream))
@@ -142,8 +141,12 @@ export class Connections {
   /** Those whose TLS handshake is not complete. */
   handshaking(): readonly Socket[] {
     if (!this.secure) return []
-    const secured = new Set([...this.#secure.keys()].map(peer))
-    return [...this.#open.keys()].filter((socket) => !secured.has(peer(socket)))
+    const carriers = new Set(
+      [...this.#secure.keys()].filter(({ destroyed }) => !destroyed).map((socket) => carrierOf(socket)),
+    )
+    // Then it cannot be told which are not.
+    if (carriers.has(undefined)) return []
+    return [...this.#open.keys()].filter((socket) => !carriers.has(socket))
   }
 
   /** Calls back whenever a connection has ended or has left HTTP. */
@@ -179,8 +182,4 @@ export class Connections {
   #changed(): void {
     for (const listener of this.#changes) listener()
   }
-}
-
-function peer(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
 }

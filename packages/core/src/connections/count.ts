@@ -67,7 +67,7 @@ export function countConnections(
   for (const socket of upgraded.keys()) add('upgraded', socket)
   if (http === undefined) countOthers(connections, add)
   else countHttp1(connections, listActivity(http), add)
-  counts.http2 = sessions.size
+  for (const session of sessions) counts[session.destroyed ? 'closing' : 'http2']++
   counts.handshaking = connections.handshaking().length
   counts.requests = counts.receiving + counts.handling + counts.responding + streams.size
   return counts

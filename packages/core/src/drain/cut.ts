@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
 import { isClosing } from './close-gently.ts'
 import type { ConnectionState, CutConnection } from '../events/drain-report.ts'
+import { bySession } from './streams-by-session.ts'
 
 /** CANCEL of RFC 9113. */
 const cancel = 8
@@ -18,14 +19,16 @@ export interface Times {
 
 /** Names everything that is under way on a server's connections. What is idle is not: ending it cuts nothing. */
 export function describe(connections: Connections, times: Times): CutConnection[] {
+  const { sessions, sockets, streams } = connections
   const idle = connections.idle()
-  return [...connections.sockets.keys()].flatMap((socket): CutConnection[] => {
-    if (isClosing(socket)) return hasUnflushed(socket) ? [describeHttp1(connections, socket, times)] : []
-    const session = sessionOf(connections, socket)
-    if (session !== undefined)
-      return streamsOf(connections, session).map((stream) =>
-        describeStream(connections, stream, socket, times),
-      )
+  const open = bySession(streams.keys())
+  return [...sockets.keys()].flatMap((socket): CutConnection[] => {
+    const session = sessions.on(socket)
+    if (session !== undefined && !session.destroyed)
+      return (open.get(session) ?? []).map((stream) => describeStream(connections, stream, socket, times))
+    // What has ended may not have reached its client.
+    if (session !== undefined || isClosing(socket))
+      return hasUnflushed(socket) ? [describeHttp1(connections, socket, times)] : []
     return idle.has(socket) || socket.bytesRead === 0 ? [] : [describeHttp1(connections, socket, times)]
   })
 }
@@ -47,13 +50,18 @@ export function cut(
     if (streamEndsCorrectly(stream, isWatched)) stream.end()
     else stream.close(cancel)
   }
-  for (const session of connections.sessions) if (!session.destroyed) session.close()
+  const sessions = new Set([...connections.sessions].filter(({ destroyed }) => !destroyed))
+  for (const session of sessions) session.close()
+  const hasSession = (socket: Socket): boolean => {
+    const session = connections.sessions.on(socket)
+    return session !== undefined && sessions.has(session)
+  }
   for (const socket of connections.sockets.keys()) {
     if (spared.has(socket)) continue
     const response = currentResponse(socket)
     if (response !== undefined && endsCorrectly(response, isWatched)) response.end()
     else if (connections.upgraded.has(socket)) socket.end()
-    else if (sessionOf(connections, socket) === undefined) socket.destroy()
+    else if (!hasSession(socket)) socket.destroy()
   }
   for (const socket of connections.handshaking()) socket.destroy()
   return cut
@@ -87,9 +95,10 @@ function describeHttp1(connections: Connections, socket: Socket, times: Times): 
   }
   const upgraded = connections.upgraded.get(socket)
   if (upgraded !== undefined) return named('upgraded', upgraded.request)
-  if (connections.http === undefined) return { state: 'raw', ...where }
+  if (connections.http === undefined && !connections.http2) return { state: 'raw', ...where }
   const response = currentResponse(socket)
-  if (response === undefined) return { state: isClosing(socket) ? 'responding' : 'reading', ...where }
+  if (response === undefined)
+    return { state: hasEnded(connections, socket) ? 'responding' : 'reading', ...where }
   const state = response.headersSent ? 'responding' : response.req.complete ? 'handling' : 'receiving'
   return named(state, response.req)
 }
@@ -117,14 +126,7 @@ function describeStream(
   return { state, ...(method && { method }), ...(url && { url }), ...origin(connections, socket, times) }
 }
 
-function streamsOf({ streams }: Connections, session: ServerHttp2Session): ServerHttp2Stream[] {
-  return [...streams.keys()].filter((stream) => stream.session === session)
-}
-
-/** The session on a socket. Node hides the socket behind a proxy, which has the same port. */
-function sessionOf({ sessions }: Connections, socket: Socket): ServerHttp2Session | undefined {
-  return [...sessions].find(
-    ({ destroyed, socket: { remotePort, remoteAddress } }) =>
-      !destroyed && remotePort === socket.remotePort && remoteAddress === socket.remoteAddress,
-  )
+/** Whether only what was sent before is still on its way. */
+function hasEnded({ sessions }: Connections, socket: Socket): boolean {
+  return isClosing(socket) || sessions.on(socket)?.destroyed === true
 }

@@ -1,7 +1,9 @@
-import type { ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import type { Release, System } from '../system/system.ts'
+import { closeGently } from './close-gently.ts'
+import { bySession } from './streams-by-session.ts'
 
 /** The highest stream id: no stream that the client has opened or is opening is refused by this GOAWAY. */
 const highestStreamId = 2 ** 31 - 1
@@ -28,11 +30,12 @@ export class Http2Drain {
   }
 
   announce(): void {
-    const { server, sessions } = this.#connections
-    const onSession = (session: ServerHttp2Session): void => this.#goAway(session)
+    const { server, sessions, streams } = this.#connections
+    const onSession = (session: ServerHttp2Session): void => this.#end(session, [])
     server.on('session', onSession)
     this.#releases.add(() => server.off('session', onSession))
-    for (const session of sessions) this.#goAway(session)
+    const open = bySession(streams.keys())
+    for (const session of sessions) this.#end(session, open.get(session) ?? [])
   }
 
   dispose(): void {
@@ -40,7 +43,9 @@ export class Http2Drain {
     this.#releases.clear()
   }
 
-  #goAway(session: ServerHttp2Session): void {
+  /** @param streams those that are open on the session */
+  #end(session: ServerHttp2Session, streams: readonly ServerHttp2Stream[]): void {
+    this.#followFin(session)
     if (session.destroyed || session.closed) return
     const stopWaiting = this.#system.setTimeout(() => finish(), pingTimeout)
     const finish = (): void => {
@@ -53,22 +58,28 @@ export class Http2Drain {
     if (socket !== undefined) socket.write(openNoMore)
     else {
       session.goaway(0, highestStreamId)
-      this.#whenWithoutStreams(session, finish)
+      whenWithoutStreams(streams, finish)
     }
     // False if too many pings are on their way already: then the time limit decides.
     session.ping(() => finish())
   }
 
-  /** Behind a GOAWAY of its own Node reads nothing more on a session that has no stream, the answer to a ping included. */
-  #whenWithoutStreams(session: ServerHttp2Session, listener: () => void): void {
-    const streams = [...this.#connections.streams.keys()].filter((stream) => stream.session === session)
-    let open = streams.length
-    if (open === 0) listener()
-    for (const stream of streams)
-      stream.once('close', () => {
-        open--
-        if (open === 0) listener()
-      })
+  /** Node ends the socket of a session that has closed, and waits for the client's FIN without a limit. */
+  #followFin(session: ServerHttp2Session): void {
+    const socket = this.#connections.sessions.socketOf(session)
+    if (socket === undefined) return
+    const onFinish = (): void => closeGently(socket, this.#system)
+    if (socket.writableFinished) {
+      onFinish()
+      return
+    }
+    const release = (): void => {
+      socket.off('finish', onFinish)
+      this.#releases.delete(release)
+    }
+    this.#releases.add(release)
+    socket.once('finish', onFinish)
+    socket.once('close', release)
   }
 
   /**
@@ -79,11 +90,20 @@ export class Http2Drain {
    * Over TLS there is no such way: Node aborts the process if two writes meet there. A stream that crosses the GOAWAY
    * is then refused by the final one, which tells its client that it may send the request again.
    */
-  #plainSocketOf({ socket: { remoteAddress, remotePort } }: ServerHttp2Session): Socket | undefined {
-    if (this.#connections.secure) return undefined
-    return [...this.#connections.sockets.keys()].find(
-      (socket) =>
-        socket.writable && socket.remotePort === remotePort && socket.remoteAddress === remoteAddress,
-    )
+  #plainSocketOf(session: ServerHttp2Session): Socket | undefined {
+    const { secure, sessions } = this.#connections
+    const socket = secure ? undefined : sessions.socketOf(session)
+    return socket?.writable === true ? socket : undefined
   }
+}
+
+/** Behind a GOAWAY of its own Node reads nothing more on a session that has no stream, the answer to a ping included. */
+function whenWithoutStreams(streams: readonly ServerHttp2Stream[], listener: () => void): void {
+  let open = streams.length
+  if (open === 0) listener()
+  for (const stream of streams)
+    stream.once('close', () => {
+      open--
+      if (open === 0) listener()
+    })
 }

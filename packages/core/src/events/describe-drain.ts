@@ -13,7 +13,10 @@ export function name({
   const what = method === undefined ? 'a connection' : `${method} ${url}`
   const since = age === undefined ? '' : `, at least ${age} ms old`
   const open = connectedFor === undefined ? '' : `, connected for ${connectedFor} ms`
-  return `${what} from ${remoteAddress}:${remotePort} (${state}${since}${open})`
+  // A client of a Unix socket has none.
+  const client =
+    remoteAddress === undefined ? 'a client without an address' : `${remoteAddress}:${remotePort}`
+  return `${what} from ${client} (${state}${since}${open})`
 }
 
 /** One line for a log. */

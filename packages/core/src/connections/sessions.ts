@@ -1,0 +1,58 @@
+import type { ServerHttp2Session } from 'node:http2'
+import type { Server, Socket } from 'node:net'
+
+/**
+ * The HTTP/2 sessions of one server, each with the socket that carries it.
+ *
+ * `session.socket` is a proxy that cannot be compared with the socket, and is gone once the session is destroyed, while
+ * the socket may stay open until the client closes its side. But Node emits 'session' inside the listener by which it
+ * takes the socket, so the socket that is being emitted at that moment is the session's.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/http2/core.js (connectionListener)
+ */
+export class Sessions implements Iterable<ServerHttp2Session> {
+  readonly #sockets = new Map<ServerHttp2Session, Socket | undefined>()
+  /** Each session as long as its socket is open. */
+  readonly #sessions = new WeakMap<Socket, ServerHttp2Session>()
+  #arriving: Socket | undefined
+
+  /** @param event by which the server takes the sockets that speak HTTP/2 */
+  watch(server: Server, event: 'connection' | 'secureConnection'): void {
+    server.prependListener(event, (socket: Socket) => {
+      this.#arriving = socket
+    })
+    server.on('session', (session: ServerHttp2Session) => this.#add(session))
+    server.on(event, () => {
+      this.#arriving = undefined
+    })
+  }
+
+  get size(): number {
+    return this.#sockets.size
+  }
+
+  /** Those that have not closed, and those that have and whose socket is still open. */
+  [Symbol.iterator](): Iterator<ServerHttp2Session> {
+    return this.#sockets.keys()
+  }
+
+  has(session: ServerHttp2Session): boolean {
+    return this.#sockets.has(session)
+  }
+
+  /** The session that a socket carries, or has carried to its end. */
+  on(socket: Socket): ServerHttp2Session | undefined {
+    return this.#sessions.get(socket)
+  }
+
+  socketOf(session: ServerHttp2Session): Socket | undefined {
+    return this.#sockets.get(session)
+  }
+
+  #add(session: ServerHttp2Session): void {
+    const socket = this.#arriving
+    this.#sockets.set(session, socket)
+    if (socket !== undefined) this.#sessions.set(socket, session)
+    // Emitted when the socket has closed.
+    session.once('close', () => this.#sockets.delete(session))
+  }
+}
