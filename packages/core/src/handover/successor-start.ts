@@ -16,7 +16,7 @@ const lastWordsPatience = 1000
  *
  * Rejects with `ERR_ZERODROP_SPAWN_FAILED`. Whatever happens, this process is not changed by it.
  *
- * @param environment what it is started with, to which only `ZERODROP_INHERIT` is added
+ * @param environment what the application is to see of it
  */
 export async function spawnSuccessor(
   system: System,
@@ -41,11 +41,12 @@ function spawn(
   inheritance: Inheritance,
   environment: Readonly<NodeJS.ProcessEnv>,
 ): ChildProcess {
-  // Descriptors of the child follow from 3 on in the order they are given.
+  // Descriptors of the child follow from 3 on in the order they are given, and the channel behind them.
   const listeners = inheritance.listeners.map((listener, index) => ({ ...listener, fd: 3 + index }))
+  const channel = 3 + listeners.length
   return system.spawn(
     inheritance.listeners.map(({ fd }) => fd),
-    { ...environment, ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners }) },
+    { ...environment, ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners, channel }) },
   )
 }
 

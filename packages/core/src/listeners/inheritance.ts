@@ -1,6 +1,7 @@
-import { closeSync, fstatSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { isDuration, isSurvivable, protocolVersion } from '../system/boot.ts'
+import { isDescriptor, isDuration, isSurvivable, protocolVersion } from '../system/boot.ts'
+import { isSocket } from '../system/file-status.ts'
 import { type Address, isBoundAs } from './address.ts'
 import { inodeOf, type SocketFile } from './unix-path.ts'
 
@@ -20,6 +21,8 @@ export interface Inheritance {
   /** The process that wrote this. It may have died by the time it is read. */
   readonly pid: number
   readonly listeners: readonly InheritedListener[]
+  /** The descriptor of the channel to the predecessor. */
+  readonly channel?: number
   /** Whether the predecessor has TLS ticket keys to give to who asks. */
   readonly ticketKeys?: boolean
   /** Signals that restart the predecessor: they must not end a successor that is still starting. */
@@ -66,14 +69,13 @@ function parse(variable: string): Inheritance {
 
 function isInheritance(value: unknown): value is Inheritance {
   if (typeof value !== 'object' || value === null) return false
-  const { version, generation, pid, listeners, ticketKeys, bootSignals, readyTimeout } = value as Record<
-    keyof Inheritance,
-    unknown
-  >
+  const { version, generation, pid, listeners, channel, ticketKeys, bootSignals, readyTimeout } =
+    value as Record<keyof Inheritance, unknown>
   return (
     version === protocolVersion &&
     isCount(generation, 2) &&
     isCount(pid, 1) &&
+    (channel === undefined || isDescriptor(channel)) &&
     (ticketKeys === undefined || typeof ticketKeys === 'boolean') &&
     (bootSignals === undefined || (Array.isArray(bootSignals) && bootSignals.every(isSurvivable))) &&
     (readyTimeout === undefined || isDuration(readyTimeout)) &&
@@ -86,7 +88,7 @@ function isInheritance(value: unknown): value is Inheritance {
 function isListener(value: unknown): value is InheritedListener {
   if (typeof value !== 'object' || value === null) return false
   const { fd, requested, bound } = value as Record<keyof InheritedListener, unknown>
-  return isCount(fd, 3) && typeof requested === 'string' && typeof bound === 'string'
+  return isDescriptor(fd) && typeof requested === 'string' && typeof bound === 'string'
 }
 
 function isCount(value: unknown, least: number): value is number {
@@ -96,7 +98,7 @@ function isCount(value: unknown, least: number): value is number {
 function checkSocket(fd: number, bound: Address): void {
   let cause: unknown
   try {
-    if (fstatSync(fd).isSocket()) return
+    if (isSocket(fd)) return
   } catch (error) {
     cause = error
   }

@@ -1,7 +1,8 @@
-import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { chmodSync, renameSync, unlinkSync } from 'node:fs'
 import type { ListenOptions, Server } from 'node:net'
 import { platform } from 'node:os'
 import path from 'node:path'
+import { statusOf } from '../system/file-status.ts'
 
 /** The longest path a socket can be bound to, in bytes: `sun_path` has 104 on BSD and macOS, 108 on Linux. */
 const longest = 103
@@ -19,7 +20,7 @@ export class UnixPath {
   /** The name it was bound under; undefined if it was bound elsewhere, by a predecessor or by Node. */
   #temporary: string | undefined
   #mode = 0
-  #inode: number | undefined
+  #inode: bigint | undefined
 
   /** @param isServed whether a server answers on a path */
   constructor(file: string, isServed: (file: string) => boolean) {
@@ -49,7 +50,7 @@ export class UnixPath {
   /** The server listens. Throws what the file system does. */
   settle(server: Server): void {
     if (this.#temporary !== undefined) {
-      if (this.#mode !== 0) chmodSync(this.#temporary, lstatSync(this.#temporary).mode | this.#mode)
+      if (this.#mode !== 0) chmodSync(this.#temporary, Number(statusOf(this.#temporary)?.mode) | this.#mode)
       renameSync(this.#temporary, this.path)
     }
     // What `address()` returns: after the descriptor of an inherited socket Node does not know its path.
@@ -72,7 +73,7 @@ export class UnixPath {
 
   /** True if there is nothing, or a socket on which nobody listens any more. Otherwise Node says what is wrong. */
   #isFree(): boolean {
-    const stats = lstatSync(this.path, { throwIfNoEntry: false })
+    const stats = statusOf(this.path)
     return stats === undefined || (stats.isSocket() && !this.#isServed(this.path))
   }
 }
@@ -86,14 +87,14 @@ function nextName(): string {
 /** A file by which a socket is reached, and which one it was: another process may have put its own there. */
 export interface SocketFile {
   readonly file: string
-  readonly inode: number | undefined
+  readonly inode: bigint | undefined
 }
 
-export function inodeOf(file: string): number | undefined {
-  return lstatSync(file, { throwIfNoEntry: false })?.ino
+export function inodeOf(file: string): bigint | undefined {
+  return statusOf(file)?.ino
 }
 
 /** Removes a socket's file, unless it is someone else's by now. */
-export function removeSocketFile(file: string, inode: number | undefined): void {
+export function removeSocketFile(file: string, inode: bigint | undefined): void {
   if (inode !== undefined && inodeOf(file) === inode) unlinkSync(file)
 }

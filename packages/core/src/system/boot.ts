@@ -1,9 +1,12 @@
 import { constants } from 'node:os'
+import type { Channel } from './node-internals.ts'
 
 /** What a successor's preload leaves for zerodrop, which the application imports later. */
 export interface Boot {
   /** The variable `ZERODROP_INHERIT`, which is no longer in the environment. */
   readonly inheritVariable: string
+  /** The channel to the predecessor; undefined if it left none that can be opened. */
+  readonly channel: Channel | undefined
   /** zerodrop is there: it sees itself to what happens if the predecessor dies. Calling it again does nothing. */
   takeOver(): void
   /** Ends what the preload does while the application starts. Calling it again does nothing. */
@@ -14,10 +17,12 @@ export interface Boot {
  * The version of what two generations say to each other: of the variable `ZERODROP_INHERIT` and of every message. It goes
  * up when either changes.
  */
-export const protocolVersion = 2
+export const protocolVersion = 3
 
-/** The part of what a predecessor hands over that the preload needs: the rest is read when zerodrop is imported. */
+/** The part of what a predecessor hands over that is needed before zerodrop is imported. */
 export interface BootOrders {
+  /** The descriptor of the channel to the predecessor. */
+  readonly channel?: number
   /** Signals that do not end the predecessor: a successor that is still starting has to survive them. */
   readonly bootSignals?: readonly NodeJS.Signals[]
   /** Milliseconds that a successor may take to be ready once its predecessor has died; missing for ever. */
@@ -45,6 +50,11 @@ export function isDuration(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < Infinity
 }
 
+/** Whether this can be the number of a descriptor behind stdin, stdout and stderr. */
+export function isDescriptor(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 2
+}
+
 /**
  * Reads the orders for the preload, which must not fail whatever the variable holds: for that zerodrop complains, once it
  * is imported.
@@ -56,8 +66,9 @@ export function readOrders(variable: string): BootOrders {
   } catch {
     value = undefined
   }
-  const { bootSignals, readyTimeout } = (value ?? {}) as Record<keyof BootOrders, unknown>
+  const { channel, bootSignals, readyTimeout } = (value ?? {}) as Record<keyof BootOrders, unknown>
   return {
+    ...(isDescriptor(channel) && { channel }),
     bootSignals: Array.isArray(bootSignals) ? bootSignals.filter(isSurvivable) : [],
     ...(isDuration(readyTimeout) && { readyTimeout }),
   }

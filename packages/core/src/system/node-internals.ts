@@ -2,7 +2,10 @@
  * What zerodrop reads that is private in Node, and nothing else. Each function answers `undefined` for "cannot tell": a
  * Node that keeps it elsewhere must not make a caller close or move a connection.
  */
+import { ChildProcess, type SendHandle, type StdioOptions } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
+import { isSocket } from './file-status.ts'
 
 interface SecureSocket {
   readonly _parent?: Socket
@@ -17,4 +20,108 @@ interface SecureSocket {
 export function carrierOf(secure: Socket): Socket | undefined {
   const { _parent, _handle } = secure as SecureSocket
   return _parent ?? _handle?._parentWrap?.stream
+}
+
+/** One end of an IPC channel of Node's. It emits 'message' and, once, 'disconnect'. */
+export interface Channel extends EventEmitter {
+  readonly connected: boolean
+  readonly channel?: { ref(): void; unref(): void } | null
+  send(
+    message: object,
+    handle: SendHandle | undefined,
+    options: object,
+    callback: (error: Error | null) => void,
+  ): void
+  disconnect(): void
+}
+
+interface Spawnable {
+  readonly _handle: { spawn?: (this: unknown, ...given: unknown[]) => number }
+  spawn(options: object): void
+}
+
+interface Options {
+  readonly stdio?: readonly unknown[]
+}
+
+/** An entry of the stdio that `ChildProcess.spawn()` prepares. */
+interface StdioEntry {
+  readonly ipc?: boolean
+  readonly handle?: { open(fd: number): number }
+}
+
+/** libuv's `EINVAL`: Node then gives the attempt up. */
+const invalid = -22
+
+/**
+ * Opens the end of an IPC channel that this process has inherited, as an object of its own. Node itself makes one of it
+ * only for `process`, where the application would see it. A `ChildProcess` is given a channel when its process has been
+ * spawned: here nothing is spawned, and the channel that it made is opened on our descriptor.
+ * https://github.com/nodejs/node/blob/v24.11.0/lib/internal/child_process.js (ChildProcess.prototype.spawn)
+ */
+export function openChannel(fd: number): Channel | undefined {
+  try {
+    // libuv aborts the process when it reads messages from anything else.
+    if (!isSocket(fd)) return undefined
+    const child = new ChildProcess()
+    const { _handle: handle } = child as unknown as Spawnable
+    let isOpen = false
+    handle.spawn = (...given) => {
+      // Node 20 and 22 pass an object that has them, later the entries themselves.
+      const entries = given.flatMap((each) => (Array.isArray(each) ? each : (each as Options)?.stdio) ?? [])
+      const pipe = (entries as StdioEntry[]).find((entry) => entry?.ipc === true)?.handle
+      const result = pipe?.open(fd) ?? invalid
+      isOpen = result === 0
+      return result
+    }
+    ;(child as unknown as Spawnable).spawn({
+      file: '',
+      args: [],
+      envPairs: [],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    })
+    if (!isOpen || !child.connected) return undefined
+    // A process lives for its servers, not for its predecessor; and one that has died is no 'error' of this process.
+    child.channel?.unref()
+    child.on('error', () => {})
+    return child as unknown as Channel
+  } catch {
+    return undefined
+  }
+}
+
+export interface Program {
+  readonly file: string
+  /** The first is the name under which the program finds itself called. */
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+  /** With 'ipc' in it. */
+  readonly stdio: StdioOptions
+}
+
+/**
+ * Starts a program with a channel that it is not told of: `child_process.spawn()` names its descriptor in two variables,
+ * and Node makes a channel of `process` out of what they name.
+ * @returns undefined if Node does not let itself be kept from that
+ * @throws what `child_process.spawn` throws
+ */
+export function spawnUntold({ file, args, cwd, env, stdio }: Program): ChildProcess | undefined {
+  const envPairs = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name}=${value}`,
+  )
+  const given = envPairs.length
+  const child = new ChildProcess()
+  const spawnable = child as unknown as Spawnable
+  const { _handle: handle } = spawnable
+  const { spawn } = handle
+  if (typeof spawn !== 'function') return undefined
+  handle.spawn = (...options) => {
+    delete handle.spawn
+    const added = envPairs.splice(given)
+    envPairs.push(...added.filter((pair) => !pair.startsWith('NODE_CHANNEL_')))
+    return spawn.apply(handle, options)
+  }
+  spawnable.spawn({ file, args: [...args], cwd, envPairs, stdio })
+  return child
 }

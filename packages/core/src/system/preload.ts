@@ -1,55 +1,49 @@
 /**
  * Run by `--require` in a successor, before any code of the application. Takes the variable of the hand-over out of the
- * environment, so that no child of the application takes itself for a successor; and until the successor is ready, lets
- * the predecessor know what goes wrong and keeps signals that were meant for the predecessor from ending it.
+ * environment and opens the channel to the predecessor, so that neither the application nor a child of it sees them. Until
+ * the successor is ready it lets the predecessor know what goes wrong, and keeps signals that were meant for the
+ * predecessor from ending it.
  */
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
-import {
-  type Boot,
-  type BootOrders,
-  bootKey,
-  inheritVariableName,
-  protocolVersion,
-  readOrders,
-} from './boot.ts'
+import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
+import type { Channel } from './node-internals.ts'
+import { takeOrders } from './orders.ts'
 
 // Children that the application forks are given `execArgv`, and have no use for this file.
 const own = process.execArgv.indexOf(__filename)
 if (own > 0) process.execArgv.splice(own - 1, 2)
 
-const inheritVariable = process.env[inheritVariableName]
 // Worker threads run what the process was started with, too.
-if (isMainThread && inheritVariable !== undefined) {
-  delete process.env[inheritVariableName]
-  const given = readOrders(inheritVariable)
-  const takeOver = endIfOrphaned(given)
-  const releases = [surviveSignals(given), tellErrors()]
+const orders = isMainThread ? takeOrders() : undefined
+if (orders !== undefined) {
+  const { variable, given, channel } = orders
+  const takeOver = endIfOrphaned(given, channel)
+  const releases = [surviveSignals(given), tellErrors(channel)]
   const boot: Boot = {
-    inheritVariable,
+    inheritVariable: variable,
+    channel,
     takeOver,
     end() {
       for (const release of releases.splice(0)) release()
     },
   }
-  Object.assign(globalThis, { [bootKey]: boot })
+  Object.defineProperty(globalThis, bootKey, { value: boot })
 }
 
 /**
  * Without its predecessor, a release that never comes to import zerodrop would hold the listening sockets and let its
  * clients wait.
  */
-function endIfOrphaned({ readyTimeout }: BootOrders): () => void {
-  if (readyTimeout === undefined || !process.connected) return () => {}
+function endIfOrphaned({ readyTimeout }: BootOrders, channel: Channel | undefined): () => void {
+  if (readyTimeout === undefined || channel === undefined) return () => {}
   let timer: NodeJS.Timeout | undefined
   const onDisconnect = (): void => {
     timer = setTimeout(() => process.exit(1), readyTimeout)
   }
-  process.once('disconnect', onDisconnect)
-  // The channel must not keep a process alive that listens on nothing.
-  process.channel?.unref()
+  channel.once('disconnect', onDisconnect)
   return () => {
-    process.off('disconnect', onDisconnect)
+    channel.off('disconnect', onDisconnect)
     clearTimeout(timer)
   }
 }
@@ -64,13 +58,13 @@ function surviveSignals({ bootSignals = [] }: BootOrders): () => void {
 }
 
 /** What the application prints on stderr and the error that ends it also go to the predecessor, whose restart fails. */
-function tellErrors(): () => void {
+function tellErrors(channel: Channel | undefined): () => void {
   const { stderr } = process
   const write = Reflect.get(stderr, 'write')
   let over = false
   const tell = (text: string): void => {
-    if (!over && process.connected)
-      process.send?.({ zerodrop: protocolVersion, type: 'stderr', text }, undefined, {}, () => {})
+    if (over || channel?.connected !== true) return
+    channel.send({ zerodrop: protocolVersion, type: 'stderr', text }, undefined, {}, () => {})
   }
   const onUncaught = (error: unknown): void => tell(`${inspect(error)}\n`)
   const tee = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {

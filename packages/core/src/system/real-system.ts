@@ -1,25 +1,27 @@
-import { type SendHandle, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
-import { type Boot, bootKey, inheritVariableName } from './boot.ts'
+import { type Boot, bootKey } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine } from './command-line.ts'
+import { spawnUntold } from './node-internals.ts'
+import { takeOrders } from './orders.ts'
+import { predecessorAt } from './predecessor.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
 import { pm2, underNodemon, watched } from './supervisors.ts'
-import type { Incapacity, Predecessor, Release, System } from './system.ts'
+import type { Incapacity, System } from './system.ts'
 import { Terminals } from './terminals.ts'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
-  // A worker thread has a copy of the environment, but the descriptors are the process's.
   const boot = (globalThis as { [bootKey]?: Boot })[bootKey]
   boot?.takeOver()
-  const inheritVariable = isMainThread
-    ? (boot?.inheritVariable ?? process.env[inheritVariableName])
-    : undefined
-  // Where there was no preload: at once, so that no child of the application takes itself for our successor.
-  delete process.env[inheritVariableName]
+  // Where there was no preload: at once. A worker thread has a copy of the environment, but the descriptors are the
+  // process's.
+  const orders = isMainThread && boot === undefined ? takeOrders() : undefined
+  const inheritVariable = boot?.inheritVariable ?? orders?.variable
+  const channel = boot?.channel ?? orders?.channel
   const commandLine = recordCommandLine()
   const terminals = new Terminals()
   return {
@@ -27,7 +29,7 @@ export function realSystem(): System {
     incapacity: incapacity(),
     commandLine,
     inheritVariable,
-    predecessor: inheritVariable === undefined ? undefined : predecessor(),
+    predecessor: channel === undefined ? undefined : predecessorAt(channel),
     get environment() {
       return { ...process.env }
     },
@@ -83,11 +85,17 @@ export function realSystem(): System {
       )
     },
     spawn(descriptors, environment) {
-      return spawn(commandLine.command(), commandLine.args(), {
+      const file = commandLine.command()
+      const child = spawnUntold({
+        file,
+        args: [file, ...commandLine.args()],
         cwd: commandLine.cwd,
         env: environment,
         stdio: ['inherit', 'inherit', 'inherit', ...descriptors, 'ipc'],
       })
+      if (child === undefined)
+        throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
+      return child
     },
   }
 }
@@ -113,37 +121,4 @@ function takeListenFds(startEnvironment: NodeJS.ProcessEnv): number {
   delete process.env['LISTEN_FDS']
   delete startEnvironment['LISTEN_FDS']
   return /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0
-}
-
-function predecessor(): Predecessor | undefined {
-  if (process.send === undefined) return undefined
-  return {
-    send(message, handle) {
-      // The callback keeps a predecessor that has just died from becoming an 'error' event of this process.
-      if (process.connected) process.send?.(message, handle as SendHandle, {}, () => {})
-    },
-    onMessage(listener) {
-      process.on('message', listener)
-      // A successor lives for its servers; a channel that kept it alive would hide that it listens on nothing.
-      process.channel?.unref()
-      return () => process.off('message', listener)
-    },
-    onDisconnect(listener): Release {
-      let released = false
-      const release = (): void => {
-        released = true
-        process.off('disconnect', listener)
-      }
-      process.on('disconnect', listener)
-      // Node emits it once, and that may be over: an application can take its time to import zerodrop.
-      if (!process.connected)
-        queueMicrotask(() => {
-          if (!released) listener()
-        })
-      return release
-    },
-    disconnect() {
-      if (process.connected) process.disconnect()
-    },
-  }
 }

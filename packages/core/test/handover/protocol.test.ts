@@ -49,7 +49,7 @@ const wrong: Record<string, unknown[]> = {
 
 test('the shapes belong to this version: change a message, and the number goes up', () => {
   expect({ protocolVersion, messageFields }).toEqual({
-    protocolVersion: 2,
+    protocolVersion: 3,
     messageFields: {
       started: {},
       'ticket-keys': { servers: 'ticketKeys' },

@@ -58,6 +58,7 @@ test('is given the descriptors, and told which is which by their numbers there',
       { fd: 3, ...address(3000) },
       { fd: 4, ...address(9090) },
     ],
+    channel: 5,
   })
   system.child.says(message({ type: 'ready' }))
   await ready

@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { openChannel, spawnUntold } from '../../src/system/node-internals.ts'
+
+test.each([
+  ['of no file', () => 10_000],
+  ['of a file', () => openSync(__filename, 'r')],
+])('a descriptor %s is no channel', (_which, open) => {
+  const fd = open()
+  expect(openChannel(fd)).toBeUndefined()
+  if (fd < 10_000) closeSync(fd)
+})
+
+/** Opens the channel on its descriptor 4, and says what it hears. */
+const program = `
+const { openChannel } = require(process.argv[1])
+const channel = openChannel(4)
+channel.on('message', (message, handle) => {
+  channel.send({ ...message, process: typeof process.send, env: Object.keys(process.env), handle: handle?.constructor.name }, handle, {}, () => {})
+})
+// It does not keep the process alive.
+channel.on('disconnect', () => clearInterval(hold))
+const hold = setInterval(() => {}, 60_000)
+`
+
+test('a child is not told of its channel, and can open it on its descriptor: messages and handles go both ways, and it ends', async () => {
+  const internals = path.join(__dirname, '../../dist/system/node-internals.js')
+  const child = spawnUntold({
+    file: process.execPath,
+    args: ['node', '-e', program, internals],
+    cwd: __dirname,
+    env: { ONE: '1', NONE: undefined },
+    stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'ipc'],
+  })!
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { _handle: handle } = server as unknown as { _handle: net.Server }
+  child.send({ hello: 1 }, handle, {}, () => {})
+  const [message, returned] = (await once(child, 'message')) as [object, { close(): void }]
+  expect(message).toEqual({ hello: 1, process: 'undefined', env: ['ONE'], handle: 'TCP' })
+  returned.close()
+  server.close()
+  child.disconnect()
+  await expect(once(child, 'exit')).resolves.toEqual([0, null])
+})
+
+test('a program that is not there is an error event of its process, as Node has it', async () => {
+  const program = {
+    file: '/nowhere',
+    args: ['nowhere'],
+    cwd: __dirname,
+    env: {},
+    stdio: ['ignore', 'ipc'] as const,
+  }
+  const child = spawnUntold({ ...program, stdio: [...program.stdio] })!
+  await expect(once(child, 'error')).resolves.toMatchObject([{ code: 'ENOENT', syscall: 'spawn /nowhere' }])
+})
