@@ -38,6 +38,11 @@ export class Generations {
     return this.#pid
   }
 
+  /** What the server wrote to stderr, without the line of each restart that succeeded. */
+  get complaints(): string {
+    return this.app.stderr.replaceAll(/^\[zerodrop\] pid \d+: handed over to generation .*\n/gm, '')
+  }
+
   /** Resolves when the next generation listens and the one before is gone. */
   async restart(): Promise<RestartTimes> {
     const { app } = this

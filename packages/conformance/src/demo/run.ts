@@ -86,7 +86,7 @@ export async function runDemo(options: DemoOptions, undo: Leftovers, progress: P
   progress.step(() => 'Stopping')
   const report = await traffic.stop()
   // Without what it says about its own end, which is no news.
-  const { stderr } = deployment.generations.app
+  const stderr = deployment.generations.complaints
   try {
     if (problem === undefined) await deployment.generations.end()
   } catch (error) {

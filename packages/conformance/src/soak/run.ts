@@ -49,7 +49,7 @@ export async function runSoak(
   progress.step(() => `Stopping ${name}`)
   const report = await clients.stop()
   // Without what it says about its own end, which is no news.
-  const { stderr } = generations.app
+  const stderr = generations.complaints
   const problem = course.problem ?? (await failureOf(generations.end()))
   progress.stop()
   return { name, report, ...course, problem, seconds, cpu: (user + system) / 1e6 / seconds, stderr }

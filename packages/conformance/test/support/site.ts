@@ -148,6 +148,10 @@ export class Site {
   }
 }
 
+/** What stderr holds when nothing but restarts has happened, and each has succeeded and cut nothing. */
+export const restartsOnly: RegExp =
+  /^(\[zerodrop\] pid \d+: handed over to generation \d+ \(pid \d+\) in \d+ ms: \d+ connections? moved, 0 cut\n)*$/
+
 export function identityOf(response: RawResponse): Identity {
   return JSON.parse(response.body.toString()) as Identity
 }

@@ -20,7 +20,14 @@ export interface LifecycleEvents {
   'restart:ready': [{ pid: number; generation: number }]
   'restart:handing-over': [{ pid: number; generation: number }]
   'restart:complete': [
-    { pid: number; generation: number; milliseconds: number; migrated: number; cut: number },
+    {
+      pid: number
+      generation: number
+      milliseconds: number
+      migrated: number
+      declined: number
+      cut: number
+    },
   ]
   'restart:failed': [{ error: ZerodropError }]
   'predecessor:died': [{ pid: number; ready: boolean }]
@@ -115,6 +122,8 @@ export const lifecycleEvents: Descriptions = {
       generation: 'of the successor',
       milliseconds: 'since `restart:start`',
       migrated: 'how many connections the successor took over',
+      declined:
+        "how many it declined, such as those beyond its server's `maxConnections`: they were drained here",
       cut: 'how much was cut',
     },
   },

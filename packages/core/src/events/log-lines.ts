@@ -36,7 +36,7 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
   'restart:handing-over': ({ pid, generation }) =>
     quiet('info', `handing over to generation ${generation}`, { successor: pid, generation }),
   'restart:complete': ({ pid, ...fields }) =>
-    quiet('info', `handed over to generation ${fields.generation}`, { successor: pid, ...fields }),
+    loud('info', handedOver({ pid, ...fields }), { successor: pid, ...fields }),
   'restart:failed': ({ error }) =>
     loud('error', `restart failed: ${error.code}: ${error.message}`, { err: error }),
   'predecessor:died': ({ pid, ready }) =>
@@ -49,6 +49,15 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
     quiet('info', 'the predecessor has ended', { predecessor: pid, ...fields }),
   exit: (fields) => quiet('debug', `exit ${fields.code}`, fields),
   warning: ({ error }) => loud('warn', `${error.code}: ${error.message}`, { err: error }),
+}
+
+function handedOver({ pid, generation, ...how }: LifecycleEvents['restart:complete'][0]): string {
+  const { milliseconds, migrated, declined, cut } = how
+  const refused = declined === 0 ? '' : `${declined} declined by it and drained here, `
+  return (
+    `handed over to generation ${generation} (pid ${pid}) in ${Math.round(milliseconds)} ms: ` +
+    `${migrated} ${migrated === 1 ? 'connection' : 'connections'} moved, ${refused}${cut} cut`
+  )
 }
 
 export function lineOf<Name extends keyof LifecycleEvents>(

@@ -11,13 +11,16 @@ interface ListeningHandle {
   onconnection?(status: number, handle: unknown): void
 }
 
+/** What becomes of a connection here: declined if its server is full, or nobody listens at its address. */
+type Answer = 'taken' | 'full' | 'nobody'
+
 /**
  * The successor's side of a migration: takes each connection that the predecessor sends to the server of its address,
  * through the very function by which Node takes one from the kernel, so that it is counted and treated like its own.
  */
 export class Arrivals {
   readonly #system: System
-  readonly #answers = { taken: [] as number[], declined: [] as number[] }
+  #answers: Record<Answer, number[]> = { taken: [], full: [], nobody: [] }
   /** Taken, and without a request of their own so far. */
   readonly #quiet = new Set<Socket>()
   #taken = 0
@@ -41,28 +44,31 @@ export class Arrivals {
       const taken = connections !== undefined && this.#take(connections, handle, body)
       if (taken) this.#taken++
       else (handle as { close?(): void } | undefined)?.close?.()
-      this.#answer(predecessor, taken ? 'taken' : 'declined', body.id)
+      this.#answer(predecessor, taken ? 'taken' : connections === undefined ? 'nobody' : 'full', body.id)
     })
   }
 
   /** Together for all that one turn of the loop brings: a message for each costs as much as taking the connection. */
-  #answer(predecessor: Predecessor, type: 'taken' | 'declined', id: number): void {
-    const { taken, declined } = this.#answers
-    if (taken.length + declined.length === 0)
-      this.#system.setImmediate(() => {
-        for (const kind of ['taken', 'declined'] as const) {
-          const ids = this.#answers[kind].splice(0)
-          if (ids.length > 0) predecessor.send(message({ type: kind, ids }))
-        }
-      })
-    this.#answers[type].push(id)
+  #answer(predecessor: Predecessor, answer: Answer, id: number): void {
+    const lists = Object.values(this.#answers)
+    if (lists.every(({ length }) => length === 0)) this.#system.setImmediate(() => this.#flush(predecessor))
+    this.#answers[answer].push(id)
+  }
+
+  #flush(predecessor: Predecessor): void {
+    const { taken, full, nobody } = this.#answers
+    this.#answers = { taken: [], full: [], nobody: [] }
+    if (taken.length > 0) predecessor.send(message({ type: 'taken', ids: taken }))
+    if (full.length > 0) predecessor.send(message({ type: 'declined', ids: full, listening: true }))
+    if (nobody.length > 0) predecessor.send(message({ type: 'declined', ids: nobody, listening: false }))
   }
 
   #take({ server, requests }: Connections, handle: unknown, { used, requests: count }: Past): boolean {
     const listening = (server as { _handle?: ListeningHandle | null })._handle
     if (handle === undefined || typeof listening?.onconnection !== 'function') return false
     // Node would drop it, and its client would see a reset.
-    if (server.maxConnections !== undefined && connectionCount(server) >= server.maxConnections) return false
+    const { maxConnections } = server
+    if (maxConnections !== undefined && connectionCount(server) >= maxConnections) return false
     let socket: Socket | undefined
     const onConnection = (arrived: Socket): void => {
       socket = arrived

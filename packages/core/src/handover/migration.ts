@@ -21,7 +21,8 @@ interface NativeSocket extends Socket {
  */
 const warmUp = { double: 20, end: 250 }
 
-type Answer = 'taken' | 'declined' | 'gone'
+/** Whether the successor has a connection; if it has not, whether it has a server at the address, or has died. */
+type Answer = 'taken' | 'declined' | 'not-listening' | 'gone'
 
 /** One server whose connections may leave, and the address by which the successor knows its own. */
 export interface Leaving {
@@ -32,8 +33,10 @@ export interface Leaving {
 }
 
 export interface MigrationObserver {
-  /** The successor has declined a connection of this server: it is served here to its end. */
-  onDeclined(connections: Connections): void
+  /** The successor has declined a connection of this server, which is served here to its end. */
+  onDeclined(connections: Connections, socket: Socket): void
+  /** The successor has no server at the address of this one: none of its connections moves. */
+  onNotListening(connections: Connections): void
   /** These may not move. */
   onKept(connections: Connections, sockets: readonly Socket[]): void
 }
@@ -75,6 +78,7 @@ export class Migration {
   readonly #moves = new Set<Promise<void>>()
   #begun = 0
   #moved = 0
+  #declined = 0
   #id = 0
   #over = false
   #pumping = false
@@ -92,6 +96,11 @@ export class Migration {
     return this.#moved
   }
 
+  /** How many it has declined. */
+  get declined(): number {
+    return this.#declined
+  }
+
   /**
    * Begins to move connections, and goes on as they become idle until `dispose()`.
    * It ends by itself when the successor has gone; what was on its way then is served here again.
@@ -102,7 +111,8 @@ export class Migration {
     this.#releases.push(
       this.#successor.onMessage((body) => {
         if (body.type !== 'taken' && body.type !== 'declined') return
-        for (const id of body.ids) this.#offers.get(id)?.(body.type)
+        const answer = body.type === 'taken' || body.listening ? body.type : 'not-listening'
+        for (const id of body.ids) this.#offers.get(id)?.(answer)
       }),
       this.#successor.onGone(() => {
         if (!this.#over) this.dispose()
@@ -210,7 +220,11 @@ export class Migration {
       handle.readStart()
       socket.setTimeout(timeout)
     }
-    if (answer === 'declined') this.#observer?.onDeclined(connections)
+    if (answer === 'gone') return
+    this.#declined++
+    this.#kept.add(socket)
+    if (answer === 'declined') this.#observer?.onDeclined(connections, socket)
+    else this.#observer?.onNotListening(connections)
   }
 
   /**

@@ -56,8 +56,11 @@ export const messageFields = {
   connection: { id: 'count', listener: 'text', used: 'flag', requests: 'count' },
   /** Successor to predecessor: these connections are served here from now on. */
   taken: { ids: 'counts' },
-  /** Successor to predecessor: keep these connections. */
-  declined: { ids: 'counts' },
+  /**
+   * Successor to predecessor: keep these connections. If no server is `listening` at their address there, the others of
+   * that address need not be sent either.
+   */
+  declined: { ids: 'counts', listening: 'flag' },
   /** Predecessor to successor, just before it exits: how its drain went. */
   ended: { pid: 'count', milliseconds: 'duration', migrated: 'count', cut: 'count' },
 } as const

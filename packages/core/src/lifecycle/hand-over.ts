@@ -55,12 +55,18 @@ export class HandOver {
     return this.#migration.moved
   }
 
+  /** How many connections it has declined. */
+  get declined(): number {
+    return this.#migration.declined
+  }
+
   /** Resolves when nothing is left here, or when the successor has died before that. */
   async run(): Promise<'drained' | 'died'> {
     const { system, servers } = this.#context
     const died = new Promise<'died'>((resolve) => this.#successor.onDeath(() => resolve('died')))
     this.#migration.start({
-      onDeclined: ({ server }) => servers.announce(server),
+      onDeclined: ({ server }, socket) => servers.keep(server, [socket]),
+      onNotListening: ({ server }) => servers.announce(server),
       onKept: ({ server }, sockets) => servers.keep(server, sockets),
     })
     let over = false

@@ -26,6 +26,8 @@ export interface RestartResult extends DrainResult {
   readonly listeners: number
   /** How many live connections it took over. */
   readonly migrated: number
+  /** How many it declined, such as those beyond its server's `maxConnections`: they were drained here. */
+  readonly declined: number
 }
 
 /** What a successor was given. */
@@ -122,16 +124,16 @@ export class Restarts {
       throw error
     }
     const { pid, generation } = successor
-    const { moved, result } = await this.#handOver(successor, given.servers)
+    const { moved, declined, result } = await this.#handOver(successor, given.servers)
     if (this.#queued) await successor.send(message({ type: 'restart' })).catch(() => {})
     this.#queued = false
     const cut = result.cut.length
     const milliseconds = system.now() - begun
-    reporter.tell('restart:complete', { pid, generation, milliseconds, migrated: moved, cut })
+    reporter.tell('restart:complete', { pid, generation, milliseconds, migrated: moved, declined, cut })
     successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated: moved, cut })
     // After those who wait for this promise have had their turn.
     system.setImmediate(() => void this.#ending.exit(result))
-    return { ...result, pid, generation, listeners: given.sockets.length, migrated: moved }
+    return { ...result, pid, generation, listeners: given.sockets.length, migrated: moved, declined }
   }
 
   /** At most two generations live: the predecessor has to be gone, and a successor that was not to take over. */
@@ -200,7 +202,7 @@ export class Restarts {
   async #handOver(
     successor: Successor,
     servers: readonly Inheritable[],
-  ): Promise<{ moved: number; result: DrainResult }> {
+  ): Promise<{ moved: number; declined: number; result: DrainResult }> {
     const { charge, reporter, state } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
@@ -214,7 +216,8 @@ export class Restarts {
     this.#moving = handOver
     const done = this.#finish(handOver, successor)
     this.#ending.join(handOver.group, done)
-    return { result: await done, moved: handOver.moved }
+    const result = await done
+    return { result, moved: handOver.moved, declined: handOver.declined }
   }
 
   async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {

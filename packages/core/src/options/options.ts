@@ -77,7 +77,7 @@ export interface LifecycleOptions {
   readonly health?: boolean | HealthOptions
   /**
    * Where the operator reads what happens: a logger like pino's, `'stderr'` for readable lines, of which there are none
-   * while all is well but one for each drain, or `false` for nothing. Fastify's `app.log` is used where nothing is said.
+   * while all is well but one for each drain and each restart, or `false` for nothing. Fastify's `app.log` is used where nothing is said.
    * @default 'stderr'
    */
   readonly logger?: Logger | 'stderr' | false

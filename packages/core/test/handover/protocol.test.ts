@@ -19,7 +19,7 @@ const examples: Record<string, object> = {
   restart: {},
   connection: { id: 1, listener: 'tcp://*:1', used: true, requests: 0 },
   taken: { ids: [1, 2] },
-  declined: { ids: [3] },
+  declined: { ids: [3], listening: true },
   ended: { pid: 17, milliseconds: 0.5, migrated: 0, cut: 0 },
 }
 
@@ -62,7 +62,7 @@ test('the shapes belong to this version: change a message, and the number goes u
       restart: {},
       connection: { id: 'count', listener: 'text', used: 'flag', requests: 'count' },
       taken: { ids: 'counts' },
-      declined: { ids: 'counts' },
+      declined: { ids: 'counts', listening: 'flag' },
       ended: { pid: 'count', milliseconds: 'duration', migrated: 'count', cut: 'count' },
     },
   })
