@@ -59,6 +59,9 @@ export class Drain {
     for (const server of this.#servers) server.start()
     if (drainDelay > 0) await Promise.race([delayed, this.#hammered])
     const accepting = this.#system.now()
+    void this.#hammered.then(() => {
+      for (const server of this.#servers) server.hurry()
+    })
     await Promise.all(this.#servers.map((server) => server.stopAccepting(successor)))
     const finishing = this.#system.now()
     observer?.onAcceptStopped(finishing - begun)
@@ -83,6 +86,7 @@ export class Drain {
       served: sum(({ served }) => served),
       refused: sum(({ refused }) => refused),
       websockets: sum(({ websockets }) => websockets),
+      reset: sum(({ reset }) => reset),
       cut,
     }
   }

@@ -29,8 +29,8 @@ export interface ServerDrainOptions {
   readonly policy: DrainingPolicy<IncomingMessage>
   /** Whether its HTTP/1 connections leave for a successor: then they are neither told to close nor ended while idle. */
   readonly migrates: boolean
-  /** Called when this process has stopped listening and no other goes on. */
-  readonly onStopped: () => void
+  /** Called before this process stops listening, where no other goes on: from then on no client should find the server. */
+  readonly onStopping: () => void
 }
 
 /** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
@@ -60,6 +60,8 @@ export class ServerDrain {
   finished = 0
   served = 0
   refused = 0
+  /** How many new connections the kernel may have reset. */
+  reset = 0
   readonly #system: System
   readonly #options: ServerDrainOptions
   readonly #http1: Http1Drain
@@ -75,6 +77,7 @@ export class ServerDrain {
   readonly #releases: Release[] = []
   #started = false
   #announced = false
+  #hurried = false
   #stopped: Promise<void> | undefined
   #lingers = false
 
@@ -154,11 +157,18 @@ export class ServerDrain {
 
   async #stopAccepting(successor: boolean): Promise<void> {
     if (!this.connections.server.listening) return
-    if (!successor) await acceptQueued(this.connections, this.#system)
+    if (!successor) {
+      this.#options.onStopping()
+      this.reset = await acceptQueued(this.connections, this.#system, () => this.#hurried)
+    }
     // Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
     // (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
     if (this.connections.server.listening) Server.prototype.close.call(this.connections.server)
-    if (!successor) this.#options.onStopped()
+  }
+
+  /** Closes the listening socket without waiting until its accept queue is empty. */
+  hurry(): void {
+    this.#hurried = true
   }
 
   /** Ends the connections that nothing more comes on, each when its time is over. */

@@ -43,6 +43,11 @@ export interface DrainResult {
   readonly refused: number
   /** WebSockets that were sent a close frame. */
   readonly websockets: number
+  /**
+   * New connections that the kernel may have reset, because they were in the accept queue when the listening socket was
+   * closed. 0 unless clients connect faster than the process can accept for two seconds.
+   */
+  readonly reset: number
   /** What the deadline, or a second signal, ended before its time. */
   readonly cut: readonly CutConnection[]
 }

@@ -10,13 +10,29 @@ import type { Address } from './address.ts'
  */
 export function descriptorAddress(fd: number): Address | undefined {
   try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+    const inode = inodeOf(fd)
     if (inode === undefined) return undefined
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const address = tcp('tcp', inode) ?? tcp('tcp6', inode) ?? unix(inode)
       if (address !== undefined) return address
     }
     return undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * How many connections wait to be accepted on a listening TCP socket, by the kernel's tables.
+ * @returns undefined if that cannot be told: for other sockets, and on systems without these tables
+ */
+export function queueLength(fd: number): number | undefined {
+  try {
+    const inode = inodeOf(fd)
+    if (inode === undefined) return undefined
+    const row = listening('tcp', inode) ?? listening('tcp6', inode)
+    const length = Number.parseInt(row?.[4]?.split(':')[1] ?? '', 16)
+    return Number.isNaN(length) ? undefined : length
   } catch {
     return undefined
   }
@@ -29,8 +45,17 @@ const tcpListen = '0A'
 /** SO_ACCEPTCON: the socket listens. */
 const acceptsConnections = 0x10000
 
+function inodeOf(fd: number): string | undefined {
+  return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+}
+
+/** The row of a listening socket. */
+function listening(table: 'tcp' | 'tcp6', inode: string): string[] | undefined {
+  return rows(table).find((columns) => columns[9] === inode && columns[3] === tcpListen)
+}
+
 function tcp(table: 'tcp' | 'tcp6', inode: string): Address | undefined {
-  const row = rows(table).find((columns) => columns[9] === inode && columns[3] === tcpListen)
+  const row = listening(table, inode)
   const [host, port] = row?.[1]?.split(':') ?? []
   if (host === undefined || port === undefined) return undefined
   const bytes = hostBytes(host)

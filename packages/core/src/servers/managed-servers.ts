@@ -173,7 +173,7 @@ export class ManagedServers {
       closeCode,
       policy: this.#policies.get(server) ?? 'serve',
       migrates: migrates(managed.connections),
-      onStopped: () => {
+      onStopping: () => {
         const { address, unixPath } = managed
         if (address === undefined || !this.#isPredecessors(address)) unixPath?.remove()
       },

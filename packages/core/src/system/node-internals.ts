@@ -4,8 +4,9 @@
  */
 import { ChildProcess, type SendHandle, type StdioOptions } from 'node:child_process'
 import type { EventEmitter } from 'node:events'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { isSocket } from './file-status.ts'
+import { shadow } from './shadow.ts'
 
 interface SecureSocket {
   readonly _parent?: Socket
@@ -124,4 +125,69 @@ export function spawnUntold({ file, args, cwd, env, stdio }: Program): ChildProc
   }
   spawnable.spawn({ file, args: [...args], cwd, envPairs, stdio })
   return child
+}
+
+/** The native handle of a listening server. libuv's accept calls `onconnection`, and node:cluster does in a worker. */
+interface AcceptingHandle {
+  /** Undefined on Windows, and in a worker of node:cluster. */
+  readonly fd?: number
+  onconnection?: (status: number, handle: unknown) => void
+  close(): void
+}
+
+/** Connections that were accepted for a server, and that the server has not seen yet. */
+export interface HeldConnections {
+  /** How many there were so far. */
+  readonly count: number
+  /** The descriptor of the listening socket, where it has one. */
+  readonly fd: number | undefined
+  /** Gives the server those there are, and leaves it those to come. */
+  release(): void
+  /** Closes the listening socket, at once, and gives the server what was accepted. `server.close()` is still to be called. */
+  close(): void
+}
+
+/**
+ * Holds what is accepted for a server from now on: the connections are established, and nothing is read from them.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
+ */
+export function holdAccepted(server: Server): HeldConnections | undefined {
+  const handle = (server as { _handle?: AcceptingHandle | null })._handle
+  if (typeof handle?.onconnection !== 'function') return undefined
+  const held: unknown[] = []
+  let count = 0
+  const restore = shadow(handle, 'onconnection', (original) => (status: number, accepted: unknown): void => {
+    if (status !== 0 || accepted === undefined) {
+      Reflect.apply(original as (...event: unknown[]) => void, handle, [status, accepted])
+      return
+    }
+    count++
+    held.push(accepted)
+  })
+  const release = (): void => {
+    restore()
+    for (const accepted of held.splice(0)) give(handle, accepted)
+  }
+  return {
+    fd: handle.fd,
+    get count() {
+      return count
+    },
+    release,
+    close() {
+      handle.close()
+      release()
+    },
+  }
+}
+
+/** Throws nothing: what a listener of 'connection' throws is uncaught, as it is where libuv calls. */
+function give(handle: AcceptingHandle, accepted: unknown): void {
+  try {
+    handle.onconnection?.(0, accepted)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }

@@ -1,0 +1,143 @@
+import { once } from 'node:events'
+import net from 'node:net'
+import { Connections } from '../../src/connections/connections.ts'
+import { acceptQueued } from '../../src/drain/accept-queued.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+const undo: (() => void)[] = []
+afterEach(() => {
+  for (const each of undo.splice(0)) each()
+})
+
+async function listen() {
+  const server = net.createServer()
+  const connections = new Connections(server, () => 0)
+  server.listen({ port: 0, host: '127.0.0.1' })
+  undo.push(() => server.close())
+  await once(server, 'listening')
+  return { server, connections, port: (server.address() as net.AddressInfo).port }
+}
+
+/** Connects clients, and resolves in the turn in which they are connected: the server has not accepted most of them. */
+async function connect(port: number, count: number) {
+  const clients = Array.from({ length: count }, () => net.connect(port, '127.0.0.1'))
+  for (const client of clients) {
+    client.on('error', () => {})
+    undo.push(() => client.destroy())
+  }
+  await Promise.all(clients.map((client) => once(client, 'connect')))
+  return clients
+}
+
+/** How many of the clients were reset when all of them have ended. */
+async function resets(clients: net.Socket[]): Promise<number> {
+  const ends = await Promise.all(
+    clients.map(
+      (client) =>
+        new Promise<number>((resolve) => {
+          client
+            .on('error', () => resolve(1))
+            .on('end', () => resolve(0))
+            .resume()
+        }),
+    ),
+  )
+  return ends.reduce((sum, end) => sum + end)
+}
+
+async function rejection(port: number): Promise<string | undefined> {
+  const [error] = (await once(net.connect(port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException]
+  return error.code
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('accepts everything that waits, and gives it to the server when the socket is closed', async () => {
+  const { server, connections, port } = await listen()
+  const accepted: net.Socket[] = []
+  server.on('connection', (socket) => accepted.push(socket))
+  const clients = await connect(port, 50)
+  const early = accepted.length
+  const queued = acceptQueued(connections, new FakeSystem(), () => false)
+  while (accepted.length === early) await turn()
+  expect(early).toBeLessThan(50)
+  expect(accepted.length).toBe(50)
+  await expect(queued).resolves.toBe(0)
+  await expect(rejection(port)).resolves.toBe('ECONNREFUSED')
+  server.close()
+  for (const socket of accepted) socket.end()
+  await expect(resets(clients)).resolves.toBe(0)
+})
+
+test('in a hurry, says how many connections the kernel resets', async () => {
+  const { server, connections, port } = await listen()
+  const accepted: net.Socket[] = []
+  server.on('connection', (socket) => accepted.push(socket.resume()))
+  const clients = await connect(port, 50)
+  const reset = await acceptQueued(connections, new FakeSystem(), () => true)
+  server.close()
+  for (const socket of accepted) socket.end()
+  expect(reset).toBeGreaterThan(0)
+  expect(accepted).toHaveLength(50 - reset)
+  await expect(resets(clients)).resolves.toBe(reset)
+})
+
+test('gives up after two seconds of turns that each accept a connection', async () => {
+  const { server, connections, port } = await listen()
+  server.on('connection', (socket) => socket.resume())
+  const system = new FakeSystem()
+  const setImmediate = system.setImmediate.bind(system)
+  system.setImmediate = (callback) => {
+    system.advance(100)
+    return setImmediate(callback)
+  }
+  await connect(port, 100)
+  await expect(acceptQueued(connections, system, () => false)).resolves.toBeGreaterThan(0)
+  expect(system.now()).toBe(2100)
+  server.close()
+})
+
+test('gives the server what was accepted if the application closes the server meanwhile', async () => {
+  const { server, connections, port } = await listen()
+  let accepted = 0
+  server.on('connection', (socket) => {
+    accepted++
+    socket.destroy()
+  })
+  await connect(port, 50)
+  const early = accepted
+  const queued = acceptQueued(connections, new FakeSystem(), () => false)
+  for (let turns = 0; turns < 10; turns += 1) await turn()
+  expect(accepted).toBe(early)
+  server.close()
+  await queued
+  expect(accepted).toBeGreaterThan(early)
+  expect(accepted).toBeLessThan(50)
+})
+
+test('what a listener of a connection throws is uncaught, and the other connections are given to the server', async () => {
+  const { server, connections, port } = await listen()
+  const thrown: unknown[] = []
+  const original = globalThis.queueMicrotask
+  globalThis.queueMicrotask = (callback) => {
+    try {
+      callback()
+    } catch (error) {
+      thrown.push(error)
+    }
+  }
+  undo.push(() => {
+    globalThis.queueMicrotask = original
+  })
+  await connect(port, 20)
+  let count = 0
+  server.on('connection', (socket) => {
+    socket.destroy()
+    count++
+    throw new Error('broken on purpose')
+  })
+  await acceptQueued(connections, new FakeSystem(), () => false)
+  server.close()
+  expect(thrown).toHaveLength(count)
+  expect(count).toBeGreaterThan(10)
+})
