@@ -1,7 +1,17 @@
 export type { ConnectionCounts } from './connections/count.ts'
 export type { DrainingPolicy, DrainingVerdict, Refusal } from './drain/refusal.ts'
 export { type ErrorCode, errorCodes, ZerodropError } from './errors/zerodrop-error.ts'
-export type { ConnectionState, CutConnection, DrainResult } from './events/drain-report.ts'
+export type { WebSocketLike, WebSocketServerLike } from './connections/web-socket.ts'
+export type {
+  ConnectionState,
+  CutConnection,
+  DrainResult,
+  MovedCounts,
+  StayedConnection,
+  StayReason,
+} from './events/drain-report.ts'
+export type { Handover } from './handover/live/handover.ts'
+export type { OpeningRequest, StreamsOptions, WebSocketsOptions } from './handover/live/options.ts'
 export { type LifecycleEvents, lifecycleEvents } from './events/events.ts'
 export type { Health } from './health/health.ts'
 export type { HealthCheck, HealthCheckOptions, HealthOptions } from './health/options.ts'

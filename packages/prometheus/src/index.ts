@@ -113,7 +113,19 @@ const labelled: readonly {
     name: 'migrated_connections_total',
     help: 'Connections taken over from the predecessor (received) and by the successor (sent).',
     label: 'direction',
-    values: ({ migrated }) => migrated,
+    values: ({ migrated: { received, sent } }) => ({ received, sent }),
+  },
+  {
+    name: 'migrated_websockets_total',
+    help: 'WebSockets among the connections taken over.',
+    label: 'direction',
+    values: ({ migrated }) => migrated.websockets,
+  },
+  {
+    name: 'migrated_streams_total',
+    help: 'Event streams among the connections taken over.',
+    label: 'direction',
+    values: ({ migrated }) => migrated.streams,
   },
 ]
 

@@ -70,11 +70,15 @@ export class Connections {
       })
     }
     if (http === undefined) return
-    noteUpgrades(server, (upgraded) => {
-      this.upgraded.set(upgraded.socket, upgraded)
-      if (!this.#tracking) upgraded.socket.on('close', this.#onClose)
-      this.#changed()
-    })
+    noteUpgrades(
+      server,
+      () => this.#time(),
+      (upgraded) => {
+        this.upgraded.set(upgraded.socket, upgraded)
+        if (!this.#tracking) upgraded.socket.on('close', this.#onClose)
+        this.#changed()
+      },
+    )
   }
 
   /** Begins to know every connection: those there are, and those to come. Calling it again does nothing. */

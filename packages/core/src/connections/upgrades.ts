@@ -1,27 +1,44 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import { requestHead } from './request-head.ts'
 
-/** A connection that left HTTP, and the request by which it did. */
+/** A connection that left HTTP. Of its request only the head is kept: the rest would live as long as the connection. */
 export interface Upgraded {
   readonly socket: Socket
   /** What it speaks now, in lower case: `websocket`, or whatever the `Upgrade` header asked for; `connect` for a tunnel. */
   readonly protocol: string
-  readonly request: IncomingMessage
+  /** The head of the request by which it left, as it came. */
+  readonly head: string
+  /** When that was: whole milliseconds of the system's clock. */
+  readonly at: number
   /** What had been written on the connection by then: more means that the application has answered the upgrade. */
   readonly bytesWritten: number
 }
 
 const leaving = ['upgrade', 'connect'] as const
 
+/** The method and the URL of the request in a head. */
+export function targetOf({ head }: Upgraded): { readonly method: string; readonly url: string } {
+  const [method = '', url = ''] = head.split(' ', 2)
+  return { method, url }
+}
+
 /**
  * Sees every connection of a server that leaves HTTP. Node lets go of such a socket altogether, and whether a server
  * upgrades at all depends on whether anyone listens: so this listens only as long as somebody else does.
  */
-export function noteUpgrades(server: Server, note: (upgraded: Upgraded) => void): void {
+export function noteUpgrades(server: Server, now: () => number, note: (upgraded: Upgraded) => void): void {
   for (const event of leaving) {
     const onLeave = (request: IncomingMessage, socket: Socket): void => {
       const protocol = event === 'connect' ? event : (request.headers.upgrade ?? '').toLowerCase()
-      note({ socket, protocol, request, bytesWritten: socket.bytesWritten })
+      note({
+        socket,
+        protocol,
+        // Now: what handles the upgrade may change the request, as express-ws does with its URL.
+        head: requestHead(request),
+        at: now(),
+        bytesWritten: socket.bytesWritten,
+      })
     }
     const others = (): number =>
       server.listenerCount(event) - server.listeners(event).filter((each) => each === onLeave).length

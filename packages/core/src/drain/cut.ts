@@ -3,6 +3,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
+import { targetOf } from '../connections/upgrades.ts'
 import { isClosing } from './close-gently.ts'
 import type { ConnectionState, CutConnection } from '../events/drain-report.ts'
 import { bySession } from './streams-by-session.ts'
@@ -94,7 +95,8 @@ function describeHttp1(connections: Connections, socket: Socket, times: Times): 
     return { state, ...(method && { method }), ...(url && { url }), age, ...where }
   }
   const upgraded = connections.upgraded.get(socket)
-  if (upgraded !== undefined) return named('upgraded', upgraded.request)
+  if (upgraded !== undefined)
+    return { state: 'upgraded', ...targetOf(upgraded), age: Math.round(times.now - upgraded.at), ...where }
   if (connections.http === undefined && !connections.http2) return { state: 'raw', ...where }
   const response = currentResponse(socket)
   if (response === undefined)

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { whenOver } from '../connections/exchange.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 
@@ -13,7 +13,7 @@ export class DrainingSignals {
   readonly #signals = new WeakMap<IncomingMessage, AbortSignal>()
   /** The streams of those requests that came over HTTP/2. */
   readonly #streams = new WeakSet<ServerHttp2Stream>()
-  readonly #open = new Map<AbortController, Server | undefined>()
+  readonly #open = new Map<IncomingMessage, { controller: AbortController; server: Server | undefined }>()
 
   /** @param draining whether the server drains already */
   of(request: IncomingMessage, server: Server | undefined, draining: boolean): AbortSignal {
@@ -26,8 +26,8 @@ export class DrainingSignals {
     if (draining) {
       controller.abort(reason())
     } else {
-      this.#open.set(controller, server)
-      whenOver(request, () => this.#open.delete(controller))
+      this.#open.set(request, { controller, server })
+      whenOver(request, () => this.#open.delete(request))
     }
     return controller.signal
   }
@@ -37,13 +37,26 @@ export class DrainingSignals {
     return this.#signals.has(exchange as IncomingMessage) || this.#streams.has(exchange as ServerHttp2Stream)
   }
 
-  /** A server begins to drain. A request whose server is not known is told by the first that does. */
-  abort(draining: Server): void {
-    for (const [controller, server] of this.#open) {
-      if (server !== undefined && server !== draining) continue
-      this.#open.delete(controller)
-      controller.abort(reason())
-    }
+  /**
+   * A server begins to drain. A request whose server is not known is told by the first that does.
+   * @param spares whether a request is not told for now
+   */
+  abort(draining: Server, spares: (request: IncomingMessage) => boolean = () => false): void {
+    for (const [request, { server }] of this.#open)
+      if ((server === undefined || server === draining) && !spares(request)) this.abortOne(request)
+  }
+
+  /** Tells one request that its server drains. */
+  abortOne(request: IncomingMessage): void {
+    const open = this.#open.get(request)
+    if (open === undefined) return
+    this.#open.delete(request)
+    open.controller.abort(reason())
+  }
+
+  /** Tells the requests of one connection. */
+  abortOn(socket: Socket): void {
+    for (const request of this.#open.keys()) if (request.socket === socket) this.abortOne(request)
   }
 }
 

@@ -5,6 +5,7 @@ import { Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse } from '../connections/exchange.ts'
+import type { Upgraded } from '../connections/upgrades.ts'
 import type { Release, System } from '../system/system.ts'
 import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
@@ -15,6 +16,15 @@ import { Http2Drain } from './http2-drain.ts'
 import { type DrainingPolicy, refused } from './refusal.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import { type CloseCode, UpgradedDrain } from './upgraded-drain.ts'
+
+/** WebSockets and event streams that are to leave for a successor. While they may, they are told nothing of the drain. */
+export interface Departures {
+  leaves(upgraded: Upgraded): boolean
+  /** The same for a request under way. */
+  isLeaving(request: IncomingMessage): boolean
+  /** Whether a connection is between two processes: to end it here would end it there. */
+  isUnderWay(socket: Socket): boolean
+}
 
 export interface ServerDrainOptions {
   /** The most milliseconds that an idle connection is kept for a request that may be on its way. */
@@ -29,6 +39,8 @@ export interface ServerDrainOptions {
   readonly policy: DrainingPolicy<IncomingMessage>
   /** Whether its HTTP/1 connections leave for a successor: then they are neither told to close nor ended while idle. */
   readonly migrates: boolean
+  /** What is to leave for a successor in the middle of what it does; undefined for nothing. */
+  readonly departures?: Departures | undefined
   /** Called before this process stops listening, where no other goes on: from then on no client should find the server. */
   readonly onStopping: () => void
 }
@@ -93,7 +105,12 @@ export class ServerDrain {
     this.#options = options
     this.#http1 = new Http1Drain(connections, system)
     this.#http2 = new Http2Drain(connections, system)
-    this.#upgraded = new UpgradedDrain(connections, system, options.closeCode)
+    this.#upgraded = new UpgradedDrain(
+      connections,
+      system,
+      options.closeCode,
+      (upgraded) => options.departures?.leaves(upgraded) === true,
+    )
   }
 
   get websockets(): number {
@@ -125,7 +142,10 @@ export class ServerDrain {
     if (!this.#options.migrates) this.announce()
     if (this.connections.http2) this.#startHttp2()
     this.#upgraded.start(this.#options.closeSpread)
-    this.#signals.abort(this.connections.server)
+    this.#signals.abort(
+      this.connections.server,
+      (request) => this.#options.departures?.isLeaving(request) === true,
+    )
   }
 
   /** Tells the clients of HTTP/1. Once: for connections that were to migrate and no longer can it comes later. */
@@ -147,6 +167,18 @@ export class ServerDrain {
     const others = sockets.filter((socket) => unused.has(socket))
     this.#later(lingerTimeout, () => this.#http1.endQuiet(used))
     this.#later(Math.min(lingerTimeout, firstRequestTimeout), () => this.#http1.endQuiet(others))
+  }
+
+  /** What was to leave on this connection does not: it is told of the drain after all. */
+  stays(socket: Socket): void {
+    this.#upgraded.stays(socket)
+    this.#signals.abortOn(socket)
+  }
+
+  /** The same for all. */
+  allStay(): void {
+    this.#upgraded.allStay()
+    this.#signals.abort(this.connections.server)
   }
 
   /** @param successor whether another process has the listening socket too, so that closing it here loses nothing. */
@@ -224,11 +256,14 @@ export class ServerDrain {
     const { connections } = this
     const quiet = this.migrates ? [...connections.idle(), ...connections.unused()] : []
     const spared = new Set(quiet.filter((socket) => !this.tells(socket)))
+    for (const socket of connections.sockets.keys())
+      if (this.#options.departures?.isUnderWay(socket) === true) spared.add(socket)
     for (const socket of connections.sockets.keys()) {
       const response = currentResponse(socket)
       if (response !== undefined) this.#cut.add(response.req)
     }
     for (const stream of connections.streams.keys()) this.#cut.add(stream)
+    this.#upgraded.hammer(spared)
     return cut(connections, this.#times(), isWatched, spared)
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import type { Upgraded } from '../connections/upgrades.ts'
+import { webSocketOn } from '../connections/web-socket.ts'
 import type { Release, System } from '../system/system.ts'
 
 /** RFC 6455, section 7.4.1; 1012 is registered with IANA as "Service Restart". */
@@ -11,11 +12,6 @@ const closeFrame = 0x88
 
 /** How often it is looked at whether the application has accepted a WebSocket: it may ask a database first. */
 const acceptInterval = 25
-
-/** What can be relied on of a WebSocket of `ws`. */
-interface WebSocket {
-  close(code: number): void
-}
 
 /**
  * Tells WebSockets that the server goes away. Those of `ws` do it themselves: what they still compress then goes out
@@ -32,9 +28,21 @@ export class UpgradedDrain {
   readonly #seen = new Set<Socket>()
   /** Those whose time to be told has not come, with what takes them off. */
   readonly #waiting = new Map<Socket, Release>()
+  /** Those that are told nothing while they may leave for a successor. */
+  readonly #leaving = new Set<Socket>()
+  readonly #leaves: (upgraded: Upgraded) => boolean
+  #spread = 0
+  #stayed = 0
   #release: Release = () => {}
 
-  constructor(connections: Connections, system: System, code: CloseCode) {
+  /** @param leaves whether a connection is to leave for a successor: it is told nothing before `stays()` */
+  constructor(
+    connections: Connections,
+    system: System,
+    code: CloseCode,
+    leaves: (upgraded: Upgraded) => boolean = () => false,
+  ) {
+    this.#leaves = leaves
     this.#connections = connections
     this.#system = system
     this.#code = code
@@ -42,14 +50,14 @@ export class UpgradedDrain {
 
   /** Whether some are still to be told. */
   get waiting(): boolean {
-    return this.#waiting.size > 0
+    return this.#waiting.size > 0 || this.#leaving.size > 0
   }
 
   /** Tells all, evenly spread over `spread` milliseconds so that they do not come back in one wave; later ones at once. */
   start(spread: number): void {
-    const sockets = [...this.#connections.upgraded.values()]
+    this.#spread = spread
+    const sockets = [...this.#connections.upgraded.values()].filter((upgraded) => !this.#holds(upgraded))
     for (const [index, upgraded] of sockets.entries()) {
-      this.#seen.add(upgraded.socket)
       const delay = (spread * index) / sockets.length
       if (delay === 0) this.#tell(upgraded)
       else this.#tellLater(upgraded, delay)
@@ -57,22 +65,53 @@ export class UpgradedDrain {
     this.#release = this.#connections.onChange(() => this.#onChange())
   }
 
+  /** A connection that was to leave does not: it is told, at a moment of its own within the spread. */
+  stays(socket: Socket): void {
+    const upgraded = this.#connections.upgraded.get(socket)
+    if (!this.#leaving.delete(socket) || upgraded === undefined) return
+    // Each part of the golden ratio falls into the widest gap that those before it have left.
+    this.#tellLater(upgraded, this.#spread * ((this.#stayed++ * 0.618_034) % 1))
+  }
+
+  /** None leaves any more. */
+  allStay(): void {
+    for (const socket of this.#leaving) this.stays(socket)
+  }
+
+  /** Tells at once those that were to leave. */
+  hammer(spared: ReadonlySet<Socket>): void {
+    for (const socket of this.#leaving) {
+      if (spared.has(socket)) continue
+      const upgraded = this.#connections.upgraded.get(socket)
+      if (upgraded !== undefined) this.#tell(upgraded)
+    }
+    this.#leaving.clear()
+  }
+
   dispose(): void {
     this.#release()
+    this.#leaving.clear()
     for (const release of this.#waiting.values()) release()
     this.#waiting.clear()
   }
 
+  #holds(upgraded: Upgraded): boolean {
+    this.#seen.add(upgraded.socket)
+    if (!this.#leaves(upgraded)) return false
+    this.#leaving.add(upgraded.socket)
+    return true
+  }
+
   #onChange(): void {
     const { upgraded } = this.#connections
+    for (const socket of this.#leaving) if (!upgraded.has(socket)) this.#leaving.delete(socket)
     for (const [socket, release] of this.#waiting) {
       if (upgraded.has(socket)) continue
       release()
       this.#waiting.delete(socket)
     }
     for (const each of upgraded.values()) {
-      if (this.#seen.has(each.socket)) continue
-      this.#seen.add(each.socket)
+      if (this.#seen.has(each.socket) || this.#holds(each)) continue
       // Not now: its upgrade has just been asked for.
       this.#tellLater(each, 0)
     }
@@ -108,12 +147,4 @@ export class UpgradedDrain {
       if (chunk[0] === closeFrame) this.#system.setImmediate(() => socket.end())
     })
   }
-}
-
-/** The WebSocket of `ws` on a socket: every version since 3 keeps it there, under a symbol of this name. */
-function webSocketOn(socket: Socket): WebSocket | undefined {
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'websocket')
-  const webSocket: unknown = symbol === undefined ? undefined : Reflect.get(socket, symbol)
-  const known = typeof (webSocket as Partial<WebSocket> | undefined)?.close === 'function'
-  return known ? (webSocket as WebSocket) : undefined
 }

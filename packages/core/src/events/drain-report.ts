@@ -51,3 +51,50 @@ export interface DrainResult {
   /** What the deadline, or a second signal, ended before its time. */
   readonly cut: readonly CutConnection[]
 }
+
+/** Why a WebSocket or an event stream did not move to the successor. */
+export type StayReason =
+  /** TLS has no way into another process. */
+  | 'tls'
+  /** The option `migrate` keeps its connection here. */
+  | 'migrate'
+  /** `handover.websockets()` was not called for its server. */
+  | 'not-registered'
+  /** The successor has not called `handover.websockets()` for a server of that name, or not `handover.streams()`. */
+  | 'not-taken'
+  /** The WebSocket is not one of the package `ws`. */
+  | 'other-implementation'
+  /** It is of a version of `ws` that zerodrop does not understand. */
+  | 'other-version'
+  /** Its client compresses with context takeover, and `keepWindow` is not set. */
+  | 'compressed'
+  /** `save` threw, or what it returned cannot be copied or is too large. */
+  | 'save-failed'
+  /** The request of the stream is not a GET without a body: to repeat it could do something twice. */
+  | 'method'
+  /** The body of the stream is compressed, or has a length. */
+  | 'encoded'
+  /** The stream was begun before `handover.streams()` was called. */
+  | 'not-seen'
+  /** The function `match` has said no. */
+  | 'match'
+  /** Its last id cannot be sent in a header. */
+  | 'event-id'
+  /** The successor had no place for it. */
+  | 'declined'
+
+/** A WebSocket or an event stream that stayed in the predecessor of a restart, to be told there. */
+export interface StayedConnection {
+  readonly kind: 'websocket' | 'stream'
+  readonly reason: StayReason
+  readonly method: string
+  readonly url: string
+  readonly remoteAddress?: string
+  readonly remotePort?: number
+}
+
+/** How many WebSockets and event streams have moved. */
+export interface MovedCounts {
+  readonly websockets: number
+  readonly streams: number
+}

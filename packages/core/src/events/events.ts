@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { inspect } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import type { CutConnection, DrainResult } from './drain-report.ts'
+import type { CutConnection, DrainResult, StayedConnection } from './drain-report.ts'
 
 /** What happens in the life of the process, by name, with its one payload. `lifecycleEvents` says when and what. */
 export interface LifecycleEvents {
@@ -26,9 +26,12 @@ export interface LifecycleEvents {
       milliseconds: number
       migrated: number
       declined: number
+      websockets: number
+      streams: number
       cut: number
     },
   ]
+  'connection:stayed': [{ connection: StayedConnection }]
   'restart:failed': [{ error: ZerodropError }]
   'predecessor:died': [{ pid: number; ready: boolean }]
   'predecessor:ended': [{ pid: number; milliseconds: number; migrated: number; cut: number }]
@@ -121,11 +124,17 @@ export const lifecycleEvents: Descriptions = {
       pid: 'of the successor',
       generation: 'of the successor',
       milliseconds: 'since `restart:start`',
-      migrated: 'how many connections the successor took over',
+      migrated: 'how many connections the successor took over, of any kind',
+      websockets: 'how many of them were WebSockets',
+      streams: 'how many of them were event streams',
       declined:
         "how many it declined, such as those beyond its server's `maxConnections`: they were drained here",
       cut: 'how much was cut',
     },
+  },
+  'connection:stayed': {
+    when: 'A WebSocket or an event stream that could have moved to the successor stays in this process and is told of the drain. For each.',
+    payload: { connection: 'what it is, and why it stays: a `StayedConnection`' },
   },
   'restart:failed': {
     when: 'The successor failed, or none could be started: this process goes on serving as if nothing had happened, unless it is being stopped.',

@@ -37,6 +37,8 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
     quiet('info', `handing over to generation ${generation}`, { successor: pid, generation }),
   'restart:complete': ({ pid, ...fields }) =>
     loud('info', handedOver({ pid, ...fields }), { successor: pid, ...fields }),
+  'connection:stayed': ({ connection }) =>
+    quiet('debug', `a ${connection.kind} stays: ${connection.reason}`, connection),
   'restart:failed': ({ error }) =>
     loud('error', `restart failed: ${error.code}: ${error.message}`, { err: error }),
   'predecessor:died': ({ pid, ready }) =>
@@ -52,11 +54,16 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
 }
 
 function handedOver({ pid, generation, ...how }: LifecycleEvents['restart:complete'][0]): string {
-  const { milliseconds, migrated, declined, cut } = how
+  const { milliseconds, migrated, websockets, streams, declined, cut } = how
+  const live = [
+    websockets > 0 ? `${websockets} WebSockets` : '',
+    streams > 0 ? `${streams} event streams` : '',
+  ].filter((part) => part !== '')
+  const among = live.length === 0 ? '' : ` (${live.join(' and ')} among them)`
   const refused = declined === 0 ? '' : `${declined} declined by it and drained here, `
   return (
     `handed over to generation ${generation} (pid ${pid}) in ${Math.round(milliseconds)} ms: ` +
-    `${migrated} ${migrated === 1 ? 'connection' : 'connections'} moved, ${refused}${cut} cut`
+    `${migrated} ${migrated === 1 ? 'connection' : 'connections'} moved${among}, ${refused}${cut} cut`
   )
 }
 

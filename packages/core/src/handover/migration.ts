@@ -83,6 +83,11 @@ export class Migration {
   #over = false
   #pumping = false
   readonly #kept = new WeakSet<Socket>()
+  #onPassed: () => void = () => {}
+  /** Resolves when those that could move at the start have been asked once, or none ever will be. */
+  readonly passed: Promise<void> = new Promise((resolve) => {
+    this.#onPassed = resolve
+  })
   #observer: MigrationObserver | undefined
 
   constructor(system: System, successor: Successor, leaving: readonly Leaving[]) {
@@ -127,6 +132,7 @@ export class Migration {
     this.#releases.push(() => unsubscribe('http.server.response.finish', onFinish))
     for (const { connections } of this.#leaving)
       for (const socket of connections.sockets.keys()) this.#consider(socket)
+    if (!this.#pumping) this.#onPassed()
   }
 
   dispose(): void {
@@ -161,6 +167,7 @@ export class Migration {
       }
     }
     this.#pumping = false
+    this.#onPassed()
   }
 
   /** How many may have set out by now. */

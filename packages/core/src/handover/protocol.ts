@@ -16,6 +16,8 @@ interface Values {
   flag: boolean
   /** An integer, 0 or more. */
   count: number
+  /** Any number of them. */
+  texts: readonly string[]
   /** At least one of them. */
   counts: readonly number[]
   /** Milliseconds, 0 or more. */
@@ -61,6 +63,39 @@ export const messageFields = {
    * that address need not be sent either.
    */
   declined: { ids: 'counts', listening: 'flag' },
+  /** Successor to predecessor, when it changes: what it can take over in the middle of what it does. */
+  takes: { webSockets: 'texts', streams: 'flag' },
+  /**
+   * Predecessor to successor: a WebSocket or an event stream, which comes with the `live-handle` of this id. The handle
+   * may go only with a message that is read at once, and this one can be large. Its request is to be handled again.
+   */
+  live: {
+    id: 'count',
+    listener: 'text',
+    /** 'websocket' or 'stream'. */
+    kind: 'text',
+    /** Of the server of the WebSocket. */
+    name: 'text',
+    /** Of the request, in Latin-1. */
+    head: 'text',
+    /** What has arrived of a message whose end has not, in base64. */
+    half: 'text',
+    /** What the application saved, serialised by node:v8, in base64. */
+    state: 'text',
+    /** What the client of a WebSocket was told in the answer to its upgrade. */
+    protocol: 'text',
+    extensions: 'text',
+    /** The last bytes of a WebSocket that were inflated, in base64. */
+    window: 'text',
+    /** Whether the body of a stream is sent in chunks. */
+    chunked: 'flag',
+  },
+  /** Predecessor to successor, with the descriptor of that connection. */
+  'live-handle': { id: 'count' },
+  /** Successor to predecessor: that connection is served here from now on, or there is no place for it. */
+  'live-answer': { id: 'count', taken: 'flag' },
+  /** Predecessor to successor: a call on a WebSocket that has moved, serialised by node:v8, in base64. */
+  late: { id: 'count', call: 'text' },
   /** Predecessor to successor, just before it exits: how its drain went. */
   ended: { pid: 'count', milliseconds: 'duration', migrated: 'count', cut: 'count' },
 } as const
@@ -77,6 +112,7 @@ export type Message = Body & { readonly zerodrop: typeof protocolVersion }
 
 const checks: { readonly [Kind in keyof Values]: (value: unknown) => boolean } = {
   text: isText,
+  texts: (value) => Array.isArray(value) && value.every(isText),
   flag: (value) => typeof value === 'boolean',
   count: isCount,
   counts: (value) => Array.isArray(value) && value.length > 0 && value.every(isCount),

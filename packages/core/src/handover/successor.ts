@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Address } from '../listeners/address.ts'
 import type { Release, System } from '../system/system.ts'
+import type { Takes } from './live/handover.ts'
 import { HandleChannel } from './handle-channel.ts'
 import { type Body, type Message, message, readMessage, versionOf } from './protocol.ts'
 
@@ -25,6 +26,9 @@ export class Successor {
   readonly #child: ChildProcess
   readonly #channel: HandleChannel
 
+  /** What it can take over in the middle of what it does: nothing, until it says so. */
+  takes: Takes = { webSockets: [], streams: false }
+
   readonly #spares = new Map<Address, Spare>()
   /** Whether it runs zerodrop by now. Before that it serves nobody. */
   #started = false
@@ -45,6 +49,7 @@ export class Successor {
     this.onMessage((body, handle) => {
       if (body.type === 'started') this.#started = true
       else if (body.type === 'stopping') this.#stop()
+      else if (body.type === 'takes') this.takes = body
       else if (body.type === 'spare' && handle !== undefined) this.#spares.set(body.listener, handle as Spare)
     })
   }

@@ -1,4 +1,5 @@
 import type { Datagrams } from '../listeners/datagrams.ts'
+import type { Handover } from '../handover/live/handover.ts'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { System } from '../system/system.ts'
 import type { Charge } from './charge.ts'
@@ -20,6 +21,7 @@ export interface Context {
   readonly hooks: Hooks
   readonly charge: Charge
   readonly state: StateMachine
+  readonly handover: Handover
   /** As they are now: each call of `configure()` may change them. */
   readonly settings: Settings
 }

@@ -1,6 +1,8 @@
 import type { Connections } from '../connections/connections.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
+import { type LiveLeaving, LiveMigration } from '../handover/live/live-migration.ts'
 import type { Successor } from '../handover/successor.ts'
+import type { MovedCounts, StayedConnection } from '../events/drain-report.ts'
 import type { Inheritable, Listeners } from '../listeners/listeners.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
@@ -23,9 +25,10 @@ export class HandOver {
   readonly #inheritable: readonly Inheritable[]
   readonly #migrating: ReadonlySet<Connections>
   readonly #migration: Migration
+  readonly #live: LiveMigration
 
   constructor(context: Context, successor: Successor, inheritable: readonly Inheritable[]) {
-    const { datagrams, system, servers, drains, settings, reporter } = context
+    const { datagrams, system, servers, drains, handover, settings, reporter } = context
     datagrams.pause()
     this.#context = context
     this.#successor = successor
@@ -37,6 +40,18 @@ export class HandOver {
       if (connections?.migratable !== true || policy === false) return []
       return [{ connections, listener: bound, mayMove: (socket) => permit.allows(policy, socket) }]
     })
+    this.#live = new LiveMigration(
+      system,
+      successor,
+      handover,
+      inheritable.flatMap(({ server, bound }): LiveLeaving[] => {
+        const connections = servers.get(server)
+        if (connections?.http === undefined) return []
+        const policy = servers.migrationPolicy(server) ?? settings.migrate
+        const never = connections.secure ? 'tls' : policy === false ? 'migrate' : undefined
+        return [{ connections, listener: bound, never, mayMove: (socket) => permit.allows(policy, socket) }]
+      }),
+    )
     this.#migrating = new Set(leaving.map(({ connections }) => connections))
     this.group = drains.start(
       servers.servers,
@@ -44,15 +59,27 @@ export class HandOver {
         settings: { ...settings, drainDelay: 0 },
         closeCode: 1012,
         migrates: (connections) => this.#migrating.has(connections),
+        departures: this.#live,
       },
       true,
     )
     this.#migration = new Migration(system, successor, leaving)
   }
 
-  /** How many connections the successor has taken. */
+  /** How many connections the successor has taken, of any kind. */
   get moved(): number {
-    return this.#migration.moved
+    const { websockets, streams } = this.live
+    return this.#migration.moved + websockets + streams
+  }
+
+  /** How many of them in the middle of what they did. */
+  get live(): MovedCounts {
+    return this.#live.moved
+  }
+
+  /** The WebSockets and event streams that the successor has not taken. */
+  get stayed(): readonly StayedConnection[] {
+    return this.#live.stayed
   }
 
   /** How many connections it has declined. */
@@ -62,28 +89,45 @@ export class HandOver {
 
   /** Resolves when nothing is left here, or when the successor has died before that. */
   async run(): Promise<'drained' | 'died'> {
-    const { system, servers } = this.#context
+    const { reporter, system, servers } = this.#context
     const died = new Promise<'died'>((resolve) => this.#successor.onDeath(() => resolve('died')))
     this.#migration.start({
       onDeclined: ({ server }, socket) => servers.keep(server, [socket]),
       onNotListening: ({ server }) => servers.announce(server),
       onKept: ({ server }, sockets) => servers.keep(server, sockets),
     })
+    void this.#migration.passed.then(() => {
+      if (over) return
+      this.#live.start({
+        onStays: ({ server }, socket, stayed) => {
+          servers.stays(server, socket)
+          reporter.tell('connection:stayed', { connection: stayed })
+        },
+        onWarning: (error) => reporter.warn(error),
+      })
+    })
     let over = false
     // A successor that closes the channel without dying takes nothing more: what is left is drained here.
     const release = this.#successor.onGone(() => {
       system.setTimeout(() => {
-        if (!over) for (const { server } of this.#migrating) servers.announce(server)
+        if (over) return
+        for (const { server } of this.#migrating) {
+          servers.announce(server)
+          servers.stays(server)
+        }
       }, deathPatience)
     })
     const watched = new Promise<void>((resolve) => {
       system.setTimeout(resolve, watchTime)
     })
-    const drained = Promise.all([this.group.drained, watched]).then(() => 'drained' as const)
+    const drained = Promise.all([this.group.drained, watched])
+      .then(() => this.#live.quiet())
+      .then(() => 'drained' as const)
     const outcome = await Promise.race([drained, died])
     over = true
     release()
     this.#migration.dispose()
+    this.#live.dispose()
     return outcome
   }
 

@@ -7,6 +7,8 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import { Arrivals } from '../handover/arrivals.ts'
 import { message } from '../handover/protocol.ts'
+import { Handover } from '../handover/live/handover.ts'
+import { LiveArrivals } from '../handover/live/live-arrivals.ts'
 import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
@@ -90,6 +92,9 @@ export class Lifecycle {
   readonly #health: HealthService
   readonly #readiness: Readiness
   readonly #arrivals: Arrivals
+  readonly #liveArrivals: LiveArrivals
+  /** What moves to the successor at a restart beyond idle connections: WebSockets and event streams. */
+  readonly handover: Handover
   readonly #generation: number
   /** The addresses of the sockets that the predecessor gave. */
   readonly #inherited: readonly string[]
@@ -113,6 +118,8 @@ export class Lifecycle {
     this.#system = system
     this.#reporter = new Reporter(system)
     this.#arrivals = new Arrivals(system)
+    this.handover = new Handover(() => this.#tellTakes())
+    this.#liveArrivals = new LiveArrivals(system, this.handover)
     this.#servers = new ManagedServers(
       system,
       this.#signals,
@@ -180,6 +187,7 @@ export class Lifecycle {
     if (inheritance !== undefined) this.#watch()
     if (predecessor === undefined) return
     predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#servers.at(address)))
+    predecessor.onDisconnect(this.#liveArrivals.listen(predecessor, (address) => this.#servers.at(address)))
   }
 
   /** What happens to the process, by name. */
@@ -213,8 +221,19 @@ export class Lifecycle {
       ready: this.health().ready,
       history: this.#history,
       isInherited: (address) => address !== undefined && this.#inherited.includes(address),
-      migrated: { received: this.#arrivals.taken, sent: this.#restarts.moved },
+      migrated: this.#migrated(),
     })
+  }
+
+  #migrated(): Status['migrated'] {
+    const received = this.#liveArrivals.taken
+    const sent = this.#restarts.movedLive
+    return {
+      received: this.#arrivals.taken + received.websockets + received.streams,
+      sent: this.#restarts.moved,
+      websockets: { received: received.websockets, sent: sent.websockets },
+      streams: { received: received.streams, sent: sent.streams },
+    }
   }
 
   /** Writes the status to the log, or without a logger to stderr, in lines for a person. */
@@ -509,6 +528,7 @@ export class Lifecycle {
       hooks: this.#hooks,
       charge: this.#charge,
       state: this.#state,
+      handover: this.handover,
       get settings() {
         return settings()
       },
@@ -595,6 +615,13 @@ export class Lifecycle {
     // Its predecessor closes its own as soon as it hears that this process is ready.
     if (this.#health.isClosed) void this.#health.open().then(begin)
     else begin()
+  }
+
+  /** Tells the predecessor what can be taken over from it, as soon as the application says so. */
+  #tellTakes(): void {
+    const { streams, webSockets } = this.handover.takes
+    if (this.#succession.isUnderPredecessor)
+      this.#system.predecessor?.send(message({ type: 'takes', streams, webSockets }))
   }
 
   #close(server: Server, together: readonly Server[]): DrainGroup | undefined {

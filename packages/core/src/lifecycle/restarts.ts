@@ -1,5 +1,5 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import type { DrainResult } from '../events/drain-report.ts'
+import type { DrainResult, MovedCounts, StayedConnection } from '../events/drain-report.ts'
 import { message } from '../handover/protocol.ts'
 import type { Successor } from '../handover/successor.ts'
 import { becomesReady, spawnSuccessor } from '../handover/successor-start.ts'
@@ -24,10 +24,14 @@ export interface RestartResult extends DrainResult {
   readonly generation: number
   /** How many listening sockets the successor inherited. */
   readonly listeners: number
-  /** How many live connections it took over. */
+  /** How many live connections it took over, of any kind. */
   readonly migrated: number
   /** How many it declined, such as those beyond its server's `maxConnections`: they were drained here. */
   readonly declined: number
+  /** How many of them were WebSockets and event streams. */
+  readonly live: MovedCounts
+  /** The WebSockets and event streams that could not move, each with the reason. */
+  readonly stayed: readonly StayedConnection[]
 }
 
 /** What a successor was given. */
@@ -68,6 +72,11 @@ export class Restarts {
   /** How many connections the successor has taken over so far. */
   get moved(): number {
     return this.#moving?.moved ?? 0
+  }
+
+  /** How many of them were WebSockets and event streams. */
+  get movedLive(): MovedCounts {
+    return this.#moving?.live ?? { websockets: 0, streams: 0 }
   }
 
   /** Begins a restart; if one is under way does what `restartConcurrency` says. */
@@ -124,16 +133,26 @@ export class Restarts {
       throw error
     }
     const { pid, generation } = successor
-    const { moved, declined, result } = await this.#handOver(successor, given.servers)
+    const { handOver, result } = await this.#handOver(successor, given.servers)
+    const { declined, live, moved, stayed } = handOver
     if (this.#queued) await successor.send(message({ type: 'restart' })).catch(() => {})
     this.#queued = false
     const cut = result.cut.length
     const milliseconds = system.now() - begun
-    reporter.tell('restart:complete', { pid, generation, milliseconds, migrated: moved, declined, cut })
+    reporter.tell('restart:complete', {
+      pid,
+      generation,
+      milliseconds,
+      migrated: moved,
+      declined,
+      ...live,
+      cut,
+    })
     successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated: moved, cut })
     // After those who wait for this promise have had their turn.
     system.setImmediate(() => void this.#ending.exit(result))
-    return { ...result, pid, generation, listeners: given.sockets.length, migrated: moved, declined }
+    const counts = { listeners: given.sockets.length, migrated: moved, declined, live, stayed }
+    return { ...result, pid, generation, ...counts }
   }
 
   /** At most two generations live: the predecessor has to be gone, and a successor that was not to take over. */
@@ -202,7 +221,7 @@ export class Restarts {
   async #handOver(
     successor: Successor,
     servers: readonly Inheritable[],
-  ): Promise<{ moved: number; declined: number; result: DrainResult }> {
+  ): Promise<{ handOver: HandOver; result: DrainResult }> {
     const { charge, reporter, state } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
@@ -216,8 +235,7 @@ export class Restarts {
     this.#moving = handOver
     const done = this.#finish(handOver, successor)
     this.#ending.join(handOver.group, done)
-    const result = await done
-    return { result, moved: handOver.moved, declined: handOver.declined }
+    return { handOver, result: await done }
   }
 
   async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {

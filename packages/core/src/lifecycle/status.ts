@@ -32,8 +32,13 @@ export interface Status {
    * process to the end of its predecessor. That is known once the predecessor has ended, and not if it died.
    */
   readonly lastRestart: RestartRecord | undefined
-  /** Connections that were taken over from the predecessor, and by the successor. */
-  readonly migrated: { readonly received: number; readonly sent: number }
+  /** Connections that were taken over from the predecessor, and by the successor; and how many were of what kind. */
+  readonly migrated: {
+    readonly received: number
+    readonly sent: number
+    readonly websockets: { readonly received: number; readonly sent: number }
+    readonly streams: { readonly received: number; readonly sent: number }
+  }
   /** Requests and connections that were cut, here and in the predecessor's drain. */
   readonly cut: number
 }

@@ -4,7 +4,7 @@ import { Connections } from '../connections/connections.ts'
 import { serverOf } from '../connections/exchange.ts'
 import type { DrainingSignals } from '../drain/draining-signals.ts'
 import type { DrainingPolicy } from '../drain/refusal.ts'
-import { ServerDrain } from '../drain/server-drain.ts'
+import { type Departures, ServerDrain } from '../drain/server-drain.ts'
 import type { CloseCode } from '../drain/upgraded-drain.ts'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Listener } from '../listeners/listeners.ts'
@@ -19,6 +19,7 @@ export interface DrainManner {
   readonly closeCode: CloseCode
   /** Whether HTTP/1 connections of this server leave for a successor. */
   readonly migrates: (connections: Connections) => boolean
+  readonly departures?: Departures | undefined
 }
 
 interface Managed {
@@ -107,6 +108,13 @@ export class ManagedServers {
     this.#servers.get(server)?.drain?.keep(sockets)
   }
 
+  /** Tells a WebSocket or an event stream of the drain that was to leave and does not; without a socket all of them. */
+  stays(server: Server, socket?: Socket): void {
+    const drain = this.#servers.get(server)?.drain
+    if (socket === undefined) drain?.allStay()
+    else drain?.stays(socket)
+  }
+
   /** Tells the clients of a server whose connections were to move, and no longer can. */
   announce(server: Server): void {
     this.#servers.get(server)?.drain?.announce()
@@ -160,7 +168,7 @@ export class ManagedServers {
   }
 
   /** The drain of a server: begun earlier, or made now in this manner. */
-  drain(server: Server, { settings, closeCode, migrates }: DrainManner): ServerDrain | undefined {
+  drain(server: Server, { settings, closeCode, migrates, departures }: DrainManner): ServerDrain | undefined {
     const managed = this.#servers.get(server)
     if (managed === undefined) return undefined
     if (managed.drain !== undefined) return managed.drain
@@ -173,6 +181,7 @@ export class ManagedServers {
       closeCode,
       policy: this.#policies.get(server) ?? 'serve',
       migrates: migrates(managed.connections),
+      departures,
       onStopping: () => {
         const { address, unixPath } = managed
         if (address === undefined || !this.#isPredecessors(address)) unixPath?.remove()

@@ -4,9 +4,11 @@
  */
 import { ChildProcess, type SendHandle, type StdioOptions } from 'node:child_process'
 import type { EventEmitter } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { isSocket } from './file-status.ts'
 import { shadow } from './shadow.ts'
+import type { Release } from './system.ts'
 
 interface SecureSocket {
   readonly _parent?: Socket
@@ -190,4 +192,75 @@ function give(handle: AcceptingHandle, accepted: unknown): void {
       throw error
     })
   }
+}
+
+/** The end of a connection that libuv reads. */
+interface NativeHandle {
+  /** Whether Node has asked for what arrives. */
+  reading?: boolean
+  readStop?(): number
+  readStart?(): number
+}
+
+function handleOf(socket: Socket): NativeHandle | undefined {
+  return (socket as { _handle?: NativeHandle | null })._handle ?? undefined
+}
+
+/**
+ * Stops reading from a connection without its stream, and so its application, noticing. Bytes that arrive wait in the
+ * kernel for the process that reads next.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (tryReadStart, Socket.prototype.pause)
+ */
+export function stopReading(
+  socket: Socket,
+): { readonly handle: object; readonly resume: Release } | undefined {
+  const handle = handleOf(socket)
+  if (typeof handle?.readStop !== 'function' || typeof handle.readStart !== 'function') return undefined
+  handle.readStop()
+  return {
+    handle,
+    resume: () => {
+      // One that Node has stopped to read meanwhile, or before, stays as Node wants it.
+      if (!socket.destroyed && handleOf(socket) === handle && handle.reading !== false) handle.readStart?.()
+    },
+  }
+}
+
+/** The listening handle of a server. `onconnection` is what libuv's accept calls, and node:cluster for its workers. */
+interface ListeningHandle {
+  onconnection?(status: number, handle: unknown): void
+}
+
+/**
+ * Gives a native handle to a server as if the server had accepted it: it is counted and treated like its own.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
+ * @returns the connection, undefined if the server has not taken it: the caller still has the handle then
+ */
+export function acceptHandle(server: Server, handle: unknown): Socket | undefined {
+  const listening = (server as { _handle?: ListeningHandle | null })._handle
+  if (handle === undefined || typeof listening?.onconnection !== 'function') return undefined
+  // Node would drop it, and its client would see a reset.
+  const count = (server as { _connections?: number })._connections ?? 0
+  if (server.maxConnections !== undefined && count >= server.maxConnections) return undefined
+  let socket: Socket | undefined
+  const onConnection = (arrived: Socket): void => {
+    socket = arrived
+  }
+  server.prependListener('connection', onConnection)
+  try {
+    listening.onconnection(0, handle)
+  } finally {
+    server.off('connection', onConnection)
+  }
+  return socket
+}
+
+/**
+ * The head of a response as Node has written it, once all of it is on its way to the client. `getHeader()` does not know
+ * what `writeHead()` was given, and `headersSent` is true before anything is sent.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_outgoing.js (_storeHeader, _send)
+ */
+export function sentHead(response: ServerResponse): string | undefined {
+  const { _header: head, _headerSent: sent } = response as { _header?: unknown; _headerSent?: unknown }
+  return typeof head === 'string' && sent === true ? head : undefined
 }

@@ -1,0 +1,143 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import WebSocket from 'ws'
+import { freePort, type Leftovers, RawClient, startDelayProxy } from '@zerodrop/traffic'
+import { type AppEvent, type AppProcess, startApp } from '../../src/app-process.ts'
+import { type Gates, openGates } from './gates.ts'
+import { RawWebSocket } from './raw-web-socket.ts'
+
+/** What a version of an application of `fixtures/live` is. */
+export interface LiveDeploy {
+  options?: object
+  ws?: { version?: 7 | 8; server?: object; handover?: object; protocols?: string }
+  handover?: false | 'websockets'
+  feed?: { period: number; epoch?: number }
+  save?: 'throws' | 'large' | 'function' | 'sends'
+  without?: string[]
+  tls?: boolean
+  unknown?: boolean
+  diesAfter?: number
+}
+
+const patient = { drainTimeout: 20_000, lingerTimeout: 20_000, firstRequestTimeout: 20_000, closeSpread: 0 }
+
+/** An application with live streams under test, of which each generation can be another version. */
+export class LiveSite {
+  readonly app: AppProcess
+  readonly port: number
+  readonly gates: Gates
+  readonly #undo: Leftovers
+  readonly #write: (deploy: LiveDeploy) => void
+
+  private constructor(
+    app: AppProcess,
+    port: number,
+    gates: Gates,
+    undo: Leftovers,
+    write: LiveSite['deploy'],
+  ) {
+    this.app = app
+    this.port = port
+    this.gates = gates
+    this.#undo = undo
+    this.#write = write
+  }
+
+  static async start(undo: Leftovers, fixture: string, deploy: LiveDeploy = {}): Promise<LiveSite> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    undo.add(() => rmSync(folder, { recursive: true }))
+    const gates = await openGates(undo)
+    const port = await freePort()
+    const file = path.join(folder, 'deploy.json')
+    const epoch = Date.now()
+    const write = ({ options, feed, ...version }: LiveDeploy): void =>
+      writeFileSync(
+        file,
+        JSON.stringify({
+          port,
+          gatePort: gates.port,
+          options: { ...patient, ...options },
+          ...(feed && { feed: { epoch, ...feed } }),
+          ...version,
+        }),
+      )
+    write(deploy)
+    const app = await startApp({
+      file: path.join(__dirname, '../../fixtures/live', `${fixture}.mjs`),
+      env: { ZERODROP_TEST_DEPLOY: file },
+    })
+    undo.add(() => app.stop())
+    await app.waitFor('listening')
+    return new LiveSite(app, port, gates, undo, write)
+  }
+
+  deploy(version: LiveDeploy): void {
+    this.#write(version)
+  }
+
+  /** Restarts, and resolves when the predecessor has begun to hand over. */
+  async begin(): Promise<{ before: number; after: number; from: number }> {
+    const from = this.app.lines.length
+    const before = this.app.signal('SIGHUP')
+    const { pid } = await this.app.waitFor('listening', { from })
+    await this.app.waitFor('handing-over', { from })
+    return { before, after: pid as number, from }
+  }
+
+  /** Restarts, and resolves when the predecessor is gone, with what it said of the restart. */
+  async restart(): Promise<{ before: number; after: number; complete: AppEvent }> {
+    const { from, ...pids } = await this.begin()
+    const complete = await this.app.waitFor('complete', { from })
+    await this.app.exitOf(pids.before)
+    return { ...pids, complete }
+  }
+
+  async distant(roundTrip: number): Promise<number> {
+    const proxy = await startDelayProxy({ targetPort: this.port, roundTrip })
+    this.#undo.add(() => proxy.close())
+    return proxy.port
+  }
+
+  async connect(port: number = this.port): Promise<RawClient> {
+    const client = await RawClient.connect({ port })
+    this.#undo.add(() => client.destroy())
+    return client
+  }
+
+  /** A WebSocket client of ws, with what it heard. */
+  async webSocket(
+    options: WebSocket.ClientOptions & { path?: string; protocols?: string[]; port?: number } = {},
+  ): Promise<{ socket: WebSocket; heard: string[]; closed: Promise<number> }> {
+    const { path: at = '/socket', protocols, port = this.port, ...rest } = options
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${at}`, protocols, rest)
+    this.#undo.add(() => socket.terminate())
+    const heard: string[] = []
+    socket.on('message', (data: Buffer, isBinary) =>
+      heard.push(isBinary ? `${data.length} bytes` : String(data)),
+    )
+    socket.on('error', () => {})
+    const closed = once(socket, 'close').then(([code]) => code as number)
+    await once(socket, 'open')
+    return { socket, heard, closed }
+  }
+
+  async rawWebSocket(headers: Record<string, string> = {}, port: number = this.port): Promise<RawWebSocket> {
+    const socket = await RawWebSocket.connect(port, '/socket', headers)
+    this.#undo.add(() => socket.destroy())
+    return socket
+  }
+}
+
+/** Resolves with the next message that a WebSocket client hears. */
+export async function nextMessage(socket: WebSocket): Promise<string> {
+  const [data] = (await once(socket, 'message')) as [Buffer]
+  return String(data)
+}
+
+export async function ask(socket: WebSocket, what: string): Promise<string> {
+  const answer = nextMessage(socket)
+  socket.send(what)
+  return answer
+}

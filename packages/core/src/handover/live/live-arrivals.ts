@@ -1,0 +1,153 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Connections } from '../../connections/connections.ts'
+import { extensionsIn, webSocketOn } from '../../connections/web-socket.ts'
+import type { MovedCounts } from '../../events/drain-report.ts'
+import type { Address } from '../../listeners/address.ts'
+import { acceptHandle } from '../../system/node-internals.ts'
+import type { Predecessor, Release, System } from '../../system/system.ts'
+import { readMessage, type Message, message } from '../protocol.ts'
+import type { Handover } from './handover.ts'
+import { replay } from './replay.ts'
+import { decodeCall, decodeState } from './saved-state.ts'
+import { isChunked } from './stream-move.ts'
+import { isEventStream } from './watched-streams.ts'
+
+type Offer = Message & { type: 'live' }
+
+/** A close frame of the server with 1012, "Service Restart". */
+const farewell = Buffer.from([0x88, 2, 1012 >> 8, 1012 & 0xff])
+
+const lastChunk = Buffer.from('0\r\n\r\n')
+
+/** A WebSocket that was taken over. */
+interface Adopted {
+  readonly socket: Socket
+  /** Calls that came before its own handlers had it; undefined once they have. */
+  waiting: string[] | undefined
+}
+
+/** The successor's side: takes over WebSockets and event streams, and has their requests handled again. */
+export class LiveArrivals {
+  readonly #system: System
+  readonly #handover: Handover
+  readonly #offers = new Map<number, Offer>()
+  readonly #adopted = new Map<number, Adopted>()
+  readonly #taken = { websockets: 0, streams: 0 }
+
+  constructor(system: System, handover: Handover) {
+    this.#system = system
+    this.#handover = handover
+  }
+
+  /** How many were taken. */
+  get taken(): MovedCounts {
+    return { ...this.#taken }
+  }
+
+  /** @param find the connections of the listening server of an address */
+  listen(predecessor: Predecessor, find: (listener: Address) => Connections | undefined): Release {
+    const release = predecessor.onMessage((value, handle) => {
+      const body = readMessage(value)
+      if (body?.type === 'live') this.#offers.set(body.id, body)
+      else if (body?.type === 'late') this.#onLate(body.id, body.call)
+      else if (body?.type === 'live-handle') {
+        const offer = this.#offers.get(body.id)
+        this.#offers.delete(body.id)
+        const connections = offer && find(offer.listener)
+        const socket = offer && connections && this.#take(offer, connections, handle)
+        if (socket === undefined) (handle as { close?(): void } | undefined)?.close?.()
+        predecessor.send(message({ type: 'live-answer', id: body.id, taken: socket !== undefined }))
+        if (offer !== undefined && connections !== undefined && socket !== undefined)
+          this.#handle(offer, connections, socket)
+      }
+    })
+    return () => {
+      release()
+      for (const [id, { waiting }] of this.#adopted) if (waiting === undefined) this.#adopted.delete(id)
+    }
+  }
+
+  #take({ kind, name }: Offer, { http }: Connections, handle: unknown): Socket | undefined {
+    const { streams, webSockets } = this.#handover.takes
+    if (http === undefined) return undefined
+    const answered =
+      kind === 'stream' ? streams : webSockets.includes(name) && http.listenerCount('upgrade') > 0
+    return answered ? acceptHandle(http, handle) : undefined
+  }
+
+  #handle(offer: Offer, { server }: Connections, socket: Socket): void {
+    const state = decodeState(offer.state)
+    const bytes = Buffer.concat([Buffer.from(offer.head, 'latin1'), Buffer.from(offer.half, 'base64')])
+    const restore = (request: IncomingMessage): void => this.#handover.restore(request, state)
+    if (offer.kind === 'websocket') {
+      this.#taken.websockets++
+      if (offer.window !== '') this.#handover.restoreWindow(socket, Buffer.from(offer.window, 'base64'))
+      const adopted: Adopted = { socket, waiting: [] }
+      this.#adopted.set(offer.id, adopted)
+      socket.once('close', () => this.#adopted.delete(offer.id))
+      // First, so that the application's own listener finds the state.
+      server.prependListener('upgrade', restore)
+      try {
+        replay(this.#system, socket, { bytes, judge: (head) => this.#judgeWebSocket(offer, head, adopted) })
+      } finally {
+        server.off('upgrade', restore)
+      }
+      return
+    }
+    this.#taken.streams++
+    const onRequest = (exchange: unknown): void => {
+      const { request, socket: at } = exchange as { request: IncomingMessage; socket: Socket }
+      if (at === socket) restore(request)
+    }
+    subscribe('http.server.request.start', onRequest)
+    try {
+      replay(this.#system, socket, { bytes, judge: (head) => judgeStream(offer, head) })
+    } finally {
+      unsubscribe('http.server.request.start', onRequest)
+    }
+  }
+
+  #judgeWebSocket({ protocol, extensions }: Offer, head: string, adopted: Adopted): Buffer | undefined {
+    const same =
+      head.startsWith('HTTP/1.1 101 ') &&
+      valueIn(head, 'sec-websocket-protocol') === protocol &&
+      extensionsIn(valueIn(head, 'sec-websocket-extensions')) === extensions
+    if (!same) return farewell
+    // The library puts its WebSocket on the socket behind this.
+    this.#system.setImmediate(() => {
+      const calls = adopted.waiting ?? []
+      adopted.waiting = undefined
+      for (const call of calls) callLate(adopted.socket, call)
+    })
+    return undefined
+  }
+
+  #onLate(id: number, call: string): void {
+    const adopted = this.#adopted.get(id)
+    if (adopted === undefined) return
+    if (adopted.waiting === undefined) callLate(adopted.socket, call)
+    else adopted.waiting.push(call)
+  }
+}
+
+function judgeStream({ chunked }: Offer, head: string): Buffer | undefined {
+  const same =
+    isEventStream(head) && isChunked(head) === chunked && !/\r\ncontent-(encoding|length):/i.test(head)
+  if (same) return undefined
+  return chunked ? lastChunk : Buffer.alloc(0)
+}
+
+function callLate(socket: Socket, call: string): void {
+  const webSocket = webSocketOn(socket)
+  if (webSocket === undefined) return
+  const [method, ...args] = decodeCall(call)
+  const own: unknown = Reflect.get(webSocket, method)
+  if (typeof own === 'function') Reflect.apply(own as (...args: unknown[]) => unknown, webSocket, args)
+}
+
+function valueIn(head: string, name: string): string {
+  const line = head.split('\r\n').find((each) => each.toLowerCase().startsWith(`${name}:`))
+  return line === undefined ? '' : line.slice(name.length + 1).trim()
+}

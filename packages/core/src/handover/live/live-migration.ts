@@ -1,0 +1,243 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Connections } from '../../connections/connections.ts'
+import { currentResponse } from '../../connections/exchange.ts'
+import type { Upgraded } from '../../connections/upgrades.ts'
+import { ZerodropError } from '../../errors/zerodrop-error.ts'
+import type { MovedCounts, StayedConnection, StayReason } from '../../events/drain-report.ts'
+import type { Address } from '../../listeners/address.ts'
+import type { Release, System } from '../../system/system.ts'
+import { message } from '../protocol.ts'
+import type { Successor } from '../successor.ts'
+import type { Handover } from './handover.ts'
+import type { Departure, Move } from './move.ts'
+import { isOpenStream, StreamMove } from './stream-move.ts'
+import { WebSocketMove } from './web-socket-move.ts'
+
+/** How often those that were busy are looked at again, in milliseconds. */
+const lookInterval = 20
+
+/** How long after the last WebSocket has left the application may still answer on it, in milliseconds. */
+const lateTime = 500
+
+/** One server whose connections may leave, and the address by which the successor knows its own. */
+export interface LiveLeaving {
+  readonly connections: Connections
+  readonly listener: Address
+  /** Why its connections can never leave; undefined if they can. */
+  readonly never: StayReason | undefined
+  readonly mayMove: (socket: Socket) => boolean
+}
+
+export interface LiveObserver {
+  /** A connection does not leave: it is to be told of the drain. */
+  onStays(connections: Connections, socket: Socket, stayed: StayedConnection): void
+  onWarning(error: ZerodropError): void
+}
+
+type Answer = 'taken' | 'declined' | 'gone'
+
+/** Moves the WebSockets and event streams of some servers to the successor, each as soon as it is at rest. */
+export class LiveMigration {
+  readonly #system: System
+  readonly #successor: Successor
+  readonly #handover: Handover
+  readonly #leaving: readonly LiveLeaving[]
+  readonly #moved = { websockets: 0, streams: 0 }
+  readonly #stayed: StayedConnection[] = []
+  readonly #moves = new Map<Move, LiveLeaving>()
+  readonly #found = new WeakSet<object>()
+  readonly #offers = new Map<number, (answer: Answer) => void>()
+  readonly #underWay = new Map<Promise<void>, Socket>()
+  readonly #releases: Release[] = []
+  readonly #warned = new Set<string>()
+  #observer: LiveObserver | undefined
+  #id = 0
+  #lastMoved: number | undefined
+  #looking: Release | undefined
+  #over = false
+
+  constructor(system: System, successor: Successor, handover: Handover, leaving: readonly LiveLeaving[]) {
+    this.#system = system
+    this.#successor = successor
+    this.#handover = handover
+    this.#leaving = leaving
+  }
+
+  /** How many the successor has taken. */
+  get moved(): MovedCounts {
+    return { ...this.#moved }
+  }
+
+  /** Those that stayed here, each with the reason. */
+  get stayed(): readonly StayedConnection[] {
+    return this.#stayed
+  }
+
+  /** Whether a connection is to leave. */
+  leaves({ socket, protocol }: Upgraded): boolean {
+    if (protocol !== 'websocket' || this.#over) return false
+    return this.#leavingOf(socket)?.never === undefined && this.#handover.takes.webSockets.length > 0
+  }
+
+  /** The same for a request under way: it is, or may become, an event stream. */
+  isLeaving(request: IncomingMessage): boolean {
+    const { socket } = request
+    const leaving = this.#leavingOf(socket)
+    if (leaving === undefined || leaving.never !== undefined || this.#over) return false
+    if (leaving.connections.upgraded.has(socket)) return this.#handover.takes.webSockets.length > 0
+    const response = currentResponse(socket)
+    return response?.req === request && isOpenStream(response) && this.#handover.takes.streams
+  }
+
+  isUnderWay(socket: Socket): boolean {
+    return [...this.#underWay.values()].includes(socket)
+  }
+
+  /** Begins to move them, and goes on until `dispose()`. */
+  start(observer: LiveObserver): void {
+    this.#observer = observer
+    const { webSockets, streams } = this.#handover.takes
+    if (this.#over || (webSockets.length === 0 && !streams)) return
+    this.#releases.push(
+      this.#successor.onMessage((body) => {
+        if (body.type === 'live-answer') this.#offers.get(body.id)?.(body.taken ? 'taken' : 'declined')
+      }),
+      this.#successor.onGone(() => this.dispose()),
+    )
+    this.#look()
+  }
+
+  /** Resolves when the application had time for its late answers. */
+  async quiet(): Promise<void> {
+    if (this.#lastMoved === undefined) return
+    const left = this.#lastMoved + lateTime - this.#system.now()
+    if (left <= 0) return
+    await new Promise<void>((resolve) => void this.#system.setTimeout(resolve, left))
+  }
+
+  dispose(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#looking?.()
+    for (const answer of this.#offers.values()) answer('gone')
+    for (const move of this.#moves.keys()) move.dispose()
+    this.#moves.clear()
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  #look(): void {
+    for (const leaving of this.#leaving) this.#find(leaving)
+    void this.#pump().then(() => {
+      if (!this.#over) this.#looking = this.#system.setTimeout(() => this.#look(), lookInterval)
+    })
+  }
+
+  /** Finds what could leave and is not known yet. */
+  #find(leaving: LiveLeaving): void {
+    const { connections } = leaving
+    const { takes } = this.#handover
+    const context = {
+      system: this.#system,
+      handover: this.#handover,
+      takesName: (name: string) => this.#successor.takes.webSockets.includes(name),
+      takesStreams: () => this.#successor.takes.streams,
+      onWarning: (code: 'ERR_ZERODROP_WEBSOCKETS_UNKNOWN' | 'ERR_ZERODROP_SAVE_FAILED', cause?: unknown) =>
+        this.#warn(code, cause),
+    }
+    if (takes.webSockets.length > 0)
+      for (const upgraded of connections.upgraded.values())
+        if (upgraded.protocol === 'websocket' && !this.#found.has(upgraded))
+          this.#add(upgraded, new WebSocketMove(upgraded, context), leaving)
+    if (!takes.streams) return
+    for (const socket of connections.sockets.keys()) {
+      const response = currentResponse(socket)
+      if (isOpenStream(response) && !this.#found.has(response))
+        this.#add(response, new StreamMove(connections.server, response, context), leaving)
+    }
+  }
+
+  #add(what: object, move: Move, leaving: LiveLeaving): void {
+    this.#found.add(what)
+    this.#moves.set(move, leaving)
+  }
+
+  async #pump(): Promise<void> {
+    for (const [move, leaving] of this.#moves) {
+      // As few as the channel takes at once: those behind them are served here until it is their turn.
+      if (this.#underWay.size >= this.#successor.handlesAtOnce) await Promise.race(this.#underWay.keys())
+      if (this.#over) return
+      this.#try(move, leaving)
+    }
+  }
+
+  #try(move: Move, leaving: LiveLeaving): void {
+    const verdict = leaving.never ?? (leaving.mayMove(move.socket) ? move.look() : 'migrate')
+    if (verdict === 'busy') return
+    this.#moves.delete(move)
+    if (verdict === 'over') return
+    const departure = verdict === 'ready' ? move.depart() : verdict
+    if (typeof departure === 'string') {
+      move.dispose()
+      this.#stays(move, leaving, departure)
+      return
+    }
+    const underWay = this.#send(move, leaving, departure).finally(() => this.#underWay.delete(underWay))
+    this.#underWay.set(underWay, move.socket)
+  }
+
+  async #send(move: Move, leaving: LiveLeaving, departure: Departure): Promise<void> {
+    const id = ++this.#id
+    const answer = await new Promise<Answer>((resolve) => {
+      this.#offers.set(id, resolve)
+      const failed = (): void => resolve(this.#successor.connected ? 'declined' : 'gone')
+      const { offer, handle } = departure
+      this.#successor
+        .send(message({ type: 'live', id, listener: leaving.listener, ...offer }))
+        .then(() => this.#successor.send(message({ type: 'live-handle', id }), handle))
+        .catch(failed)
+    }).finally(() => this.#offers.delete(id))
+    if (answer === 'taken') {
+      this.#moved[move.kind === 'stream' ? 'streams' : 'websockets']++
+      this.#lastMoved = this.#system.now()
+      departure.taken((call) => {
+        this.#lastMoved = this.#system.now()
+        this.#successor.send(message({ type: 'late', id, call })).catch(() => {})
+      })
+      return
+    }
+    move.dispose()
+    departure.stays()
+    if (answer === 'declined') this.#stays(move, leaving, 'declined')
+  }
+
+  #stays({ kind, socket, target }: Move, { connections }: LiveLeaving, reason: StayReason): void {
+    const { remoteAddress, remotePort } = socket
+    const stayed: StayedConnection = {
+      kind,
+      reason,
+      ...target,
+      ...(remoteAddress && { remoteAddress }),
+      ...(remotePort && { remotePort }),
+    }
+    this.#stayed.push(stayed)
+    this.#observer?.onStays(connections, socket, stayed)
+  }
+
+  #leavingOf(socket: Socket): LiveLeaving | undefined {
+    return this.#leaving.find(
+      ({ connections }) => connections.upgraded.has(socket) || connections.sockets.has(socket),
+    )
+  }
+
+  #warn(code: 'ERR_ZERODROP_WEBSOCKETS_UNKNOWN' | 'ERR_ZERODROP_SAVE_FAILED', cause: unknown): void {
+    const own = cause instanceof ZerodropError ? cause : undefined
+    if (this.#warned.has(own?.code ?? code)) return
+    this.#warned.add(own?.code ?? code)
+    const text =
+      code === 'ERR_ZERODROP_WEBSOCKETS_UNKNOWN'
+        ? 'zerodrop does not understand the version of ws whose WebSockets are to move: they stay in this process and are closed with 1012. Use ws 7.5 or 8, or a newer zerodrop.'
+        : 'The function "match" of handover.streams() threw: its stream stays in this process. This is reported once.'
+    this.#observer?.onWarning(own ?? new ZerodropError(code, text, { cause }))
+  }
+}

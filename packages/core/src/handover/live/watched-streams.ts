@@ -1,0 +1,69 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server } from 'node:net'
+import { sentHead } from '../../system/node-internals.ts'
+import { shadow } from '../../system/shadow.ts'
+import type { Release } from '../../system/system.ts'
+import { EventPosition } from './event-position.ts'
+
+/** A response that is, or may become, an event stream. */
+export interface WatchedStream {
+  /** As the client sent it: routers change `request.url`. */
+  readonly url: string
+  readonly position: EventPosition
+}
+
+interface Exchange {
+  readonly server: Server
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** Follows the event streams of some servers from their first byte: which event came last is not known afterwards. */
+export class WatchedStreams {
+  readonly #watched = new WeakMap<ServerResponse, WatchedStream>()
+
+  of(response: ServerResponse): WatchedStream | undefined {
+    return this.#watched.get(response)
+  }
+
+  /** @param concerns whether event streams of a server are to be followed */
+  start(concerns: (server: Server) => boolean): Release {
+    const onRequest = (exchange: unknown): void => {
+      const { server, request, response } = exchange as Exchange
+      if (mayBeStream(request) && concerns(server)) this.#watch(request, response)
+    }
+    subscribe('http.server.request.start', onRequest)
+    return () => unsubscribe('http.server.request.start', onRequest)
+  }
+
+  #watch(request: IncomingMessage, response: ServerResponse): void {
+    const lastId = request.headers['last-event-id']
+    const position = new EventPosition(typeof lastId === 'string' ? lastId : '')
+    this.#watched.set(response, { url: request.url ?? '/', position })
+    let isStream = false
+    const release = shadow(
+      response,
+      'write',
+      (write) =>
+        function (this: ServerResponse, ...args: [unknown, unknown?]): boolean {
+          const goesOn = Reflect.apply(write, this, args) as boolean
+          isStream ||= isEventStream(sentHead(response) ?? '')
+          if (isStream) position.add(...args)
+          else release()
+          return goesOn
+        } as ServerResponse['write'],
+    )
+  }
+}
+
+/** EventSource asks for it by name; other clients often do not. */
+function mayBeStream({ method, httpVersionMajor, headers: { accept } }: IncomingMessage): boolean {
+  const accepts = accept === undefined || /text\/event-stream|\*\/\*|text\/\*/i.test(accept)
+  return method === 'GET' && httpVersionMajor === 1 && accepts
+}
+
+/** Whether the head of a response announces an event stream. */
+export function isEventStream(head: string): boolean {
+  return /^HTTP\/1\.\d 200 [^]*\r\ncontent-type: *text\/event-stream/i.test(head)
+}

@@ -1,0 +1,212 @@
+import type { Socket } from 'node:net'
+import { hasUnflushed } from '../../connections/exchange.ts'
+import { targetOf, type Upgraded } from '../../connections/upgrades.ts'
+import {
+  extensionsOf,
+  halfReceived,
+  isAtRest,
+  isOpen,
+  keptWindow,
+  readsAfresh,
+  understands,
+  type WebSocketLike,
+  webSocketOn,
+} from '../../connections/web-socket.ts'
+import { letGo } from './let-go.ts'
+import type { StayReason } from '../../events/drain-report.ts'
+import { stopReading } from '../../system/node-internals.ts'
+import { shadow } from '../../system/shadow.ts'
+import type { Release, System } from '../../system/system.ts'
+import type { Handover, Registration } from './handover.ts'
+import type { Departure, Move } from './move.ts'
+import { openingRequest } from './opening-request.ts'
+import { decodeState, encodeCall, encodeState } from './saved-state.ts'
+
+/** Of a message that has arrived in part, more than this is not sent to another process: its end is waited for. */
+const mostHalf = 16 * 1024 * 1024
+
+/** A client that sends without a pause is never at rest by chance. Milliseconds. */
+const busy = { before: 100, stopped: 1000, read: 1000 }
+
+const methods = ['send', 'ping', 'pong', 'close', 'terminate'] as const
+
+export interface WebSocketMoveContext {
+  readonly system: System
+  readonly handover: Handover
+  readonly takesName: (name: string) => boolean
+  readonly onWarning: (
+    code: 'ERR_ZERODROP_WEBSOCKETS_UNKNOWN' | 'ERR_ZERODROP_SAVE_FAILED',
+    cause?: unknown,
+  ) => void
+}
+
+/** One WebSocket of `ws` that is to leave, between two frames or in the middle of one that arrives. */
+export class WebSocketMove implements Move {
+  readonly kind = 'websocket'
+  readonly socket: Socket
+  readonly target: { readonly method: string; readonly url: string }
+  readonly #upgraded: Upgraded
+  readonly #context: WebSocketMoveContext
+  #busySince: number | undefined
+  #stopped: { readonly resume: Release; readonly since: number } | undefined
+
+  constructor(upgraded: Upgraded, context: WebSocketMoveContext) {
+    this.socket = upgraded.socket
+    this.target = targetOf(upgraded)
+    this.#upgraded = upgraded
+    this.#context = context
+  }
+
+  look(): 'ready' | 'busy' | 'over' | StayReason {
+    const { socket } = this
+    if (socket.destroyed) return 'over'
+    const webSocket = webSocketOn(socket)
+    if (webSocket === undefined)
+      // Its upgrade may not have been answered yet.
+      return socket.bytesWritten === this.#upgraded.bytesWritten ? 'busy' : 'other-implementation'
+    const registration = this.#context.handover.registrationOf(webSocket)
+    if (registration === undefined) return 'not-registered'
+    if (!this.#context.takesName(registration.name)) return 'not-taken'
+    if (!understands(webSocket)) {
+      this.#context.onWarning('ERR_ZERODROP_WEBSOCKETS_UNKNOWN')
+      return 'other-version'
+    }
+    // Its close handshake is under way.
+    if (!isOpen(webSocket)) return 'busy'
+    if (!readsAfresh(webSocket) && keptWindow(webSocket) === undefined) return 'compressed'
+    const ready = isAtRest(webSocket) && !hasUnflushed(socket) && halfReceived(webSocket).length <= mostHalf
+    if (!ready) this.#makeRest()
+    return ready ? 'ready' : 'busy'
+  }
+
+  depart(): Departure | StayReason {
+    const { socket } = this
+    const webSocket = webSocketOn(socket)
+    const registration = webSocket && this.#context.handover.registrationOf(webSocket)
+    if (webSocket === undefined || registration === undefined) return 'not-registered'
+    const stopped = stopReading(socket)
+    if (stopped === undefined) return 'declined'
+    // Before `save`, which may send something.
+    const calls = new HeldCalls(webSocket)
+    const state = this.#save(webSocket, registration)
+    if (state === undefined) {
+      calls.repeat()
+      stopped.resume()
+      return 'save-failed'
+    }
+    const unread = readWithoutListeners(socket)
+    const { timeout = 0 } = socket
+    socket.setTimeout(0)
+    const window = keptWindow(webSocket)
+    return {
+      offer: {
+        kind: 'websocket',
+        name: registration.name,
+        head: this.#upgraded.head,
+        half: Buffer.concat([halfReceived(webSocket), unread]).toString('base64'),
+        state,
+        protocol: webSocket.protocol,
+        extensions: extensionsOf(webSocket),
+        window: window?.toString('base64') ?? '',
+        chunked: false,
+      },
+      handle: stopped.handle,
+      taken: (forward) => {
+        registration.server.clients?.delete(webSocket)
+        letGo(webSocket)
+        socket.destroy()
+        calls.forward(forward)
+      },
+      stays: () => {
+        calls.repeat()
+        if (socket.destroyed) return
+        if (unread.length > 0) socket.unshift(unread)
+        socket.setTimeout(timeout)
+        stopped.resume()
+        registration.options.stay?.(webSocket, decodeState(state))
+      },
+    }
+  }
+
+  dispose(): void {
+    this.#stopped?.resume()
+    this.#stopped = undefined
+  }
+
+  /** Stops reading for a while, so that what the application answers gets out; and reads again if that does not help. */
+  #makeRest(): void {
+    const now = this.#context.system.now()
+    this.#busySince ??= now
+    if (this.#stopped !== undefined) {
+      if (now - this.#stopped.since < busy.stopped) return
+      this.dispose()
+      this.#busySince = now + busy.read - busy.before
+    } else if (now - this.#busySince >= busy.before) {
+      const stopped = stopReading(this.socket)
+      if (stopped !== undefined) this.#stopped = { resume: stopped.resume, since: now }
+    }
+  }
+
+  #save(webSocket: WebSocketLike, { options }: Registration): string | undefined {
+    const { save = () => true } = options
+    try {
+      return encodeState(() => save(webSocket, openingRequest(this.#upgraded.head)))
+    } catch (error) {
+      this.#context.onWarning('ERR_ZERODROP_SAVE_FAILED', error)
+      return undefined
+    }
+  }
+}
+
+/** What has been read from a connection and given to nobody: its stream is paused. */
+function readWithoutListeners(socket: Socket): Buffer {
+  if (socket.readableLength === 0) return Buffer.alloc(0)
+  const listeners = socket.rawListeners('data')
+  for (const listener of listeners) socket.off('data', listener as () => void)
+  const chunk = socket.read() as Buffer | null
+  const flowing = socket.readableFlowing
+  for (const listener of listeners) socket.on('data', listener as () => void)
+  if (flowing === false) socket.pause()
+  return chunk ?? Buffer.alloc(0)
+}
+
+/** What the application does with a WebSocket that is on its way, or is gone. */
+class HeldCalls {
+  readonly #webSocket: WebSocketLike
+  readonly #calls: { method: (typeof methods)[number]; args: unknown[] }[] = []
+  readonly #releases: Release[]
+  #forward: ((call: string) => void) | undefined
+
+  constructor(webSocket: WebSocketLike) {
+    this.#webSocket = webSocket
+    const hold =
+      (method: (typeof methods)[number]) =>
+      (...args: unknown[]): void => {
+        this.#calls.push({ method, args })
+        if (this.#forward !== undefined) this.forward(this.#forward)
+      }
+    this.#releases = methods.map((method) => shadow(webSocket, method, () => hold(method) as never))
+  }
+
+  /** The successor has the connection: it makes the calls. */
+  forward(forward: (call: string) => void): void {
+    this.#forward = forward
+    for (const { method, args } of this.#calls.splice(0)) {
+      // What a heartbeat does that hears no pong here any more: the client's go to the successor.
+      if (method === 'terminate') continue
+      const call = encodeCall(method, args)
+      if (call !== undefined) forward(call)
+      const callback = args.find((arg) => typeof arg === 'function') as ((error?: Error) => void) | undefined
+      if (callback === undefined) continue
+      const error =
+        call === undefined ? new Error('The WebSocket has moved, and this cannot be sent to it.') : undefined
+      queueMicrotask(() => callback(error))
+    }
+  }
+
+  repeat(): void {
+    for (const release of this.#releases) release()
+    for (const { method, args } of this.#calls.splice(0))
+      Reflect.apply(this.#webSocket[method], this.#webSocket, args)
+  }
+}
