@@ -26,7 +26,7 @@ describePosix('a successor that is killed', () => {
       const visit = await site.gates.visit()
       const traffic = startTraffic({ port: site.port, ...counts, paths: { slow: '/slow?ms=50' } })
       undo.add(() => traffic.stop())
-      const moments = { starting: 0, listening: 0 }
+      const moments = { starting: 0, serving: 0 }
       for (let kill = 0; kill < kills; kill++) {
         const { lost } = traffic.snapshot()
         const from = app.lines.length
@@ -43,16 +43,16 @@ describePosix('a successor that is killed', () => {
           code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
         })
         await traffic.after(20)
-        // From then on it accepts, and what it has accepted is its own.
-        const accepts = app.lines.slice(from).some(({ event }) => event === 'listening')
-        moments[accepts ? 'listening' : 'starting']++
+        // Not before its predecessor knows that it is ready does it accept, and what it has accepted is its own.
+        const accepts = app.lines.slice(from).some(({ event }) => event === 'handing-over')
+        moments[accepts ? 'serving' : 'starting']++
         expect(traffic.snapshot().lost - lost).toBeLessThanOrEqual(accepts ? clients : 0)
         const fresh = await site.connect()
         expect(identityOf(await fresh.request())).toMatchObject({ pid: server, generation: 1 })
         fresh.destroy()
       }
       expect(traffic.snapshot().refused).toBe(0)
-      expect(Math.min(moments.starting, moments.listening)).toBeGreaterThan(0)
+      expect(Math.min(moments.starting, moments.serving)).toBeGreaterThan(0)
 
       site.deploy('good')
       const from = app.lines.length

@@ -121,6 +121,23 @@ describePosix('a UDP socket', () => {
     expect(site.app.isAlive(before)).toBe(true)
   })
 
+  test('is read by the old process alone until the successor is ready', async () => {
+    const port = await freePort()
+    const options = { manualReady: true }
+    const site = await Deployment.start(undo, { servers: [udp(port)], options })
+    site.deploy({ servers: [udp(port)], options, neverReady: true })
+    const from = site.app.lines.length
+    site.app.signal('SIGHUP')
+    await site.app.waitFor('listening', { from })
+    const counter = await Counter.open(port)
+    for (let round = 0; round < 10; round += 1) {
+      // Together: of a few at a time, a process that is awake already would read all.
+      for (let count = 0; count < 50; count += 1) counter.send()
+      await counter.settled()
+    }
+    expect([...new Set(counter.answers.values())]).toEqual([1])
+  })
+
   test('in a multicast group may join it again in each generation', async () => {
     const port = await freePort()
     const groups = ['239.255.12.34']

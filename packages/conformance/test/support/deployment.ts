@@ -30,6 +30,8 @@ export interface ServerSpec {
 /** What a version of the application is. */
 export interface Version {
   servers: ServerSpec[]
+  /** Listens and, with `manualReady`, does not say that it is ready. */
+  neverReady?: boolean
   options?: {
     drainTimeout?: number
     lingerTimeout?: number

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { platform } from 'node:os'
+import { endWithoutReceipts } from '../system/node-internals.ts'
 
 /** What Node keeps on the end of an IPC channel. Messages wait in the queue while a handle awaits its receipt. */
 interface HandleQueue {
@@ -31,6 +32,7 @@ export class HandleChannel {
 
   constructor(child: ChildProcess) {
     this.#child = child
+    endWithoutReceipts(child)
     this.#eager = platform() === 'linux' && '_handleQueue' in child
     child.prependListener('internalMessage', (message: { cmd?: unknown } | null) => {
       const cmd = message?.cmd

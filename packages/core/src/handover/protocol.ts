@@ -43,6 +43,10 @@ export const messageFields = {
   stderr: { text: 'text' },
   /** Successor to predecessor, once: it listens and serves. */
   ready: {},
+  /** Predecessor to successor, once it is ready: accept on what you inherited, as this process does. */
+  accept: {},
+  /** Successor to predecessor: it accepts already, because Node did not let it wait. */
+  accepts: {},
   /** Predecessor to successor: it is not to take over. It finishes what it has, and ends. */
   stop: {},
   /** Successor to predecessor: it was told to stop, and does not want to be replaced by its predecessor. */

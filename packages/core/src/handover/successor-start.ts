@@ -93,12 +93,12 @@ export async function becomesReady(
       const onTimeout = (): void =>
         fail(
           'ERR_ZERODROP_READY_TIMEOUT',
-          `was not ready within ${readyTimeout} ms and was told to stop. Raise "readyTimeout" if it needs longer. ` +
+          `was not ready within ${readyTimeout} ms and was killed. Raise "readyTimeout" if it needs longer. ` +
             (manualReady ? 'With "manualReady" the new version has to call lifecycle.ready(). ' : '') +
             'This process goes on serving.',
         )
       const onAbort = (): void =>
-        fail('ERR_ZERODROP_RESTART_ABORTED', 'was told to stop before it was ready: a shutdown came first.')
+        fail('ERR_ZERODROP_RESTART_ABORTED', 'was killed before it was ready: a shutdown came first.')
       releases.push(
         system.setTimeout(onTimeout, Math.max(0, begun + readyTimeout - system.now())),
         successor.onMessage((body) => {

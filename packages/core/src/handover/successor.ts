@@ -30,8 +30,8 @@ export class Successor {
   takes: Takes = { webSockets: [], streams: false }
 
   readonly #spares = new Map<Address, Spare>()
-  /** Whether it runs zerodrop by now. Before that it serves nobody. */
-  #started = false
+  /** Whether it may have begun to work, for clients or in its hooks. */
+  #working = false
   #stopping = false
   #onStopping: () => void = () => {}
   #dismissed: Promise<void> | undefined
@@ -47,7 +47,7 @@ export class Successor {
     // What cannot be sent to it, or a signal that does not reach it: its end decides.
     child.on('error', () => {})
     this.onMessage((body, handle) => {
-      if (body.type === 'started') this.#started = true
+      if (body.type === 'ready' || body.type === 'accepts') this.#working = true
       else if (body.type === 'stopping') this.#stop()
       else if (body.type === 'takes') this.takes = body
       else if (body.type === 'spare' && handle !== undefined) this.#spares.set(body.listener, handle as Spare)
@@ -139,12 +139,16 @@ export class Successor {
     return () => this.#child.off('disconnect', listener)
   }
 
+  /** Lets it accept beside this process, or instead of it. If that does not arrive it has died, which is seen elsewhere. */
+  release(type: 'accept' | 'serve'): void {
+    this.send(message({ type })).catch(() => {})
+  }
+
   /**
-   * It is not to take over. It may have clients already: then it is asked to stop, finishes what it has and ends by its
-   * own deadlines. One that has no clients yet is killed; so is one that is stuck, or that this process would leave
-   * behind without knowing that it stops.
+   * It is not to take over. Before it is ready it has accepted nothing, and is killed. After that it may be at work, and
+   * is asked to stop: it finishes what it has and ends by its own deadlines.
    *
-   * Resolves when it has said that it stops, or is killed: then this process may end. Calling it again does nothing.
+   * Resolves when it is killed, or has said that it stops: then this process may end. Calling it again does nothing.
    */
   dismiss(system: System): Promise<void> {
     this.#dismissed ??= this.#dismiss(system)
@@ -155,10 +159,11 @@ export class Successor {
     this.dropSpares()
     if (this.#stopping || this.exit !== undefined) return
     const kill = (): void => void this.#child.kill('SIGKILL')
-    if (!this.#started) return kill()
+    if (!this.#working) return kill()
     const stopping = new Promise<void>((resolve) => {
       this.#onStopping = resolve
     })
+    // One that is stuck must not stay behind without a predecessor.
     const releases = [
       system.setTimeout(kill, stopPatience),
       system.onExit((status) => {

@@ -10,11 +10,6 @@ interface NativeTlsServer extends TlsServer {
   readonly ticketKeys?: Buffer
   sessionIdContext?: string
   readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(context: string): void } }
-  readonly _handle?: ListeningHandle | null
-}
-
-interface ListeningHandle {
-  onconnection?: (status: number, handle: unknown) => void
 }
 
 /** The keys of those servers that speak TLS. */
@@ -28,67 +23,41 @@ export function ticketKeysOf(listeners: readonly { server: Server; bound: Addres
 
 /**
  * The successor's side: gives its TLS servers the keys of the predecessor's before they see their first client, unless
- * the application chose keys itself.
- *
- * The keys come when this process has said that it has started, since they can only be heard from the next turn of the
- * loop on and another listener of the channel may be there first. A server that accepts before they have come keeps its clients waiting, for some
- * milliseconds: a ticket made with other keys could never be used again.
+ * the application chose keys itself. The predecessor sends them when it hears that this process has started, and lets
+ * this process accept later, over the same channel.
  */
 export class InheritedTicketKeys {
-  /** Resolves when the keys are here, or will never come. */
-  readonly arrived: Promise<void>
   readonly #chosen = new WeakSet<Server>()
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: TlsServer[] = []
   readonly #releases: Release[] = []
   #keys: readonly TicketKeys[] | undefined
-  #onArrival: () => void = () => {}
 
   constructor(predecessor: Predecessor) {
-    this.arrived = new Promise((resolve) => {
-      this.#onArrival = resolve
-    })
     this.#releases.push(
       noteChoices((server) => this.#chosen.add(server)),
       predecessor.onMessage((value) => {
         const body = readMessage(value)
         if (body?.type === 'ticket-keys') this.#arrive(body.servers)
       }),
-      predecessor.onDisconnect(() => this.#arrive([])),
     )
   }
 
-  /** A server of this process listens, and can have accepted nothing yet. */
+  /** A server of this process listens, and has accepted nothing yet. */
   onListening(server: Server): void {
     if (!(server instanceof TlsServer)) return
     if (this.#keys !== undefined) this.#apply(server)
-    else this.#hold(server)
+    else this.#waiting.push(server)
   }
 
-  /** This process is ready: what it inherited, it has. */
+  /** This process accepts: what it inherited, it has. */
   dispose(): void {
-    this.#keys = []
+    this.#arrive([])
     for (const release of this.#releases.splice(0)) release()
   }
 
   #arrive(keys: readonly TicketKeys[]): void {
-    if (this.#keys !== undefined) return
     this.#keys = keys
-    for (const go of this.#waiting.splice(0)) go()
-    this.#onArrival()
-  }
-
-  /** Keeps what the kernel gives it until the keys are here. */
-  #hold(server: NativeTlsServer): void {
-    const { _handle: handle } = server
-    const accept = handle?.onconnection
-    const held: [status: number, handle: unknown][] = []
-    if (handle && accept) handle.onconnection = (...accepted) => held.push(accepted)
-    this.#waiting.push(() => {
-      this.#apply(server)
-      if (!handle || !accept) return
-      handle.onconnection = accept
-      for (const each of held) Reflect.apply(accept, handle, each)
-    })
+    for (const server of this.#waiting.splice(0)) this.#apply(server)
   }
 
   #apply(server: NativeTlsServer): void {

@@ -1,5 +1,6 @@
 import type { Datagrams } from '../listeners/datagrams.ts'
 import type { Handover } from '../handover/live/handover.ts'
+import type { Hold } from '../listeners/hold.ts'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { System } from '../system/system.ts'
 import type { Charge } from './charge.ts'
@@ -15,6 +16,7 @@ export interface Context {
   readonly system: System
   readonly reporter: Reporter
   readonly listeners: Listeners
+  readonly hold: Hold
   readonly datagrams: Datagrams
   readonly servers: ManagedServers
   readonly drains: Drains

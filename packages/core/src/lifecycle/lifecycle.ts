@@ -14,6 +14,7 @@ import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
 import { writeAnswer } from '../health/write-answer.ts'
 import { Datagrams, isDatagramSocket } from '../listeners/datagrams.ts'
+import { Hold } from '../listeners/hold.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
 import { type Listener, Listeners } from '../listeners/listeners.ts'
@@ -79,6 +80,7 @@ export interface AttachOptions {
 export class Lifecycle {
   readonly #system: System
   readonly #listeners: Listeners
+  readonly #hold: Hold
   readonly #datagrams: Datagrams
   readonly #signals = new DrainingSignals()
   readonly #servers: ManagedServers
@@ -135,13 +137,17 @@ export class Lifecycle {
     if (error !== undefined) system.predecessor?.send(message({ type: 'started' }))
     this.#generation = inheritance?.generation ?? 1
     this.#inherited = inheritance?.listeners.map(({ bound }) => bound) ?? []
-    this.#listeners = new Listeners(new InheritedListeners(inheritance?.listeners ?? []), {
+    const predecessor = inheritance === undefined ? undefined : system.predecessor
+    const inherited = new InheritedListeners(inheritance?.listeners ?? [])
+    this.#hold = new Hold(system, predecessor !== undefined)
+    this.#listeners = new Listeners(inherited, this.#hold, {
       onListening: (listener) => this.#onListening(listener),
       onClosed: (server) => this.#onClosed(server),
       onWarning: (warning) => this.#reporter.warn(warning),
+      onNotHeld: (address) => this.#succession.onNotHeld(address),
       isServed: (path) => system.isServed(path),
     })
-    this.#datagrams = new Datagrams(system, this.#listeners.inherited, {
+    this.#datagrams = new Datagrams(system, inherited, this.#hold, {
       onBound: () => this.#onBound(),
       onClosed: () => this.#onGone(),
       onWarning: (warning) => this.#reporter.warn(warning),
@@ -156,7 +162,6 @@ export class Lifecycle {
     this.#hooks = new Hooks(system, this.#reporter)
     const { generation } = this
     this.#charge = new Charge(system, this.#reporter, () => this.#settings.pidFile)
-    const predecessor = inheritance === undefined ? undefined : system.predecessor
     const context = this.#context()
     this.#ending = new Ending(context, () => this.#onShutdown())
     this.#restarts = new Restarts(
@@ -522,6 +527,7 @@ export class Lifecycle {
       system: this.#system,
       reporter: this.#reporter,
       listeners: this.#listeners,
+      hold: this.#hold,
       datagrams: this.#datagrams,
       servers: this.#servers,
       drains: this.#drains,

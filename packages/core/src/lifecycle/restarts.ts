@@ -202,12 +202,13 @@ export class Restarts {
     return { successor, given: { servers, sockets } }
   }
 
-  /** Both serve: the successor on probation, and this process until its hooks have run. */
+  /** This process serves until its hooks have run, and so does the successor if there is a probation. */
   async #try(successor: Successor): Promise<void> {
     const { hooks, reporter, settings, system } = this.#context
     const { pid, generation } = successor
     const abort = this.#abort.signal
     reporter.tell('restart:ready', { pid, generation })
+    if (settings.probation > 0) successor.release('accept')
     try {
       await provesItself(system, successor, settings.probation, abort)
       await hooks.run('onRestart', { role: 'predecessor', generation: this.#generation, pid })
@@ -227,8 +228,7 @@ export class Restarts {
     state.to('handing-over')
     reporter.tell('restart:handing-over', { pid, generation })
     charge.pass()
-    // If it does not arrive the successor has died, which is seen elsewhere.
-    successor.send(message({ type: 'serve' })).catch(() => {})
+    successor.release('serve')
     // What the application has closed since is not opened again if the successor dies.
     const listening = servers.filter(({ server }) => server.listening)
     const handOver = new HandOver(this.#context, successor, listening)

@@ -2,8 +2,9 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Body, message, readMessage } from '../handover/protocol.ts'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import { unreadable } from '../handover/unreadable.ts'
-import { handleOf } from '../listeners/listeners.ts'
+import type { Address } from '../listeners/address.ts'
 import { removeSocketFile, type SocketFile } from '../listeners/unix-path.ts'
+import { listeningHandle } from '../system/node-internals.ts'
 import type { Predecessor } from '../system/system.ts'
 import type { Context } from './context.ts'
 
@@ -30,8 +31,9 @@ export class Succession {
   #ready = false
   #warned = false
   #predecessorEnded = false
+  #saidNotHeld = false
   #predecessor: Predecessor | undefined
-  #unwanted: SocketFile[] = []
+  readonly #unwanted: SocketFile[] = []
 
   constructor(context: Context, options: SuccessionOptions) {
     this.#context = context
@@ -43,6 +45,7 @@ export class Succession {
       if (body === undefined) this.#warnOnce(value)
       if (body?.type === 'serve') this.#takeCharge()
       else if (body?.type === 'ended') this.#onEnded(body)
+      else if (body?.type === 'accept') this.#accept()
       else if (body?.type === 'restart') options.onRestart()
       else if (body?.type === 'stop') options.onDismissed()
     })
@@ -59,23 +62,11 @@ export class Succession {
   becomeReady(): void {
     if (this.#ready) return
     this.#ready = true
-    const { hooks, listeners, reporter, system } = this.#context
-    for (const { bound } of listeners.inherited.left)
-      reporter.write(
-        `nothing here listens on ${bound} any more, which was inherited: it is closed`,
-        { address: bound },
-        'warn',
-      )
-    this.#unwanted = listeners.inherited.closeRest()
+    const { hooks, system } = this.#context
     system.endBoot()
     const predecessor = this.#predecessor
-    if (predecessor === undefined) {
-      this.#takeCharge()
-    } else {
-      const { ticketKeys } = this.#options
-      if (ticketKeys === undefined) this.#tellReady(predecessor)
-      else void ticketKeys.arrived.then(() => this.#tellReady(predecessor))
-    }
+    if (predecessor === undefined) this.#takeCharge()
+    else this.#tellReady(predecessor)
     void hooks.run('onReady', { generation: this.#options.generation })
   }
 
@@ -92,17 +83,44 @@ export class Succession {
     this.#context.reporter.warn(error)
   }
 
+  /** An inherited socket accepts already, because Node does not let it be held. */
+  onNotHeld(address: Address): void {
+    if (this.#saidNotHeld) return
+    this.#saidNotHeld = true
+    this.#context.reporter.write(
+      `this version of Node does not let ${address} wait until this process is ready: it accepts at once`,
+      { address },
+      'warn',
+    )
+    this.#predecessor?.send(message({ type: 'accepts' }))
+  }
+
   #tellReady(predecessor: Predecessor): void {
-    this.#options.ticketKeys?.dispose()
     for (const { server, bound } of this.#context.listeners.inheritable) {
-      predecessor.send(message({ type: 'spare', listener: bound }), handleOf(server))
+      predecessor.send(message({ type: 'spare', listener: bound }), listeningHandle(server))
     }
     predecessor.send(message({ type: 'ready' }))
+  }
+
+  /** Takes new connections from now on, and what it inherited and does not listen on is closed. */
+  #accept(): void {
+    const { hold, listeners, reporter } = this.#context
+    this.#options.ticketKeys?.dispose()
+    hold.open()
+    if (!this.#ready) return
+    for (const { bound } of listeners.inherited.left)
+      reporter.write(
+        `nothing here listens on ${bound} any more, which was inherited: it is closed`,
+        { address: bound },
+        'warn',
+      )
+    this.#unwanted.push(...listeners.inherited.closeRest())
   }
 
   #takeCharge(): void {
     const { charge, hooks } = this.#context
     if (charge.held) return
+    this.#accept()
     charge.take()
     // Not before: the predecessor was still reached by these.
     for (const { file, inode } of this.#unwanted.splice(0)) removeSocketFile(file, inode)
@@ -125,9 +143,10 @@ export class Succession {
         pid: this.#options.predecessorPid,
         ready: this.#ready,
       })
-    // It has handed over, or it has died and there is nobody else.
-    if (this.#ready) this.#takeCharge()
-    else this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)
+    // It has handed over, or it has died: there is nobody else.
+    if (this.#ready) return this.#takeCharge()
+    this.#accept()
+    this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)
   }
 
   /** Holds the sockets, and does not serve: whoever connects would wait for ever. */

@@ -1,9 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket as NodeSocket } from 'node:dgram'
 import { constants } from 'node:os'
+import { getSystemErrorName } from 'node:util'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release, System } from '../system/system.ts'
 import { type Address, datagramAddress } from './address.ts'
+import type { Hold } from './hold.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
 
 /** Node's types leave out the property that says which kind it is. */
@@ -16,6 +18,7 @@ interface DatagramHandle {
   open(fd: number): number
   recvStart(): number
   recvStop(): number
+  close(callback?: () => void): void
   addMembership(...group: unknown[]): number
   addSourceSpecificMembership(...group: unknown[]): number
 }
@@ -43,14 +46,16 @@ const patience = 1000
 export class Datagrams {
   readonly #system: System
   readonly #inherited: InheritedListeners
+  readonly #hold: Hold
   readonly #observer: DatagramsObserver
   readonly #bound = new Set<Socket>()
   readonly #ignored = new WeakSet<NodeSocket>()
   #received = 0
 
-  constructor(system: System, inherited: InheritedListeners, observer: DatagramsObserver) {
+  constructor(system: System, inherited: InheritedListeners, hold: Hold, observer: DatagramsObserver) {
     this.#system = system
     this.#inherited = inherited
+    this.#hold = hold
     this.#observer = observer
   }
 
@@ -144,6 +149,15 @@ export class Datagrams {
       return status === 0 ? -constants.errno.EINVAL : status
     }
     keepMemberships(handle)
+    if (this.#hold.holds) {
+      this.#hold.receiving(handle, {
+        onClosed: () => this.#inherited.offer(inherited),
+        onFailed: (status) => {
+          const found = `not one (recvStart: ${getSystemErrorName(status)})`
+          this.#observer.onWarning(mismatch(inherited.fd, inherited.bound, found))
+        },
+      })
+    }
     return 0
   }
 

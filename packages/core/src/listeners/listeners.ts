@@ -1,10 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type ListenOptions, Server } from 'node:net'
+import { getSystemErrorName } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { listeningHandle } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
 import { type Address, boundAddress, requestedAddress } from './address.ts'
-import { UnixPath } from './unix-path.ts'
+import type { Hold } from './hold.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
+import { UnixPath } from './unix-path.ts'
 
 /** A server of this process that is listening, by whomever `listen()` was called. */
 export interface Listener {
@@ -32,6 +35,8 @@ export interface ListenersObserver {
   /** Called when the server has closed and its last connection has ended. */
   onClosed(server: Server): void
   onWarning(error: ZerodropError): void
+  /** Called when an inherited socket accepts at once, because Node does not let it be held. */
+  onNotHeld(address: Address): void
   /** Whether a server answers on a Unix socket's path. */
   isServed(path: string): boolean
 }
@@ -59,6 +64,8 @@ interface Attempt {
   readonly options: ListenOptions
   readonly requested: Address | undefined
   readonly inherited: InheritedListener | undefined
+  /** Where the inherited socket is to be held: whether it is. */
+  readonly isHeld: (() => boolean) | undefined
   readonly unixPath: UnixPath | undefined
 }
 
@@ -71,13 +78,15 @@ interface Attempt {
  */
 export class Listeners {
   readonly inherited: InheritedListeners
+  readonly #hold: Hold
   readonly #observer: ListenersObserver
   readonly #listening = new Map<Server, Listener>()
   readonly #attempts = new Map<Server, Attempt>()
   readonly #ignored = new WeakSet<Server>()
 
-  constructor(inherited: InheritedListeners, observer: ListenersObserver) {
+  constructor(inherited: InheritedListeners, hold: Hold, observer: ListenersObserver) {
     this.inherited = inherited
+    this.#hold = hold
     this.#observer = observer
   }
 
@@ -149,14 +158,22 @@ export class Listeners {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const claim = { owner: this, original: options }
       const requested = requestedAddress(options)
-      this.#attempts.set(server, { claim, options, requested, inherited: undefined, unixPath: undefined })
+      this.#attempts.set(server, {
+        claim,
+        options,
+        requested,
+        inherited: undefined,
+        isHeld: undefined,
+        unixPath: undefined,
+      })
       return
     }
     const claim = this.#claim(options)
     const requested = requestedAddress(options)
     const inherited = requested === undefined ? undefined : this.inherited.take(requested)
+    const isHeld = inherited && this.#prepareHold(server, inherited)
     const unixPath = this.#unixPath(requested)
-    this.#attempts.set(server, { claim, options: { ...options }, requested, inherited, unixPath })
+    this.#attempts.set(server, { claim, options: { ...options }, requested, inherited, isHeld, unixPath })
     if (inherited === undefined) {
       unixPath?.divert(options)
       return
@@ -168,7 +185,8 @@ export class Listeners {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
     if (attempt !== undefined && attempt.claim.owner !== this) return
-    const { options = {}, requested, inherited, unixPath } = attempt ?? {}
+    const { options = {}, requested, inherited, isHeld, unixPath } = attempt ?? {}
+    if (isHeld?.() === false && inherited !== undefined) this.#observer.onNotHeld(inherited.bound)
     try {
       unixPath?.settle(server)
     } catch (error) {
@@ -184,6 +202,18 @@ export class Listeners {
     }
     // Perhaps while it was on its way.
     if (!this.#ignored.has(server)) this.#track({ server, options, requested, unixPath })
+  }
+
+  /** @returns undefined once this process may serve */
+  #prepareHold(server: Server, inherited: InheritedListener): (() => boolean) | undefined {
+    if (!this.#hold.holds) return undefined
+    return this.#hold.prepare(server, {
+      onClosed: () => this.inherited.offer(inherited),
+      onFailed: (status) => {
+        const found = `not one (listen: ${getSystemErrorName(status)})`
+        this.#refuse(server, mismatch(inherited.fd, inherited.bound, found))
+      },
+    })
   }
 
   #claim(options: Options): Claim {
@@ -219,7 +249,8 @@ export class Listeners {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
     if (attempt !== undefined && attempt.claim.owner !== this) return
-    const { requested, inherited, unixPath } = attempt ?? {}
+    const { requested, inherited, isHeld, unixPath } = attempt ?? {}
+    isHeld?.()
     unixPath?.giveUp(error)
     if (inherited !== undefined) {
       this.#observer.onWarning(
@@ -279,11 +310,6 @@ function portOf(address: Address | undefined): string | undefined {
 
 /** The number of a listening socket's descriptor: Node has it nowhere but on the handle. Undefined on Windows. */
 function descriptorOf(server: Server): number | undefined {
-  const fd = handleOf(server)?.fd
+  const fd = listeningHandle(server)?.fd
   return fd !== undefined && fd >= 0 ? fd : undefined
-}
-
-/** The native handle of a listening server. */
-export function handleOf(server: Server): { readonly fd?: number } | undefined {
-  return (server as { _handle?: { fd?: number } | null })._handle ?? undefined
 }

@@ -38,6 +38,27 @@ export interface Channel extends EventEmitter {
   disconnect(): void
 }
 
+/** What Node keeps on the end of a channel. Messages wait in the queue while a handle awaits its receipt. */
+interface HandleQueue {
+  _handleQueue?: unknown[] | null
+  _disconnect?(): void
+}
+
+/**
+ * Makes a channel emit 'disconnect' when the process at the other end dies, even if a handle was on its way there. Node
+ * puts the end of the channel off until the receipt has come, which never does.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/child_process.js (target.disconnect)
+ */
+export function endWithoutReceipts(channel: Pick<Channel, 'connected' | 'disconnect'>): void {
+  const internals = channel as Channel & HandleQueue
+  shadow(internals, 'disconnect', (disconnect) => () => {
+    disconnect.call(internals)
+    if (internals.connected || !Array.isArray(internals._handleQueue)) return
+    internals._handleQueue = null
+    internals._disconnect?.()
+  })
+}
+
 interface Spawnable {
   readonly _handle: { spawn?: (this: unknown, ...given: unknown[]) => number }
   spawn(options: object): void
@@ -87,6 +108,7 @@ export function openChannel(fd: number): Channel | undefined {
     // A process lives for its servers, not for its predecessor; and one that has died is no 'error' of this process.
     child.channel?.unref()
     child.on('error', () => {})
+    endWithoutReceipts(child)
     return child as unknown as Channel
   } catch {
     return undefined
@@ -129,12 +151,52 @@ export function spawnUntold({ file, args, cwd, env, stdio }: Program): ChildProc
   return child
 }
 
-/** The native handle of a listening server. libuv's accept calls `onconnection`, and node:cluster does in a worker. */
-interface AcceptingHandle {
+/**
+ * The native handle of a listening socket. Node calls these methods on the object itself. libuv's accept calls
+ * `onconnection`, and node:cluster does in a worker.
+ */
+export interface ListeningHandle {
   /** Undefined on Windows, and in a worker of node:cluster. */
   readonly fd?: number
   onconnection?: (status: number, handle: unknown) => void
-  close(): void
+  listen(backlog: number): number
+  close(callback?: () => void): void
+}
+
+/** The native handle of a listening server, or of one that is about to listen. */
+export function listeningHandle(server: Server): ListeningHandle | undefined {
+  return (server as { _handle?: ListeningHandle | null })._handle ?? undefined
+}
+
+/**
+ * Calls back, once, when Node gives a server its handle: after the handle was created or has adopted a descriptor, and
+ * before Node tells it to listen.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (setupListenHandle)
+ * @returns a function that ends the wait; undefined if the server has a handle already, or keeps it in another way
+ */
+export function onListeningHandle(
+  server: Server,
+  listener: (handle: ListeningHandle) => void,
+): (() => void) | undefined {
+  const own = Object.getOwnPropertyDescriptor(server, '_handle')
+  if (own?.configurable !== true || own.value !== null) return undefined
+  let waiting = true
+  const end = (value: unknown): void => {
+    waiting = false
+    Object.defineProperty(server, '_handle', { ...own, value })
+  }
+  Object.defineProperty(server, '_handle', {
+    configurable: true,
+    enumerable: own.enumerable ?? true,
+    get: () => null,
+    set(handle: ListeningHandle | null) {
+      end(handle)
+      if (handle !== null) listener(handle)
+    },
+  })
+  return () => {
+    if (waiting) end(null)
+  }
 }
 
 /** Connections that were accepted for a server, and that the server has not seen yet. */
@@ -154,7 +216,7 @@ export interface HeldConnections {
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
  */
 export function holdAccepted(server: Server): HeldConnections | undefined {
-  const handle = (server as { _handle?: AcceptingHandle | null })._handle
+  const handle = listeningHandle(server)
   if (typeof handle?.onconnection !== 'function') return undefined
   const held: unknown[] = []
   let count = 0
@@ -184,7 +246,7 @@ export function holdAccepted(server: Server): HeldConnections | undefined {
 }
 
 /** Throws nothing: what a listener of 'connection' throws is uncaught, as it is where libuv calls. */
-function give(handle: AcceptingHandle, accepted: unknown): void {
+function give(handle: ListeningHandle, accepted: unknown): void {
   try {
     handle.onconnection?.(0, accepted)
   } catch (error) {

@@ -119,7 +119,7 @@ test('fails if it is not ready in time', async () => {
   await expect(ready).rejects.toEqual(
     failure(
       'ERR_ZERODROP_READY_TIMEOUT',
-      /was not ready within 1500 ms and was told to stop\. Raise "readyTimeout"/,
+      /was not ready within 1500 ms and was killed\. Raise "readyTimeout"/,
     ),
   )
 })
@@ -230,18 +230,25 @@ describe('dismissed', () => {
     expect(system.child.kills).toEqual([])
   })
 
-  test('before it runs zerodrop it is killed: it can have no clients', async () => {
-    const successor = await spawned()
-    const dismissed = successor.dismiss(system)
-    expect(system.child.kills).toEqual(['SIGKILL'])
-    system.child.exits(null, 'SIGKILL')
-    await dismissed
-    await successor.ended(system, 1000)
-  })
+  test.each([[], ['started']] as const)(
+    'before it is ready it is killed: it has no clients',
+    async (...said) => {
+      const successor = await spawned()
+      for (const type of said) system.child.says(message({ type }))
+      const dismissed = successor.dismiss(system)
+      expect(system.child.kills).toEqual(['SIGKILL'])
+      system.child.exits(null, 'SIGKILL')
+      await dismissed
+      await successor.ended(system, 1000)
+    },
+  )
 
-  test('it is asked to stop, once, and may finish what it has', async () => {
+  test.each([
+    ['is ready', 'ready'],
+    ['could not be held back from accepting', 'accepts'],
+  ] as const)('when it %s it is asked to stop, once, and may finish what it has', async (_when, type) => {
     const successor = await spawned()
-    system.child.says(message({ type: 'started' }))
+    system.child.says(message({ type }))
     const dismissed = successor.dismiss(system)
     void successor.dismiss(system)
     expect(system.child.sent).toEqual([message({ type: 'stop' })])
@@ -262,7 +269,7 @@ describe('dismissed', () => {
 
   test('it is killed where it does not answer', async () => {
     const successor = await spawned()
-    system.child.says(message({ type: 'started' }))
+    system.child.says(message({ type: 'ready' }))
     const dismissed = successor.dismiss(system)
     system.advance(5000)
     expect(system.child.kills).toEqual(['SIGKILL'])
@@ -273,7 +280,7 @@ describe('dismissed', () => {
 
   test('it is killed where this process ends before it has answered', async () => {
     const successor = await spawned()
-    system.child.says(message({ type: 'started' }))
+    system.child.says(message({ type: 'ready' }))
     const dismissed = successor.dismiss(system)
     expect(system.end(3)).toBe(3)
     expect(system.child.kills).toEqual(['SIGKILL'])

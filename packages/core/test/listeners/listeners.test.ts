@@ -5,25 +5,31 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { spawn } from 'node:child_process'
 import type { ZerodropError } from '../../src/errors/zerodrop-error.ts'
+import { Hold } from '../../src/listeners/hold.ts'
 import { InheritedListeners } from '../../src/listeners/inheritance.ts'
 import { Listeners } from '../../src/listeners/listeners.ts'
+import { FakeSystem } from '../fake-system.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => {
   for (const each of undo.splice(0).reverse()) each()
 })
 
-function watch(inherited: ConstructorParameters<typeof InheritedListeners>[0] = []) {
+function watch(inherited: ConstructorParameters<typeof InheritedListeners>[0] = [], holds = false) {
   const warnings: ZerodropError[] = []
+  const system = new FakeSystem()
+  const hold = new Hold(system, holds)
+  const notHeld: string[] = []
   const listening: net.Server[] = []
-  const listeners = new Listeners(new InheritedListeners(inherited), {
+  const listeners = new Listeners(new InheritedListeners(inherited), hold, {
     onListening: ({ server }) => listening.push(server),
     onClosed: (server) => listening.splice(listening.indexOf(server), 1),
     onWarning: (error) => warnings.push(error),
+    onNotHeld: (address) => notHeld.push(address),
     isServed: () => true,
   })
   undo.push(listeners.watch())
-  return { listeners, listening, warnings }
+  return { listeners, listening, warnings, system, hold, notHeld }
 }
 
 async function listen(host: string, port: number): Promise<net.Server> {

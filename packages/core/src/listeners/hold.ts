@@ -1,0 +1,119 @@
+import { type ListeningHandle, onListeningHandle } from '../system/node-internals.ts'
+import { shadow } from '../system/shadow.ts'
+import type { Release, System } from '../system/system.ts'
+import type { Server } from 'node:net'
+
+/** The native handle of a UDP socket. */
+export interface ReceivingHandle {
+  recvStart(): number
+  close(callback?: () => void): void
+}
+
+/** What happens to a socket while it is held. */
+export interface HeldSocket {
+  /** The application has closed it. The descriptor is still open. */
+  onClosed(): void
+  /** It cannot be opened: the kernel's reason. */
+  onFailed(status: number): void
+}
+
+/**
+ * Keeps inherited sockets from taking anything until this process may serve. To the application they listen: Node emits
+ * `'listening'` and knows the address. Only the last step, in which the handle would begin to accept or to receive, waits;
+ * what arrives meanwhile goes to the predecessor, which has the same sockets.
+ *
+ * A held socket that the application closes stays open here, so that another `listen()` can have it: a program that probes
+ * for a free port closes what it has opened.
+ */
+export class Hold {
+  readonly #system: System
+  /** What opens each of them. */
+  readonly #held = new Set<() => void>()
+  #stopHolding: Release | undefined
+  #holds: boolean
+
+  /** @param holds whether there is a predecessor that serves */
+  constructor(system: System, holds: boolean) {
+    this.#system = system
+    this.#holds = holds
+  }
+
+  /** False once this process may serve: what listens from then on accepts at once. */
+  get holds(): boolean {
+    return this.#holds
+  }
+
+  /**
+   * Holds the socket that the server's `listen()`, which is under way, adopts.
+   * @returns whether that has worked, asked for when the server listens; it undoes what was prepared
+   */
+  prepare(server: Server, socket: HeldSocket): () => boolean {
+    let held = false
+    const release = onListeningHandle(server, (handle) => {
+      held = true
+      this.#holdListening(handle, socket)
+    })
+    return () => {
+      release?.()
+      return held
+    }
+  }
+
+  #holdListening(handle: ListeningHandle, socket: HeldSocket): void {
+    let backlog = 0
+    const listen = shadow(handle, 'listen', () => (wanted: number) => {
+      backlog = wanted
+      return 0
+    })
+    this.#hold(handle, socket, () => {
+      listen()
+      return handle.listen(backlog)
+    })
+  }
+
+  /** Holds a UDP socket whose descriptor the handle has just adopted. */
+  receiving(handle: ReceivingHandle, socket: HeldSocket): void {
+    let wanted = false
+    const recvStart = shadow(handle, 'recvStart', () => () => {
+      wanted = true
+      return 0
+    })
+    this.#hold(handle, socket, () => {
+      recvStart()
+      return wanted ? handle.recvStart() : 0
+    })
+  }
+
+  /** Lets them all begin. Calling it again does nothing. */
+  open(): void {
+    this.#holds = false
+    for (const open of this.#held) open()
+    this.#held.clear()
+    this.#update()
+  }
+
+  #hold(handle: { close(callback?: () => void): void }, socket: HeldSocket, begin: () => number): void {
+    const close = shadow(handle, 'close', () => (callback?: () => void) => {
+      this.#held.delete(open)
+      this.#update()
+      socket.onClosed()
+      if (callback !== undefined) this.#system.setImmediate(callback)
+    })
+    const open = (): void => {
+      close()
+      const status = begin()
+      if (status !== 0) socket.onFailed(status)
+    }
+    this.#held.add(open)
+    this.#update()
+  }
+
+  /** A handle that waits for nothing does not keep the process alive, as a listening one would. */
+  #update(): void {
+    if (this.#held.size > 0) this.#stopHolding ??= this.#system.hold()
+    else {
+      this.#stopHolding?.()
+      this.#stopHolding = undefined
+    }
+  }
+}
