@@ -110,6 +110,19 @@ describePosix('a predecessor that dies', () => {
     site.deploy('3')
     expect((await site.restart()).before).toBe(visit.pid)
   })
+
+  test('while a descriptor is on its way there: the successor learns of it', async () => {
+    const site = await Site.start(undo, 'http.mjs', {}, { hooks: 'succeed' })
+    site.deploy('2', 'boots-at-a-gate')
+    site.app.signal('SIGHUP')
+    const visit = await site.gates.visit()
+    // Stopped, it sends no receipt for the descriptors that come with the word that the successor is ready.
+    process.kill(site.app.pid, 'SIGSTOP')
+    visit.open()
+    await site.app.waitFor(({ kind, pid }) => kind === 'onReady' && pid === visit.pid)
+    process.kill(site.app.pid, 'SIGKILL')
+    expect(identityOf(await (await site.connect()).request())).toMatchObject({ pid: visit.pid, version: '2' })
+  })
 })
 
 describePosix('a successor on probation that is not to take over', () => {
