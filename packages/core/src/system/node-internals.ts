@@ -288,18 +288,13 @@ export function stopReading(
   }
 }
 
-/** The listening handle of a server. `onconnection` is what libuv's accept calls, and node:cluster for its workers. */
-interface ListeningHandle {
-  onconnection?(status: number, handle: unknown): void
-}
-
 /**
  * Gives a native handle to a server as if the server had accepted it: it is counted and treated like its own.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
  * @returns the connection, undefined if the server has not taken it: the caller still has the handle then
  */
 export function acceptHandle(server: Server, handle: unknown): Socket | undefined {
-  const listening = (server as { _handle?: ListeningHandle | null })._handle
+  const listening = listeningHandle(server)
   if (handle === undefined || typeof listening?.onconnection !== 'function') return undefined
   // Node would drop it, and its client would see a reset.
   const count = (server as { _connections?: number })._connections ?? 0
