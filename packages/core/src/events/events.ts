@@ -111,7 +111,9 @@ export const lifecycleEvents: Descriptions = {
     payload: { generation: 'of the successor' },
   },
   'restart:ready': {
-    when: 'The successor is ready. Its probation and the `onRestart` hooks come next, and meanwhile this process serves too.',
+    when:
+      'The successor is ready. Its probation and the `onRestart` hooks come next. This process serves meanwhile, and so does ' +
+      'the successor on probation.',
     payload: { pid: 'of the successor', generation: 'of the successor' },
   },
   'restart:handing-over': {
