@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -100,6 +100,32 @@ describePosix('a Unix socket', () => {
     await second.waitForStderr(/ERR_ZERODROP_ADDRESS_IN_USE/)
     await expect(get(file)).resolves.toEqual({ pid: first.pid, generation: 1 })
   })
+
+  test.each(['free', 'stale'])(
+    'that is %s is had by one of two processes that start together',
+    async (state) => {
+      for (let round = 0; round < 5; round += 1) {
+        const file = path.join(folder(), 'app.sock')
+        if (state === 'stale') {
+          const crashed = await start('http', file)
+          await crashed.waitFor('listening')
+          crashed.signal('SIGKILL')
+          await crashed.exited
+        }
+        const apps = [await start('together', file), await start('together', file)]
+        for (const app of apps) await app.waitFor('waits')
+        writeFileSync(`${file}.go`, '')
+        const isOutcome = ({ event }: { event: string }): boolean =>
+          event === 'listening' || event === 'refused'
+        const outcomes = await Promise.all(apps.map((app) => app.waitFor(isOutcome)))
+        expect(outcomes.map(({ event }) => event).sort()).toEqual(['listening', 'refused'])
+        expect(outcomes.find(({ event }) => event === 'refused')).toMatchObject({ code: 'EADDRINUSE' })
+        const winner = outcomes.find(({ event }) => event === 'listening')
+        await expect(get(file)).resolves.toMatchObject({ pid: winner?.pid })
+      }
+    },
+    60_000,
+  )
 
   test('in the kernel only is inherited too', async () => {
     if (process.platform !== 'linux') return

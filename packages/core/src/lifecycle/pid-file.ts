@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { nameBeside, removeOwnFile } from '../system/own-file.ts'
 
 /** A file that always names the process that serves. */
 export class PidFile {
@@ -15,9 +16,10 @@ export class PidFile {
    */
   write(file: string): void {
     // In the same folder, since a rename is atomic within a file system only.
-    const temporary = `${file}.${this.#pid}`
+    const temporary = nameBeside(file)
     try {
-      writeFileSync(temporary, `${this.#pid}\n`)
+      // Where others may write in the folder they could plant a symlink of that name: `wx` does not follow it.
+      writeFileSync(temporary, `${this.#pid}\n`, { flag: 'wx', mode: 0o644 })
       renameSync(temporary, file)
     } catch (cause) {
       rmSync(temporary, { force: true })
@@ -33,9 +35,9 @@ export class PidFile {
   /** Removes the file, unless it names another process by now. */
   remove(file: string): void {
     try {
-      if (Number(readFileSync(file, 'utf8')) === this.#pid) rmSync(file, { force: true })
+      removeOwnFile(file, (own) => Number(readFileSync(own, 'utf8')) === this.#pid)
     } catch {
-      // Not there, or not ours to remove: the next process writes it anew.
+      // Not ours to remove: the next process writes it anew.
     }
   }
 }

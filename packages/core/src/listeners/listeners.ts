@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { type ListenOptions, Server } from 'node:net'
+import type { ListenOptions, Server } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { listeningHandle } from '../system/node-internals.ts'
+import { discardListeningHandle, listeningHandle } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
 import { type Address, boundAddress, requestedAddress } from './address.ts'
 import type { Hold } from './hold.ts'
@@ -190,6 +190,7 @@ export class Listeners {
     try {
       unixPath?.settle(server)
     } catch (error) {
+      this.#tellInUse(requested, error as Error)
       this.#refuse(server, error as Error)
       return
     }
@@ -240,8 +241,9 @@ export class Listeners {
     return file === undefined ? undefined : new UnixPath(file, (path) => this.#observer.isServed(path))
   }
 
+  /** Makes `listen()` fail. */
   #refuse(server: Server, error: Error): void {
-    Server.prototype.close.call(server)
+    discardListeningHandle(server)
     queueMicrotask(() => server.emit('error', error))
   }
 
@@ -251,20 +253,23 @@ export class Listeners {
     if (attempt !== undefined && attempt.claim.owner !== this) return
     const { requested, inherited, isHeld, unixPath } = attempt ?? {}
     isHeld?.()
-    unixPath?.giveUp(error)
+    unixPath?.giveUp(server, error)
     if (inherited !== undefined) {
       this.#observer.onWarning(
         mismatch(inherited.fd, inherited.bound, `not one (listen: ${error.code ?? error.message})`, error),
       )
-    } else if (error.code === 'EADDRINUSE') {
-      this.#observer.onWarning(
-        new ZerodropError(
-          'ERR_ZERODROP_ADDRESS_IN_USE',
-          `This process cannot listen on ${requested ?? 'the address'}: it is in use. ${this.#whoHolds(requested)}`,
-          { cause: error },
-        ),
-      )
-    }
+    } else this.#tellInUse(requested, error)
+  }
+
+  #tellInUse(requested: Address | undefined, error: Error & { code?: string }): void {
+    if (error.code !== 'EADDRINUSE') return
+    this.#observer.onWarning(
+      new ZerodropError(
+        'ERR_ZERODROP_ADDRESS_IN_USE',
+        `This process cannot listen on ${requested ?? 'the address'}: it is in use. ${this.#whoHolds(requested)}`,
+        { cause: error },
+      ),
+    )
   }
 
   /** Who it probably is that holds an address, and what can be done about that. */

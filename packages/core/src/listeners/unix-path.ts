@@ -1,8 +1,9 @@
 import { chmodSync, renameSync, unlinkSync } from 'node:fs'
 import type { ListenOptions, Server } from 'node:net'
-import { platform } from 'node:os'
-import path from 'node:path'
+import { constants, platform } from 'node:os'
 import { statusOf } from '../system/file-status.ts'
+import { nameAddress } from '../system/node-internals.ts'
+import { linkIfFree, nameBeside, removeOwnFile } from '../system/own-file.ts'
 
 /** The longest path a socket can be bound to, in bytes: `sun_path` has 104 on BSD and macOS, 108 on Linux. */
 const longest = 103
@@ -11,8 +12,9 @@ const longest = 103
  * A Unix socket's path, looked after so that it exists throughout: from the first generation to the last one's stop.
  *
  * The process that bound a path unlinks it when it closes the socket, whoever serves on it by then
- * (https://github.com/nodejs/node/issues/19729). A socket that was bound under another name and renamed leaves libuv
- * nothing to unlink. Renaming also puts it in the place of a stale file that a crash has left.
+ * (https://github.com/nodejs/node/issues/19729). A socket that was bound under another name, and given its own afterwards,
+ * leaves libuv nothing to unlink. That last step can also take the place of a stale file that a crash has left, and of
+ * several processes that try it at the same time it succeeds in one.
  */
 export class UnixPath {
   readonly path: string
@@ -20,6 +22,8 @@ export class UnixPath {
   /** The name it was bound under; undefined if it was bound elsewhere, by a predecessor or by Node. */
   #temporary: string | undefined
   #mode = 0
+  /** The file that a crash has left there. */
+  #stale: bigint | undefined
   #inode: bigint | undefined
 
   /** @param isServed whether a server answers on a path */
@@ -35,10 +39,7 @@ export class UnixPath {
 
   /** Has `listen()` bind another name, if that is possible and nobody is using this one. The caller undoes the change. */
   divert(options: ListenOptions): void {
-    const temporary = path.join(
-      path.dirname(this.path),
-      `.${path.basename(this.path).slice(0, 8)}-${nextName()}`,
-    )
+    const temporary = nameBeside(this.path)
     if (this.#abstract || platform() === 'win32' || Buffer.byteLength(temporary) > longest || !this.#isFree())
       return
     this.#temporary = temporary
@@ -47,20 +48,24 @@ export class UnixPath {
     Object.assign(options, { path: temporary, readableAll: false, writableAll: false })
   }
 
-  /** The server listens. Throws what the file system does. */
+  /**
+   * The server listens.
+   * @throws `EADDRINUSE` if another process was faster, and what the file system does
+   */
   settle(server: Server): void {
+    // After the descriptor of an inherited socket Node does not know it.
+    nameAddress(server, this.path)
     if (this.#temporary !== undefined) {
       if (this.#mode !== 0) chmodSync(this.#temporary, Number(statusOf(this.#temporary)?.mode) | this.#mode)
-      renameSync(this.#temporary, this.path)
+      if (!this.#publish(this.#temporary)) throw inUse(this.path)
     }
-    // What `address()` returns: after the descriptor of an inherited socket Node does not know its path.
-    ;(server as { _pipeName?: string })._pipeName = this.path
     this.#inode = this.#abstract ? undefined : inodeOf(this.path)
   }
 
   /** The server could not listen. Makes the error speak of the path that was asked for. */
-  giveUp(error: Error & { address?: string }): void {
+  giveUp(server: Server, error: Error & { address?: string }): void {
     if (this.#temporary === undefined) return
+    nameAddress(server, this.path)
     error.message = error.message.replace(this.#temporary, this.path)
     if (error.address === this.#temporary) error.address = this.path
   }
@@ -71,17 +76,48 @@ export class UnixPath {
     this.#inode = undefined
   }
 
+  /** @returns false if another process has the name */
+  #publish(temporary: string): boolean {
+    const { path } = this
+    try {
+      const isOurs = linkIfFree(temporary, path) || (this.#removeStale() && linkIfFree(temporary, path))
+      // Otherwise libuv unlinks it with the socket.
+      if (isOurs) unlinkSync(temporary)
+      return isOurs
+    } catch (error) {
+      // A file system without hard links: there the last one has it.
+      if (!withoutLinks.has((error as { code?: string }).code)) throw error
+      renameSync(temporary, path)
+      return true
+    }
+  }
+
+  #removeStale(): boolean {
+    const stale = this.#stale
+    return stale !== undefined && removeOwnFile(this.path, (file) => inodeOf(file) === stale)
+  }
+
   /** True if there is nothing, or a socket on which nobody listens any more. Otherwise Node says what is wrong. */
   #isFree(): boolean {
     const stats = statusOf(this.path)
+    this.#stale = stats?.ino
     return stats === undefined || (stats.isSocket() && !this.#isServed(this.path))
   }
 }
 
-let names = 0
+const withoutLinks: ReadonlySet<unknown> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'])
 
-function nextName(): string {
-  return `${performance.timeOrigin.toString(36).slice(-6)}${(names++).toString(36)}`
+/** What Node says of a path that another process has. */
+function inUse(path: string): Error {
+  const error = new Error(`listen EADDRINUSE: address already in use ${path}`)
+  const { EADDRINUSE } = constants.errno
+  return Object.assign(error, {
+    code: 'EADDRINUSE',
+    errno: -EADDRINUSE,
+    syscall: 'listen',
+    address: path,
+    port: -1,
+  })
 }
 
 /** A file by which a socket is reached, and which one it was: another process may have put its own there. */
@@ -96,5 +132,5 @@ export function inodeOf(file: string): bigint | undefined {
 
 /** Removes a socket's file, unless it is someone else's by now. */
 export function removeSocketFile(file: string, inode: bigint | undefined): void {
-  if (inode !== undefined && inodeOf(file) === inode) unlinkSync(file)
+  if (inode !== undefined) removeOwnFile(file, (own) => inodeOf(own) === inode)
 }

@@ -168,6 +168,20 @@ export function listeningHandle(server: Server): ListeningHandle | undefined {
   return (server as { _handle?: ListeningHandle | null })._handle ?? undefined
 }
 
+/** Says what `address()` of a server on a Unix socket returns. */
+export function nameAddress(server: Server, path: string): void {
+  ;(server as { _pipeName?: string })._pipeName = path
+}
+
+/**
+ * Takes a server's handle away and closes it, as Node does when `listen()` fails: no 'close' is emitted.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (setupListenHandle)
+ */
+export function discardListeningHandle(server: Server): void {
+  listeningHandle(server)?.close()
+  ;(server as { _handle?: ListeningHandle | null })._handle = null
+}
+
 /**
  * Calls back, once, when Node gives a server its handle: after the handle was created or has adopted a descriptor, and
  * before Node tells it to listen.

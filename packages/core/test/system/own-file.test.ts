@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { linkIfFree, nameBeside, removeOwnFile } from '../../src/system/own-file.ts'
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  file = path.join(folder, 'app.pid')
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const isOwn = (name: string): boolean => readFileSync(name, 'utf8') === 'ours'
+
+test('an own file is removed, another’s is not, and a missing one is no error', () => {
+  expect(removeOwnFile(file, isOwn)).toBe(true)
+  writeFileSync(file, 'ours')
+  expect([removeOwnFile(file, isOwn), readdirSync(folder)]).toEqual([true, []])
+  writeFileSync(file, 'theirs')
+  expect([removeOwnFile(file, isOwn), readFileSync(file, 'utf8')]).toEqual([false, 'theirs'])
+})
+
+test('one that another process replaces behind the look is put back', () => {
+  writeFileSync(file, 'ours')
+  const removed = removeOwnFile(file, (name) => {
+    const own = isOwn(name)
+    if (name === file) writeFileSync(file, 'theirs')
+    return own
+  })
+  expect([removed, readFileSync(file, 'utf8'), readdirSync(folder)]).toEqual([false, 'theirs', ['app.pid']])
+})
+
+test('it is not put back over a newer one', () => {
+  writeFileSync(file, 'ours')
+  removeOwnFile(file, (name) => {
+    const own = isOwn(name)
+    writeFileSync(file, name === file ? 'theirs' : 'newer')
+    return own
+  })
+  expect([readFileSync(file, 'utf8'), readdirSync(folder)]).toEqual(['newer', ['app.pid']])
+})
+
+test('a second name is taken once', () => {
+  writeFileSync(file, 'ours')
+  expect([linkIfFree(file, `${file}2`), linkIfFree(file, `${file}2`)]).toEqual([true, false])
+})
+
+test('a name beside a file is short, in the same folder and never the same', () => {
+  const names = [nameBeside('/run/a-long-name.sock'), nameBeside('/run/a-long-name.sock')]
+  for (const name of names) expect(name).toMatch(/^\/run\/\.a-long-n-[0-9a-f]{10}$/)
+  expect(names[0]).not.toBe(names[1])
+})
