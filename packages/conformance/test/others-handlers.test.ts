@@ -1,79 +1,225 @@
 import { leftovers, LostRequest } from '@zerodrop/traffic'
-import { describePosix, Site } from './support/site.ts'
+import { describePosix, Site, type SiteSettings } from './support/site.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 const fixture = 'signals/others.mjs'
 
+type Options = Parameters<typeof Site.start>[2]
+
+function startAmong(library: string, time = 'early', options: Options = {}, settings: SiteSettings = {}) {
+  return Site.start(undo, fixture, options, { ...settings, start: { args: [library, time] } })
+}
+
 /** A process with one request under way, among the handlers of others. */
-async function busy(library: string) {
-  const site = await Site.start(undo, fixture, {}, { start: { args: [library] } })
+async function busy(...args: Parameters<typeof startAmong>) {
+  const site = await startAmong(...args)
   const client = await site.connect()
   const answer = client.request({ path: '/hold' })
   // Nobody may look at it before it is lost.
   answer.catch(() => {})
   const visit = await site.gates.visit()
-  return { site, answer, visit }
+  return { site, client, answer, visit }
 }
 
-const interrupted = (where: RegExp, status: string) =>
-  new RegExp(
-    `ERR_ZERODROP_DRAIN_INTERRUPTED: ${where.source} in the middle of a drain, with 1 connection open and ` +
-      `something under way on 1\\. The exit status is ${status}\\.`,
-  )
+const events = (site: Site, ...names: string[]): string[] =>
+  site.app.lines.flatMap(({ event }) => (names.includes(event) ? [event] : []))
 
-describePosix('handlers of other libraries on the same signal', () => {
-  test.each(['telemetry', 'abrupt'])(
-    '%s: process.exit(0) in a drain is reported, and is no 0',
-    async (library) => {
-      const { site, answer } = await busy(library)
-      site.app.signal('SIGTERM')
-      await expect(answer).rejects.toThrow(LostRequest)
-      await expect(site.app.exited).resolves.toEqual({ code: 1, signal: null })
-      const where = /process\.exit\(\) was called at \S*others\.mjs:\d+:\d+/
-      expect(site.app.stderr).toMatch(interrupted(where, '1, not 0'))
-      expect(site.app.stderr).toMatch(/cut by that: GET \/hold from \S+:\d+ \(handling/)
-    },
-  )
+/** Libraries that stop the server, or clean up and end the process, at a signal. */
+const libraries = [
+  'closeWithGrace',
+  'terminus',
+  'hapi',
+  'nest',
+  'closeAndExit',
+  'closeEvent',
+  'passive',
+  'shutdown',
+]
+const cases = libraries.flatMap((library) => [
+  [library, 'early'],
+  [library, 'late'],
+])
+
+describePosix('handlers of other libraries on the signal that stops the process', () => {
+  test.each(cases)('%s, %s: run once, when the last connection has ended', async (library, time) => {
+    const { site, answer, visit } = await busy(library, time, {}, { hooks: 'succeed' })
+    await site.drain()
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(events(site, 'answered', 'cleaning', 'cleaned')).toEqual(['answered', 'cleaning', 'cleaned'])
+    // zerodrop's own hooks around them.
+    const order = site.app.lines.flatMap(({ event, kind }) =>
+      event === 'cleaned' ? ['cleaned'] : event === 'hook' ? [kind] : [],
+    )
+    expect(order.slice(-5)).toEqual(['onShutdown', 'onShutdown', 'cleaned', 'beforeExit', 'beforeExit'])
+    expect(site.app.stderr).not.toContain('ERR_ZERODROP')
+    expect(site.app.stderr).not.toContain('signal')
+  })
+
+  test('one that ends the process does not cut another short', async () => {
+    const { site, answer, visit } = await busy('two')
+    await site.drain()
+    visit.open()
+    await answer
+    const second = await site.gates.visit()
+    expect(second.name).toBe('second')
+    second.open()
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(events(site, 'cleaned')).toHaveLength(1)
+  })
+
+  test.each(['telemetry', 'abrupt'])('%s: process.exit(0) cuts nothing', async (library) => {
+    const { site, answer, visit } = await busy(library)
+    await site.drain()
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(site.app.stderr).not.toContain('ERR_ZERODROP')
+  })
 
   test('a status that tells of a failure stays as it is', async () => {
-    const { site } = await busy('failing')
-    site.app.signal('SIGTERM')
+    const { site, answer, visit } = await busy('failing', 'early', {}, { hooks: 'succeed' })
+    await site.drain()
+    visit.open()
+    await answer
     await expect(site.app.exited).resolves.toEqual({ code: 3, signal: null })
-    expect(site.app.stderr).toMatch(
-      interrupted(/process\.exit\(\) was called at \S*others\.mjs:\d+:\d+/, '3'),
+    expect(site.app.lines).toContainEqual(
+      expect.objectContaining({ kind: 'beforeExit', info: { status: 3 } }),
     )
   })
 
   test('an error that nobody catches is told by its own status and its stack', async () => {
-    const { site } = await busy('crashing')
-    site.app.signal('SIGTERM')
+    const { site, answer, visit } = await busy('crashing')
+    await site.drain()
+    visit.open()
+    await answer
     await expect(site.app.exited).resolves.toEqual({ code: 1, signal: null })
-    expect(site.app.stderr).toMatch(interrupted(/The process ended/, '1'))
     expect(site.app.stderr).toContain('a mistake in a handler')
   })
 
-  test.each(['signalExit', 'listening'])(
-    '%s: runs, and the drain goes on to its own status',
-    async (library) => {
-      const { site, answer, visit } = await busy(library)
-      await site.drain()
-      await site.app.waitFor('heard')
-      visit.open()
-      await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
-      await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
-      expect(site.app.stderr).not.toContain('ERR_ZERODROP')
-      expect(site.app.lines.filter(({ event }) => event === 'heard')).toHaveLength(1)
-    },
-  )
-
-  test('with nothing open an exit is reported, with the status it asked for', async () => {
-    const site = await Site.start(undo, fixture, {}, { start: { args: ['abrupt'] } })
-    site.app.signal('SIGTERM')
+  test('one that throws is reported, and the others run', async () => {
+    const { site, answer, visit } = await busy('throwing')
+    await site.drain()
+    visit.open()
+    await answer
     await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
     expect(site.app.stderr).toMatch(
-      /in the middle of a drain, with 0 connections open and something under way on 0/,
+      /ERR_ZERODROP_SIGNAL_FUNCTION_FAILED: .* failed.*: a mistake in a handler/,
     )
+    expect(site.app.stderr).toMatch(/ERR_ZERODROP_SIGNAL_FUNCTION_FAILED: .* failed.*: a mistake in another/)
+    expect(events(site, 'cleaned')).toHaveLength(1)
+  })
+
+  test('one that never finishes is given up at handlersTimeout, and named', async () => {
+    const site = await startAmong('stuck', 'early', { handlersTimeout: 50 }, { hooks: 'succeed' })
+    site.app.signal('SIGTERM')
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(site.app.stderr).toMatch(/ERR_ZERODROP_HANDLERS_TIMEOUT: .*within 50 ms.*"neverEnds"/)
+    expect(site.app.lines.at(-1)).toMatchObject({ kind: 'beforeExit' })
+  })
+
+  test('a second signal ends the wait for them, and names them', async () => {
+    const site = await startAmong('stuck', 'early', { handlersTimeout: 2 ** 31 - 1 })
+    site.app.signal('SIGTERM')
+    await site.app.waitFor('cleaning')
+    site.app.signal('SIGTERM')
+    await expect(site.app.exited).resolves.toEqual({ code: 143, signal: null })
+    expect(site.app.stderr).toContain(
+      'a signal ended the wait for the handler "neverEnds" of SIGTERM, which had not finished',
+    )
+  })
+
+  test('one that has begun nothing is not waited for', async () => {
+    const site = await startAmong('signalExit', 'early', { handlersTimeout: 2 ** 31 - 1 })
+    site.app.signal('SIGTERM')
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+  })
+})
+
+describePosix('handlers of other libraries on a signal that restarts', () => {
+  const restarted = ['closeWithGrace', 'terminus', 'nest', 'hapi', 'closeAndExit', 'passive']
+
+  test.each(restarted)('%s: a restart that fails has touched nothing', async (library) => {
+    const { site, client, answer, visit } = await busy(library)
+    site.deploy('2', 'throws')
+    site.app.signal('SIGHUP')
+    await site.app.waitFor('restart-failed')
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: false })
+    await expect(client.request({ path: '/' })).resolves.toMatchObject({ status: 200, closes: false })
+    expect(events(site, 'cleaning')).toEqual([])
+    client.destroy()
+    // Nor is anything left of it.
+    site.app.signal('SIGTERM')
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(events(site, 'cleaning')).toHaveLength(1)
+  })
+
+  test.each(restarted)('%s: the old process cleans up after its last connection', async (library) => {
+    const { site, answer, visit } = await busy(library)
+    const idle = await site.connect()
+    await idle.request({ path: '/' })
+    site.deploy('2')
+    const { before, after } = await site.restart()
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200 })
+    await site.app.exitOf(before)
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    const ofOld = site.app.lines.filter(({ pid }) => pid === before)
+    const order = ofOld.flatMap(({ event, path }) =>
+      event === 'cleaning' ? [event] : path === '/hold' ? ['answered'] : [],
+    )
+    expect(order).toEqual(['answered', 'cleaning'])
+    const { body } = await idle.request({ path: '/' })
+    expect(JSON.parse(body.toString())).toMatchObject({ version: '2', pid: after })
+    expect(site.app.lines.filter(({ pid, event }) => pid === after && event === 'cleaning')).toEqual([])
+    expect(site.app.stderr).not.toContain('ERR_ZERODROP')
+  })
+})
+
+describePosix('handlers that hear at once', () => {
+  test('by the option "hold" of the signal', async () => {
+    const { site, answer, visit } = await busy('readiness', 'early', {
+      signals: { SIGTERM: { hold: false } },
+    })
+    await site.drain()
+    await expect(site.app.waitFor('heard')).resolves.toMatchObject({ state: 'draining' })
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(events(site, 'heard')).toHaveLength(1)
+  })
+
+  test('by their mark: once, and the others not', async () => {
+    const { site, answer, visit } = await busy('marked')
+    await site.drain()
+    await site.app.waitFor('heard')
+    visit.open()
+    await answer
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(events(site, 'heard', 'answered', 'cleaned')).toEqual(['heard', 'answered', 'cleaned'])
+  })
+
+  test('of a restart, too', async () => {
+    const site = await startAmong('marked')
+    site.deploy('2')
+    const { before } = await site.restart()
+    await site.app.exitOf(before)
+    const ofOld = site.app.lines.filter(({ pid, event }) => pid === before && event === 'heard')
+    expect(ofOld).toMatchObject([{ signal: 'SIGHUP' }, { signal: 'SIGTERM' }])
+  })
+
+  test('and end the process in the middle of a drain: that is reported, and is no 0', async () => {
+    const { site, answer } = await busy('unheld', 'early', { signals: { SIGTERM: { hold: false } } })
+    site.app.signal('SIGTERM')
+    await expect(answer).rejects.toThrow(LostRequest)
+    await expect(site.app.exited).resolves.toEqual({ code: 1, signal: null })
+    expect(site.app.stderr).toMatch(
+      /ERR_ZERODROP_DRAIN_INTERRUPTED: process\.exit\(\) was called at \S*others\.mjs:\d+:\d+ in the middle of a drain, with 1 connection open and something under way on 1\. The exit status is 1, not 0\./,
+    )
+    expect(site.app.stderr).toMatch(/cut by that: GET \/hold from \S+:\d+ \(handling/)
   })
 })

@@ -6,6 +6,7 @@ import type {
   Incapacity,
   Predecessor,
   Release,
+  SignalHandler,
   Supervisor,
   System,
 } from '../src/system/system.ts'
@@ -91,6 +92,65 @@ export class FakeSystem implements System {
   onSignal(signal: NodeJS.Signals, listener: () => void): Release {
     this.#signals.prependListener(signal, listener)
     return () => this.#signals.off(signal, listener)
+  }
+
+  /** The signals that are kept from the handlers of others. */
+  readonly heldSignals: Set<NodeJS.Signals> = new Set()
+
+  watchSignal(signal: NodeJS.Signals, listener: () => void, holds: boolean): Release {
+    const release = this.onSignal(signal, listener)
+    if (holds) this.heldSignals.add(signal)
+    return () => {
+      this.heldSignals.delete(signal)
+      release()
+    }
+  }
+
+  /** The handlers of others that have not heard of their signal. */
+  readonly others: Map<NodeJS.Signals, SignalHandler[]> = new Map()
+
+  unheard(signal: NodeJS.Signals): readonly SignalHandler[] {
+    return this.others.get(signal) ?? []
+  }
+
+  readonly #deferrals = new Set<(status: number) => void>()
+
+  deferExit(_signals: readonly NodeJS.Signals[], onExit: (status: number) => void): Release {
+    this.#deferrals.add(onExit)
+    return () => this.#deferrals.delete(onExit)
+  }
+
+  /** Calls `process.exit()` as somebody else would; returns whether that is left to zerodrop. */
+  exitByOthers(status: number): boolean {
+    for (const onExit of this.#deferrals) onExit(status)
+    return this.#deferrals.size > 0
+  }
+
+  readonly #idle = new Set<(idle: boolean) => void>()
+
+  /** How many wait until nothing keeps the event loop alive. */
+  get waitingForIdle(): number {
+    return this.#idle.size
+  }
+
+  whenIdle(callback: (idle: boolean) => void, milliseconds: number): Release {
+    const end = (idle: boolean): void => {
+      release()
+      callback(idle)
+    }
+    const stop = this.setTimeout(() => end(false), milliseconds)
+    const onIdle = (): void => end(true)
+    const release = (): void => {
+      stop()
+      this.#idle.delete(onIdle)
+    }
+    this.#idle.add(onIdle)
+    return release
+  }
+
+  /** Nothing keeps the event loop alive any more. */
+  becomeIdle(): void {
+    for (const callback of this.#idle) callback(true)
   }
 
   /** Whether the time of the boot was ended. */

@@ -176,6 +176,11 @@ export class Successor {
     await Promise.race([stopping, this.gone])
     for (const release of releases) release()
     // What it finishes does not keep this process alive.
+    this.unref()
+  }
+
+  /** From here on neither its process nor the channel to it keeps this process alive. */
+  unref(): void {
     this.#child.unref()
     this.#child.channel?.unref()
   }

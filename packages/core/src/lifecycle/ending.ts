@@ -2,6 +2,8 @@ import { summarise } from '../events/describe-drain.ts'
 import type { DrainResult } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
+import { letCloseSucceed } from '../servers/server-close.ts'
+import { Delivery } from './delivery.ts'
 import type { Settings } from '../options/options.ts'
 
 /** How a stop went. */
@@ -26,6 +28,12 @@ export class Ending {
   #exits = false
   #exiting: Promise<void> | undefined
   #forcedStatus: number | undefined
+  /** What the handlers of others are called for at the end; undefined for nothing. */
+  #signal: NodeJS.Signals | undefined
+  #delivery: Delivery | undefined
+  #defersExits = false
+  /** The status with which other code would have ended the process. */
+  #askedStatus = 0
   readonly #forced: Promise<void>
   #force: () => void = () => {}
 
@@ -57,9 +65,17 @@ export class Ending {
     return this.#result ?? this.#begin(reason, settings)
   }
 
-  /** `shutdown()` on behalf of someone who cannot end the process: then it exits. */
-  async shutdownAndExit(reason: string, settings: Settings): Promise<void> {
+  /**
+   * `shutdown()` on behalf of someone who cannot end the process: then it exits.
+   * @param signal what the handlers of others are called for before that; undefined for nothing
+   */
+  async shutdownAndExit(
+    reason: string,
+    settings: Settings,
+    signal: NodeJS.Signals | undefined,
+  ): Promise<void> {
     this.#exits = true
+    this.#signal ??= signal
     const result = await this.shutdown(reason, settings)
     if (this.#joined) return
     this.#context.reporter.write(summarise(result), { ...result, cut: result.cut.length })
@@ -105,6 +121,7 @@ export class Ending {
   async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
     const { charge, datagrams, hooks, reporter, state } = this.#context
     const result = await group.drained
+    if (this.exits) this.#deferExits()
     const close = async (): Promise<void> => {
       await datagrams.end(state.current === 'handing-over')
       for (const error of await group.done) reporter.warn(error)
@@ -127,11 +144,49 @@ export class Ending {
 
   async #exit({ cut }: DrainResult): Promise<void> {
     const { hooks, reporter, system } = this.#context
-    const status = cut.length > 0 ? 1 : 0
+    this.#deferExits()
+    await this.#deliver()
+    const own = cut.length > 0 ? 1 : 0
+    const status = own === 0 ? this.#askedStatus : own
     await this.#unlessForced(() => hooks.run('beforeExit', { status }))
-    const code = this.#forcedStatus ?? status
+    const code = this.#forcedStatus ?? (own === 0 ? this.#askedStatus : own)
     reporter.tell('exit', { code })
     system.exit(code)
+  }
+
+  /**
+   * From here on nothing is left to be cut, and whoever ends the process would only keep hooks and handlers from running:
+   * `server.close(() => process.exit(0))` does.
+   */
+  #deferExits(): void {
+    const { settings, system } = this.#context
+    if (this.#defersExits || system.incapacity === 'worker-thread') return
+    this.#defersExits = true
+    const signals = Object.keys(settings.signals.reactions) as NodeJS.Signals[]
+    // Until the exit.
+    system.deferExit(signals, (status) => {
+      // The status of a failure stays: 0 would say that all went well.
+      if (this.#askedStatus === 0) this.#askedStatus = status
+      this.#delivery?.onExit()
+    })
+  }
+
+  /** Calls the handlers of others, and waits for what they do, unless a signal ends the wait. */
+  async #deliver(): Promise<void> {
+    const { reporter, settings, system } = this.#context
+    if (this.#joined) this.#signal ??= 'SIGTERM'
+    const signal = this.#signal
+    const handlers = signal === undefined ? [] : system.unheard(signal)
+    if (signal === undefined || handlers.length === 0) return
+    if (this.#forcedStatus !== undefined) {
+      reporter.write(
+        `a signal ended this process before its ${handlers.length} handlers of ${signal} were called`,
+      )
+      return
+    }
+    for (const server of this.#group?.servers ?? []) letCloseSucceed(server)
+    this.#delivery = new Delivery(system, reporter, signal)
+    await Promise.race([this.#delivery.run(handlers, settings.handlersTimeout), this.#forced])
   }
 
   /** Waits for the application, which may hold nothing open while it works, unless a hammer ends the wait. */
@@ -147,7 +202,8 @@ export class Ending {
 
   #nameAbandoned(): void {
     const { hooks, reporter } = this.#context
-    for (const hook of hooks.awaited)
+    const handlers = this.#delivery?.running.map((name) => `handler "${name}" of ${this.#signal}`) ?? []
+    for (const hook of [...hooks.awaited, ...handlers])
       reporter.write(`a signal ended the wait for the ${hook}, which had not finished`, { hook }, 'warn')
   }
 

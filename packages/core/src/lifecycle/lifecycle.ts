@@ -186,7 +186,7 @@ export class Lifecycle {
       ticketKeys: this.#ticketKeys,
       readyTimeout,
       onRestart: () => void this.#restarts.restart(),
-      onDismissed: () => void this.#ending.shutdownAndExit('dismissed', this.#settings),
+      onDismissed: () => void this.#ending.shutdownAndExit('dismissed', this.#settings, 'SIGTERM'),
     })
     new ProgressDisplay(context).watch()
     if (inheritance !== undefined) this.#watch()

@@ -149,6 +149,8 @@ export class Restarts {
       cut,
     })
     successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated: moved, cut })
+    // This process ends when the handlers of others have left nothing in the event loop.
+    successor.unref()
     // After those who wait for this promise have had their turn.
     system.setImmediate(() => void this.#ending.exit(result))
     const counts = { listeners: given.sockets.length, migrated: moved, declined, live, stayed }

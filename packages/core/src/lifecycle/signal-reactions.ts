@@ -1,5 +1,5 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { exitStatus, type SignalAction, type SignalFunction } from '../signals/signal-actions.ts'
+import { exitStatus, isHeld, type SignalAction, type SignalFunction } from '../signals/signal-actions.ts'
 import { watchSignals } from '../signals/signal-watch.ts'
 import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
@@ -40,8 +40,16 @@ export class SignalReactions {
   watch(): void {
     if (this.#releases.length > 0 || this.#leftToOthers) return
     const { settings, system } = this.#context
-    const signals = Object.keys(settings.signals.reactions) as NodeJS.Signals[]
-    this.#releases = [watchSignals(system, signals, (signal) => this.react(signal))]
+    const { reactions } = settings.signals
+    const signals = Object.keys(reactions) as NodeJS.Signals[]
+    this.#releases = [
+      watchSignals(
+        system,
+        signals,
+        (signal) => this.react(signal),
+        (signal) => isHeld(reactions[signal] ?? {}),
+      ),
+    ]
     const { supervisor } = system
     if (supervisor !== undefined)
       this.#releases.push(supervisor.onShutdown(() => this.#stop('SIGTERM', "pm2's message 'shutdown'")))
@@ -88,7 +96,9 @@ export class SignalReactions {
     this.#stops++
     if (this.#stops === 1) {
       if (settings.signals.secondStop === 'default') this.#leaveToOthers()
-      void this.#ending.shutdownAndExit(reason, this.#isInstant(signal) ? hasty(settings) : settings)
+      // A message is not a signal, and whoever listens to it has heard it.
+      const heard = reason === signal ? signal : undefined
+      void this.#ending.shutdownAndExit(reason, this.#isInstant(signal) ? hasty(settings) : settings, heard)
       return
     }
     if (settings.signals.secondStop === 'ignore') return
@@ -115,7 +125,7 @@ export class SignalReactions {
     const { settings, state } = this.#context
     const leaving = state.current === 'draining' || state.current === 'handing-over'
     if (!leaving && settings.signals.hammersOnlyDrains) return
-    if (!leaving) void this.#ending.shutdownAndExit(signal, hasty(settings))
+    if (!leaving) void this.#ending.shutdownAndExit(signal, hasty(settings), signal)
     this.#ending.hammer(exitStatus(signal))
   }
 

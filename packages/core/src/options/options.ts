@@ -52,6 +52,13 @@ export interface LifecycleOptions {
    */
   readonly closeSpread?: number
   /**
+   * How long handlers that other code has put on the signal may take. They are called when the last connection has ended,
+   * and with SIGTERM in the old process of a restart. A process without such handlers does not wait. 0 calls them and does not
+   * wait for what they begin; Infinity waits for ever.
+   * @default 5000
+   */
+  readonly handlersTimeout?: number
+  /**
    * How long a successor may take until it is ready, `successorEnv` included where that is a function. Then it is told to
    * stop, and this process serves on. Infinity waits for ever.
    * @default 60000
@@ -134,6 +141,7 @@ export const defaults: Settings = {
   lingerTimeout: 5000,
   firstRequestTimeout: 1000,
   closeSpread: 1000,
+  handlersTimeout: 5000,
   readyTimeout: 60_000,
   manualReady: false,
   migrate: true,

@@ -19,7 +19,7 @@ export interface SignalOptions
 }
 
 const actions = ['shutdown', 'restart', 'hammer', 'status', 'ignore']
-const parts = ['action', 'before', 'after']
+const parts = ['action', 'before', 'after', 'hold']
 const presets = Object.keys(signalPresets)
 
 /** Raises what is wrong with an option. */
@@ -60,7 +60,9 @@ function checkEntry(name: string, entry: unknown, refuse: Refuse): void {
     if (!parts.includes(part)) refuse(`${name}.${part}`, `left out: there are ${quote(parts)}`, value)
     if (part === 'action' && !isAction(value))
       refuse(`${name}.action`, `one of ${quote(actions)}, or a function`, value)
-    if (part !== 'action' && typeof value !== 'function') refuse(`${name}.${part}`, 'a function', value)
+    if (part === 'hold' && typeof value !== 'boolean') refuse(`${name}.hold`, 'true or false', value)
+    if ((part === 'before' || part === 'after') && typeof value !== 'function')
+      refuse(`${name}.${part}`, 'a function', value)
   }
 }
 

@@ -15,6 +15,7 @@ export class DrainGroup {
   readonly drained: Promise<DrainResult>
   /** Resolves when the hooks have run as well, with what went wrong in them. */
   readonly done: Promise<readonly ZerodropError[]>
+  readonly servers: readonly Server[]
   readonly #drain: Drain
   #cancelled = false
 
@@ -24,6 +25,7 @@ export class DrainGroup {
     hooks: ServerHooks,
     options: DrainOptions,
   ) {
+    this.servers = [...drains.keys()]
     this.#drain = new Drain(system, [...drains.values()], options)
     const late: Hook[] = []
     const running: Promise<ZerodropError | undefined>[] = []

@@ -1,4 +1,5 @@
 import type { Server } from 'node:net'
+import { shadow } from '../system/shadow.ts'
 import type { Release } from '../system/system.ts'
 
 /**
@@ -7,9 +8,7 @@ import type { Release } from '../system/system.ts'
  * @param drain drains the server, and resolves when its last connection has ended; undefined if it has nothing to drain
  */
 export function drainOnClose(server: Server, drain: () => Promise<unknown> | undefined): Release {
-  const own = Object.getOwnPropertyDescriptor(server, 'close')
-  const original = Reflect.get(server, 'close') as (callback?: (error?: Error) => void) => Server
-  const close = (callback?: (error?: Error) => void): Server => {
+  return shadow(server, 'close', (original) => (callback) => {
     const drained = drain()
     if (drained === undefined)
       return Reflect.apply(original, server, callback === undefined ? [] : [callback])
@@ -19,10 +18,21 @@ export function drainOnClose(server: Server, drain: () => Promise<unknown> | und
     }
     void callBack()
     return server
-  }
-  Object.defineProperty(server, 'close', { value: close, configurable: true, writable: true })
-  return () => {
-    if (own === undefined) Reflect.deleteProperty(server, 'close')
-    else Object.defineProperty(server, 'close', own)
-  }
+  })
+}
+
+/**
+ * Makes `close()` of a server that zerodrop has closed do what its caller expects of one that still listened: the callback comes
+ * without ERR_SERVER_NOT_RUNNING, and so does 'close' to listeners that did not hear the first one.
+ */
+export function letCloseSucceed(server: Server): Release {
+  const known = new Set(server.rawListeners('close'))
+  return shadow(server, 'close', () => (callback) => {
+    queueMicrotask(() => {
+      if (callback !== undefined) Reflect.apply(callback, server, [])
+      for (const listener of server.rawListeners('close'))
+        if (!known.has(listener)) Reflect.apply(listener, server, [])
+    })
+    return server
+  })
 }

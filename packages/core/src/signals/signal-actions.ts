@@ -24,6 +24,20 @@ export interface SignalReaction {
   readonly before?: SignalFunction
   /** Called when the action has begun, not when it has ended. */
   readonly after?: SignalFunction
+  /**
+   * Whether handlers that others have put on the signal with `process.on()` are held: see `isHeld`. With false they are
+   * called at once, as if zerodrop were not there.
+   * @default true for `'shutdown'`, `'restart'` and `'hammer'`, otherwise false
+   */
+  readonly hold?: boolean
+}
+
+/**
+ * Whether a signal is kept from the handlers of others. Those of the signal that stops the process are called when the
+ * last connection has ended; those of a signal that restarts it are not called.
+ */
+export function isHeld({ action = 'ignore', hold }: SignalReaction): boolean {
+  return hold ?? (action === 'shutdown' || action === 'restart' || action === 'hammer')
 }
 
 /** The signals that are handled. */

@@ -9,6 +9,7 @@ import { isMainThread } from 'node:worker_threads'
 import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
 import type { Channel } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
+import { signalGates } from './signal-gates.ts'
 
 // Children that the application forks are given `execArgv`, and have no use for this file.
 const own = process.execArgv.indexOf(__filename)
@@ -51,9 +52,11 @@ function endIfOrphaned({ readyTimeout }: BootOrders, channel: Channel | undefine
 /** A restart signal sent to every process of that name also reaches the one that is starting, and would kill it. */
 function surviveSignals({ bootSignals = [] }: BootOrders): () => void {
   const survive = (): void => {}
-  for (const signal of bootSignals) process.on(signal, survive)
+  // Held, because a library of the application would stop what has not started yet.
+  const gates = signalGates()
+  const releases = bootSignals.map((signal) => gates.watch(signal as NodeJS.Signals, survive, true))
   return () => {
-    for (const signal of bootSignals) process.off(signal, survive)
+    for (const release of releases) release()
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { signalGates } from './signal-gates.ts'
 import type { SignalSystem } from './system.ts'
 
 /** The signals of the process we are in. Looks at nothing before it is asked. */
@@ -11,6 +12,8 @@ export function realSignals(): SignalSystem {
       process.prependListener(signal, listener)
       return () => process.off(signal, listener)
     },
+    watchSignal: (signal, listener, holds) => signalGates().watch(signal, listener, holds),
+    unheard: (signal) => signalGates().unheard(signal),
     hasSignalListener: (signal) => process.listenerCount(signal) > 0,
     isSignalIgnored,
     kill: (pid, signal) => process.kill(pid, signal),

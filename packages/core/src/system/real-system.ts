@@ -4,13 +4,14 @@ import { isMainThread } from 'node:worker_threads'
 import { type Boot, bootKey } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine } from './command-line.ts'
+import { deferExit } from './defer-exit.ts'
 import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
 import { pm2, underNodemon, watched } from './supervisors.ts'
-import type { Incapacity, System } from './system.ts'
+import type { Incapacity, Release, System } from './system.ts'
 import { Terminals } from './terminals.ts'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
@@ -24,6 +25,7 @@ export function realSystem(): System {
   const channel = boot?.channel ?? orders?.channel
   const commandLine = recordCommandLine()
   const terminals = new Terminals()
+  const deferrals = new Set<Release>()
   return {
     ...realSignals(),
     incapacity: incapacity(),
@@ -60,8 +62,33 @@ export function realSystem(): System {
       return () => clearInterval(timer)
     },
     exit(code) {
+      for (const release of deferrals) release()
       terminals.prepareExit()
       process.exit(code)
+    },
+    deferExit(signals, onExit) {
+      const release = deferExit(signals, onExit)
+      deferrals.add(release)
+      return () => {
+        deferrals.delete(release)
+        release()
+      }
+    },
+    whenIdle(callback, milliseconds) {
+      // Somebody who started this process over a channel, such as pm2, waits for its end and not for a message.
+      process.channel?.unref()
+      const timer = milliseconds > 2 ** 31 - 1 ? undefined : setTimeout(end, milliseconds, false).unref()
+      const onIdle = (): void => end(true)
+      process.once('beforeExit', onIdle)
+      function release(): void {
+        clearTimeout(timer)
+        process.off('beforeExit', onIdle)
+      }
+      function end(idle: boolean): void {
+        release()
+        callback(idle)
+      }
+      return release
     },
     onExit(listener) {
       const onExit = (status: number): void => {

@@ -43,11 +43,26 @@ export interface Supervisor {
   onShutdown(listener: () => void): Release
 }
 
+/** A function that somebody else has put on a signal with `process.on()`. */
+export interface SignalHandler {
+  /** Its name, or where it has none the beginning of its source. */
+  readonly name: string
+  /** Calls it as Node would. */
+  call(): unknown
+}
+
 /** The signals of this process. */
 export interface SignalSystem {
   readonly pid: number
   /** Calls back before the listeners that are there already. The process's default action is back with the last listener's release. */
   onSignal(signal: NodeJS.Signals, listener: () => void): Release
+  /**
+   * The same, and sees which handlers of others hear of the signal: see `SignalGates`.
+   * @param holds whether they are kept from hearing of it
+   */
+  watchSignal(signal: NodeJS.Signals, listener: () => void, holds: boolean): Release
+  /** The handlers of others that have not been called since the signal was first watched. */
+  unheard(signal: NodeJS.Signals): readonly SignalHandler[]
   /** Whether anybody in this process listens to the signal. */
   hasSignalListener(signal: NodeJS.Signals): boolean
   /** Whether the kernel does not deliver the signal, as far as it tells. */
@@ -94,6 +109,18 @@ export interface System extends SignalSystem {
    * @param listener called with the exit status, and where `process.exit()` was called if it was
    */
   onExit(listener: (status: number, caller: string | undefined) => number): Release
+  /**
+   * Keeps other code from ending the process: `process.exit()`, and `process.kill()` with one of these signals and this
+   * process, call back instead. `exit()` of this interface ends the process nonetheless.
+   * @param onExit called with the exit status that was asked for; 0 for a signal
+   */
+  deferExit(signals: readonly NodeJS.Signals[], onExit: (status: number) => void): Release
+  /**
+   * Calls back once, when nothing is left that keeps the event loop alive, or after this time. What is zerodrop's own has to be
+   * released, or unreferenced, by then.
+   * @param callback called with whether nothing is left
+   */
+  whenIdle(callback: (idle: boolean) => void, milliseconds: number): Release
   writeError(line: string): void
   /** See `openProgressLine`: resolves with undefined where there is none. Never rejects. */
   openProgressLine(): Promise<ProgressLine | undefined>

@@ -1,0 +1,34 @@
+import { syncBuiltinESMExports } from 'node:module'
+import { constants } from 'node:os'
+import { shadow } from './shadow.ts'
+import type { Release } from './system.ts'
+
+/**
+ * Keeps other code of this process from ending it. `process.exit()`, and `process.kill()` with the process's own id and
+ * one of these signals, or SIGKILL, call back instead, and return.
+ *
+ * It does not reach code that took a copy of `process.exit` beforehand (`const { exit } = process`); an
+ * `import { exit } from 'node:process'` is reached.
+ * @param onExit called with the exit status that was asked for; 0 for a signal
+ */
+export function deferExit(signals: readonly NodeJS.Signals[], onExit: (status: number) => void): Release {
+  const numbers = new Set(['SIGKILL' as const, ...signals].map((signal) => constants.signals[signal]))
+  const releases = [
+    shadow(process, 'exit', () => {
+      const exit = (code: number | string | null | undefined = process.exitCode): void =>
+        onExit(Number(code ?? 0) || 0)
+      return exit as typeof process.exit
+    }),
+    shadow(process, 'kill', (kill) => (pid, signal = 'SIGTERM') => {
+      const number = typeof signal === 'number' ? signal : constants.signals[signal as NodeJS.Signals]
+      if (pid !== process.pid || !numbers.has(number)) return Reflect.apply(kill, process, [pid, signal])
+      onExit(0)
+      return true
+    }),
+  ]
+  syncBuiltinESMExports()
+  return () => {
+    for (const release of releases.splice(0)) release()
+    syncBuiltinESMExports()
+  }
+}
