@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { hasUnflushed } from '../../connections/exchange.ts'
+import { closeMoved } from '../../connections/moved.ts'
 import { targetOf, type Upgraded } from '../../connections/upgrades.ts'
 import {
   extensionsOf,
@@ -114,7 +115,7 @@ export class WebSocketMove implements Move {
       taken: (forward) => {
         registration.server.clients?.delete(webSocket)
         letGo(webSocket)
-        socket.destroy()
+        closeMoved(socket)
         calls.forward(forward)
       },
       stays: () => {
