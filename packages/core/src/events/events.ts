@@ -92,10 +92,9 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'connection:cut': {
-    when: 'A request or connection was cut. For each: behind `hammer` what the deadline or a signal cut, and at any time of a drain what other code in this process ended before its response was whole.',
+    when: 'A request or connection was cut. For each, right behind `hammer`.',
     payload: {
-      connection:
-        "what it was doing, and for whom: a `CutConnection`; its `by` is `'application'` if neither the deadline nor a signal ended it",
+      connection: 'what it was doing, and for whom: a `CutConnection`',
       forced: 'as in `hammer`',
     },
   },

@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { hasUnflushed, isLast } from '../../connections/exchange.ts'
-import { closeMoved } from '../../connections/moved.ts'
 import { requestHead, withHeader } from '../../connections/request-head.ts'
 import type { StayReason } from '../../events/drain-report.ts'
 import { sentHead, stopReading } from '../../system/node-internals.ts'
@@ -97,7 +96,7 @@ export class StreamMove implements Move {
       },
       handle: stopped.handle,
       // The handler hears that its client has gone.
-      taken: () => closeMoved(socket),
+      taken: () => void socket.destroy(),
       stays: () => {
         socket.setTimeout(timeout)
         stopped.resume()

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import { hasUnflushed } from '../../connections/exchange.ts'
-import { closeMoved } from '../../connections/moved.ts'
 import { targetOf, type Upgraded } from '../../connections/upgrades.ts'
 import {
   extensionsOf,
@@ -62,9 +61,12 @@ export class WebSocketMove implements Move {
     const { socket } = this
     if (socket.destroyed) return 'over'
     const webSocket = webSocketOn(socket)
-    if (webSocket === undefined)
+    if (webSocket === undefined) {
+      const { bytesWritten } = this.#upgraded
       // Its upgrade may not have been answered yet.
-      return socket.bytesWritten === this.#upgraded.bytesWritten ? 'busy' : 'other-implementation'
+      const answered = bytesWritten === undefined || socket.bytesWritten !== bytesWritten
+      return answered ? 'other-implementation' : 'busy'
+    }
     const registration = this.#context.handover.registrationOf(webSocket)
     if (registration === undefined) return 'not-registered'
     if (!this.#context.takesName(registration.name)) return 'not-taken'
@@ -115,7 +117,7 @@ export class WebSocketMove implements Move {
       taken: (forward) => {
         registration.server.clients?.delete(webSocket)
         letGo(webSocket)
-        closeMoved(socket)
+        socket.destroy()
         calls.forward(forward)
       },
       stays: () => {
