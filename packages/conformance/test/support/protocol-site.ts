@@ -37,21 +37,21 @@ export class ProtocolSite {
   /** Where it listens, with `unix`. */
   readonly socketPath: string
   readonly gates: Gates
-  readonly secure: boolean
+  readonly transport: Transport
   readonly #undo: Leftovers
 
   private constructor(
     app: AppProcess,
     { port, socketPath }: { port: number; socketPath: string },
     gates: Gates,
-    secure: boolean,
+    transport: Transport,
     undo: Leftovers,
   ) {
     this.app = app
     this.port = port
     this.socketPath = socketPath
     this.gates = gates
-    this.secure = secure
+    this.transport = transport
     this.#undo = undo
   }
 
@@ -72,13 +72,11 @@ export class ProtocolSite {
     const app = await startApp({ file, env, ...(execArgv && { execArgv }) })
     undo.add(() => app.stop())
     await app.waitFor('listening')
-    return new ProtocolSite(
-      app,
-      { port, socketPath },
-      gates,
-      transport !== 'http' && transport !== 'h2c',
-      undo,
-    )
+    return new ProtocolSite(app, { port, socketPath }, gates, transport, undo)
+  }
+
+  get secure(): boolean {
+    return this.transport !== 'http' && this.transport !== 'h2c'
   }
 
   /** A port that leads here over a line of this length. */

@@ -1,18 +1,16 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
-
-/** What Node keeps on a socket that an http server reads, under names unchanged since Node 0.10. Read, never written. */
-interface HttpSocket extends Socket {
-  readonly _httpMessage?: ServerResponse | null
-  readonly _paused?: boolean
-  readonly parser?: { readonly incoming: IncomingMessage | null } | null
-  readonly _handle?: { readonly writeQueueSize?: number } | null
-}
+import { isHeldBack, isThrownAway, requestOn, responseOn, unsentBytes } from '../system/node-internals.ts'
 
 /** The response that is being written on this connection, or will be next. */
 export function currentResponse(socket: Socket): ServerResponse | undefined {
-  return (socket as HttpSocket)._httpMessage ?? undefined
+  return responseOn(socket)
+}
+
+/** Whether Node reads HTTP/1 on a connection, and has not left it to another protocol. */
+export function readsHttp1(socket: Socket): boolean {
+  return requestOn(socket) !== undefined
 }
 
 /** The server that a request came to, as far as Node tells: undefined for HTTP/2. */
@@ -57,36 +55,26 @@ function whenNext(response: ServerResponse, listener: () => void): void {
 
 /** True while bytes that were written wait in this process: in the stream, or in libuv because the reader is slow. */
 export function hasUnflushed(socket: Socket): boolean {
-  return socket.writableLength > 0 || ((socket as HttpSocket)._handle?.writeQueueSize ?? 0) > 0
+  return unsentBytes(socket) !== 0
 }
 
-/**
- * Makes a response say `Connection: close` if it is the last that its client can expect: a client that pipelined sends
- * no more once it was told, but must get what it had asked for before, in order.
- *
- * Decided when the head is written, not now, since more requests can arrive until then. Node reads `shouldKeepAlive`
- * at that moment, whatever way the application writes its head.
- * @returns false if the head was written already and has promised to keep the connection.
- */
-export function sayClose(response: ServerResponse): boolean {
-  if (response.headersSent) return !response.shouldKeepAlive
-  let keepAlive = response.shouldKeepAlive
-  Object.defineProperty(response, 'shouldKeepAlive', {
-    configurable: true,
-    enumerable: true,
-    get: () => keepAlive && !isLast(response),
-    set: (value: boolean) => {
-      keepAlive = value
-    },
-  })
-  return true
+/** The request whose body is still arriving although its response has been sent whole, as behind an early 413. */
+export function unreadRequest(socket: Socket): IncomingMessage | undefined {
+  const request = requestOn(socket) ?? undefined
+  return request === undefined || request.complete || responseOn(socket) !== undefined ? undefined : request
+}
+
+/** Whether somebody in this process still wants the body of a request. */
+export function isWanted(request: IncomingMessage): boolean {
+  const reads = request.readableFlowing === true || request.listenerCount('readable') > 0
+  return reads && isThrownAway(request) !== true
 }
 
 /** Whether no request has been read on this connection after the one that this response answers. */
 export function isLast(response: ServerResponse): boolean {
-  const socket = response.req.socket as HttpSocket
-  // A paused socket has more in the kernel: Node stops reading from a client that pipelines faster than it is answered.
-  if (socket._paused === true) return false
-  const newest = socket.parser?.incoming
-  return newest === undefined || newest === null || newest === response.req
+  const { socket } = response.req
+  // There is more in the kernel.
+  if (isHeldBack(socket)) return false
+  const newest = requestOn(socket) ?? undefined
+  return newest === undefined || newest === response.req
 }

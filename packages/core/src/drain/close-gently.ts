@@ -31,8 +31,7 @@ export function closeGently(socket: Socket, system: System): void {
     if (socket.writableFinished) socket.destroy()
     else socket.once('finish', () => socket.destroy())
   })
-  // A Duplex that is no socket has no timeout.
-  ;(socket as Partial<Socket>).setTimeout?.(0)
+  socket.setTimeout(0)
   socket.end(wait)
   if (socket.readableEnded) socket.once('finish', () => socket.destroy())
   socket.resume()

@@ -2,10 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
-import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
+import { currentResponse, hasUnflushed, unreadRequest } from '../connections/exchange.ts'
 import { isUsed } from '../connections/seem-used.ts'
 import { targetOf } from '../connections/upgrades.ts'
-import { isClosing } from './close-gently.ts'
+import type { System } from '../system/system.ts'
+import { closeGently, isClosing } from './close-gently.ts'
 import type { ConnectionState, CutConnection } from '../events/drain-report.ts'
 import { bySession } from './streams-by-session.ts'
 
@@ -19,9 +20,21 @@ export interface Times {
   readonly began: (request: IncomingMessage) => number
 }
 
+/** The requests that are open on a connection of HTTP/1; without a drain only the first of them is known. */
+export type RequestsOn = (socket: Socket) => readonly IncomingMessage[]
+
+const current: RequestsOn = (socket) => {
+  const response = currentResponse(socket)
+  return response === undefined ? [] : [response.req]
+}
+
 /** Names everything that is under way on a server's connections. What is idle is not: ending it cuts nothing. */
-export function describe(connections: Connections, times: Times): CutConnection[] {
-  const { sessions, sockets, streams } = connections
+export function describe(
+  connections: Connections,
+  times: Times,
+  requestsOn: RequestsOn = current,
+): CutConnection[] {
+  const { sessions, sockets, streams, upgraded } = connections
   const idle = connections.idle()
   const open = bySession(streams.keys())
   return [...sockets.keys()].flatMap((socket): CutConnection[] => {
@@ -29,9 +42,15 @@ export function describe(connections: Connections, times: Times): CutConnection[
     if (session !== undefined && !session.destroyed)
       return (open.get(session) ?? []).map((stream) => describeStream(connections, stream, socket, times))
     // What has ended may not have reached its client.
-    if (session !== undefined || isClosing(socket))
-      return hasUnflushed(socket) ? [describeHttp1(connections, socket, times)] : []
-    return idle.has(socket) || !isUsed(socket) ? [] : [describeHttp1(connections, socket, times)]
+    if (session !== undefined) return hasUnflushed(socket) ? [describeHttp1(connections, socket, times)] : []
+    // Its last response was whole before that.
+    if (isClosing(socket)) return []
+    const requests = upgraded.has(socket) ? [] : requestsOn(socket)
+    if (requests.length > 0)
+      return requests.map((request) => describeHttp1(connections, socket, times, request))
+    // The client of a request that was answered early has its answer, although it is still sending.
+    if (idle.has(socket) || !isUsed(socket) || unreadRequest(socket) !== undefined) return []
+    return [describeHttp1(connections, socket, times)]
   })
 }
 
@@ -39,15 +58,13 @@ export function describe(connections: Connections, times: Times): CutConnection[
  * Ends everything that is left. A stream of events, and any stream whose application has asked to be told of the
  * drain, gets a correct end of its body; anything else is cut such that its client can tell that it is not whole.
  * @param spared connections that are left alone
- * @returns what was under way
  */
 export function cut(
   connections: Connections,
-  times: Times,
+  system: System,
   isWatched: (exchange: IncomingMessage | ServerHttp2Stream) => boolean,
   spared: ReadonlySet<Socket>,
-): CutConnection[] {
-  const cut = describe(connections, times)
+): void {
   for (const stream of connections.streams.keys()) {
     if (streamEndsCorrectly(stream, isWatched)) stream.end()
     else stream.close(cancel)
@@ -62,18 +79,11 @@ export function cut(
     if (spared.has(socket)) continue
     const response = currentResponse(socket)
     if (response !== undefined && endsCorrectly(response, isWatched)) response.end()
-    else if (connections.upgraded.has(socket)) endUpgraded(connections, socket)
+    else if (connections.upgraded.has(socket)) socket.end()
+    else if (unreadRequest(socket) !== undefined) closeGently(socket, system)
     else if (!hasSession(socket)) socket.destroy()
   }
   for (const socket of connections.handshaking()) socket.destroy()
-  return cut
-}
-
-/** Sends the FIN of a connection that left HTTP. What its application still writes behind it must not be an uncaught error. */
-function endUpgraded({ upgraded }: Connections, socket: Socket): void {
-  const { stream = socket } = upgraded.get(socket) ?? {}
-  for (const each of new Set([stream, socket])) each.on('error', () => {})
-  stream.end()
 }
 
 function endsCorrectly(response: ServerResponse, isWatched: (request: IncomingMessage) => boolean): boolean {
@@ -95,25 +105,41 @@ function isEventStream(contentType: unknown): boolean {
   return typeof contentType === 'string' && contentType.startsWith('text/event-stream')
 }
 
-function describeHttp1(connections: Connections, socket: Socket, times: Times): CutConnection {
+/** @param request one that is open on it; without one its head is being read, or it speaks another protocol */
+export function describeHttp1(
+  connections: Connections,
+  socket: Socket,
+  times: Times,
+  request?: IncomingMessage,
+): CutConnection {
   const where = origin(connections, socket, times)
-  const named = (state: ConnectionState, request: IncomingMessage): CutConnection => {
-    const { method, url } = request
-    const age = Math.round(times.now - times.began(request))
+  const named = (state: ConnectionState, { method, url }: IncomingMessage, began: number): CutConnection => {
+    const age = Math.round(times.now - began)
     return { state, ...(method && { method }), ...(url && { url }), age, ...where }
   }
   const upgraded = connections.upgraded.get(socket)
   if (upgraded !== undefined)
     return { state: 'upgraded', ...targetOf(upgraded), age: Math.round(times.now - upgraded.at), ...where }
   if (connections.http === undefined && !connections.http2) return { state: 'raw', ...where }
+  if (request === undefined)
+    return { state: connections.sessions.on(socket)?.destroyed === true ? 'responding' : 'reading', ...where }
   const response = currentResponse(socket)
-  if (response === undefined)
-    return { state: hasEnded(connections, socket) ? 'responding' : 'reading', ...where }
-  const state = response.headersSent ? 'responding' : response.req.complete ? 'handling' : 'receiving'
-  return named(state, response.req)
+  const responding = response?.req === request && response.headersSent
+  const state = responding ? 'responding' : request.complete ? 'handling' : 'receiving'
+  return named(state, request, times.began(request))
 }
 
-function origin(connections: Connections, socket: Socket, { now }: Times): Omit<CutConnection, 'state'> {
+/** An idle connection that was on its way to a successor: its next request may have been waiting unread. */
+export function describeMoving(connections: Connections, socket: Socket, times: Times): CutConnection {
+  return { state: 'moving', ...origin(connections, socket, times) }
+}
+
+function origin(
+  connections: Connections,
+  socket: Socket | undefined,
+  { now }: Times,
+): Omit<CutConnection, 'state'> {
+  if (socket === undefined) return {}
   const { remoteAddress, remotePort } = socket
   const opened = connections.sockets.get(socket)
   return {
@@ -123,10 +149,10 @@ function origin(connections: Connections, socket: Socket, { now }: Times): Omit<
   }
 }
 
-function describeStream(
+export function describeStream(
   connections: Connections,
   stream: ServerHttp2Stream,
-  socket: Socket,
+  socket: Socket | undefined,
   times: Times,
 ): CutConnection {
   // Not `readableEnded`: that waits for a reader, which a request without a body often has not got.
@@ -134,9 +160,4 @@ function describeStream(
   const state = stream.headersSent ? 'responding' : received ? 'handling' : 'receiving'
   const { ':method': method, ':path': url } = connections.streams.get(stream) ?? {}
   return { state, ...(method && { method }), ...(url && { url }), ...origin(connections, socket, times) }
-}
-
-/** Whether only what was sent before is still on its way. */
-function hasEnded({ sessions }: Connections, socket: Socket): boolean {
-  return isClosing(socket) || sessions.on(socket)?.destroyed === true
 }

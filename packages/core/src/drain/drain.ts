@@ -10,13 +10,18 @@ export interface DrainOptions {
   /** Whether another process accepts on the same sockets. */
   readonly successor: boolean
   readonly observer?: DrainObserver | undefined
+  /** Told of each thing that the deadline or a signal cut. */
+  readonly onCut: (connection: CutConnection, forced: boolean) => void
 }
 
 /** Whoever wants to know how far a drain has come. Each time is in milliseconds since it began. */
 export interface DrainObserver {
   onAcceptStopped(milliseconds: number): void
-  /** @param forced whether the deadline was not waited for */
-  onHammer(milliseconds: number, forced: boolean, cut: readonly CutConnection[]): void
+  /**
+   * @param forced whether the deadline was not waited for
+   * @param cut how much is cut
+   */
+  onHammer(milliseconds: number, forced: boolean, cut: number): void
 }
 
 /** How long what can be ended correctly at the deadline may take to be sent. */
@@ -71,10 +76,7 @@ export class Drain {
     }
     const empty = Promise.all(this.#servers.map(({ connections }) => connections.empty()))
     const outcome = await Promise.race([empty, this.#hammered])
-    const cut =
-      outcome === 'hammered' || outcome === 'forced'
-        ? await this.#cut(empty, outcome === 'forced', begun)
-        : []
+    if (outcome === 'hammered' || outcome === 'forced') await this.#cut(empty, outcome === 'forced', begun)
     const ended = this.#system.now()
     this.#dispose()
     const sum = (count: (server: ServerDrain) => number): number =>
@@ -82,12 +84,13 @@ export class Drain {
     return {
       milliseconds: ended - begun,
       phases: { delay: accepting - begun, accept: finishing - accepting, finish: ended - finishing },
-      finished: sum(({ finished }) => finished),
-      served: sum(({ served }) => served),
-      refused: sum(({ refused }) => refused),
+      finished: sum(({ tally }) => tally.finished),
+      served: sum(({ tally }) => tally.served),
+      refused: sum(({ tally }) => tally.refused),
+      left: sum(({ tally }) => tally.left),
       websockets: sum(({ websockets }) => websockets),
       reset: sum(({ reset }) => reset),
-      cut,
+      cut: this.#servers.flatMap(({ tally }) => tally.cut),
     }
   }
 
@@ -101,15 +104,15 @@ export class Drain {
     this.#cancel()
   }
 
-  async #cut(empty: Promise<unknown>, forced: boolean, begun: number): Promise<CutConnection[]> {
-    const cut = this.#servers.flatMap((server) => server.hammer())
-    this.#options.observer?.onHammer(this.#system.now() - begun, forced, cut)
+  async #cut(empty: Promise<unknown>, forced: boolean, begun: number): Promise<void> {
+    const cut = this.#servers.flatMap((server) => server.hammer(forced))
+    this.#options.observer?.onHammer(this.#system.now() - begun, forced, cut.length)
+    for (const connection of cut) this.#options.onCut(connection, forced)
     await Promise.race([empty, this.#wait(lastWords)])
     for (const server of this.#servers) if (forced || !server.migrates) server.destroy()
     await Promise.race([empty, this.#stalled()])
-    for (const server of this.#servers) server.destroy()
+    for (const server of this.#servers) server.giveUpMoving()
     await empty
-    return cut
   }
 
   /** Resolves when no connection has ended, or left, for a while. */

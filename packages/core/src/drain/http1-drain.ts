@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
-import { currentResponse, isLast, sayClose } from '../connections/exchange.ts'
+import { closeIfLast, hasSaidClose, sayClose } from '../connections/close-header.ts'
+import { currentResponse, isLast, isWanted, readsHttp1, unreadRequest } from '../connections/exchange.ts'
 import { isUsed } from '../connections/seem-used.ts'
+import { whenQuieter } from '../connections/when-quieter.ts'
 import type { Release, System } from '../system/system.ts'
 import { beforeHead } from './before-head.ts'
 import { closeGently, isClosing } from './close-gently.ts'
 import { deferRequests } from './defer-requests.ts'
+import { Http1Timeouts } from './http1-timeouts.ts'
 import { type DrainingPolicy, Refusal, refuse, refused } from './refusal.ts'
 
 /** Brings the HTTP/1 connections of one server to an end, each after its last response. */
@@ -20,48 +23,49 @@ export class Http1Drain {
   readonly #finished = new Set<Socket>()
   /** Ended before the drain, having promised to keep the connection, and still being sent. */
   readonly #promised = new WeakSet<ServerResponse>()
+  /** Those that came behind a response that had said that it was the last. */
+  readonly #late = new WeakSet<ServerResponse['req']>()
+  readonly #timeouts: Http1Timeouts
+  /** Those that are looked at again without the end of a response. */
+  readonly #awaited = new WeakSet<Socket>()
+  /** Idle for too long, each with what had been read on it by then. */
+  readonly #timedOut = new Map<Socket, number>()
   #idleEnded = false
   #checking = false
+  #active = true
 
   constructor(connections: Connections, system: System) {
     this.#connections = connections
     this.#system = system
+    this.#timeouts = new Http1Timeouts(connections.server, (socket) => this.#onTimeout(socket))
   }
 
   /** From now on every response says `Connection: close`, and its connection ends behind it. */
   announce(policy: DrainingPolicy<ServerResponse['req']>): void {
-    const { server } = this.#connections
-    const onTimeout = (socket: Socket): void => this.#onTimeout(server, socket)
-    server.on('timeout', onTimeout)
     this.#releaseKept?.()
     this.#releases.push(
-      () => server.off('timeout', onTimeout),
+      this.#timeouts.start(),
       this.#defer(policy, () => true),
     )
-    this.#tellCurrent(this.#connections.sockets.keys())
-  }
-
-  /** Makes the responses that are being written say `Connection: close`. */
-  #tellCurrent(sockets: Iterable<Socket>): void {
     const pipelining = new Set<Socket>()
-    for (const socket of sockets) {
+    for (const socket of this.#connections.sockets.keys()) {
       const response = currentResponse(socket)
       if (response === undefined) continue
+      this.#timeouts.watch(socket)
       if (!isLast(response)) pipelining.add(socket)
       if (!sayClose(response) && response.writableEnded) this.#promised.add(response)
     }
     if (pipelining.size === 0) return
-    const release = beforeHead((response) => {
-      if (pipelining.has(response.req.socket)) sayClose(response)
-    })
+    const release = beforeHead((response, fields) =>
+      pipelining.has(response.req.socket) ? closeIfLast(response, fields) : fields,
+    )
     this.#releases.push(release)
   }
 
-  /** From now on these connections are told as `announce()` tells all. */
+  /** From now on these connections are told as `announce()` tells all: they are between two requests. */
   keep(policy: DrainingPolicy<ServerResponse['req']>, sockets: readonly Socket[]): void {
     for (const socket of sockets) this.#kept.add(socket)
     this.#releaseKept ??= this.#defer(policy, (socket) => this.#kept.has(socket))
-    this.#tellCurrent(sockets)
   }
 
   /** Whether this connection is one that drains while others move. */
@@ -69,16 +73,24 @@ export class Http1Drain {
     return this.#kept.has(socket)
   }
 
-  /** A request has arrived; nobody has seen it yet. */
-  onRequest(response: ServerResponse): void {
+  /**
+   * A request has arrived; nobody has seen it yet. Behind a response that said `Connection: close` nobody will: its client
+   * knows that it is not answered, and a request must not be processed then (RFC 9112, section 9.6).
+   * @returns whether it will be answered
+   */
+  onRequest(response: ServerResponse): boolean {
+    const ahead = currentResponse(response.req.socket)
+    if (ahead !== undefined && hasSaidClose(ahead)) this.#late.add(response.req)
     sayClose(response)
+    this.#timeouts.watch(response.req.socket)
+    return !this.#late.has(response.req)
   }
 
   /** A response has ended, and Node is about to do what follows from that. */
   onFinish(socket: Socket, response: ServerResponse): void {
     // What Node calls right after this for a response that said close. Its own version closes without waiting for
-    // the client's FIN.
-    const destroySoon = (): void => this.#end(socket)
+    // the client's FIN, and takes the rest of its body from an application that has answered a request early.
+    const destroySoon = (): void => this.#endBehind(socket)
     Object.defineProperty(socket, 'destroySoon', { value: destroySoon, configurable: true, writable: true })
     // Its client may have had it whole for a while and be asking on: an idle connection, which lingers.
     if (this.lingersBehind(response)) return
@@ -95,10 +107,13 @@ export class Http1Drain {
     return this.#promised.has(response) && !this.#idleEnded
   }
 
-  /** Ends the connections that are between two requests: nothing is on its way as far as can be known here. */
+  /**
+   * Ends the connections that are between two requests: nothing is on its way as far as can be known here. One that
+   * becomes idle after this ends then.
+   */
   endIdle(): void {
     this.#idleEnded = true
-    for (const socket of this.#connections.idle()) this.#end(socket)
+    this.endQuiet([...this.#connections.sockets.keys()])
   }
 
   /** Ends the connections on which nothing ever came. */
@@ -106,10 +121,13 @@ export class Http1Drain {
     for (const socket of this.#connections.unused()) this.#end(socket)
   }
 
-  /** Ends those of these connections on which nothing is under way. */
+  /** Ends those of these connections on which nothing is under way, now or as soon as that is so. */
   endQuiet(sockets: readonly Socket[]): void {
     const idle = this.#connections.idle()
-    for (const socket of sockets) if (idle.has(socket) || !isUsed(socket)) this.#end(socket)
+    for (const socket of sockets)
+      if (idle.has(socket) || !isUsed(socket)) this.#end(socket)
+      else if (unreadRequest(socket) !== undefined) this.#endBehind(socket)
+      else this.#endLater(socket)
   }
 
   /** Cuts the TLS handshakes that have not become connections. */
@@ -118,6 +136,7 @@ export class Http1Drain {
   }
 
   dispose(): void {
+    this.#active = false
     this.#releaseKept?.()
     for (const release of this.#releases.splice(0)) release()
   }
@@ -125,6 +144,7 @@ export class Http1Drain {
   #defer(policy: DrainingPolicy<ServerResponse['req']>, concerns: (socket: Socket) => boolean): Release {
     const { server } = this.#connections
     return deferRequests(server, this.#system, concerns, (request, response) => {
+      if (this.#late.has(request)) return true
       const verdict = typeof policy === 'function' ? policy(request) : policy
       if (verdict === 'serve') return false
       refused.add(request)
@@ -137,21 +157,52 @@ export class Http1Drain {
     closeGently(socket, this.#system)
   }
 
+  /** Ends a connection whose response is sent. An application that answered early may still want the rest of the request. */
+  #endBehind(socket: Socket): void {
+    const request = unreadRequest(socket)
+    if (request !== undefined && isWanted(request)) this.#endLater(socket)
+    else this.#end(socket)
+  }
+
+  /** Looks again when the rest of a request has arrived, or what was written is sent: no response ends then. */
+  #endLater(socket: Socket): void {
+    if (this.#awaited.has(socket)) return
+    const isAwaited = whenQuieter(socket, () => {
+      this.#awaited.delete(socket)
+      if (this.#active) this.endQuiet([socket])
+    })
+    if (isAwaited) this.#awaited.add(socket)
+  }
+
   #endFinished(): void {
     this.#checking = false
     const finished = [...this.#finished].filter(
       (each) => !isClosing(each) && currentResponse(each) === undefined,
     )
     this.#finished.clear()
-    if (finished.length === 0) return
-    const idle = this.#connections.idle()
-    for (const each of finished) if (idle.has(each)) this.#end(each)
+    if (finished.length > 0) this.endQuiet(finished)
   }
 
-  /** Node's own answer to a timeout is a close that can turn into a reset; with a listener it leaves it to us. */
-  #onTimeout(server: Server, socket: Socket): void {
-    if (server.listenerCount('timeout') > 1) return
-    if (currentResponse(socket) === undefined) this.#end(socket)
-    else socket.destroy()
+  /** An idle connection has waited long enough. With a request under way Node destroys it, and so does the drain. */
+  #onTimeout(socket: Socket): void {
+    // A session of HTTP/2, or something under way.
+    if (!readsHttp1(socket) || currentResponse(socket) !== undefined) {
+      socket.destroy()
+      return
+    }
+    if (this.#timedOut.size === 0) this.#system.setImmediate(() => this.#endTimedOut())
+    this.#timedOut.set(socket, socket.bytesRead)
+  }
+
+  /** Together for all of one turn: asking which connections are idle costs as much for one. */
+  #endTimedOut(): void {
+    const timedOut = [...this.#timedOut]
+    this.#timedOut.clear()
+    if (!this.#active) return
+    const idle = this.#connections.idle()
+    for (const [socket, bytesRead] of timedOut)
+      if (idle.has(socket) || !isUsed(socket)) this.#end(socket)
+      // Unless the client has gone on since.
+      else if (socket.bytesRead === bytesRead) socket.destroy()
   }
 }

@@ -1,6 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ServerHttp2Stream } from 'node:http2'
 import { Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Connections } from '../connections/connections.ts'
@@ -9,11 +8,15 @@ import type { Upgraded } from '../connections/upgrades.ts'
 import type { Release, System } from '../system/system.ts'
 import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
-import { cut, describe, type Times } from './cut.ts'
+import { cut, describe, describeMoving, type Times } from './cut.ts'
 import type { DrainingSignals } from './draining-signals.ts'
+import { holdConnections } from './hold-connections.ts'
 import { Http1Drain } from './http1-drain.ts'
+import { Http1Requests } from './http1-requests.ts'
 import { Http2Drain } from './http2-drain.ts'
-import { type DrainingPolicy, refused } from './refusal.ts'
+import { Http2Requests } from './http2-requests.ts'
+import type { DrainingPolicy } from './refusal.ts'
+import { Tally } from './tally.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import { type CloseCode, UpgradedDrain } from './upgraded-drain.ts'
 
@@ -43,6 +46,8 @@ export interface ServerDrainOptions {
   readonly departures?: Departures | undefined
   /** Called before this process stops listening, where no other goes on: from then on no client should find the server. */
   readonly onStopping: () => void
+  /** Told of each thing that was cut, but for what `hammer()` returns. */
+  readonly onCut: (connection: CutConnection, forced: boolean) => void
 }
 
 /** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
@@ -52,9 +57,6 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
 }
-
-/** NO_ERROR of RFC 9113. A literal, because importing node:http2 opens stderr, and importing zerodrop opens nothing. */
-const noError = 0
 
 /** How long after a change it is looked at whether a connection is left that can bring a new request. */
 const settlingDelay = 25
@@ -69,9 +71,8 @@ interface Settling {
 /** Ends one server, in steps that its owner takes: announce, stop accepting, linger, and at the deadline cut. */
 export class ServerDrain {
   readonly connections: Connections
-  finished = 0
-  served = 0
-  refused = 0
+  /** How its requests have ended. */
+  readonly tally: Tally
   /** How many new connections the kernel may have reset. */
   reset = 0
   readonly #system: System
@@ -79,11 +80,13 @@ export class ServerDrain {
   readonly #http1: Http1Drain
   readonly #http2: Http2Drain
   readonly #upgraded: UpgradedDrain
+  readonly #http1Requests: Http1Requests
+  readonly #http2Requests: Http2Requests
   readonly #signals: DrainingSignals
   /** When those requests began that arrived since the drain did. */
   readonly #begun = new WeakMap<IncomingMessage, number>()
-  /** What was under way at the hammer: cut, however it ends. */
-  readonly #cut = new WeakSet<IncomingMessage | ServerHttp2Stream>()
+  /** Idle connections that were on their way to a successor at the hammer. */
+  #spared: ReadonlySet<Socket> = new Set()
   #start = 0
   readonly #settling = new Set<Settling>()
   readonly #releases: Release[] = []
@@ -111,6 +114,10 @@ export class ServerDrain {
       options.closeCode,
       (upgraded) => options.departures?.leaves(upgraded) === true,
     )
+    this.tally = new Tally(options.onCut)
+    const times = (): Times => this.#times()
+    this.#http1Requests = new Http1Requests(connections, system, this.tally, times)
+    this.#http2Requests = new Http2Requests(connections, this.tally, times)
   }
 
   get websockets(): number {
@@ -133,14 +140,20 @@ export class ServerDrain {
     this.#started = true
     this.#start = this.#system.now()
     this.connections.track()
+    this.#http1Requests.start()
+    this.#releases.push(holdConnections(this.connections.server))
     this.#listen('http.server.request.start', ({ request, response }) => {
       this.#begun.set(request, this.#system.now())
-      if (this.tells(request.socket)) this.#http1.onRequest(response)
+      if (!this.tells(request.socket) || this.#http1.onRequest(response))
+        this.#http1Requests.begin(request, response)
       for (const { check } of this.#settling) check()
     })
     this.#listen('http.server.response.finish', (exchange) => this.#onFinish(exchange))
     if (!this.#options.migrates) this.announce()
-    if (this.connections.http2) this.#startHttp2()
+    if (this.connections.http2) {
+      this.#http2Requests.start()
+      this.#http2.announce()
+    }
     this.#upgraded.start(this.#options.closeSpread)
     this.#signals.abort(
       this.connections.server,
@@ -153,10 +166,13 @@ export class ServerDrain {
     if (this.#announced) return
     this.#announced = true
     this.#http1.announce(this.#options.policy)
+    // Its clients are told only now.
+    if (this.#lingers) this.#lingerOnce()
   }
 
   /**
    * Drains connections that were to move and may not, as a stop would: from here on they are told, and they linger.
+   * They are between two requests, or before their first.
    */
   keep(sockets: readonly Socket[]): void {
     const { policy, lingerTimeout, firstRequestTimeout } = this.#options
@@ -206,6 +222,10 @@ export class ServerDrain {
   linger(): void {
     if (this.#lingers) return
     this.#lingers = true
+    this.#lingerOnce()
+  }
+
+  #lingerOnce(): void {
     const { lingerTimeout, firstRequestTimeout } = this.#options
     this.#later(Math.min(lingerTimeout, firstRequestTimeout), () => {
       if (this.#announced) this.#http1.endUnused()
@@ -249,31 +269,42 @@ export class ServerDrain {
    * Cuts what is left, the streams that can be ended correctly excepted: those are ended. Idle connections that leave
    * for a successor are not cut: moving them ends by itself, and on some the next request may be waiting unread.
    */
-  hammer(): CutConnection[] {
-    const isWatched = (exchange: Parameters<DrainingSignals['isWatched']>[0]): boolean =>
-      this.#signals.isWatched(exchange)
+  hammer(forced: boolean): readonly CutConnection[] {
     const { connections } = this
+    const under = this.underWay()
     const quiet = this.migrates ? [...connections.idle(), ...connections.unused()] : []
-    const spared = new Set(quiet.filter((socket) => !this.tells(socket)))
+    this.#spared = new Set(quiet.filter((socket) => !this.tells(socket)))
+    const untouched = new Set(this.#spared)
     for (const socket of connections.sockets.keys())
-      if (this.#options.departures?.isUnderWay(socket) === true) spared.add(socket)
-    for (const socket of connections.sockets.keys()) {
-      const response = currentResponse(socket)
-      if (response !== undefined) this.#cut.add(response.req)
-    }
-    for (const stream of connections.streams.keys()) this.#cut.add(stream)
-    this.#upgraded.hammer(spared)
-    return cut(connections, this.#times(), isWatched, spared)
+      if (this.#options.departures?.isUnderWay(socket) === true) untouched.add(socket)
+    this.#http1Requests.hammer(forced)
+    this.#http2Requests.hammer()
+    this.tally.cut.push(...under)
+    this.#upgraded.hammer(untouched)
+    cut(connections, this.#system, (exchange) => this.#signals.isWatched(exchange), untouched)
+    return under
   }
 
   /** What it waits for: everything that is under way. */
   underWay(): CutConnection[] {
-    return describe(this.connections, this.#times())
+    return describe(this.connections, this.#times(), (socket) => this.#http1Requests.on(socket))
   }
 
   /** Whether its idle connections leave for a successor. */
   get migrates(): boolean {
     return this.#options.migrates && !this.#announced
+  }
+
+  /**
+   * Destroys what is left because it has not moved for too long. The successor has not taken those connections, and a
+   * request may be waiting on each.
+   */
+  giveUpMoving(): void {
+    const times = this.#times()
+    for (const socket of this.#spared)
+      if (!socket.destroyed && this.#http1Requests.on(socket).length === 0)
+        this.tally.addCut(describeMoving(this.connections, socket, times))
+    this.destroy()
   }
 
   /** Destroys what is left. */
@@ -285,23 +316,11 @@ export class ServerDrain {
     // The last connection can end, or the deadline come, before the next look: who waits for this must not wait on.
     for (const { settle } of this.#settling) settle()
     for (const release of this.#releases.splice(0)) release()
+    this.#http1Requests.dispose()
+    this.#http2Requests.dispose()
     this.#http1.dispose()
     this.#http2.dispose()
     this.#upgraded.dispose()
-  }
-
-  #startHttp2(): void {
-    const { server, streams } = this.connections
-    const count = (stream: ServerHttp2Stream, key: 'finished' | 'served'): void => {
-      stream.once('close', () => {
-        if (stream.rstCode === noError && !this.#cut.has(stream)) this[key]++
-      })
-    }
-    for (const stream of streams.keys()) count(stream, 'finished')
-    const onStream = (stream: ServerHttp2Stream): void => count(stream, 'served')
-    server.on('stream', onStream)
-    this.#releases.push(() => server.off('stream', onStream))
-    this.#http2.announce()
   }
 
   #times(): Times {
@@ -323,14 +342,8 @@ export class ServerDrain {
   }
 
   #onFinish({ socket, request, response }: Exchange): void {
-    if (!this.#cut.has(request)) this.#count(request)
+    this.#http1Requests.finish(request, response, socket)
     if (this.tells(socket)) this.#http1.onFinish(socket, response)
-  }
-
-  #count(request: IncomingMessage): void {
-    if (refused.has(request)) this.refused++
-    else if (this.#begun.has(request)) this.served++
-    else this.finished++
   }
 
   #listen(channel: string, listener: (exchange: Exchange) => void): void {

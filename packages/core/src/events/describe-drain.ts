@@ -21,9 +21,10 @@ export function name({
 
 /** One line for a log. */
 export function summarise(result: DrainResult): string {
-  const { milliseconds, finished, served, refused, websockets, reset, cut } = result
+  const { milliseconds, finished, served, refused, left, websockets, reset, cut } = result
   const parts = [`${finished} finished`, `${served} served meanwhile`]
   if (refused > 0) parts.push(`${refused} refused`)
+  if (left > 0) parts.push(`${left} left by the client`)
   if (websockets > 0) parts.push(`${websockets} WebSockets told`)
   if (reset > 0) parts.push(`up to ${reset} new connections reset`)
   return `drained in ${Math.round(milliseconds)} ms: ${parts.join(', ')}, ${cut.length} cut`

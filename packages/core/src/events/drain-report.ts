@@ -12,10 +12,17 @@ export type ConnectionState =
   | 'upgraded'
   /** A connection of a server that does not speak HTTP. */
   | 'raw'
+  /** An idle connection that the successor had not taken: its next request may have been waiting unread. */
+  | 'moving'
 
-/** What was cut at the deadline, and what it was doing. */
+/** What was cut, and what it was doing. */
 export interface CutConnection {
   readonly state: ConnectionState
+  /**
+   * `'application'` if other code in this process ended it before the deadline: the application, a library, or one of
+   * Node's own timeouts. Undefined if the deadline or a signal did.
+   */
+  readonly by?: 'application'
   readonly method?: string
   readonly url?: string
   /**
@@ -29,7 +36,11 @@ export interface CutConnection {
   readonly remotePort?: number
 }
 
-/** How a drain went. */
+/**
+ * How a drain went. It balances: the requests that were under way when it began and those that arrived after that are as
+ * many as `finished`, `served`, `refused`, `left` and the requests in `cut` together, but for streams of events that go
+ * on in a successor.
+ */
 export interface DrainResult {
   /** From the first step to the last connection's end. */
   readonly milliseconds: number
@@ -41,6 +52,8 @@ export interface DrainResult {
   readonly served: number
   /** Requests that arrived after it began, and were refused as `onDrainingRequest` wants it. */
   readonly refused: number
+  /** Requests whose client closed the connection, or reset the stream, before the answer was whole. */
+  readonly left: number
   /** WebSockets that were sent a close frame. */
   readonly websockets: number
   /**
@@ -48,7 +61,7 @@ export interface DrainResult {
    * closed. 0 unless clients connect faster than the process can accept for two seconds.
    */
   readonly reset: number
-  /** What the deadline, or a second signal, ended before its time. */
+  /** What the deadline, a second signal, or other code in this process ended before its time. */
   readonly cut: readonly CutConnection[]
 }
 

@@ -92,9 +92,10 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'connection:cut': {
-    when: 'A request or connection was cut. For each, right behind `hammer`.',
+    when: 'A request or connection was cut. For each: behind `hammer` what the deadline or a signal cut, and at any time of a drain what other code in this process ended before its response was whole.',
     payload: {
-      connection: 'what it was doing, and for whom: a `CutConnection`',
+      connection:
+        "what it was doing, and for whom: a `CutConnection`; its `by` is `'application'` if neither the deadline nor a signal ended it",
       forced: 'as in `hammer`',
     },
   },

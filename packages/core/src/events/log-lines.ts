@@ -1,4 +1,5 @@
 import { name } from './describe-drain.ts'
+import type { CutConnection } from './drain-report.ts'
 import type { LifecycleEvents } from './events.ts'
 import type { Level } from './logger.ts'
 
@@ -26,7 +27,7 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
   'drain:settled': (fields) => quiet('debug', 'no new requests', fields),
   hammer: (fields) => quiet('warn', fields.forced ? 'cut by a signal' : 'deadline', fields),
   'connection:cut': ({ connection, forced }) =>
-    loud('warn', `cut ${forced ? 'by a signal' : 'at the deadline'}: ${name(connection)}`, {
+    loud('warn', `cut ${cutBy(connection, forced)}: ${name(connection)}`, {
       ...connection,
       forced,
     }),
@@ -72,6 +73,11 @@ export function lineOf<Name extends keyof LifecycleEvents>(
   payload: LifecycleEvents[Name][0],
 ): LogLine | undefined {
   return lines[name]?.(payload)
+}
+
+function cutBy({ by }: CutConnection, forced: boolean): string {
+  if (by === 'application') return 'before the deadline by the application'
+  return forced ? 'by a signal' : 'at the deadline'
 }
 
 function quiet(level: Level, text: string, fields: object): LogLine {

@@ -3,12 +3,18 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
+import { closeMoved } from '../connections/moved.ts'
 import { isUsed } from '../connections/seem-used.ts'
+import { whenQuieter } from '../connections/when-quieter.ts'
 import type { Address } from '../listeners/address.ts'
-import { movableHandleOf } from '../system/node-internals.ts'
 import type { Release, System } from '../system/system.ts'
 import { message } from './protocol.ts'
 import type { Successor } from './successor.ts'
+
+/** What is private in Node's sockets and needed to let go of one. */
+interface NativeSocket extends Socket {
+  _handle: { readStop(): number; readStart(): number } | null
+}
 
 /**
  * How the connections follow a successor that has just started: one, and twice as many in all after each of these
@@ -84,6 +90,8 @@ export class Migration {
   readonly passed: Promise<void> = new Promise((resolve) => {
     this.#onPassed = resolve
   })
+  /** Those that are looked at again without the end of a response. */
+  readonly #awaited = new WeakSet<Socket>()
   #observer: MigrationObserver | undefined
 
   constructor(system: System, successor: Successor, leaving: readonly Leaving[]) {
@@ -126,15 +134,8 @@ export class Migration {
     }
     subscribe('http.server.response.finish', onFinish)
     this.#releases.push(() => unsubscribe('http.server.response.finish', onFinish))
-    for (const { connections } of this.#leaving) {
-      const sockets = [...connections.sockets.keys()]
-      // Also those with a request in flight: its answer is the last.
-      this.#keep(
-        connections,
-        sockets.filter((socket) => movableHandleOf(socket) === undefined),
-      )
-      for (const socket of sockets) this.#consider(socket)
-    }
+    for (const { connections } of this.#leaving)
+      for (const socket of connections.sockets.keys()) this.#consider(socket)
     if (!this.#pumping) this.#onPassed()
   }
 
@@ -152,6 +153,15 @@ export class Migration {
     this.#system.setImmediate(() => void this.#pump())
   }
 
+  #considerLater(socket: Socket): void {
+    if (this.#awaited.has(socket)) return
+    const isAwaited = whenQuieter(socket, () => {
+      this.#awaited.delete(socket)
+      if (!this.#over) this.#consider(socket)
+    })
+    if (isAwaited) this.#awaited.add(socket)
+  }
+
   async #pump(): Promise<void> {
     while (this.#candidates.size > 0 && !this.#over) {
       const batch = this.#leaving.flatMap((leaving) => this.#ready(leaving))
@@ -162,9 +172,12 @@ export class Migration {
         while (this.#id >= this.#allowance()) await this.#pause()
         if (this.#moves.size >= this.#successor.handlesAtOnce) await Promise.race(this.#moves)
         if (this.#over) break
-        // Others moved meanwhile; a byte that was read since then belongs to a request, whose end brings it back here.
-        if (socket.destroyed || socket.bytesRead !== bytesRead || currentResponse(socket) !== undefined)
+        if (socket.destroyed || currentResponse(socket) !== undefined) continue
+        // Others moved meanwhile. What was read since then may be a request, or an empty line, which is none.
+        if (socket.bytesRead !== bytesRead) {
+          this.#consider(socket)
           continue
+        }
         const move = this.#move(candidate).finally(() => this.#moves.delete(move))
         this.#moves.add(move)
       }
@@ -194,30 +207,22 @@ export class Migration {
     )
     if (mine.length === 0) return []
     const idle = connections.idle()
-    const ready = mine.filter((socket) => (idle.has(socket) || !isUsed(socket)) && !socket.destroyed)
-    for (const socket of ready) {
-      // An empty write calls back behind all that was written before it.
-      if (hasUnflushed(socket)) socket.write('', () => this.#consider(socket))
-    }
-    const able = ready.filter((socket) => !hasUnflushed(socket))
-    this.#keep(
-      connections,
-      able.filter((socket) => movableHandleOf(socket) === undefined || !leaving.mayMove(socket)),
+    const able = mine.filter(
+      (socket) => (idle.has(socket) || !isUsed(socket)) && !socket.destroyed && !hasUnflushed(socket),
     )
+    // The end of a response brings the others back here, but for those on which none is to come.
+    for (const socket of mine) if (!idle.has(socket)) this.#considerLater(socket)
+    const kept = new Set(able.filter((socket) => !leaving.mayMove(socket)))
+    for (const socket of kept) this.#kept.add(socket)
+    if (kept.size > 0) this.#observer?.onKept(connections, [...kept])
     return able
-      .filter((socket) => !this.#kept.has(socket))
+      .filter((socket) => !kept.has(socket))
       .map((socket) => ({ socket, leaving, bytesRead: socket.bytesRead, used: isUsed(socket) }))
   }
 
-  /** Leaves connections to the drain, which ends them here. */
-  #keep(connections: Connections, sockets: readonly Socket[]): void {
-    for (const socket of sockets) this.#kept.add(socket)
-    if (sockets.length > 0) this.#observer?.onKept(connections, sockets)
-  }
-
   async #move({ socket, leaving, used }: Candidate): Promise<void> {
-    const handle = movableHandleOf(socket)
-    if (handle === undefined) return
+    const handle = (socket as NativeSocket)._handle
+    if (handle === null) return
     // Nor may a timeout of this process end it while it is on its way.
     const { timeout = 0 } = socket
     socket.setTimeout(0)
@@ -229,8 +234,7 @@ export class Migration {
     )
     if (answer === 'taken') {
       this.#moved++
-      // Closes this process's descriptor only: the connection lives as long as one process has it open.
-      socket.destroy()
+      closeMoved(socket)
       return
     }
     if (!socket.destroyed) {

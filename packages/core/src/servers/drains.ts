@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import type { DrainObserver } from '../drain/drain.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
+import type { CutConnection } from '../events/drain-report.ts'
 import type { System } from '../system/system.ts'
 import { DrainGroup } from './drain-group.ts'
 import type { ServerHooks } from './server-hooks.ts'
@@ -47,10 +48,7 @@ export class Drains {
     const reporter = this.#reporter
     const group = this.#start(servers, manner, successor, {
       onAcceptStopped: (milliseconds) => reporter.tell('drain:accept-stopped', { milliseconds }),
-      onHammer: (milliseconds, forced, cut) => {
-        reporter.tell('hammer', { milliseconds, forced, cut: cut.length })
-        for (const connection of cut) reporter.tell('connection:cut', { connection, forced })
-      },
+      onHammer: (milliseconds, forced, cut) => reporter.tell('hammer', { milliseconds, forced, cut }),
     })
     const drains = servers.flatMap((server) => this.#servers.drainOf(server) ?? [])
     const progress = { begun, deadline: begun + drainDelay + drainTimeout, servers: drains }
@@ -73,12 +71,14 @@ export class Drains {
     observer?: DrainObserver,
   ): DrainGroup {
     const drains = new Map<Server, ServerDrain>()
+    const onCut = (connection: CutConnection, forced: boolean): void =>
+      this.#reporter.tell('connection:cut', { connection, forced })
     for (const server of servers) {
-      const drain = this.#servers.drain(server, manner)
+      const drain = this.#servers.drain(server, manner, onCut)
       if (drain !== undefined) drains.set(server, drain)
     }
     const { drainTimeout, drainDelay } = manner.settings
-    const options = { drainTimeout, drainDelay, successor, observer }
+    const options = { drainTimeout, drainDelay, successor, observer, onCut }
     const group = new DrainGroup(this.#system, drains, this.#hooks, options)
     for (const server of servers) this.#groups.set(server, group)
     void group.done.then(() => {

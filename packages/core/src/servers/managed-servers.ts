@@ -5,6 +5,7 @@ import { serverOf } from '../connections/exchange.ts'
 import type { DrainingSignals } from '../drain/draining-signals.ts'
 import type { DrainingPolicy } from '../drain/refusal.ts'
 import { type Departures, ServerDrain } from '../drain/server-drain.ts'
+import type { CutConnection } from '../events/drain-report.ts'
 import type { CloseCode } from '../drain/upgraded-drain.ts'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Listener } from '../listeners/listeners.ts'
@@ -21,6 +22,8 @@ export interface DrainManner {
   readonly migrates: (connections: Connections) => boolean
   readonly departures?: Departures | undefined
 }
+
+type OnCut = (connection: CutConnection, forced: boolean) => void
 
 interface Managed {
   readonly connections: Connections
@@ -98,7 +101,7 @@ export class ManagedServers {
     if (managed === undefined) return
     managed.release()
     managed.connections.requests?.stop()
-    managed.drain?.dispose()
+    // Its drain ends by itself: Node emits 'close' of the server before that of its last connection.
     if (managed.drain !== undefined) this.#draining--
     this.#servers.delete(server)
   }
@@ -168,7 +171,11 @@ export class ManagedServers {
   }
 
   /** The drain of a server: begun earlier, or made now in this manner. */
-  drain(server: Server, { settings, closeCode, migrates, departures }: DrainManner): ServerDrain | undefined {
+  drain(
+    server: Server,
+    { settings, closeCode, migrates, departures }: DrainManner,
+    onCut: OnCut,
+  ): ServerDrain | undefined {
     const managed = this.#servers.get(server)
     if (managed === undefined) return undefined
     if (managed.drain !== undefined) return managed.drain
@@ -181,6 +188,7 @@ export class ManagedServers {
       closeCode,
       policy: this.#policies.get(server) ?? 'serve',
       migrates: migrates(managed.connections),
+      onCut,
       departures,
       onStopping: () => {
         const { address, unixPath } = managed

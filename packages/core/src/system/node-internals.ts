@@ -4,9 +4,8 @@
  */
 import { ChildProcess, type SendHandle, type StdioOptions } from 'node:child_process'
 import type { EventEmitter } from 'node:events'
-import type { ServerResponse } from 'node:http'
-import { type Server, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server, Socket } from 'node:net'
 import { isSocket } from './file-status.ts'
 import { shadow } from './shadow.ts'
 import type { Release } from './system.ts'
@@ -24,6 +23,89 @@ interface SecureSocket {
 export function carrierOf(secure: Socket): Socket | undefined {
   const { _parent, _handle } = secure as SecureSocket
   return _parent ?? _handle?._parentWrap?.stream
+}
+
+/** The names are unchanged since Node 0.10. */
+interface HttpSocket {
+  readonly _httpMessage?: ServerResponse | null
+  readonly _paused?: boolean
+  readonly parser?: { readonly incoming?: IncomingMessage | null } | null
+  readonly _handle?: Handle | null
+}
+
+interface Handle {
+  readonly writeQueueSize?: number
+  /** Of TLS: the handle that carries the encrypted bytes. */
+  readonly _parent?: Handle | null
+}
+
+/** The response that is being written on a connection, or will be next. */
+export function responseOn(socket: Socket): ServerResponse | undefined {
+  return (socket as HttpSocket)._httpMessage ?? undefined
+}
+
+/**
+ * The request that Node's parser has read last on a connection: null once its body has been read to its end, and
+ * undefined where there is no parser.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (clearIncoming)
+ */
+export function requestOn(socket: Socket): IncomingMessage | null | undefined {
+  return (socket as HttpSocket).parser?.incoming
+}
+
+/**
+ * Whether Node throws a request's body away, because its response was finished before anybody began to read it.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_incoming.js (_dump)
+ */
+export function isThrownAway(request: IncomingMessage): boolean | undefined {
+  return (request as { _dumped?: boolean })._dumped
+}
+
+/** Whether Node has stopped reading from a client that pipelines faster than it is answered. */
+export function isHeldBack(socket: Socket): boolean {
+  return (socket as HttpSocket)._paused === true
+}
+
+/** How many bytes were written and are still in this process: in the stream, in libuv, and below TLS. */
+export function unsentBytes(socket: Socket): number | undefined {
+  const { _handle: handle } = socket as HttpSocket
+  // A destroyed socket has no handle, nor has a stream that is no socket.
+  if (handle === undefined || handle === null) return socket.writableLength
+  if (typeof handle.writeQueueSize !== 'number') return undefined
+  return socket.writableLength + handle.writeQueueSize + (handle._parent?.writeQueueSize ?? 0)
+}
+
+/** The header fields that Node is about to serialise: its own record of `setHeader()`, or what `writeHead()` was given. */
+export type HeaderFields = object | readonly unknown[] | null | undefined
+
+type StoreHeader = (this: ServerResponse, firstLine: string, fields: HeaderFields, ...rest: unknown[]) => void
+
+/**
+ * Calls back when a response's head is serialised, however the application writes it: every way ends in this one
+ * method, which is also called on a response whose `writeHead` somebody has wrapped.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_outgoing.js (_storeHeader)
+ * @param target one response, or the prototype of all
+ * @param rewrite returns the header fields to serialise
+ */
+export function onSerialise(
+  target: ServerResponse,
+  rewrite: (response: ServerResponse, fields: HeaderFields) => HeaderFields,
+): Release | undefined {
+  const writer = target as unknown as { _storeHeader: StoreHeader }
+  if (typeof writer._storeHeader !== 'function') return undefined
+  return shadow(
+    writer,
+    '_storeHeader',
+    (original) =>
+      function (this: ServerResponse, firstLine, fields, ...rest): void {
+        Reflect.apply(original, this, [firstLine, rewrite(this, fields), ...rest])
+      },
+  )
+}
+
+/** Whether these header fields are Node's own record of what was set on the response, and not an argument of `writeHead()`. */
+export function isOwnRecord(response: ServerResponse, fields: object): boolean {
+  return Object.getOwnPropertySymbols(response).some((symbol) => Reflect.get(response, symbol) === fields)
 }
 
 /** One end of an IPC channel of Node's. It emits 'message' and, once, 'disconnect'. */
@@ -275,22 +357,12 @@ function give(handle: ListeningHandle, accepted: unknown): void {
 interface NativeHandle {
   /** Whether Node has asked for what arrives. */
   reading?: boolean
-  readStop(): number
-  readStart(): number
+  readStop?(): number
+  readStart?(): number
 }
 
-const movable = ['TCP', 'Pipe']
-
-/**
- * The handle of a connection that the kernel knows and Node has not wrapped: another process can go on with it. Undefined
- * for any other stream, such as a TLS socket or a Duplex, which lives in this process only.
- * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (createHandle)
- */
-export function movableHandleOf(stream: Duplex): NativeHandle | undefined {
-  if (!(stream instanceof Socket)) return undefined
-  const { _handle: handle } = stream as Socket & { readonly _handle?: Partial<NativeHandle> | null }
-  if (typeof handle?.readStop !== 'function' || typeof handle.readStart !== 'function') return undefined
-  return movable.includes(handle.constructor.name) ? (handle as NativeHandle) : undefined
+function handleOf(socket: Socket): NativeHandle | undefined {
+  return (socket as { _handle?: NativeHandle | null })._handle ?? undefined
 }
 
 /**
@@ -301,15 +373,14 @@ export function movableHandleOf(stream: Duplex): NativeHandle | undefined {
 export function stopReading(
   socket: Socket,
 ): { readonly handle: object; readonly resume: Release } | undefined {
-  const handle = movableHandleOf(socket)
-  if (handle === undefined) return undefined
+  const handle = handleOf(socket)
+  if (typeof handle?.readStop !== 'function' || typeof handle.readStart !== 'function') return undefined
   handle.readStop()
   return {
     handle,
     resume: () => {
       // One that Node has stopped to read meanwhile, or before, stays as Node wants it.
-      if (!socket.destroyed && movableHandleOf(socket) === handle && handle.reading !== false)
-        handle.readStart()
+      if (!socket.destroyed && handleOf(socket) === handle && handle.reading !== false) handle.readStart?.()
     },
   }
 }

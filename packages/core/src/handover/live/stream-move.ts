@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { hasUnflushed, isLast } from '../../connections/exchange.ts'
+import { closeMoved } from '../../connections/moved.ts'
 import { requestHead, withHeader } from '../../connections/request-head.ts'
 import type { StayReason } from '../../events/drain-report.ts'
 import { sentHead, stopReading } from '../../system/node-internals.ts'
@@ -96,7 +97,7 @@ export class StreamMove implements Move {
       },
       handle: stopped.handle,
       // The handler hears that its client has gone.
-      taken: () => void socket.destroy(),
+      taken: () => closeMoved(socket),
       stays: () => {
         socket.setTimeout(timeout)
         stopped.resume()

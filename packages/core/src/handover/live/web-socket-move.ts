@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { hasUnflushed } from '../../connections/exchange.ts'
+import { closeMoved } from '../../connections/moved.ts'
 import { targetOf, type Upgraded } from '../../connections/upgrades.ts'
 import {
   extensionsOf,
@@ -61,12 +62,9 @@ export class WebSocketMove implements Move {
     const { socket } = this
     if (socket.destroyed) return 'over'
     const webSocket = webSocketOn(socket)
-    if (webSocket === undefined) {
-      const { bytesWritten } = this.#upgraded
+    if (webSocket === undefined)
       // Its upgrade may not have been answered yet.
-      const answered = bytesWritten === undefined || socket.bytesWritten !== bytesWritten
-      return answered ? 'other-implementation' : 'busy'
-    }
+      return socket.bytesWritten === this.#upgraded.bytesWritten ? 'busy' : 'other-implementation'
     const registration = this.#context.handover.registrationOf(webSocket)
     if (registration === undefined) return 'not-registered'
     if (!this.#context.takesName(registration.name)) return 'not-taken'
@@ -117,7 +115,7 @@ export class WebSocketMove implements Move {
       taken: (forward) => {
         registration.server.clients?.delete(webSocket)
         letGo(webSocket)
-        socket.destroy()
+        closeMoved(socket)
         calls.forward(forward)
       },
       stays: () => {

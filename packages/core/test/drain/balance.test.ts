@@ -1,0 +1,138 @@
+import http from 'node:http'
+import type { ServerResponse } from 'node:http'
+import { duplexPair, type Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { Connections } from '../../src/connections/connections.ts'
+import { DrainingSignals } from '../../src/drain/draining-signals.ts'
+import { ServerDrain } from '../../src/drain/server-drain.ts'
+import type { CutConnection } from '../../src/events/drain-report.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+/** What becomes of a request, as far as its connection outlives the others on it. */
+const fates: Record<string, (response: ServerResponse, client: Duplex) => void> = {
+  answered: (response) => response.end('whole'),
+  empty: (response) => response.writeHead(204).end(),
+  destroyed: (response) => response.destroy(),
+  'destroyed with an error': (response) => response.req.socket.destroy(new Error('by a library')),
+  'ended in mid-body': (response, client) => {
+    response.write('half')
+    response.req.socket.end()
+    client.end()
+  },
+  left: (_response, client) => client.end(),
+  held: () => {},
+}
+
+describe('each request that a drain sees has one end', () => {
+  test.each([1, 2, 3, 4, 5])('whatever becomes of many at random (%i)', async (seed) => {
+    const random = seeded(seed)
+    const pick = (): string => Object.keys(fates)[Math.floor(random() * Object.keys(fates).length)]!
+    const { open, drain, cut } = serve()
+    const clients = Array.from({ length: 40 }, () => open())
+    // Up to five on a connection, one behind another, before the drain and in it.
+    for (const client of clients) client.ask(Math.floor(random() * 6))
+    await turns()
+    drain.start()
+    for (const client of clients) client.ask(Math.floor(random() * 6))
+    await turns()
+    for (const client of clients) {
+      for (const response of client.responses) {
+        fates[pick()]!(response, client.stream)
+        await turns()
+      }
+    }
+    const { tally } = drain
+    expect(tally.finished + tally.served).toBeGreaterThan(0)
+    expect(tally.left).toBeGreaterThan(0)
+    const early = tally.cutRequests
+    expect(early).toBe(cut.length)
+    expect(cut.every(({ by }) => by === 'application')).toBe(true)
+    const late = drain.hammer(false)
+    await turns()
+    const { begun, arrived, finished, served, refused, left, cutRequests } = tally
+    expect(begun).toBeGreaterThan(0)
+    expect(arrived).toBeGreaterThan(0)
+    expect(finished + served + refused + left + cutRequests).toBe(begun + arrived)
+    expect(cutRequests).toBe(tally.cut.length)
+    expect(tally.cut.length).toBe(late.length + cut.length)
+    drain.destroy()
+    drain.dispose()
+  })
+})
+
+test('closeAllConnections() and closeIdleConnections() do nothing while a server drains, and everything behind that', async () => {
+  const { open, drain, server } = serve()
+  const client = open()
+  client.ask(1)
+  await turns()
+  drain.start()
+  server.closeAllConnections()
+  server.closeIdleConnections()
+  await turns()
+  expect(client.stream.destroyed).toBe(false)
+  expect(client.responses[0]?.destroyed).toBe(false)
+  drain.dispose()
+  expect(Object.hasOwn(server, 'closeAllConnections')).toBe(false)
+  expect(Object.hasOwn(server, 'closeIdleConnections')).toBe(false)
+})
+
+interface Client {
+  readonly stream: Duplex
+  /** To what has reached the application, in order. */
+  readonly responses: ServerResponse[]
+  ask(count: number): void
+}
+
+function serve() {
+  const server = http.createServer()
+  const connections = new Connections(server, () => 0)
+  connections.track()
+  const cut: CutConnection[] = []
+  const drain = new ServerDrain(new FakeSystem(), connections, new DrainingSignals(), {
+    lingerTimeout: 60_000,
+    firstRequestTimeout: 60_000,
+    closeSpread: 0,
+    closeCode: 1001,
+    policy: 'serve',
+    migrates: false,
+    onStopping: () => {},
+    onCut: (connection) => cut.push(connection),
+  })
+  const byStream = new Map<unknown, ServerResponse[]>()
+  server.on('request', (request, response) => {
+    response.on('error', () => {})
+    request.on('error', () => {})
+    byStream.get(request.socket)?.push(response)
+  })
+  const open = (): Client => {
+    const [here, there] = duplexPair()
+    here.on('error', () => {})
+    there.on('error', () => {}).resume()
+    const responses: ServerResponse[] = []
+    // Node documents that a server takes any stream. It wants these two of a socket.
+    byStream.set(Object.assign(here, { setTimeout: () => here, destroySoon: () => here.end() }), responses)
+    server.emit('connection', here as unknown as Socket)
+    return {
+      stream: there,
+      responses,
+      ask: (count) => {
+        if (there.writable) there.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count))
+      },
+    }
+  }
+  return { server, drain, cut, open }
+}
+
+/** As many turns of the loop as it takes to carry something to the other side and back. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** The same numbers each time, between 0 and 1. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
