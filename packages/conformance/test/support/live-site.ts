@@ -108,10 +108,15 @@ export class LiveSite {
 
   /** A WebSocket client of ws, with what it heard. */
   async webSocket(
-    options: WebSocket.ClientOptions & { path?: string; protocols?: string[]; port?: number } = {},
+    options: WebSocket.ClientOptions & {
+      path?: string
+      protocols?: string[]
+      port?: number
+      secure?: boolean
+    } = {},
   ): Promise<{ socket: WebSocket; heard: string[]; closed: Promise<number> }> {
-    const { path: at = '/socket', protocols, port = this.port, ...rest } = options
-    const socket = new WebSocket(`ws://127.0.0.1:${port}${at}`, protocols, rest)
+    const { path: at = '/socket', protocols, port = this.port, secure, ...rest } = options
+    const socket = new WebSocket(`${secure ? 'wss' : 'ws'}://127.0.0.1:${port}${at}`, protocols, rest)
     this.#undo.add(() => socket.terminate())
     const heard: string[] = []
     socket.on('message', (data: Buffer, isBinary) =>
@@ -119,7 +124,8 @@ export class LiveSite {
     )
     socket.on('error', () => {})
     const closed = once(socket, 'close').then(([code]) => code as number)
-    await once(socket, 'open')
+    // Its first message says who serves it.
+    await once(socket, 'message')
     return { socket, heard, closed }
   }
 

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Connections } from './connections.ts'
 import { currentResponse } from './exchange.ts'
 import { listActivity } from './list.ts'
+import { isUsed } from './seem-used.ts'
 
 /** How many connections are doing what, and how many requests are in flight. */
 export interface ConnectionCounts {
@@ -107,7 +108,7 @@ function stateOf(socket: Socket, quiet: boolean): keyof Counts {
     return response.req.complete || !hasBody(response.req) ? 'handling' : 'receiving'
   }
   if (quiet) return 'idle'
-  return socket.bytesRead === 0 ? 'unused' : 'reading'
+  return isUsed(socket) ? 'reading' : 'unused'
 }
 
 /** Whether a request announces a body. One without is complete only after the turn in which the application sees it. */

@@ -16,6 +16,11 @@ export function isUsed(socket: Socket): boolean {
   return socket.bytesRead > 0 || usedElsewhere.has(socket)
 }
 
+/** Bytes have arrived on a connection before it came here. */
+export function noteUsed(socket: Socket): void {
+  usedElsewhere.add(socket)
+}
+
 const request = Buffer.from('GET / HTTP/1.1\r\n\r\n')
 
 /**
@@ -29,7 +34,7 @@ const request = Buffer.from('GET / HTTP/1.1\r\n\r\n')
 export function seemUsed(socket: Socket): void {
   const { parser } = socket as Socket & { parser?: Partial<Parser> | null }
   if (typeof parser?.execute !== 'function' || typeof parser.onIncoming !== 'function') return
-  usedElsewhere.add(socket)
+  noteUsed(socket)
   const { onIncoming } = parser
   parser.onIncoming = () => 0
   try {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
@@ -7,6 +7,7 @@ import { isUsed } from '../connections/seem-used.ts'
 import { targetOf } from '../connections/upgrades.ts'
 import type { System } from '../system/system.ts'
 import { closeGently, isClosing } from './close-gently.ts'
+import { endResponses, endStreams } from './end-stream.ts'
 import type { ConnectionState, CutConnection } from '../events/drain-report.ts'
 import { bySession } from './streams-by-session.ts'
 
@@ -58,51 +59,32 @@ export function describe(
  * Ends everything that is left. A stream of events, and any stream whose application has asked to be told of the
  * drain, gets a correct end of its body; anything else is cut such that its client can tell that it is not whole.
  * @param spared connections that are left alone
+ * @param spread milliseconds over which the clients of event streams are asked to come back
  */
 export function cut(
   connections: Connections,
   system: System,
   isWatched: (exchange: IncomingMessage | ServerHttp2Stream) => boolean,
-  spared: ReadonlySet<Socket>,
+  { spared, spread }: { readonly spared: ReadonlySet<Socket>; readonly spread: number },
 ): void {
-  for (const stream of connections.streams.keys()) {
-    if (streamEndsCorrectly(stream, isWatched)) stream.end()
-    else stream.close(cancel)
-  }
+  for (const stream of endStreams([...connections.streams.keys()], spread, isWatched)) stream.close(cancel)
   const sessions = new Set([...connections.sessions].filter(({ destroyed }) => !destroyed))
   for (const session of sessions) session.close()
   const hasSession = (socket: Socket): boolean => {
     const session = connections.sessions.on(socket)
     return session !== undefined && sessions.has(session)
   }
-  for (const socket of connections.sockets.keys()) {
-    if (spared.has(socket)) continue
+  const sockets = [...connections.sockets.keys()].filter((socket) => !spared.has(socket))
+  const responses = sockets.flatMap((socket) => currentResponse(socket) ?? [])
+  const broken = endResponses(responses, spread, isWatched)
+  for (const socket of sockets) {
     const response = currentResponse(socket)
-    if (response !== undefined && endsCorrectly(response, isWatched)) response.end()
-    else if (connections.upgraded.has(socket)) socket.end()
+    if (response !== undefined && !broken.has(response)) continue
+    if (connections.upgraded.has(socket)) socket.end()
     else if (unreadRequest(socket) !== undefined) closeGently(socket, system)
     else if (!hasSession(socket)) socket.destroy()
   }
   for (const socket of connections.handshaking()) socket.destroy()
-}
-
-function endsCorrectly(response: ServerResponse, isWatched: (request: IncomingMessage) => boolean): boolean {
-  // Without a length the end of the body is a frame of its own, or the end of the connection.
-  if (!response.headersSent || response.writableEnded || response.hasHeader('content-length')) return false
-  return isEventStream(response.getHeader('content-type')) || isWatched(response.req)
-}
-
-function streamEndsCorrectly(
-  stream: ServerHttp2Stream,
-  isWatched: (stream: ServerHttp2Stream) => boolean,
-): boolean {
-  const headers = stream.sentHeaders
-  if (!stream.headersSent || headers === undefined || 'content-length' in headers) return false
-  return isEventStream(headers['content-type']) || isWatched(stream)
-}
-
-function isEventStream(contentType: unknown): boolean {
-  return typeof contentType === 'string' && contentType.startsWith('text/event-stream')
 }
 
 /** @param request one that is open on it; without one its head is being read, or it speaks another protocol */

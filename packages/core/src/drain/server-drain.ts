@@ -281,7 +281,10 @@ export class ServerDrain {
     this.#http2Requests.hammer()
     this.tally.cut.push(...under)
     this.#upgraded.hammer(untouched)
-    cut(connections, this.#system, (exchange) => this.#signals.isWatched(exchange), untouched)
+    cut(connections, this.#system, (exchange) => this.#signals.isWatched(exchange), {
+      spared: untouched,
+      spread: this.#options.closeSpread,
+    })
     return under
   }
 

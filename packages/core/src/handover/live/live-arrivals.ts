@@ -2,6 +2,8 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Connections } from '../../connections/connections.ts'
+import { isChunked, isEncoded, isEventStream } from '../../connections/event-stream.ts'
+import { noteUsed } from '../../connections/seem-used.ts'
 import { extensionsIn, webSocketOn } from '../../connections/web-socket.ts'
 import type { MovedCounts } from '../../events/drain-report.ts'
 import type { Address } from '../../listeners/address.ts'
@@ -11,8 +13,6 @@ import { readMessage, type Message, message } from '../protocol.ts'
 import type { Handover } from './handover.ts'
 import { replay } from './replay.ts'
 import { decodeCall, decodeState } from './saved-state.ts'
-import { isChunked } from './stream-move.ts'
-import { isEventStream } from './watched-streams.ts'
 
 type Offer = Message & { type: 'live' }
 
@@ -78,6 +78,8 @@ export class LiveArrivals {
   }
 
   #handle(offer: Offer, { server }: Connections, socket: Socket): void {
+    // What the replay reads does not count.
+    noteUsed(socket)
     const state = decodeState(offer.state)
     const bytes = Buffer.concat([Buffer.from(offer.head, 'latin1'), Buffer.from(offer.half, 'base64')])
     const restore = (request: IncomingMessage): void => this.#handover.restore(request, state)
@@ -133,8 +135,7 @@ export class LiveArrivals {
 }
 
 function judgeStream({ chunked }: Offer, head: string): Buffer | undefined {
-  const same =
-    isEventStream(head) && isChunked(head) === chunked && !/\r\ncontent-(encoding|length):/i.test(head)
+  const same = isEventStream(head) && isChunked(head) === chunked && !isEncoded(head)
   if (same) return undefined
   return chunked ? lastChunk : Buffer.alloc(0)
 }

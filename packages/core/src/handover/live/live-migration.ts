@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Connections } from '../../connections/connections.ts'
+import { isOpenStream } from '../../connections/event-stream.ts'
 import { currentResponse } from '../../connections/exchange.ts'
 import type { Upgraded } from '../../connections/upgrades.ts'
 import { ZerodropError } from '../../errors/zerodrop-error.ts'
@@ -11,7 +12,7 @@ import { message } from '../protocol.ts'
 import type { Successor } from '../successor.ts'
 import type { Handover } from './handover.ts'
 import type { Departure, Move } from './move.ts'
-import { isOpenStream, StreamMove } from './stream-move.ts'
+import { StreamMove } from './stream-move.ts'
 import { WebSocketMove } from './web-socket-move.ts'
 
 /** How often those that were busy are looked at again, in milliseconds. */

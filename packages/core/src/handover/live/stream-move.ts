@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import { isChunked, isEncoded } from '../../connections/event-stream.ts'
 import { hasUnflushed, isLast } from '../../connections/exchange.ts'
 import { closeMoved } from '../../connections/moved.ts'
 import { requestHead, withHeader } from '../../connections/request-head.ts'
@@ -9,7 +10,6 @@ import { shadow } from '../../system/shadow.ts'
 import type { Handover } from './handover.ts'
 import type { Departure, Move } from './move.ts'
 import { encodeState } from './saved-state.ts'
-import { isEventStream } from './watched-streams.ts'
 
 export interface StreamMoveContext {
   readonly handover: Handover
@@ -45,7 +45,7 @@ export class StreamMove implements Move {
     if (handover.streamsOf(this.#server) === undefined) return 'not-registered'
     if (!takesStreams()) return 'not-taken'
     if (request.method !== 'GET') return 'method'
-    if (/\r\ncontent-(encoding|length):/i.test(head)) return 'encoded'
+    if (isEncoded(head)) return 'encoded'
     const position = handover.watched.of(response)?.position
     if (position === undefined) return 'not-seen'
     if (!this.#isMatch()) return 'match'
@@ -130,15 +130,6 @@ export class StreamMove implements Move {
       return undefined
     }
   }
-}
-
-/** The streams of a response that are open on these sockets. */
-export function isOpenStream(response: ServerResponse | undefined): response is ServerResponse {
-  return response !== undefined && !response.writableEnded && isEventStream(sentHead(response) ?? '')
-}
-
-export function isChunked(head: string): boolean {
-  return /\r\ntransfer-encoding: *chunked\r\n/i.test(head)
 }
 
 /** Keeps what the application writes to a response that is on its way. */

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
+import { isEventStream } from '../../connections/event-stream.ts'
 import { sentHead } from '../../system/node-internals.ts'
 import { shadow } from '../../system/shadow.ts'
 import type { Release } from '../../system/system.ts'
@@ -61,9 +62,4 @@ export class WatchedStreams {
 function mayBeStream({ method, httpVersionMajor, headers: { accept } }: IncomingMessage): boolean {
   const accepts = accept === undefined || /text\/event-stream|\*\/\*|text\/\*/i.test(accept)
   return method === 'GET' && httpVersionMajor === 1 && accepts
-}
-
-/** Whether the head of a response announces an event stream. */
-export function isEventStream(head: string): boolean {
-  return /^HTTP\/1\.\d 200 [^]*\r\ncontent-type: *text\/event-stream/i.test(head)
 }

@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerHttp2Stream } from 'node:http2'
+import { isEncoded, isOpenStream } from '../connections/event-stream.ts'
+import { sentHead } from '../system/node-internals.ts'
+
+/**
+ * The line of an event stream that tells its client how long to wait before it reconnects. No blank line follows: in the
+ * middle of an event this changes nothing of it, and the client discards an event without an end.
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+ */
+function retry(milliseconds: number): string {
+  return `retry: ${Math.round(milliseconds)}\n`
+}
+
+/** For each of some event streams, when its client is to come back. One alone is not told: it meets nobody. */
+function comeBack(count: number, index: number, spread: number): string {
+  return count < 2 || spread === 0 ? '' : retry((spread * (index + 1)) / count)
+}
+
+/**
+ * Ends responses whose bodies have no length: event streams, and those whose application has asked to be told of the
+ * drain. Clients of event streams are told to come back at different times.
+ * @param spread milliseconds over which they come back; 0 leaves that to them
+ * @returns those that cannot be ended such that their clients take them for whole
+ */
+export function endResponses(
+  responses: readonly ServerResponse[],
+  spread: number,
+  isWatched: (request: IncomingMessage) => boolean,
+): Set<ServerResponse> {
+  const streams = responses.filter(isOpenStream)
+  for (const [index, stream] of streams.entries()) {
+    const line = comeBack(streams.length, index, spread)
+    if (line !== '' && !isEncoded(sentHead(stream) ?? '')) stream.write(line)
+  }
+  const others = new Set<ServerResponse>()
+  for (const response of responses) {
+    if (endsCorrectly(response, isWatched)) response.end()
+    else others.add(response)
+  }
+  return others
+}
+
+function endsCorrectly(response: ServerResponse, isWatched: (request: IncomingMessage) => boolean): boolean {
+  if (!response.headersSent || response.writableEnded) return false
+  // Without a length the end of the body is a frame of its own, or the end of the connection.
+  if (response.hasHeader('content-length') || /\r\ncontent-length:/i.test(sentHead(response) ?? ''))
+    return false
+  return isWatched(response.req) || isOpenStream(response)
+}
+
+/** The same for streams of HTTP/2. */
+export function endStreams(
+  streams: readonly ServerHttp2Stream[],
+  spread: number,
+  isWatched: (stream: ServerHttp2Stream) => boolean,
+): Set<ServerHttp2Stream> {
+  const events = streams.filter(isEvents)
+  for (const [index, stream] of events.entries()) {
+    const line = comeBack(events.length, index, spread)
+    if (line !== '' && stream.writable && !('content-encoding' in (stream.sentHeaders ?? {})))
+      stream.write(line)
+  }
+  const others = new Set<ServerHttp2Stream>()
+  for (const stream of streams) {
+    const hasLength = 'content-length' in (stream.sentHeaders ?? {})
+    if (stream.headersSent && !hasLength && (isEvents(stream) || isWatched(stream))) stream.end()
+    else others.add(stream)
+  }
+  return others
+}
+
+function isEvents({ sentHeaders }: ServerHttp2Stream): boolean {
+  const type = sentHeaders?.['content-type']
+  return (
+    typeof type === 'string' && type.startsWith('text/event-stream') && !('content-length' in sentHeaders)
+  )
+}
