@@ -1,12 +1,13 @@
-import { runCommand } from './command.ts'
-import { help, parseArguments } from './soak/arguments.ts'
+import { type Command, runCommand } from './command.ts'
+import { help, parseArguments, type SoakOptions } from './soak/arguments.ts'
 import { unmetExpectations } from './soak/expectations.ts'
 import { runSoak } from './soak/run.ts'
 import type { SoakOutcome } from './soak/run.ts'
 import { printOutcome, printTotal } from './soak/table.ts'
+import { streamsCommand } from './streams-soak/command.ts'
 
 /** Restarts servers for as long as it takes to see what is rare, and exits with 0 only if nothing was lost. */
-await runCommand({
+const soak: Command<SoakOptions, SoakOutcome[]> = {
   name: 'soak',
   help,
   parse: parseArguments,
@@ -27,4 +28,6 @@ await runCommand({
       unmetExpectations(options, outcome).map((unmet) => `${outcome.name}: ${unmet}`),
     )
   },
-})
+}
+
+await (process.argv.includes('--streams') ? runCommand(streamsCommand) : runCommand(soak))

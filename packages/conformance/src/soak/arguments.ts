@@ -43,6 +43,7 @@ Options, for each server:
                    {"event":"listening","pid":...,"version":"<generation, from 1 on>"}
   --control        restart nothing: each time start the same server beside it, on other ports, and stop it again.
                    Shows how much of the latency around a restart is what any start of a process costs on this machine
+  --streams        open WebSockets and event streams instead: see npm run soak -- --streams --help
   --help           print this
 
 Exits with 0 if nothing was lost, nothing was refused, every plain connection was kept and every generation answered;
