@@ -409,12 +409,22 @@ export function acceptHandle(server: Server, handle: unknown): Socket | undefine
   return socket
 }
 
+interface Outgoing {
+  readonly _header?: unknown
+  readonly _headerSent?: unknown
+}
+
 /**
- * The head of a response as Node has written it, once all of it is on its way to the client. `getHeader()` does not know
- * what `writeHead()` was given, and `headersSent` is true before anything is sent.
+ * The head of a response as Node writes it, once the application has decided on it. `getHeader()` does not know what
+ * `writeHead()` was given.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_outgoing.js (_storeHeader, _send)
  */
+export function headOf(response: ServerResponse): string | undefined {
+  const { _header: head } = response as Outgoing
+  return typeof head === 'string' ? head : undefined
+}
+
+/** The same, once it is on its way to the client: `headersSent` is true before, and Node 26 waits for more to send with it. */
 export function sentHead(response: ServerResponse): string | undefined {
-  const { _header: head, _headerSent: sent } = response as { _header?: unknown; _headerSent?: unknown }
-  return typeof head === 'string' && sent === true ? head : undefined
+  return (response as Outgoing)._headerSent === true ? headOf(response) : undefined
 }

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import { isEventStream } from '../../connections/event-stream.ts'
-import { sentHead } from '../../system/node-internals.ts'
+import { headOf } from '../../system/node-internals.ts'
 import { shadow } from '../../system/shadow.ts'
 import type { Release } from '../../system/system.ts'
 import { EventPosition } from './event-position.ts'
@@ -43,15 +43,19 @@ export class WatchedStreams {
     const position = new EventPosition(typeof lastId === 'string' ? lastId : '')
     this.#watched.set(response, { url: request.url ?? '/', position })
     let isStream = false
+    const forget = (): void => {
+      release()
+      this.#watched.delete(response)
+    }
     const release = shadow(
       response,
       'write',
       (write) =>
         function (this: ServerResponse, ...args: [unknown, unknown?]): boolean {
           const goesOn = Reflect.apply(write, this, args) as boolean
-          isStream ||= isEventStream(sentHead(response) ?? '')
+          isStream ||= isEventStream(headOf(response) ?? '')
           if (isStream) position.add(...args)
-          else release()
+          else forget()
           return goesOn
         } as ServerResponse['write'],
     )
