@@ -32,7 +32,6 @@ export class FakeSystem implements System {
   listenFds = 0
   readonly commandLine: CommandLine = {
     command: () => '/usr/bin/node',
-    args: () => ['app.js'],
     cwd: '/srv',
     env: {},
   }

@@ -3,6 +3,8 @@ import type { Channel } from './node-internals.ts'
 
 /** What a successor's preload leaves for zerodrop, which the application imports later. */
 export interface Boot {
+  /** The preload itself. */
+  readonly file: string
   /** The variable `ZERODROP_INHERIT`, which is no longer in the environment. */
   readonly inheritVariable: string
   /** The channel to the predecessor; undefined if it left none that can be opened. */

@@ -9,6 +9,7 @@ import { isMainThread } from 'node:worker_threads'
 import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
 import type { Channel } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
+import { withoutPreload } from './preloading.ts'
 import { signalGates } from './signal-gates.ts'
 
 // Children that the application forks are given `execArgv`, and have no use for this file.
@@ -21,7 +22,9 @@ if (orders !== undefined) {
   const { variable, given, channel } = orders
   const takeOver = endIfOrphaned(given, channel)
   const releases = [surviveSignals(given), tellErrors(channel)]
+  withoutPreload(process.env, __filename)
   const boot: Boot = {
+    file: __filename,
     inheritVariable: variable,
     channel,
     takeOver,

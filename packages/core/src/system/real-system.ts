@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
-import { type Boot, bootKey } from './boot.ts'
+import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
@@ -10,6 +10,7 @@ import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
+import { forSuccessor } from './start-environment.ts'
 import { pm2, underNodemon, watched } from './supervisors.ts'
 import type { Incapacity, Release, System } from './system.ts'
 import { Terminals } from './terminals.ts'
@@ -23,7 +24,7 @@ export function realSystem(): System {
   const orders = isMainThread && boot === undefined ? takeOrders() : undefined
   const inheritVariable = boot?.inheritVariable ?? orders?.variable
   const channel = boot?.channel ?? orders?.channel
-  const commandLine = recordCommandLine()
+  const commandLine = recordCommandLine(boot?.file)
   const terminals = new Terminals()
   const deferrals = new Set<Release>()
   return {
@@ -112,12 +113,12 @@ export function realSystem(): System {
       )
     },
     spawn(descriptors, environment) {
-      const file = commandLine.command()
+      const { args, env } = commandLine.start(forSuccessor(environment))
       const child = spawnUntold({
-        file,
-        args: [file, ...commandLine.args()],
+        file: commandLine.command(),
+        args: [process.argv0, ...args],
         cwd: commandLine.cwd,
-        env: environment,
+        env: { ...env, [inheritVariableName]: environment[inheritVariableName] },
         stdio: ['inherit', 'inherit', 'inherit', ...descriptors, 'ipc'],
       })
       if (child === undefined)

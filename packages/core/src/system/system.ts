@@ -18,7 +18,6 @@ export interface Predecessor {
 export interface CommandLine {
   /** Looked up anew at each restart, so that a replaced node binary is found. */
   readonly command: () => string
-  readonly args: () => readonly string[]
   /** The logical directory: through a `current` symlink it leads to the new release once that was moved. */
   readonly cwd: string
   /** The environment at the start, without what has changed in it since. */

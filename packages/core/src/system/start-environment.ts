@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs'
+import { inheritVariableName } from './boot.ts'
+import { withoutPreload } from './preloading.ts'
+
+/** What is for one process alone: for this one, by Node or by what started it, so not for a successor. */
+const ownVariables = [
+  inheritVariableName,
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NODE_UNIQUE_ID',
+  // https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#Environment%20Variables%20Set%20or%20Propagated%20by%20the%20Service%20Manager
+  'LISTEN_PID',
+  'LISTEN_PIDFDID',
+  'LISTEN_FDS',
+  'LISTEN_FDNAMES',
+  'SYSTEMD_EXEC_PID',
+  'WATCHDOG_PID',
+]
+
+/** An environment without what is for one process alone. */
+export function forSuccessor(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
+  const kept = { ...env }
+  for (const name of ownVariables) delete kept[name]
+  return kept
+}
+
+/**
+ * The variables this process was given, not what has changed in them since: Node puts the content of an `--env-file`
+ * there, and prefers a variable that is there to the one in the file, so a successor would never see the new content.
+ * @param preload what a predecessor has named in `NODE_OPTIONS`
+ */
+export function startEnvironment(preload: string | undefined): NodeJS.ProcessEnv {
+  return withoutPreload(forSuccessor(given() ?? process.env), preload)
+}
+
+/** Linux keeps them. It does not show them to a process that has changed its user. */
+function given(): NodeJS.ProcessEnv | undefined {
+  try {
+    const entries = readFileSync('/proc/self/environ', 'utf8').split('\0').slice(0, -1)
+    return Object.fromEntries(
+      entries.map((entry) => {
+        const end = entry.indexOf('=', 1)
+        return [entry.slice(0, end), entry.slice(end + 1)]
+      }),
+    )
+  } catch {
+    return undefined
+  }
+}

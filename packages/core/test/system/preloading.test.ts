@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { startWith, withoutPreload } from '../../src/system/preloading.ts'
+
+const words = {
+  options: ['--no-warnings', '-r', './app.cjs'],
+  rest: ['--', 'server.js', '-x'],
+  script: 'server.js',
+}
+const typed = [...words.options, ...words.rest]
+
+test('the preload comes before what the application preloads', () => {
+  const env = { NODE_OPTIONS: '--no-warnings --title=require' }
+  expect(startWith('/p.js', words, env)).toEqual({ args: ['--require', '/p.js', ...typed], env })
+})
+
+test.each(['-r ./a.cjs', '--require ./a.cjs', '--title=x --require=./a.cjs', '"--require" "./a.cjs"'])(
+  'also before what NODE_OPTIONS preloads, by NODE_OPTIONS: %s',
+  (NODE_OPTIONS) => {
+    const { args, env } = startWith('/p.js', words, { A: '1', NODE_OPTIONS })
+    expect(args).toEqual(typed)
+    expect(env).toEqual({ A: '1', NODE_OPTIONS: `--require "/p.js" ${NODE_OPTIONS}` })
+    expect(withoutPreload({ ...env }, '/p.js')).toEqual({ A: '1', NODE_OPTIONS })
+    expect(withoutPreload({ ...env }, '/q.js')).toEqual(env)
+    expect(withoutPreload({ ...env }, undefined)).toEqual(env)
+  },
+)
+
+test('Node finds it there whatever its folder is called', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zero "drop\\" '))
+  try {
+    const [own, other] = ['own.cjs', 'other.cjs'].map((name) => path.join(folder, name)) as [string, string]
+    writeFileSync(own, 'console.log("own")')
+    copyFileSync(own, other)
+    writeFileSync(path.join(folder, 'other.cjs'), 'console.log("other")')
+    const { env } = startWith(own, words, { NODE_OPTIONS: '--require ./other.cjs' })
+    const { stdout } = spawnSync(process.execPath, ['-e', '0'], { cwd: folder, env, encoding: 'utf8' })
+    expect(stdout).toBe('own\nother\n')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('under Plug’n’Play it comes after what the application preloads: before that nobody can read an archive', () => {
+  process.versions['pnp'] = '3'
+  try {
+    expect(startWith('/a.zip/p.js', words, { NODE_OPTIONS: '-r ./.pnp.cjs' })).toEqual({
+      args: [...words.options, '--require', '/a.zip/p.js', ...words.rest],
+      env: { NODE_OPTIONS: '-r ./.pnp.cjs' },
+    })
+  } finally {
+    Reflect.deleteProperty(process.versions, 'pnp')
+  }
+})
+
+test('without one, the words are those that were typed', () => {
+  expect(startWith(undefined, words, {})).toEqual({ args: typed, env: {} })
+})
