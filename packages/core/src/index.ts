@@ -28,7 +28,7 @@ export type {
   SuccessorEnvironment,
 } from './options/options.ts'
 export { lifecycle } from './lifecycle/process-lifecycle.ts'
-export type { RestartResult } from './lifecycle/restarts.ts'
+export type { RestartResult } from './lifecycle/restart-result.ts'
 export type { State } from './lifecycle/state.ts'
 export type { DrainStatus, ListenerStatus, Status } from './lifecycle/status.ts'
 export type { SignalOptions } from './options/signal-options.ts'

@@ -156,8 +156,12 @@ export class FakeSystem implements System {
   booted = false
   environment: NodeJS.ProcessEnv = {}
 
-  endBoot(): void {
+  /** What was survived in it. */
+  survived: NodeJS.Signals[] = []
+
+  endBoot(): readonly NodeJS.Signals[] {
     this.booted = true
+    return this.survived
   }
 
   hasSignalListener(signal: NodeJS.Signals): boolean {

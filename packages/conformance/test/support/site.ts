@@ -26,6 +26,7 @@ export type Fault =
   | 'throws'
   | 'exits'
   | 'out-of-memory'
+  | 'spins'
   | 'never-listens'
   | 'says-ready-and-never-listens'
   | 'listens-on-nothing'

@@ -25,6 +25,7 @@ export const errorCodes = {
   ERR_ZERODROP_READY_TIMEOUT: 'The successor was not ready in time.',
   ERR_ZERODROP_PROTOCOL_MISMATCH: 'The two processes of a restart do not understand each other.',
   ERR_ZERODROP_RESTART_ABORTED: 'A shutdown ended the restart before the successor took over.',
+  ERR_ZERODROP_RESTART_SUPERSEDED: 'A newer restart replaced an attempt whose successor was not ready.',
   ERR_ZERODROP_RESTART_IN_PROGRESS:
     'A restart was asked for during another one, and the policy is to reject it.',
   ERR_ZERODROP_DRAINING: 'The server is draining: a request is refused, or a long stream is asked to end.',

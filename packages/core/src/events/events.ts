@@ -17,6 +17,7 @@ export interface LifecycleEvents {
   'connection:cut': [{ connection: CutConnection; forced: boolean }]
   'drain:complete': [{ milliseconds: number; cut: number; result: DrainResult }]
   'restart:start': [{ generation: number }]
+  'restart:merged': [{ generation: number; follows: boolean }]
   'restart:ready': [{ pid: number; generation: number }]
   'restart:handing-over': [{ pid: number; generation: number }]
   'restart:complete': [
@@ -110,6 +111,13 @@ export const lifecycleEvents: Descriptions = {
   'restart:start': {
     when: 'A successor is being started.',
     payload: { generation: 'of the successor' },
+  },
+  'restart:merged': {
+    when: 'A restart was asked for during another one. For each, wherever the signal arrived.',
+    payload: {
+      generation: 'of the successor of the restart that is under way',
+      follows: 'whether one more restart follows that one; if not, it serves for both',
+    },
   },
   'restart:ready': {
     when:

@@ -32,6 +32,14 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
       forced,
     }),
   'restart:start': (fields) => quiet('info', `starting generation ${fields.generation}`, fields),
+  'restart:merged': (fields) =>
+    loud(
+      'info',
+      fields.follows
+        ? `asked to restart again: one more restart follows the one to generation ${fields.generation}`
+        : `asked to restart again: the restart to generation ${fields.generation} serves for both`,
+      fields,
+    ),
   'restart:ready': ({ pid, generation }) =>
     quiet('info', `generation ${generation} is ready`, { successor: pid, generation }),
   'restart:handing-over': ({ pid, generation }) =>

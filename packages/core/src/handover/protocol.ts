@@ -53,8 +53,10 @@ export const messageFields = {
   stopping: {},
   /** Predecessor to successor, once: from now on you are the one that serves; this process hands over and ends. */
   serve: {},
-  /** Predecessor to successor: a restart was asked for while this one was under way. */
+  /** Either to the other: a restart was asked for while this one was under way. */
   restart: {},
+  /** Successor to predecessor, until it is ready: a signal that restarts the predecessor has reached it. */
+  signal: { name: 'text' },
   /**
    * Predecessor to successor, with the descriptor of a connection that is between two requests, or has had none if it
    * is not `used`. `requests` is how many it has had, where its server limits them.

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type ErrorCode, ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
 import type { Release, System } from '../system/system.ts'
+import { abandoned, type Abandonment } from './abandoned.ts'
 import { message, type TicketKeys } from './protocol.ts'
 import { Successor } from './successor.ts'
 import { Tail } from './tail.ts'
@@ -74,8 +75,8 @@ export interface ReadyOptions {
 /**
  * Resolves when a successor that has just been started is ready to serve.
  *
- * Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`, `ERR_ZERODROP_PROTOCOL_MISMATCH` or
- * `ERR_ZERODROP_RESTART_ABORTED`; the successor is still to be dismissed then.
+ * Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`, `ERR_ZERODROP_PROTOCOL_MISMATCH`,
+ * `ERR_ZERODROP_RESTART_ABORTED` or `ERR_ZERODROP_RESTART_SUPERSEDED`; the successor is still to be dismissed then.
  */
 export async function becomesReady(
   system: System,
@@ -97,8 +98,7 @@ export async function becomesReady(
             (manualReady ? 'With "manualReady" the new version has to call lifecycle.ready(). ' : '') +
             'This process goes on serving.',
         )
-      const onAbort = (): void =>
-        fail('ERR_ZERODROP_RESTART_ABORTED', 'was killed before it was ready: a shutdown came first.')
+      const onAbort = (): void => reject(abandoned(who, abort.reason as Abandonment, false))
       releases.push(
         system.setTimeout(onTimeout, Math.max(0, begun + readyTimeout - system.now())),
         successor.onMessage((body) => {

@@ -33,6 +33,7 @@ export class Successor {
   /** Whether it may have begun to work, for clients or in its hooks. */
   #working = false
   #stopping = false
+  #heard = false
   #onStopping: () => void = () => {}
   #dismissed: Promise<void> | undefined
 
@@ -47,6 +48,7 @@ export class Successor {
     // What cannot be sent to it, or a signal that does not reach it: its end decides.
     child.on('error', () => {})
     this.onMessage((body, handle) => {
+      this.#heard = true
       if (body.type === 'ready' || body.type === 'accepts') this.#working = true
       else if (body.type === 'stopping') this.#stop()
       else if (body.type === 'takes') this.takes = body
@@ -74,6 +76,11 @@ export class Successor {
   dropSpares(): void {
     for (const spare of this.#spares.values()) spare.close()
     this.#spares.clear()
+  }
+
+  /** Whether it has said anything. */
+  get heard(): boolean {
+    return this.#heard
   }
 
   /** How reports call it. */

@@ -50,7 +50,8 @@ import {
 import { ProgressDisplay } from './progress.ts'
 import { Readiness } from '../handover/readiness.ts'
 import { Reporter } from '../events/reporter.ts'
-import { type RestartResult, Restarts } from './restarts.ts'
+import type { RestartResult } from './restart-result.ts'
+import { Restarts } from './restarts.ts'
 import { SignalReactions } from './signal-reactions.ts'
 import { type State, StateMachine } from './state.ts'
 import { describeStatus, type Status, statusOf } from './status.ts'
@@ -164,12 +165,13 @@ export class Lifecycle {
     this.#charge = new Charge(system, this.#reporter, () => this.#settings.pidFile)
     const context = this.#context()
     this.#ending = new Ending(context, () => this.#onShutdown())
-    this.#restarts = new Restarts(
-      context,
-      this.#ending,
+    this.#restarts = new Restarts(context, this.#ending, {
       generation,
-      predecessor && new Promise((resolve) => predecessor.onDisconnect(resolve)),
-    )
+      predecessorGone: predecessor && new Promise((resolve) => predecessor.onDisconnect(resolve)),
+      tellPredecessor: () => {
+        if (this.#succession.isUnderPredecessor) predecessor?.send(message({ type: 'restart' }))
+      },
+    })
     this.#exitWatch = new ExitWatch(context)
     this.#reactions = new SignalReactions(context, {
       ending: this.#ending,
@@ -185,7 +187,7 @@ export class Lifecycle {
       predecessorPid: inheritance?.pid ?? 0,
       ticketKeys: this.#ticketKeys,
       readyTimeout,
-      onRestart: () => void this.#restarts.restart(),
+      onRestart: () => void this.#restarts.restart(true),
       onDismissed: () => void this.#ending.shutdownAndExit('dismissed', this.#settings, 'SIGTERM'),
     })
     new ProgressDisplay(context).watch()

@@ -1,277 +1,174 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import type { DrainResult, MovedCounts, StayedConnection } from '../events/drain-report.ts'
+import type { MovedCounts } from '../events/drain-report.ts'
 import { message } from '../handover/protocol.ts'
-import type { Successor } from '../handover/successor.ts'
-import { becomesReady, spawnSuccessor } from '../handover/successor-start.ts'
-import type { TicketKeys } from '../handover/protocol.ts'
-import { ticketKeysOf } from '../handover/ticket-keys.ts'
-import { isForeign, unreadable } from '../handover/unreadable.ts'
-import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts'
-import type { Inheritable } from '../listeners/listeners.ts'
-import { survivedSignals } from '../signals/signal-actions.ts'
-import { protocolVersion } from '../system/boot.ts'
-import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
-import { HandOver } from './hand-over.ts'
-import { provesItself } from '../handover/probation.ts'
-import { successorEnvironment } from '../handover/successor-environment.ts'
+import { RestartAttempt } from './restart-attempt.ts'
+import type { RestartResult } from './restart-result.ts'
 
-/** How a restart went. */
-export interface RestartResult extends DrainResult {
-  /** The successor's process id. */
-  readonly pid: number
+/** An attempt that is not ready by this age, in milliseconds, is stuck if this process itself has started faster. */
+const patience = 5000
+
+export interface RestartsOptions {
+  /** Of this process. */
   readonly generation: number
-  /** How many listening sockets the successor inherited. */
-  readonly listeners: number
-  /** How many live connections it took over, of any kind. */
-  readonly migrated: number
-  /** How many it declined, such as those beyond its server's `maxConnections`: they were drained here. */
-  readonly declined: number
-  /** How many of them were WebSockets and event streams. */
-  readonly live: MovedCounts
-  /** The WebSockets and event streams that could not move, each with the reason. */
-  readonly stayed: readonly StayedConnection[]
+  /** Resolves when the process that started this one has ended; undefined if none did. */
+  readonly predecessorGone: Promise<void> | undefined
+  /** Lets the predecessor know that a restart was asked for here, while it has not handed over. */
+  readonly tellPredecessor: () => void
 }
 
-/** What a successor was given. */
-interface Given {
-  readonly servers: readonly Inheritable[]
-  /** The sockets of these servers, and those that have no connections. */
-  readonly sockets: readonly InheritedListener[]
-}
-
-/** Replaces this process by a successor, one attempt at a time. */
+/**
+ * Replaces this process by a successor, one attempt at a time, and decides what becomes of the restarts that are asked
+ * for meanwhile.
+ */
 export class Restarts {
   readonly #context: Context
   readonly #ending: Ending
-  readonly #generation: number
-  readonly #predecessorGone: Promise<void> | undefined
+  readonly #options: RestartsOptions
+  #attempt: RestartAttempt | undefined
   #current: Promise<RestartResult> | undefined
-  #queued = false
-  #abort = new AbortController()
-  #successor: Successor | undefined
-  #moving: HandOver | undefined
+  /** Whether one more restart follows the one that is under way. */
+  #follows = false
+  /** How many attempts in a row were given up for a newer one. */
+  #givenUp = 0
+  /** How long this process took until it was ready. */
+  #startTime = 0
 
-  /**
-   * @param generation of this process
-   * @param predecessorGone when the process that started this one has ended; undefined if none did
-   */
-  constructor(
-    context: Context,
-    ending: Ending,
-    generation: number,
-    predecessorGone: Promise<void> | undefined,
-  ) {
+  constructor(context: Context, ending: Ending, options: RestartsOptions) {
     this.#context = context
     this.#ending = ending
-    this.#generation = generation
-    this.#predecessorGone = predecessorGone
+    this.#options = options
+    context.reporter.addWitness((name) => {
+      if (name === 'ready') this.#startTime = context.system.now()
+    })
   }
 
   /** How many connections the successor has taken over so far. */
   get moved(): number {
-    return this.#moving?.moved ?? 0
+    return this.#attempt?.moved ?? 0
   }
 
   /** How many of them were WebSockets and event streams. */
   get movedLive(): MovedCounts {
-    return this.#moving?.live ?? { websockets: 0, streams: 0 }
+    return this.#attempt?.movedLive ?? { websockets: 0, streams: 0 }
   }
 
-  /** Begins a restart; if one is under way does what `restartConcurrency` says. */
-  restart(): Promise<RestartResult> {
+  /** Whether the successor has taken over, or takes over now. */
+  get handsOver(): boolean {
+    return this.#attempt?.handsOver === true
+  }
+
+  /**
+   * Begins a restart; if one is under way does what `restartConcurrency` says.
+   * @param passedOn whether another generation was asked, and has told of it
+   */
+  restart(passedOn = false): Promise<RestartResult> {
+    const { settings } = this.#context
+    if (!passedOn && settings.restartConcurrency === 'newest') this.#options.tellPredecessor()
     if (this.#current === undefined) return this.#begin()
-    const { reporter, settings } = this.#context
-    if (settings.restartConcurrency === 'reject') {
-      const text =
-        'This process is restarting already, and "restartConcurrency" is "reject". Ask again when that restart has ended.'
-      const error = new ZerodropError('ERR_ZERODROP_RESTART_IN_PROGRESS', text)
-      reporter.warn(error)
-      return Promise.reject(error)
-    }
-    if (settings.restartConcurrency === 'queue') this.#queued = true
-    return this.#current
+    const { restartConcurrency } = settings
+    if (restartConcurrency === 'reject') return this.#reject()
+    const follows = restartConcurrency === 'queue' || this.#mayBeOld()
+    if (!passedOn) this.#tell(follows)
+    return quiet(follows ? this.#follow(this.#current) : this.#current)
   }
 
   /** Gives up the successor that has not taken over yet. Resolves when that ends without this process. Never rejects. */
   async abort(): Promise<void> {
-    this.#queued = false
-    this.#abort.abort()
-    await this.#successor?.dismiss(this.#context.system)
+    this.#follows = false
+    await this.#attempt?.abort()
   }
 
   #begin(): Promise<RestartResult> {
-    const current = this.#restart().finally(() => {
+    this.#follows = false
+    const last = this.#attempt
+    const attempt = new RestartAttempt(this.#context, this.#ending, {
+      generation: this.#options.generation + 1,
+      turn: () => this.#alone(last),
+      onAsked: () => void this.restart(),
+      onHandOver: () => {
+        if (this.#follows) this.#passOn()
+      },
+    })
+    this.#attempt = attempt
+    this.#current = quiet(this.#settle(attempt.run()))
+    return this.#current
+  }
+
+  /** If the attempt fails this process serves, and begins the next one. Otherwise the successor was told. */
+  async #settle(run: Promise<RestartResult>): Promise<RestartResult> {
+    try {
+      return await run
+    } catch (error) {
+      const { code } = error as ZerodropError
+      this.#givenUp = code === 'ERR_ZERODROP_RESTART_SUPERSEDED' ? this.#givenUp + 1 : 0
       this.#current = undefined
-      // Had it succeeded, the successor would have been told.
-      if (this.#queued) void this.#begin()
-    })
-    this.#queued = false
-    this.#current = current
-    // Reported by then: a caller that does not look must not bring down a process that serves.
-    current.catch(() => {})
-    return current
-  }
-
-  async #restart(): Promise<RestartResult> {
-    const { datagrams, listeners, reporter, state, system } = this.#context
-    if (this.#predecessorGone !== undefined || this.#successor !== undefined) await this.#alone()
-    const begun = system.now()
-    let successor: Successor
-    let given: Given
-    try {
-      const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
-      checkRestart(system.incapacity, state.current, serving)
-      state.to('restarting')
-      this.#abort = new AbortController()
-      ;({ successor, given } = await this.#start())
-      await this.#try(successor)
-    } catch (error) {
-      if (state.current === 'restarting') state.to('serving')
-      reporter.restartFailed(error as ZerodropError)
+      if (this.#follows) void this.#begin()
       throw error
     }
-    const { pid, generation } = successor
-    const { handOver, result } = await this.#handOver(successor, given.servers)
-    const { declined, live, moved, stayed } = handOver
-    if (this.#queued) await successor.send(message({ type: 'restart' })).catch(() => {})
-    this.#queued = false
-    const cut = result.cut.length
-    const milliseconds = system.now() - begun
-    reporter.tell('restart:complete', {
-      pid,
-      generation,
-      milliseconds,
-      migrated: moved,
-      declined,
-      ...live,
-      cut,
-    })
-    successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated: moved, cut })
-    // This process ends when the handlers of others have left nothing in the event loop.
-    successor.unref()
-    // After those who wait for this promise have had their turn.
-    system.setImmediate(() => void this.#ending.exit(result))
-    const counts = { listeners: given.sockets.length, migrated: moved, declined, live, stayed }
-    return { ...result, pid, generation, ...counts }
   }
 
-  /** At most two generations live: the predecessor has to be gone, and a successor that was not to take over. */
-  async #alone(): Promise<void> {
+  /** Whether the successor of the attempt that is under way may have read the code before the newest. */
+  #mayBeOld(): boolean {
+    return this.#context.settings.restartConcurrency === 'newest' && this.#attempt?.successor !== undefined
+  }
+
+  /** One more restart follows: the successor makes it, or this process if the attempt fails. */
+  async #follow(current: Promise<RestartResult>): Promise<RestartResult> {
+    this.#follows = true
+    const isNewest = this.#context.settings.restartConcurrency === 'newest'
+    if (this.handsOver) this.#passOn()
+    else if (isNewest) this.#attempt?.giveUpAt(Math.max(patience, 2 * this.#startTime) * 2 ** this.#givenUp)
+    try {
+      return await current
+    } catch (error) {
+      if (this.#current === undefined) throw error
+      return this.#current
+    }
+  }
+
+  #passOn(): void {
+    const successor = this.#attempt?.successor
+    successor?.send(message({ type: 'restart' })).catch(() => {
+      if (this.handsOver)
+        this.#context.reporter.write(
+          `asked to restart again, but generation ${successor.generation} (pid ${successor.pid}) has ended: signal the process that serves now`,
+          { successor: successor.pid },
+          'warn',
+        )
+    })
+  }
+
+  #tell(follows: boolean): void {
+    const { generation } = this.#attempt as RestartAttempt
+    this.#context.reporter.tell('restart:merged', { generation, follows })
+  }
+
+  #reject(): Promise<never> {
+    const text =
+      'This process is restarting already, and "restartConcurrency" is "reject". Ask again when that restart has ended.'
+    const error = new ZerodropError('ERR_ZERODROP_RESTART_IN_PROGRESS', text)
+    this.#context.reporter.warn(error)
+    return quiet(Promise.reject(error))
+  }
+
+  /**
+   * Waits for the predecessor's end, and for that of a successor that was not to take over: at most two generations live,
+   * unless a client keeps one of them beyond its time.
+   */
+  #alone(last: RestartAttempt | undefined): Promise<void> | undefined {
+    const { predecessorGone } = this.#options
+    if (predecessorGone === undefined && last?.successor === undefined) return undefined
     const { settings, system } = this.#context
-    await this.#predecessorGone
-    await this.#successor?.ended(system, settings.drainTimeout)
-  }
-
-  /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
-  #serving(inheritable: readonly Inheritable[]): number {
-    const mortal = new Set(this.#context.servers.mortal)
-    return inheritable.filter(({ server }) => mortal.has(server)).length
-  }
-
-  async #start(): Promise<{ successor: Successor; given: Given }> {
-    const { datagrams, listeners, reporter, settings, system } = this.#context
-    const { readyTimeout, manualReady, signals } = settings
-    const abort = this.#abort.signal
-    const generation = this.#generation + 1
-    reporter.tell('restart:start', { generation })
-    const begun = system.now()
-    const made = successorEnvironment(system, settings.successorEnv, { readyTimeout, abort })
-    const environment = made instanceof Promise ? await made : made
-    // Not before: what closes meanwhile leaves the number of its descriptor to something else.
-    const servers = listeners.inheritable
-    const sockets = [...servers, ...datagrams.inheritable]
-    const inheritance: Inheritance = {
-      version: protocolVersion,
-      generation,
-      pid: system.pid,
-      listeners: sockets.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
-      ticketKeys: ticketKeysOf(servers).length > 0,
-      bootSignals: survivedSignals(signals),
-      ...(readyTimeout !== Infinity && { readyTimeout }),
-    }
-    const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
-    const successor = await spawnSuccessor(system, inheritance, environment)
-    this.#successor = successor
-    warnOnce(reporter, successor)
-    try {
-      await becomesReady(system, successor, { readyTimeout, manualReady, begun, abort, ticketKeys })
-    } catch (error) {
-      void successor.dismiss(system)
-      throw error
-    }
-    return { successor, given: { servers, sockets } }
-  }
-
-  /** This process serves until its hooks have run, and so does the successor if there is a probation. */
-  async #try(successor: Successor): Promise<void> {
-    const { hooks, reporter, settings, system } = this.#context
-    const { pid, generation } = successor
-    const abort = this.#abort.signal
-    reporter.tell('restart:ready', { pid, generation })
-    if (settings.probation > 0) successor.release('accept')
-    try {
-      await provesItself(system, successor, settings.probation, abort)
-      await hooks.run('onRestart', { role: 'predecessor', generation: this.#generation, pid })
-      abort.throwIfAborted()
-    } catch (error) {
-      void successor.dismiss(system)
-      throw abort.aborted ? aborted(successor) : error
-    }
-  }
-
-  async #handOver(
-    successor: Successor,
-    servers: readonly Inheritable[],
-  ): Promise<{ handOver: HandOver; result: DrainResult }> {
-    const { charge, reporter, state } = this.#context
-    const { pid, generation } = successor
-    state.to('handing-over')
-    reporter.tell('restart:handing-over', { pid, generation })
-    charge.pass()
-    successor.release('serve')
-    // What the application has closed since is not opened again if the successor dies.
-    const listening = servers.filter(({ server }) => server.listening)
-    const handOver = new HandOver(this.#context, successor, listening)
-    this.#moving = handOver
-    const done = this.#finish(handOver, successor)
-    this.#ending.join(handOver.group, done)
-    return { handOver, result: await done }
-  }
-
-  async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {
-    const { charge, hooks, listeners, reporter, state } = this.#context
-    const told = hooks.run('onDrain', { reason: 'restart' })
-    if ((await handOver.run()) === 'drained') return this.#ending.finish(handOver.group, 'restart', told)
-    handOver.takeBack(listeners)
-    this.#ending.leave()
-    state.to('serving')
-    charge.take()
-    void hooks.run('onReady', { generation: this.#generation })
-    const error = new ZerodropError(
-      'ERR_ZERODROP_SUCCESSOR_EXITED',
-      `The successor (generation ${successor.generation}, pid ${successor.pid}) ${successor.ending} after it was ready; ` +
-        'see what it printed. This process has taken over again.',
+    return Promise.all([predecessorGone, last?.successor?.ended(system, settings.drainTimeout)]).then(
+      () => {},
     )
-    reporter.restartFailed(error)
-    throw error
   }
 }
 
-/** Tells of the first message of a successor that cannot be read. */
-function warnOnce(reporter: Context['reporter'], successor: Successor): void {
-  const release = successor.onUnreadable((value) => {
-    if (isForeign(value)) return
-    release()
-    const error = unreadable(successor.name, value, 'It was ignored, and so are others like it.')
-    if (error !== undefined) reporter.warn(error)
-  })
-}
-
-function aborted({ generation, pid }: Successor): ZerodropError {
-  return new ZerodropError(
-    'ERR_ZERODROP_RESTART_ABORTED',
-    `The successor (generation ${generation}, pid ${pid}) was told to stop before it took over: a shutdown came first.`,
-  )
+/** It has been reported by then: a caller that does not look must not bring down a process that serves. */
+function quiet<Result>(promise: Promise<Result>): Promise<Result> {
+  promise.catch(() => {})
+  return promise
 }

@@ -131,8 +131,8 @@ export class SignalReactions {
 
   #restart(): void {
     const { current } = this.#context.state
-    // On the way out: there is nothing left to restart.
-    if (current === 'draining' || current === 'closed') return
+    // On the way out without a successor there is nothing left to restart.
+    if (current === 'draining' || (current === 'closed' && !this.#restarts.handsOver)) return
     // Reported by 'restart:failed' already.
     this.#restarts.restart().catch(() => {})
   }

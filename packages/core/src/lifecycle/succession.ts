@@ -62,8 +62,11 @@ export class Succession {
   becomeReady(): void {
     if (this.#ready) return
     this.#ready = true
-    const { hooks, system } = this.#context
-    system.endBoot()
+    const { hooks, settings, system } = this.#context
+    const { restartConcurrency, signals } = settings
+    // The predecessor has heard of it too, unless it has died.
+    const asked = system.endBoot().some((signal) => signals.reactions[signal]?.action === 'restart')
+    if (asked && restartConcurrency === 'newest') this.#options.onRestart()
     const predecessor = this.#predecessor
     if (predecessor === undefined) this.#takeCharge()
     else this.#tellReady(predecessor)

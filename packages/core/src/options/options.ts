@@ -95,10 +95,11 @@ export interface LifecycleOptions {
    */
   readonly probation?: number
   /**
-   * What a restart that is asked for during another one does. `'coalesce'`: it is the same one. `'queue'`: one more
-   * follows, however often it was asked for; the successor makes it. `'reject'`: it fails with
-   * `ERR_ZERODROP_RESTART_IN_PROGRESS`.
-   * @default 'coalesce'
+   * What a restart that is asked for during another one does. `'newest'`: if the successor may have read its code by
+   * then, one more restart follows, however often it was asked for; a successor that is stuck is given up for it.
+   * `'queue'`: one more always follows. Of both the successor makes it. `'coalesce'`: it is the same one. `'reject'`: it
+   * fails with `ERR_ZERODROP_RESTART_IN_PROGRESS`.
+   * @default 'newest'
    */
   readonly restartConcurrency?: RestartConcurrency
   /**
@@ -122,7 +123,7 @@ export interface LifecycleOptions {
   readonly signals?: SignalPreset | SignalOptions
 }
 
-export type RestartConcurrency = 'coalesce' | 'queue' | 'reject'
+export type RestartConcurrency = 'newest' | 'queue' | 'coalesce' | 'reject'
 
 export type SuccessorEnvironment =
   | 'start'
@@ -148,13 +149,18 @@ export const defaults: Settings = {
   health: false,
   logger: 'stderr',
   probation: 0,
-  restartConcurrency: 'coalesce',
+  restartConcurrency: 'newest',
   successorEnv: 'start',
   pidFile: undefined,
   signals: defaultSignalTable,
 }
 
-const concurrencies: readonly unknown[] = ['coalesce', 'queue', 'reject'] satisfies RestartConcurrency[]
+const concurrencies: readonly unknown[] = [
+  'newest',
+  'queue',
+  'coalesce',
+  'reject',
+] satisfies RestartConcurrency[]
 
 /**
  * Checks what a user wrote.
@@ -298,7 +304,7 @@ function checkPath(name: string, value: unknown): void {
 }
 
 function checkConcurrency(name: string, value: unknown): void {
-  if (!concurrencies.includes(value)) throw invalid(name, '"coalesce", "queue" or "reject"', value)
+  if (!concurrencies.includes(value)) throw invalid(name, '"newest", "queue", "coalesce" or "reject"', value)
 }
 
 function checkEnvironment(name: string, value: unknown): void {

@@ -9,6 +9,8 @@ export interface Boot {
   readonly inheritVariable: string
   /** The channel to the predecessor; undefined if it left none that can be opened. */
   readonly channel: Channel | undefined
+  /** The signals that have reached this process and would have ended it. */
+  readonly survived: ReadonlySet<NodeJS.Signals>
   /** zerodrop is there: it sees itself to what happens if the predecessor dies. Calling it again does nothing. */
   takeOver(): void
   /** Ends what the preload does while the application starts. Calling it again does nothing. */

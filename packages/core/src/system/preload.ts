@@ -21,12 +21,14 @@ const orders = isMainThread ? takeOrders() : undefined
 if (orders !== undefined) {
   const { variable, given, channel } = orders
   const takeOver = endIfOrphaned(given, channel)
-  const releases = [surviveSignals(given), tellErrors(channel)]
+  const survived = new Set<NodeJS.Signals>()
+  const releases = [surviveSignals(given, channel, survived), tellErrors(channel)]
   withoutPreload(process.env, __filename)
   const boot: Boot = {
     file: __filename,
     inheritVariable: variable,
     channel,
+    survived,
     takeOver,
     end() {
       for (const release of releases.splice(0)) release()
@@ -52,12 +54,23 @@ function endIfOrphaned({ readyTimeout }: BootOrders, channel: Channel | undefine
   }
 }
 
-/** A restart signal sent to every process of that name also reaches the one that is starting, and would kill it. */
-function surviveSignals({ bootSignals = [] }: BootOrders): () => void {
-  const survive = (): void => {}
+/**
+ * A restart signal sent to every process of that name also reaches the one that is starting, and would kill it. It may
+ * mean newer code than this process has read, so the predecessor hears of it, and zerodrop once it is here.
+ */
+function surviveSignals(
+  { bootSignals = [] }: BootOrders,
+  channel: Channel | undefined,
+  survived: Set<NodeJS.Signals>,
+): () => void {
+  const survive = (name: NodeJS.Signals): void => {
+    survived.add(name)
+    if (channel?.connected === true)
+      channel.send({ zerodrop: protocolVersion, type: 'signal', name }, undefined, {}, () => {})
+  }
   // Held, because a library of the application would stop what has not started yet.
   const gates = signalGates()
-  const releases = bootSignals.map((signal) => gates.watch(signal as NodeJS.Signals, survive, true))
+  const releases = bootSignals.map((name) => gates.watch(name, () => survive(name), true))
   return () => {
     for (const release of releases) release()
   }

@@ -36,7 +36,10 @@ export function realSystem(): System {
     get environment() {
       return { ...process.env }
     },
-    endBoot: () => boot?.end(),
+    endBoot() {
+      boot?.end()
+      return [...(boot?.survived ?? [])]
+    },
     supervisor: inheritVariable === undefined ? pm2() : undefined,
     watched: watched() || underNodemon(),
     takeListenFds() {

@@ -80,8 +80,11 @@ export interface System extends SignalSystem {
   readonly predecessor: Predecessor | undefined
   /** The environment as it is now. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
-  /** Ends what a preload did for the time in which the application starts. Calling it again does nothing. */
-  endBoot(): void
+  /**
+   * Ends what a preload did for the time in which the application starts. Calling it again does nothing.
+   * @returns the signals that this process has survived by it
+   */
+  endBoot(): readonly NodeJS.Signals[]
   /**
    * How many listening sockets `LISTEN_FDS` says that this process was given, for nobody in particular (`LISTEN_PID` is
    * not set). The variable is taken from the environment by that, and from the one that a successor is started with. 0

@@ -46,8 +46,8 @@ describe('checkOptions', () => {
     ['migrate', null, 'true, false or a function'],
     ['pidFile', '', 'the path of a file'],
     ['pidFile', 1, 'the path of a file'],
-    ['restartConcurrency', 'join', '"coalesce", "queue" or "reject"'],
-    ['restartConcurrency', null, '"coalesce", "queue" or "reject"'],
+    ['restartConcurrency', 'join', '"newest", "queue", "coalesce" or "reject"'],
+    ['restartConcurrency', null, '"newest", "queue", "coalesce" or "reject"'],
     ['successorEnv', {}, '"start", "current" or a function that returns an environment'],
     ['successorEnv', 'now', '"start", "current" or a function that returns an environment'],
   ])('refuses for %s the value %p', (name, value, expected) => {

@@ -1,0 +1,207 @@
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { DrainResult, MovedCounts } from '../events/drain-report.ts'
+import { abandoned, type Abandonment } from '../handover/abandoned.ts'
+import { provesItself } from '../handover/probation.ts'
+import { message } from '../handover/protocol.ts'
+import type { Successor } from '../handover/successor.ts'
+import type { Inheritable } from '../listeners/listeners.ts'
+import type { Release } from '../system/system.ts'
+import { checkRestart } from './check-restart.ts'
+import type { Context } from './context.ts'
+import type { Ending } from './ending.ts'
+import { HandOver } from './hand-over.ts'
+import type { RestartResult } from './restart-result.ts'
+import { startSuccessor } from './start-successor.ts'
+
+export interface AttemptOptions {
+  /** Of the successor. */
+  readonly generation: number
+  /** Resolves when this attempt may start its successor. */
+  readonly turn: () => Promise<void> | undefined
+  /** Another restart was asked for, at the successor or by its end. */
+  readonly onAsked: () => void
+  /** The successor takes over. */
+  readonly onHandOver: () => void
+}
+
+/** One attempt to replace this process by a successor. */
+export class RestartAttempt {
+  readonly generation: number
+  readonly #context: Context
+  readonly #ending: Ending
+  readonly #options: AttemptOptions
+  readonly #abort = new AbortController()
+  #successor: Successor | undefined
+  #spawned = 0
+  #handOver: HandOver | undefined
+  #stopWatching: Release | undefined
+  /** Whether it can still be given up for a newer one. */
+  #provisional = true
+
+  constructor(context: Context, ending: Ending, options: AttemptOptions) {
+    this.#context = context
+    this.#ending = ending
+    this.#options = options
+    this.generation = options.generation
+  }
+
+  /** Undefined until it was started: a restart that is asked for before that is this one. */
+  get successor(): Successor | undefined {
+    return this.#successor
+  }
+
+  /** Whether the successor has taken over, or takes over now. */
+  get handsOver(): boolean {
+    return this.#handOver !== undefined
+  }
+
+  /** How many connections the successor has taken over so far. */
+  get moved(): number {
+    return this.#handOver?.moved ?? 0
+  }
+
+  /** How many of them were WebSockets and event streams. */
+  get movedLive(): MovedCounts {
+    return this.#handOver?.live ?? { websockets: 0, streams: 0 }
+  }
+
+  /** Gives the attempt up unless the successor takes over by this age of it, in milliseconds. */
+  giveUpAt(age: number): void {
+    if (!this.#provisional || this.#stopWatching !== undefined) return
+    const { system } = this.#context
+    const left = Math.max(0, this.#spawned + age - system.now())
+    this.#stopWatching = system.setTimeout(() => this.#abandon('newer'), left)
+  }
+
+  /** Gives up the successor that has not taken over yet. Resolves when that ends without this process. Never rejects. */
+  async abort(): Promise<void> {
+    this.#abandon('shutdown')
+    await this.#successor?.dismiss(this.#context.system)
+  }
+
+  /** Rejects, and has reported it by then, if this process goes on serving. Otherwise it is about to exit. */
+  async run(): Promise<RestartResult> {
+    const { datagrams, listeners, reporter, state, system } = this.#context
+    const turn = this.#options.turn()
+    if (turn !== undefined) await turn
+    const begun = system.now()
+    let started: Awaited<ReturnType<typeof startSuccessor>>
+    try {
+      const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
+      checkRestart(system.incapacity, state.current, serving)
+      state.to('restarting')
+      started = await this.#start()
+      await this.#try(started.successor)
+    } catch (error) {
+      if (state.current === 'restarting') state.to('serving')
+      reporter.restartFailed(error as ZerodropError)
+      throw error
+    } finally {
+      this.#provisional = false
+      this.#stopWatching?.()
+    }
+    const { successor, servers, sockets } = started
+    const handOver = this.#takeLeave(successor, servers)
+    const result = await this.#end(handOver, successor)
+    const { pid, generation } = successor
+    const { declined, live, moved: migrated, stayed } = handOver
+    const cut = result.cut.length
+    const milliseconds = system.now() - begun
+    reporter.tell('restart:complete', { pid, generation, milliseconds, migrated, declined, ...live, cut })
+    successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated, cut })
+    // This process ends when the handlers of others have left nothing in the event loop.
+    successor.unref()
+    // After those who wait for this promise have had their turn.
+    system.setImmediate(() => void this.#ending.exit(result))
+    return { ...result, pid, generation, listeners: sockets.length, migrated, declined, live, stayed }
+  }
+
+  #abandon(why: Abandonment): void {
+    this.#abort.abort(why)
+  }
+
+  /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
+  #serving(inheritable: readonly Inheritable[]): number {
+    const mortal = new Set(this.#context.servers.mortal)
+    return inheritable.filter(({ server }) => mortal.has(server)).length
+  }
+
+  #start(): ReturnType<typeof startSuccessor> {
+    const { settings, system } = this.#context
+    const { onAsked } = this.#options
+    return startSuccessor(this.#context, {
+      generation: this.generation,
+      abort: this.#abort.signal,
+      onSpawned: (successor) => {
+        this.#successor = successor
+        this.#spawned = system.now()
+        successor.onMessage((body) => {
+          if (body.type === 'restart') onAsked()
+          if (body.type !== 'signal') return
+          const signal = body.name as NodeJS.Signals
+          if (settings.signals.reactions[signal]?.action === 'restart') onAsked()
+        })
+      },
+    })
+  }
+
+  /** This process serves until its hooks have run, and so does the successor if there is a probation. */
+  async #try(successor: Successor): Promise<void> {
+    const { hooks, reporter, settings, system } = this.#context
+    const { pid, generation } = successor
+    const abort = this.#abort.signal
+    reporter.tell('restart:ready', { pid, generation })
+    if (settings.probation > 0) successor.release('accept')
+    try {
+      await provesItself(system, successor, settings.probation, abort)
+      // What the hooks give up is given up for this successor.
+      this.#provisional = false
+      this.#stopWatching?.()
+      await hooks.run('onRestart', { role: 'predecessor', generation: generation - 1, pid })
+      abort.throwIfAborted()
+    } catch (error) {
+      void successor.dismiss(system)
+      throw abort.aborted ? abandoned(successor.name, abort.reason as Abandonment, true) : error
+    }
+  }
+
+  #takeLeave(successor: Successor, servers: readonly Inheritable[]): HandOver {
+    const { charge, reporter, state, system } = this.#context
+    const { pid, generation } = successor
+    state.to('handing-over')
+    reporter.tell('restart:handing-over', { pid, generation })
+    charge.pass()
+    successor.release('serve')
+    // A predecessor that still drains must not take the end of this process for a failure.
+    system.predecessor?.send(message({ type: 'stopping' }))
+    // What the application has closed since is not opened again if the successor dies.
+    const listening = servers.filter(({ server }) => server.listening)
+    this.#handOver = new HandOver(this.#context, successor, listening)
+    this.#options.onHandOver()
+    return this.#handOver
+  }
+
+  #end(handOver: HandOver, successor: Successor): Promise<DrainResult> {
+    const done = this.#finish(handOver, successor)
+    this.#ending.join(handOver.group, done)
+    return done
+  }
+
+  async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {
+    const { charge, hooks, listeners, reporter, state } = this.#context
+    const told = hooks.run('onDrain', { reason: 'restart' })
+    if ((await handOver.run()) === 'drained') return this.#ending.finish(handOver.group, 'restart', told)
+    this.#handOver = undefined
+    handOver.takeBack(listeners)
+    this.#ending.leave()
+    state.to('serving')
+    charge.take()
+    void hooks.run('onReady', { generation: this.generation - 1 })
+    const error = new ZerodropError(
+      'ERR_ZERODROP_SUCCESSOR_EXITED',
+      `${successor.name} ${successor.ending} after it was ready; see what it printed. This process has taken over again.`,
+    )
+    reporter.restartFailed(error)
+    throw error
+  }
+}

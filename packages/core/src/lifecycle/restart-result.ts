@@ -1,0 +1,18 @@
+import type { DrainResult, MovedCounts, StayedConnection } from '../events/drain-report.ts'
+
+/** How a restart went. */
+export interface RestartResult extends DrainResult {
+  /** The successor's process id. */
+  readonly pid: number
+  readonly generation: number
+  /** How many listening sockets the successor inherited. */
+  readonly listeners: number
+  /** How many live connections it took over, of any kind. */
+  readonly migrated: number
+  /** How many it declined, such as those beyond its server's `maxConnections`: they were drained here. */
+  readonly declined: number
+  /** How many of them were WebSockets and event streams. */
+  readonly live: MovedCounts
+  /** The WebSockets and event streams that could not move, each with the reason. */
+  readonly stayed: readonly StayedConnection[]
+}

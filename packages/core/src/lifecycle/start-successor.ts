@@ -1,0 +1,102 @@
+import type { TicketKeys } from '../handover/protocol.ts'
+import type { Successor } from '../handover/successor.ts'
+import { becomesReady, spawnSuccessor } from '../handover/successor-start.ts'
+import { successorEnvironment } from '../handover/successor-environment.ts'
+import { ticketKeysOf } from '../handover/ticket-keys.ts'
+import { isForeign, unreadable } from '../handover/unreadable.ts'
+import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts'
+import type { Inheritable } from '../listeners/listeners.ts'
+import { survivedSignals } from '../signals/signal-actions.ts'
+import { protocolVersion } from '../system/boot.ts'
+import type { Release } from '../system/system.ts'
+import type { Context } from './context.ts'
+
+/** A successor that is ready, and what it was given. */
+export interface Started {
+  readonly successor: Successor
+  readonly servers: readonly Inheritable[]
+  /** The sockets of these servers, and those that have no connections. */
+  readonly sockets: readonly InheritedListener[]
+}
+
+export interface StartOptions {
+  readonly generation: number
+  readonly abort: AbortSignal
+  /** Called when its process is there. From now on it may have read its code. */
+  readonly onSpawned: (successor: Successor) => void
+}
+
+/** The longest pause, in milliseconds, before a successor is started again that a signal has ended while Node started. */
+const longestPause = 1000
+
+/**
+ * Starts a successor and resolves when it is ready. Rejects with the reason why it is not, and has dismissed it by then.
+ *
+ * In the tens of milliseconds before a preload can run, Node gives every signal its default action, also those that were
+ * ignored or blocked when it was started. So a restart signal that is sent to all processes of a name may end a successor
+ * then: it is started again, with the newest code.
+ * https://github.com/nodejs/node/blob/v20.19.0/src/node.cc (ResetSignalHandlers, PlatformInit)
+ */
+export async function startSuccessor(context: Context, options: StartOptions): Promise<Started> {
+  const { datagrams, listeners, reporter, settings, system } = context
+  const { readyTimeout, manualReady, signals } = settings
+  const { generation, abort } = options
+  reporter.tell('restart:start', { generation })
+  const begun = system.now()
+  const made = successorEnvironment(system, settings.successorEnv, { readyTimeout, abort })
+  const environment = made instanceof Promise ? await made : made
+  for (let hits = 0; ; hits++) {
+    // Not before: what closes meanwhile leaves the number of its descriptor to something else.
+    const servers = listeners.inheritable
+    const sockets = [...servers, ...datagrams.inheritable]
+    const bootSignals = survivedSignals(signals)
+    const inheritance: Inheritance = {
+      version: protocolVersion,
+      generation,
+      pid: system.pid,
+      listeners: sockets.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
+      ticketKeys: ticketKeysOf(servers).length > 0,
+      bootSignals,
+      ...(readyTimeout !== Infinity && { readyTimeout }),
+    }
+    const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
+    const successor = await spawnSuccessor(system, inheritance, environment)
+    options.onSpawned(successor)
+    warnOnce(reporter, successor)
+    try {
+      await becomesReady(system, successor, { readyTimeout, manualReady, begun, abort, ticketKeys })
+      return { successor, servers, sockets }
+    } catch (error) {
+      void successor.dismiss(system)
+      const signal = successor.heard ? undefined : successor.exit?.signal
+      if (abort.aborted || !signal || !bootSignals.includes(signal)) throw error
+      reporter.write(
+        `${signal} ended generation ${generation} (pid ${successor.pid}) before Node could handle signals; it is started again`,
+        { successor: successor.pid, signal },
+      )
+      // A program that does this to itself must not be started without a pause.
+      await pause(system, Math.min(2 ** hits, longestPause), abort)
+    }
+  }
+}
+
+/** Resolves after so many milliseconds, or when the attempt is given up. */
+async function pause(system: Context['system'], milliseconds: number, abort: AbortSignal): Promise<void> {
+  const releases: Release[] = []
+  await new Promise<void>((resolve) => {
+    const onAbort = (): void => resolve()
+    releases.push(system.setTimeout(resolve, milliseconds), () => abort.removeEventListener('abort', onAbort))
+    abort.addEventListener('abort', onAbort)
+  })
+  for (const release of releases) release()
+}
+
+/** Tells of the first message of a successor that cannot be read. */
+function warnOnce(reporter: Context['reporter'], successor: Successor): void {
+  const release = successor.onUnreadable((value) => {
+    if (isForeign(value)) return
+    release()
+    const error = unreadable(successor.name, value, 'It was ignored, and so are others like it.')
+    if (error !== undefined) reporter.warn(error)
+  })
+}
