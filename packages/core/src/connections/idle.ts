@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http'
 import { Socket } from 'node:net'
 import { shadow } from '../system/shadow.ts'
 import { currentResponse, hasUnflushed } from './exchange.ts'
+import { listConnections } from './list.ts'
 
 /**
  * The connections of a server that are between two requests: none begun, or the last one read to its end and its
@@ -22,8 +23,9 @@ export function idleConnections(server: HttpServer, known: Iterable<Socket>): Se
     noted.add(this)
     return this
   }
-  const shadowed = [...known]
-    .filter((socket) => socket.destroy !== Socket.prototype.destroy)
+  // A Duplex that is no socket inherits its `destroy` from elsewhere.
+  const shadowed = [...new Set([...known, ...(listConnections(server) ?? [])])]
+    .filter((socket) => !(socket instanceof Socket) || socket.destroy !== Socket.prototype.destroy)
     .map((socket) => shadow(socket, 'destroy', () => note))
   const restore = shadow(Socket.prototype, 'destroy', () => note)
   const closeIdle = Reflect.get(

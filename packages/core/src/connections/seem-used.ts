@@ -13,7 +13,9 @@ const usedElsewhere = new WeakSet<Socket>()
 
 /** Whether a byte has ever arrived on a connection, here or in the process that it came from. */
 export function isUsed(socket: Socket): boolean {
-  return socket.bytesRead > 0 || usedElsewhere.has(socket)
+  // A Duplex that is no socket counts no bytes, but everything that is read on it goes through its 'data' event.
+  const { bytesRead, readableDidRead } = socket as Partial<Socket>
+  return (bytesRead === undefined ? readableDidRead === true : bytesRead > 0) || usedElsewhere.has(socket)
 }
 
 /** Bytes have arrived on a connection before it came here. */

@@ -1,18 +1,27 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { requestHead } from './request-head.ts'
+import type { Duplex } from 'node:stream'
 
 /** A connection that left HTTP. Of its request only the head is kept: the rest would live as long as the connection. */
 export interface Upgraded {
   readonly socket: Socket
+  /**
+   * What the application was given: the socket, or from Node 26 on a Duplex around it while the body of the request is
+   * outstanding.
+   */
+  readonly stream: Duplex
   /** What it speaks now, in lower case: `websocket`, or whatever the `Upgrade` header asked for; `connect` for a tunnel. */
   readonly protocol: string
   /** The head of the request by which it left, as it came. */
   readonly head: string
   /** When that was: whole milliseconds of the system's clock. */
   readonly at: number
-  /** What had been written on the connection by then: more means that the application has answered the upgrade. */
-  readonly bytesWritten: number
+  /**
+   * What had been written on the connection by then: more means that the application has answered the upgrade. Undefined
+   * if the connection is a Duplex that does not count.
+   */
+  readonly bytesWritten: number | undefined
 }
 
 const leaving = ['upgrade', 'connect'] as const
@@ -29,15 +38,17 @@ export function targetOf({ head }: Upgraded): { readonly method: string; readonl
  */
 export function noteUpgrades(server: Server, now: () => number, note: (upgraded: Upgraded) => void): void {
   for (const event of leaving) {
-    const onLeave = (request: IncomingMessage, socket: Socket): void => {
+    const onLeave = (request: IncomingMessage, stream: Duplex): void => {
       const protocol = event === 'connect' ? event : (request.headers.upgrade ?? '').toLowerCase()
+      const { socket } = request
       note({
         socket,
+        stream,
         protocol,
         // Now: what handles the upgrade may change the request, as express-ws does with its URL.
         head: requestHead(request),
         at: now(),
-        bytesWritten: socket.bytesWritten,
+        bytesWritten: (socket as Partial<Socket>).bytesWritten,
       })
     }
     const others = (): number =>

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 /** What can be relied on of a WebSocket of `ws`, whatever its version. */
 export interface WebSocketLike extends EventEmitter {
@@ -79,7 +80,7 @@ type Decompress = (
 ) => void
 
 /** The WebSocket of `ws` on a socket: every version since 3 keeps it there, under a symbol of this name. */
-export function webSocketOn(socket: Socket): WebSocketLike | undefined {
+export function webSocketOn(socket: Duplex): WebSocketLike | undefined {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'websocket')
   const webSocket: unknown = symbol === undefined ? undefined : Reflect.get(socket, symbol)
   const known = typeof (webSocket as Partial<WebSocketLike> | undefined)?.close === 'function'

@@ -31,7 +31,8 @@ export function closeGently(socket: Socket, system: System): void {
     if (socket.writableFinished) socket.destroy()
     else socket.once('finish', () => socket.destroy())
   })
-  socket.setTimeout(0)
+  // A Duplex that is no socket has no timeout.
+  ;(socket as Partial<Socket>).setTimeout?.(0)
   socket.end(wait)
   if (socket.readableEnded) socket.once('finish', () => socket.destroy())
   socket.resume()

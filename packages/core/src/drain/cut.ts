@@ -80,11 +80,18 @@ export function cut(
   for (const socket of sockets) {
     const response = currentResponse(socket)
     if (response !== undefined && !broken.has(response)) continue
-    if (connections.upgraded.has(socket)) socket.end()
+    if (connections.upgraded.has(socket)) endUpgraded(connections, socket)
     else if (unreadRequest(socket) !== undefined) closeGently(socket, system)
     else if (!hasSession(socket)) socket.destroy()
   }
   for (const socket of connections.handshaking()) socket.destroy()
+}
+
+/** Sends the FIN of a connection that left HTTP. What its application still writes behind it must not be an uncaught error. */
+function endUpgraded({ upgraded }: Connections, socket: Socket): void {
+  const { stream = socket } = upgraded.get(socket) ?? {}
+  for (const each of new Set([stream, socket])) each.on('error', () => {})
+  stream.end()
 }
 
 /** @param request one that is open on it; without one its head is being read, or it speaks another protocol */

@@ -47,8 +47,13 @@ export class Http1Drain {
       this.#timeouts.start(),
       this.#defer(policy, () => true),
     )
+    this.#tellCurrent(this.#connections.sockets.keys())
+  }
+
+  /** Makes the responses that are being written say `Connection: close`. */
+  #tellCurrent(sockets: Iterable<Socket>): void {
     const pipelining = new Set<Socket>()
-    for (const socket of this.#connections.sockets.keys()) {
+    for (const socket of sockets) {
       const response = currentResponse(socket)
       if (response === undefined) continue
       this.#timeouts.watch(socket)
@@ -62,10 +67,11 @@ export class Http1Drain {
     this.#releases.push(release)
   }
 
-  /** From now on these connections are told as `announce()` tells all: they are between two requests. */
+  /** From now on these connections are told as `announce()` tells all. */
   keep(policy: DrainingPolicy<ServerResponse['req']>, sockets: readonly Socket[]): void {
     for (const socket of sockets) this.#kept.add(socket)
     this.#releaseKept ??= this.#defer(policy, (socket) => this.#kept.has(socket))
+    this.#tellCurrent(sockets)
   }
 
   /** Whether this connection is one that drains while others move. */

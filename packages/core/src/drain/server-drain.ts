@@ -172,7 +172,6 @@ export class ServerDrain {
 
   /**
    * Drains connections that were to move and may not, as a stop would: from here on they are told, and they linger.
-   * They are between two requests, or before their first.
    */
   keep(sockets: readonly Socket[]): void {
     const { policy, lingerTimeout, firstRequestTimeout } = this.#options

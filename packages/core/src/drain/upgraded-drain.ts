@@ -127,19 +127,22 @@ export class UpgradedDrain {
   }
 
   #tell(upgraded: Upgraded): void {
-    const { socket, protocol, bytesWritten } = upgraded
+    const { socket, stream, protocol, bytesWritten } = upgraded
     if (protocol !== 'websocket' || !socket.writable) return
+    const webSocket = webSocketOn(stream)
+    if (webSocket !== undefined) {
+      this.told++
+      webSocket.close(this.#code)
+      return
+    }
+    // A Duplex that counts nothing does not tell whether the upgrade was answered.
+    if (bytesWritten === undefined) return
     // A close frame in front of the answer to the upgrade would be no HTTP.
     if (socket.bytesWritten === bytesWritten) {
       this.#tellLater(upgraded, acceptInterval)
       return
     }
     this.told++
-    const webSocket = webSocketOn(socket)
-    if (webSocket !== undefined) {
-      webSocket.close(this.#code)
-      return
-    }
     socket.write(Buffer.from([closeFrame, 2, this.#code >> 8, this.#code & 0xff]))
     // An implementation that answers the client's close frame ends the connection by itself. For one that does not,
     // ending is on us: a WebSocket client waits for the server to do it.

@@ -7,14 +7,10 @@ import { closeMoved } from '../connections/moved.ts'
 import { isUsed } from '../connections/seem-used.ts'
 import { whenQuieter } from '../connections/when-quieter.ts'
 import type { Address } from '../listeners/address.ts'
+import { movableHandleOf } from '../system/node-internals.ts'
 import type { Release, System } from '../system/system.ts'
 import { message } from './protocol.ts'
 import type { Successor } from './successor.ts'
-
-/** What is private in Node's sockets and needed to let go of one. */
-interface NativeSocket extends Socket {
-  _handle: { readStop(): number; readStart(): number } | null
-}
 
 /**
  * How the connections follow a successor that has just started: one, and twice as many in all after each of these
@@ -134,8 +130,15 @@ export class Migration {
     }
     subscribe('http.server.response.finish', onFinish)
     this.#releases.push(() => unsubscribe('http.server.response.finish', onFinish))
-    for (const { connections } of this.#leaving)
-      for (const socket of connections.sockets.keys()) this.#consider(socket)
+    for (const { connections } of this.#leaving) {
+      const sockets = [...connections.sockets.keys()]
+      // Also those with a request in flight: its answer is the last.
+      this.#keep(
+        connections,
+        sockets.filter((socket) => movableHandleOf(socket) === undefined),
+      )
+      for (const socket of sockets) this.#consider(socket)
+    }
     if (!this.#pumping) this.#onPassed()
   }
 
@@ -212,17 +215,24 @@ export class Migration {
     )
     // The end of a response brings the others back here, but for those on which none is to come.
     for (const socket of mine) if (!idle.has(socket)) this.#considerLater(socket)
-    const kept = new Set(able.filter((socket) => !leaving.mayMove(socket)))
-    for (const socket of kept) this.#kept.add(socket)
-    if (kept.size > 0) this.#observer?.onKept(connections, [...kept])
+    this.#keep(
+      connections,
+      able.filter((socket) => movableHandleOf(socket) === undefined || !leaving.mayMove(socket)),
+    )
     return able
-      .filter((socket) => !kept.has(socket))
+      .filter((socket) => !this.#kept.has(socket))
       .map((socket) => ({ socket, leaving, bytesRead: socket.bytesRead, used: isUsed(socket) }))
   }
 
+  /** Leaves connections to the drain, which ends them here. */
+  #keep(connections: Connections, sockets: readonly Socket[]): void {
+    for (const socket of sockets) this.#kept.add(socket)
+    if (sockets.length > 0) this.#observer?.onKept(connections, sockets)
+  }
+
   async #move({ socket, leaving, used }: Candidate): Promise<void> {
-    const handle = (socket as NativeSocket)._handle
-    if (handle === null) return
+    const handle = movableHandleOf(socket)
+    if (handle === undefined) return
     // Nor may a timeout of this process end it while it is on its way.
     const { timeout = 0 } = socket
     socket.setTimeout(0)

@@ -637,6 +637,13 @@ export class Lifecycle {
   }
 
   #onClosed(server: Server): void {
+    const drain = this.#servers.drainOf(server)
+    // Node counts only what it has accepted itself: connections that came by `emit('connection')` go on draining.
+    if (drain !== undefined && drain.connections.size > 0) {
+      void drain.connections.empty().then(() => this.#onClosed(server))
+      return
+    }
+    if (server.listening) return
     this.#servers.delete(server)
     this.#onGone()
   }

@@ -5,7 +5,8 @@
 import { ChildProcess, type SendHandle, type StdioOptions } from 'node:child_process'
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Server, Socket } from 'node:net'
+import { type Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { isSocket } from './file-status.ts'
 import { shadow } from './shadow.ts'
 import type { Release } from './system.ts'
@@ -357,12 +358,22 @@ function give(handle: ListeningHandle, accepted: unknown): void {
 interface NativeHandle {
   /** Whether Node has asked for what arrives. */
   reading?: boolean
-  readStop?(): number
-  readStart?(): number
+  readStop(): number
+  readStart(): number
 }
 
-function handleOf(socket: Socket): NativeHandle | undefined {
-  return (socket as { _handle?: NativeHandle | null })._handle ?? undefined
+const movable = ['TCP', 'Pipe']
+
+/**
+ * The handle of a connection that the kernel knows and Node has not wrapped: another process can go on with it. Undefined
+ * for any other stream, such as a TLS socket or a Duplex, which lives in this process only.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (createHandle)
+ */
+export function movableHandleOf(stream: Duplex): NativeHandle | undefined {
+  if (!(stream instanceof Socket)) return undefined
+  const { _handle: handle } = stream as Socket & { readonly _handle?: Partial<NativeHandle> | null }
+  if (typeof handle?.readStop !== 'function' || typeof handle.readStart !== 'function') return undefined
+  return movable.includes(handle.constructor.name) ? (handle as NativeHandle) : undefined
 }
 
 /**
@@ -373,14 +384,15 @@ function handleOf(socket: Socket): NativeHandle | undefined {
 export function stopReading(
   socket: Socket,
 ): { readonly handle: object; readonly resume: Release } | undefined {
-  const handle = handleOf(socket)
-  if (typeof handle?.readStop !== 'function' || typeof handle.readStart !== 'function') return undefined
+  const handle = movableHandleOf(socket)
+  if (handle === undefined) return undefined
   handle.readStop()
   return {
     handle,
     resume: () => {
       // One that Node has stopped to read meanwhile, or before, stays as Node wants it.
-      if (!socket.destroyed && handleOf(socket) === handle && handle.reading !== false) handle.readStart?.()
+      if (!socket.destroyed && movableHandleOf(socket) === handle && handle.reading !== false)
+        handle.readStart()
     },
   }
 }

@@ -62,9 +62,12 @@ export class WebSocketMove implements Move {
     const { socket } = this
     if (socket.destroyed) return 'over'
     const webSocket = webSocketOn(socket)
-    if (webSocket === undefined)
+    if (webSocket === undefined) {
+      const { bytesWritten } = this.#upgraded
       // Its upgrade may not have been answered yet.
-      return socket.bytesWritten === this.#upgraded.bytesWritten ? 'busy' : 'other-implementation'
+      const answered = bytesWritten === undefined || socket.bytesWritten !== bytesWritten
+      return answered ? 'other-implementation' : 'busy'
+    }
     const registration = this.#context.handover.registrationOf(webSocket)
     if (registration === undefined) return 'not-registered'
     if (!this.#context.takesName(registration.name)) return 'not-taken'
