@@ -13,11 +13,12 @@ import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
 import { writeAnswer } from '../health/write-answer.ts'
+import { foundOptions } from '../options/found-options.ts'
 import { Datagrams, isDatagramSocket } from '../listeners/datagrams.ts'
 import { Hold } from '../listeners/hold.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
-import { type Listener, Listeners } from '../listeners/listeners.ts'
+import { type Listener, Listeners, type ListenMessage } from '../listeners/listeners.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
@@ -111,6 +112,8 @@ export class Lifecycle {
   readonly #succession: Succession
   readonly #exitWatch: ExitWatch
   #asked: LifecycleOptions = {}
+  /** What holds where the application says nothing. */
+  #found: LifecycleOptions | undefined
   #settings: Settings = defaults
   #configured = false
   #watching = false
@@ -288,11 +291,11 @@ export class Lifecycle {
     checkOptions(options)
     checkConflict(this.#asked, options)
     this.#asked = joinOptions(this.#asked, options)
-    this.#settings = mergeOptions(defaults, this.#asked)
+    const wanted = joinOptions(this.#found ?? {}, this.#asked)
+    this.#settings = mergeOptions(defaults, wanted)
     // Sockets that are for nobody in particular are taken only where somebody says whose habit that is.
-    if (presetOf(this.#asked) === 'grace')
-      offerListenFds(this.#listeners.inherited, this.#system.takeListenFds())
-    this.#reporter.logTo(this.#asked.logger)
+    if (presetOf(wanted) === 'grace') offerListenFds(this.#listeners.inherited, this.#system.takeListenFds())
+    this.#reporter.logTo(wanted.logger)
     this.#watch()
     if (!this.#configured) this.#begin()
     this.#health.configure(this.#settings.health)
@@ -300,6 +303,25 @@ export class Lifecycle {
     if (this.#system.predecessor === undefined) void this.#health.open()
     if (options.signals !== undefined) this.#reactions.release()
     this.#updateSignals()
+  }
+
+  /**
+   * `configure()` for `@zerodrop/core/register`, which calls it inside each `listen()`. What the environment and package.json
+   * say holds where the application says nothing itself.
+   * @param close closes what the server's framework has beside it; unless a plugin of the framework does
+   * @throws what `configure()` throws
+   */
+  register(listen: ListenMessage, close: (() => unknown) | undefined): void {
+    if (this.#found === undefined) {
+      const { commandLine, environment } = this.#system
+      this.#found = foundOptions(commandLine.cwd, environment)
+      this.#reactions.release()
+      this.configure()
+    }
+    this.#listeners.join(listen)
+    const { server } = listen
+    if (close !== undefined && this.#serverHooks.get(server) === undefined)
+      this.#serverHooks.set(server, "the framework's close()", close)
   }
 
   /**

@@ -43,6 +43,12 @@ export interface ListenersObserver {
 
 type Options = ListenOptions & { fd?: number }
 
+/** What Node publishes as a call of `listen()` begins. */
+export interface ListenMessage {
+  readonly server: Server
+  readonly options: Options
+}
+
 /**
  * Who looks after one call of `listen()`, kept on its options while it is on its way. There can be several in a process
  * under a test runner that loads the package anew for each file: the newest does it, and the others leave it alone.
@@ -60,6 +66,8 @@ const claimKey = Symbol.for('zerodrop.listen.v1')
 
 /** One call of `listen()` on its way. */
 interface Attempt {
+  /** The object that Node reads. */
+  readonly given: Options
   readonly claim: Claim
   readonly options: ListenOptions
   readonly requested: Address | undefined
@@ -93,10 +101,7 @@ export class Listeners {
   /** Begins to see every `listen()` of the process. */
   watch(): Release {
     const handlers: [string, (message: unknown) => void][] = [
-      [
-        'tracing:net.server.listen:asyncStart',
-        (message) => this.#onStart(message as { server: Server; options: Options }),
-      ],
+      ['tracing:net.server.listen:asyncStart', (message) => this.#onStart(message as ListenMessage)],
       [
         'tracing:net.server.listen:asyncEnd',
         (message) => this.#onEnd((message as { server: Server }).server),
@@ -152,13 +157,19 @@ export class Listeners {
     server.listen({ ...options })
   }
 
-  #onStart({ server, options }: { server: Server; options: Options }): void {
-    if (this.#ignored.has(server)) return
+  /** Takes part in a call of `listen()` that is on its way, which `watch()` may have come too late to see. */
+  join(message: ListenMessage): void {
+    this.#onStart(message)
+  }
+
+  #onStart({ server, options }: ListenMessage): void {
+    if (this.#ignored.has(server) || this.#attempts.get(server)?.given === options) return
     if (!Object.isExtensible(options)) {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const claim = { owner: this, original: options }
       const requested = requestedAddress(options)
       this.#attempts.set(server, {
+        given: options,
         claim,
         options,
         requested,
@@ -173,7 +184,15 @@ export class Listeners {
     const inherited = requested === undefined ? undefined : this.inherited.take(requested)
     const isHeld = inherited && this.#prepareHold(server, inherited)
     const unixPath = this.#unixPath(requested)
-    this.#attempts.set(server, { claim, options: { ...options }, requested, inherited, isHeld, unixPath })
+    this.#attempts.set(server, {
+      given: options,
+      claim,
+      options: { ...options },
+      requested,
+      inherited,
+      isHeld,
+      unixPath,
+    })
     if (inherited === undefined) {
       unixPath?.divert(options)
       return

@@ -43,7 +43,7 @@ export function show(value: unknown): string {
 }
 
 /** What differs by a slip or two, or only in case. */
-function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, known: readonly string[]): string | undefined {
   const slips = Math.min(2, Math.floor(name.length / 2))
   const typed = name.toLowerCase()
   return known

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { preloadFile, type Start, startWith } from './preloading.ts'
 import { realPath } from './real-path.ts'
 import { StartDirectory } from './start-directory.ts'
@@ -9,6 +10,21 @@ import { commandWords } from './words.ts'
 interface RecordedCommandLine extends CommandLine {
   /** What a successor is started with in this environment. */
   start(env: Readonly<NodeJS.ProcessEnv>): Start
+}
+
+const rememberedKey = Symbol.for('zerodrop.command-line.v1')
+
+/** Records how this process was started before its program runs, which may change what is left of that. */
+export function rememberCommandLine(): void {
+  // A successor whose preload has not run yet records it later.
+  if (process.env[inheritVariableName] !== undefined) return
+  const { file } = (globalThis as { [bootKey]?: Boot })[bootKey] ?? {}
+  Object.defineProperty(globalThis, rememberedKey, { value: recordCommandLine(file) })
+}
+
+/** What `rememberCommandLine()` has recorded, if it was called. */
+export function rememberedCommandLine(): RecordedCommandLine | undefined {
+  return (globalThis as { [rememberedKey]?: RecordedCommandLine })[rememberedKey]
 }
 
 /**

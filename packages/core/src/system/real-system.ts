@@ -3,7 +3,7 @@ import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
-import { recordCommandLine } from './command-line.ts'
+import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
 import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
@@ -24,7 +24,7 @@ export function realSystem(): System {
   const orders = isMainThread && boot === undefined ? takeOrders() : undefined
   const inheritVariable = boot?.inheritVariable ?? orders?.variable
   const channel = boot?.channel ?? orders?.channel
-  const commandLine = recordCommandLine(boot?.file)
+  const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file)
   const terminals = new Terminals()
   const deferrals = new Set<Release>()
   return {

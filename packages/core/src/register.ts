@@ -1,0 +1,35 @@
+/**
+ * Lets a server stop and restart without losing a request, without a line of code in it:
+ *
+ *     node --import @zerodrop/core/register server.js
+ *     NODE_OPTIONS='--import=@zerodrop/core/register' npm start
+ *     node --require @zerodrop/core/register server.cjs
+ *
+ * A process that never listens, such as npm or a build, is left alone, and so is every worker thread: all that happens
+ * there is that a diagnostics channel gets a subscriber. The rest is loaded inside the first `listen()`.
+ */
+import { subscribe } from 'node:diagnostics_channel'
+import type { Server } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
+import { rememberCommandLine } from './system/command-line.ts'
+import type { FoundApp, ListenMessage, register } from './lifecycle/register.ts'
+
+const key = Symbol.for('zerodrop.register.v1')
+
+// Node runs it twice if it is in NODE_OPTIONS and on the command line.
+if (isMainThread && !(key in globalThis)) {
+  Object.assign(globalThis, { [key]: true })
+  rememberCommandLine()
+  const apps = new WeakMap<Server, FoundApp>()
+  // Fastify publishes each instance that is made: https://github.com/fastify/fastify/blob/v5.0.0/fastify.js
+  subscribe('fastify.initialization', (message) => {
+    const { fastify } = message as { fastify: FoundApp & { server: Server } }
+    apps.set(fastify.server, fastify)
+  })
+  subscribe('tracing:net.server.listen:asyncStart', (message) => {
+    const listen = message as ListenMessage
+    // `require`, because nothing asynchronous can happen inside `listen()`.
+    const loaded = require('./lifecycle/register.js') as { register: typeof register }
+    loaded.register(listen, apps.get(listen.server))
+  })
+}
