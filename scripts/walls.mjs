@@ -12,7 +12,7 @@ const rows = [
   ['errors'],
   ['system'],
   ['events'],
-  ['signals', 'listeners', 'connections', 'health'],
+  ['signals', 'listeners', 'connections', 'health', 'keeper'],
   ['options'],
   ['drain', 'handover'],
   ['servers'],

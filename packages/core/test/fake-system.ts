@@ -4,6 +4,7 @@ import type { ProgressLine } from '../src/system/progress-line.ts'
 import type {
   CommandLine,
   Incapacity,
+  Keeper,
   Predecessor,
   Release,
   SignalHandler,
@@ -25,6 +26,7 @@ export class FakeSystem implements System {
   incapacity: Incapacity | undefined
   inheritVariable: string | undefined
   predecessor: Predecessor | undefined
+  keeper: Keeper | undefined
   supervisor: Supervisor | undefined
   interactive = false
   hungUp = false
@@ -212,7 +214,8 @@ export class FakeSystem implements System {
     this.errors.push(line)
   }
 
-  spawn(descriptors: readonly number[], environment: Readonly<NodeJS.ProcessEnv>): ChildProcess {
+  spawn(listeners: readonly { fd: number }[], environment: Readonly<NodeJS.ProcessEnv>): ChildProcess {
+    const descriptors = listeners.map(({ fd }) => fd)
     if (this.spawnError !== undefined) throw this.spawnError
     const child = new FakeChild()
     if (this.spawnsNothing) child.pid = undefined

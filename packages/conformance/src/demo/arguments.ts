@@ -11,6 +11,8 @@ export interface DemoOptions {
   readonly restarts: number
   /** Clients that keep their connection; a few of other kinds come on top. */
   readonly clients: number
+  /** Whether the server runs below `zerodrop run`. */
+  readonly keeper: boolean
 }
 
 const frameworks = ['express', 'koa', 'fastify']
@@ -28,6 +30,7 @@ Options:
                    1 to 1000 (50); on top come 4 that connect for every request, 4 with slow requests, 4 that upload
   --server <file>  deploy this script instead of an example. It has to serve /, /slow and /upload, as they do, on
                    the port in PORT, and print a line of JSON: {"event":"listening","pid":...,"version":"..."}
+  --keeper         run the server below "zerodrop run", and signal that process: its pid never changes
   --help           print this
 
 Exits with 0 if nothing was lost, nothing was refused, every connection was kept and every version answered in its
@@ -42,6 +45,7 @@ export function parseArguments(args: string[]): DemoOptions | 'help' {
       restarts: { type: 'string', default: '10' },
       clients: { type: 'string', default: '50' },
       server: { type: 'string' },
+      keeper: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -56,8 +60,9 @@ export function parseArguments(args: string[]): DemoOptions | 'help' {
   const clients = wholeNumber('--clients', values.clients, [1, 1000])
   if (values.server !== undefined) {
     const server = serverScript(values.server)
-    return { name: path.basename(server), server, restarts, clients }
+    return { name: path.basename(server), server, restarts, clients, keeper: values.keeper }
   }
   const name = `${framework ?? 'express'}-basic`
-  return { name, server: path.join(repository, 'examples', name, 'server.js'), restarts, clients }
+  const server = path.join(repository, 'examples', name, 'server.js')
+  return { name, server, restarts, clients, keeper: values.keeper }
 }

@@ -15,12 +15,16 @@ export class Deployment {
   }
 
   /** Deploys version 1 and resolves when it listens. */
-  static async start(server: string, port: number, undo: Leftovers): Promise<Deployment> {
+  static async start(
+    { server, keeper }: { server: string; keeper: boolean },
+    port: number,
+    undo: Leftovers,
+  ): Promise<Deployment> {
     const releases = new Releases(server)
     undo.add(() => releases.remove())
     releases.deploy('1')
     const { folder, script } = releases
-    const app = { file: script, cwd: folder, env: { PORT: String(port) } }
+    const app = { file: script, cwd: folder, env: { PORT: String(port) }, keeper }
     return new Deployment(await Generations.start(app, undo), releases)
   }
 

@@ -43,7 +43,7 @@ export async function runDemo(options: DemoOptions, undo: Leftovers, progress: P
   const { name, server, clients } = options
   progress.step(() => `Starting ${name}`)
   const port = await freePort()
-  const deployment = await Deployment.start(server, port, undo)
+  const deployment = await Deployment.start({ server, keeper: options.keeper }, port, undo)
   const proxy = await startDelayProxy({ targetPort: port, roundTrip: ROUND_TRIP })
   undo.add(() => proxy.close())
   const versions = new VersionWatch()

@@ -19,6 +19,8 @@ export interface SoakOptions {
   readonly clients: number
   /** Restart nothing: start and stop another process instead. */
   readonly control: boolean
+  /** Whether the server runs below `zerodrop run`. */
+  readonly keeper: boolean
 }
 
 const frameworks = ['express', 'koa', 'fastify']
@@ -44,6 +46,7 @@ Options, for each server:
   --control        restart nothing: each time start the same server beside it, on other ports, and stop it again.
                    Shows how much of the latency around a restart is what any start of a process costs on this machine
   --streams        open WebSockets and event streams instead: see npm run soak -- --streams --help
+  --keeper         run each server below "zerodrop run", and signal that process: its pid never changes
   --help           print this
 
 Exits with 0 if nothing was lost, nothing was refused, every plain connection was kept and every generation answered;
@@ -61,6 +64,7 @@ export function parseArguments(args: string[]): SoakOptions | 'help' {
       clients: { type: 'string', default: '40' },
       server: { type: 'string' },
       control: { type: 'boolean', default: false },
+      keeper: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -71,6 +75,7 @@ export function parseArguments(args: string[]): SoakOptions | 'help' {
     requests: wholeNumber('--requests', values.requests, [1, 100_000_000]),
     clients: wholeNumber('--clients', values.clients, [2, 1000]),
     control: values.control,
+    keeper: values.keeper,
   }
 }
 

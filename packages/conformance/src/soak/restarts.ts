@@ -65,9 +65,9 @@ export async function restartEvenly(site: Site, { restarts, requests }: SoakOpti
   return { restarts: times, samples, problem: undefined }
 }
 
-function sampleOf({ app, pid }: Generations): Sample[] {
+function sampleOf({ pid, processes }: Generations): Sample[] {
   const size = sizeOf(pid)
-  return size ? [{ ...size, processes: app.family().length, own: process.memoryUsage.rss() }] : []
+  return size ? [{ ...size, processes, own: process.memoryUsage.rss() }] : []
 }
 
 function inWords({ standing }: Clients): string {

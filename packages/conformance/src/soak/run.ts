@@ -37,7 +37,7 @@ export async function runSoak(
     H2_PORT: String(ports.h2),
     H2C_PORT: String(ports.h2c),
   }
-  const generations = await Generations.start({ file: script, env }, undo)
+  const generations = await Generations.start({ file: script, env, keeper: options.keeper }, undo)
   progress.done(`${name} serves as process ${generations.pid}`)
   const begun = performance.now()
   const cpuBefore = process.cpuUsage()

@@ -25,7 +25,7 @@ export async function spawnSuccessor(
   environment: Readonly<NodeJS.ProcessEnv>,
 ): Promise<Successor> {
   try {
-    const child = spawn(system, inheritance, environment)
+    const child = await spawn(system, inheritance, environment)
     if (child.pid === undefined) throw (await once(child, 'error'))[0]
     return new Successor(child as ChildProcess & { pid: number }, inheritance.generation)
   } catch (error) {
@@ -41,14 +41,14 @@ function spawn(
   system: System,
   inheritance: Inheritance,
   environment: Readonly<NodeJS.ProcessEnv>,
-): ChildProcess {
+): ChildProcess | Promise<ChildProcess> {
   // Descriptors of the child follow from 3 on in the order they are given, and the channel behind them.
   const listeners = inheritance.listeners.map((listener, index) => ({ ...listener, fd: 3 + index }))
   const channel = 3 + listeners.length
-  return system.spawn(
-    inheritance.listeners.map(({ fd }) => fd),
-    { ...environment, ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners, channel }) },
-  )
+  return system.spawn(inheritance.listeners, {
+    ...environment,
+    ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners, channel }),
+  })
 }
 
 /** Node's own words name the program even where it is the directory that is gone. */

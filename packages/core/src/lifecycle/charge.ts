@@ -8,13 +8,23 @@ export class Charge {
   readonly #reporter: Reporter
   readonly #pidFile: PidFile
   readonly #path: () => string | undefined
+  readonly #onTaken: () => void
   #held = false
 
-  /** @param path of the pid file; undefined for none */
-  constructor(system: System, reporter: Reporter, path: () => string | undefined) {
+  /**
+   * @param path of the pid file; undefined for none
+   * @param onTaken called when this process serves from now on, or again
+   */
+  constructor(
+    system: System,
+    reporter: Reporter,
+    path: () => string | undefined,
+    onTaken: () => void = () => {},
+  ) {
     this.#reporter = reporter
     this.#pidFile = new PidFile(system.pid)
     this.#path = path
+    this.#onTaken = onTaken
   }
 
   get held(): boolean {
@@ -23,6 +33,7 @@ export class Charge {
 
   take(): void {
     this.#held = true
+    this.#onTaken()
     const path = this.#path()
     if (path === undefined) return
     try {

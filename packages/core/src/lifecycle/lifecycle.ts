@@ -30,6 +30,7 @@ import { ExitWatch } from './exit-watch.ts'
 import { HealthService } from './health-service.ts'
 import { History } from './history.ts'
 import { type HookInfo, type HookKind, type HookOptions, Hooks } from './hooks.ts'
+import { Kept } from './kept.ts'
 import { ServerHooks } from '../servers/server-hooks.ts'
 import type { Logger } from '../events/logger.ts'
 import { ManagedServers } from '../servers/managed-servers.ts'
@@ -111,6 +112,8 @@ export class Lifecycle {
   readonly #reactions: SignalReactions
   readonly #succession: Succession
   readonly #exitWatch: ExitWatch
+  /** Where a keeper holds the pid that everybody knows. */
+  readonly #kept: Kept | undefined
   #asked: LifecycleOptions = {}
   /** What holds where the application says nothing. */
   #found: LifecycleOptions | undefined
@@ -139,10 +142,11 @@ export class Lifecycle {
     this.#inheritError = error
     // Whatever its version, the predecessor learns from this that it waits for a process that will not take over.
     if (error !== undefined) system.predecessor?.send(message({ type: 'started' }))
-    this.#generation = inheritance?.generation ?? 1
-    this.#inherited = inheritance?.listeners.map(({ bound }) => bound) ?? []
+    this.#generation = inheritance?.generation ?? system.keeper?.generation ?? 1
+    const given = inheritance?.listeners ?? system.keeper?.listeners ?? []
+    this.#inherited = given.map(({ bound }) => bound)
     const predecessor = inheritance === undefined ? undefined : system.predecessor
-    const inherited = new InheritedListeners(inheritance?.listeners ?? [])
+    const inherited = new InheritedListeners(given)
     this.#hold = new Hold(system, predecessor !== undefined)
     this.#listeners = new Listeners(inherited, this.#hold, {
       onListening: (listener) => this.#onListening(listener),
@@ -165,7 +169,12 @@ export class Lifecycle {
     })
     this.#hooks = new Hooks(system, this.#reporter)
     const { generation } = this
-    this.#charge = new Charge(system, this.#reporter, () => this.#settings.pidFile)
+    this.#charge = new Charge(
+      system,
+      this.#reporter,
+      () => this.#settings.pidFile,
+      () => this.#kept?.onCharge(),
+    )
     const context = this.#context()
     this.#ending = new Ending(context, () => this.#onShutdown())
     this.#restarts = new Restarts(context, this.#ending, {
@@ -193,8 +202,16 @@ export class Lifecycle {
       onRestart: () => void this.#restarts.restart(true),
       onDismissed: () => void this.#ending.shutdownAndExit('dismissed', this.#settings, 'SIGTERM'),
     })
+    this.#kept =
+      system.keeper &&
+      new Kept(system.keeper, context, this.#generation, this.#inherited, {
+        restart: () => this.#restarts.restart(),
+        stop: () => void this.#ending.shutdownAndExit('stop', this.#settings),
+        status: () => this.status(),
+        abandoned: () => void this.#ending.shutdownAndExit('keeper gone', this.#settings),
+      })
     new ProgressDisplay(context).watch()
-    if (inheritance !== undefined) this.#watch()
+    if (inheritance !== undefined || given.length > 0) this.#watch()
     if (predecessor === undefined) return
     predecessor.onDisconnect(this.#arrivals.listen(predecessor, (address) => this.#servers.at(address)))
     predecessor.onDisconnect(this.#liveArrivals.listen(predecessor, (address) => this.#servers.at(address)))
@@ -582,6 +599,7 @@ export class Lifecycle {
   }
 
   #onShutdown(): Promise<void> {
+    this.#kept?.onStop()
     this.#readiness.dispose()
     this.#system.predecessor?.send(message({ type: 'stopping' }))
     return this.#restarts.abort()
@@ -613,6 +631,7 @@ export class Lifecycle {
     this.#ticketKeys?.onListening(server)
     this.#tellListening(server)
     if (!isOwn) this.#onBound()
+    this.#kept?.update()
   }
 
   /** One more socket of this process is open to its clients. */
@@ -671,6 +690,7 @@ export class Lifecycle {
   }
 
   #onGone(): void {
+    this.#kept?.update()
     const none = this.#servers.mortal.length === 0 && this.#datagrams.size === 0
     if (none && this.state === 'serving') this.#state.to('starting')
   }

@@ -3,7 +3,7 @@ import type { Socket as NodeSocket } from 'node:dgram'
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
-import type { Release, System } from '../system/system.ts'
+import type { KeptSocket, Release, System } from '../system/system.ts'
 import { type Address, datagramAddress } from './address.ts'
 import type { Hold } from './hold.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
@@ -77,6 +77,16 @@ export class Datagrams {
       const bound = addressOf(socket)
       if (fd === undefined || fd < 0 || bound === undefined || isConnected(socket)) return []
       return [{ fd, requested: bound, bound }]
+    })
+  }
+
+  /** The same, by the native handles that have the descriptors. */
+  get handles(): readonly KeptSocket[] {
+    return [...this.#bound].flatMap((socket) => {
+      const handle = handleOf(socket)
+      const bound = addressOf(socket)
+      if (handle === undefined || bound === undefined || isConnected(socket)) return []
+      return [{ bound, requested: bound, handle }]
     })
   }
 

@@ -8,6 +8,7 @@ import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
 import type { Channel } from './node-internals.ts'
+import { keeperKey, takeKeeper } from './keeper-link.ts'
 import { takeOrders } from './orders.ts'
 import { withoutPreload } from './preloading.ts'
 import { signalGates } from './signal-gates.ts'
@@ -17,6 +18,8 @@ const own = process.execArgv.indexOf(__filename)
 if (own > 0) process.execArgv.splice(own - 1, 2)
 
 // Worker threads run what the process was started with, too.
+const keeper = isMainThread ? takeKeeper(__filename) : undefined
+if (keeper !== undefined) Object.defineProperty(globalThis, keeperKey, { value: keeper })
 const orders = isMainThread ? takeOrders() : undefined
 if (orders !== undefined) {
   const { variable, given, channel } = orders

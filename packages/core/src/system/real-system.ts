@@ -5,6 +5,7 @@ import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
+import { type KeeperLink, keeperKey, takeKeeper } from './keeper-link.ts'
 import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor.ts'
@@ -24,7 +25,8 @@ export function realSystem(): System {
   const orders = isMainThread && boot === undefined ? takeOrders() : undefined
   const inheritVariable = boot?.inheritVariable ?? orders?.variable
   const channel = boot?.channel ?? orders?.channel
-  const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file)
+  const keeper = keeperOf()
+  const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file ?? keeper?.preload)
   const terminals = new Terminals()
   const deferrals = new Set<Release>()
   return {
@@ -33,6 +35,7 @@ export function realSystem(): System {
     commandLine,
     inheritVariable,
     predecessor: channel === undefined ? undefined : predecessorAt(channel),
+    keeper,
     get environment() {
       return { ...process.env }
     },
@@ -115,20 +118,33 @@ export function realSystem(): System {
         spawnSync(process.execPath, ['-e', connectAndExit, path], { env: {}, timeout: 5000 }).status !== 1
       )
     },
-    spawn(descriptors, environment) {
+    spawn(listeners, environment) {
       const { args, env } = commandLine.start(forSuccessor(environment))
-      const child = spawnUntold({
+      const program = {
         file: commandLine.command(),
         args: [process.argv0, ...args],
         cwd: commandLine.cwd,
         env: { ...env, [inheritVariableName]: environment[inheritVariableName] },
-        stdio: ['inherit', 'inherit', 'inherit', ...descriptors, 'ipc'],
+      }
+      if (keeper !== undefined)
+        return keeper.start(
+          program,
+          listeners.map(({ bound }) => bound),
+        )
+      const child = spawnUntold({
+        ...program,
+        stdio: ['inherit', 'inherit', 'inherit', ...listeners.map(({ fd }) => fd), 'ipc'],
       })
       if (child === undefined)
         throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
       return child
     },
   }
+}
+
+function keeperOf(): KeeperLink | undefined {
+  if (!isMainThread) return undefined
+  return (globalThis as { [keeperKey]?: KeeperLink })[keeperKey] ?? takeKeeper()
 }
 
 /** Exits with 1 if nobody listens. Any other answer, or none, is that of someone who must not be disturbed. */

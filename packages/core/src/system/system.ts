@@ -50,6 +50,37 @@ export interface SignalHandler {
   call(): unknown
 }
 
+/** A listening or UDP socket of this process, for the keeper. */
+export interface KeptSocket {
+  readonly bound: string
+  readonly requested: string
+  /** The native handle; undefined where there is none, as in a server that is closing. */
+  readonly handle: object | undefined
+}
+
+/** The process that holds the pid which everybody knows, where one does: generations come and go below it. */
+export interface Keeper {
+  readonly pid: number
+  /** Which generation this process is, as far as the keeper knows: it counts those that crashed. */
+  readonly generation: number
+  /** Sockets that a generation left which crashed, as descriptors of this process. */
+  readonly listeners: readonly {
+    readonly bound: string
+    readonly requested: string
+    readonly fd: number
+  }[]
+  /** Says which sockets this process listens on: the keeper has a descriptor of each, and closes those of others. */
+  keep(sockets: readonly KeptSocket[]): void
+  /** Notes that the keeper has these already: this process was given them. */
+  inherits(addresses: readonly string[]): void
+  /** Says that this process serves from now on. */
+  takeCharge(generation: number): void
+  /** Calls back once the keeper is gone. At once, in a microtask, if it is gone already. */
+  onGone(listener: () => void): Release
+  /** Calls back when somebody asks through the keeper. What the listener resolves to, or rejects with, is the answer. */
+  onAsk(listener: (what: 'restart' | 'stop' | 'status') => Promise<unknown>): Release
+}
+
 /** The signals of this process. */
 export interface SignalSystem {
   readonly pid: number
@@ -78,6 +109,8 @@ export interface System extends SignalSystem {
   /** The value of `ZERODROP_INHERIT` as this process was started with it. It is no longer in the environment. */
   readonly inheritVariable: string | undefined
   readonly predecessor: Predecessor | undefined
+  /** Undefined where this process is what everybody knows. */
+  readonly keeper: Keeper | undefined
   /** The environment as it is now. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
   /**
@@ -129,8 +162,12 @@ export interface System extends SignalSystem {
   /** Whether a server answers on a Unix socket's path. Waits for the answer. */
   isServed(path: string): boolean
   /**
-   * Starts a copy of this process. `descriptors` become its descriptors 3, 4, …; an IPC channel follows them.
-   * @throws what `child_process.spawn` throws.
+   * Starts a copy of this process. The descriptors of `listeners` become its descriptors 3, 4, …; a channel follows them.
+   * A keeper is asked to do it, where there is one.
+   * @throws what `child_process.spawn` throws; with a keeper the promise rejects with what the keeper said
    */
-  spawn(descriptors: readonly number[], environment: Readonly<NodeJS.ProcessEnv>): ChildProcess
+  spawn(
+    listeners: readonly { readonly fd: number; readonly bound: string }[],
+    environment: Readonly<NodeJS.ProcessEnv>,
+  ): ChildProcess | Promise<ChildProcess>
 }

@@ -1,0 +1,31 @@
+/** What ends the command with a message for a person. */
+export class Failure extends Error {
+  readonly status: number
+  readonly code: string | undefined
+  /** What a new version of the server printed last. */
+  readonly stderr: string | undefined
+
+  constructor(
+    message: string,
+    {
+      status = 1,
+      code,
+      stderr,
+    }: { status?: number; code?: string | undefined; stderr?: string | undefined } = {},
+  ) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.stderr = stderr
+  }
+}
+
+/** Prints an error and ends the process. */
+export function fail(error: unknown): never {
+  const { message, code, status = 1, stderr } = error as Partial<Failure>
+  const suffix = code === undefined ? '' : ` (${code})`
+  process.stderr.write(`zerodrop: ${message ?? String(error)}${suffix}\n`)
+  if (stderr !== undefined && stderr !== '')
+    process.stderr.write(`The new version printed last:\n${stderr}\n`)
+  process.exit(status)
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module'
+import { Command, InvalidArgumentError } from 'commander'
+import { restart, status, stop } from './ask.ts'
+import { fail } from './fail.ts'
+import { run } from './run.ts'
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
+
+const program = new Command('zerodrop')
+  .description(
+    'Runs a Node.js server so that restarts and stops lose no request, under a pid that never changes.',
+  )
+  .version(version)
+  .enablePositionalOptions()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+
+program
+  .command('run')
+  .description(
+    'run a server below a keeper: a small process that holds the pid and the ports through all restarts',
+  )
+  .argument('<script>', 'the server')
+  .argument('[args...]', "the server's own arguments")
+  .option(
+    '--node-option <option>',
+    'an option for Node, such as --node-option=--import=tsx; repeatable',
+    collect,
+    [],
+  )
+  .option('--respawn', 'start the server again when it crashes, with its ports open meanwhile', false)
+  .option('--max-crashes <n>', 'with --respawn: end after so many crashes in a row', wholeNumber, 10)
+  .option('--control <path>', 'the socket for restart, stop and status (mode 0600)')
+  .passThroughOptions()
+  .action(guarded(run))
+
+for (const [name, description, action] of [
+  ['restart', 'start the new code, wait until it serves, and say how that went', restart],
+  ['stop', 'let the server finish what it has, wait until it has ended', stop],
+  ['status', 'say what the server is doing', status],
+] as const) {
+  const command = program
+    .command(name)
+    .description(description)
+    .argument('[pid]', 'the pid of `zerodrop run`, or of a server that uses zerodrop')
+    .option('--control <path>', 'the socket that `zerodrop run` was given')
+    .option('--timeout <ms>', 'give up after so many milliseconds', wholeNumber, 90_000)
+    .option('--json', 'print JSON', false)
+  if (name === 'status') command.option('--watch', 'print it again each second until it ends', false)
+  command.action(guarded(action))
+}
+
+await program.parseAsync()
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+function wholeNumber(value: string): number {
+  if (/^\d+$/.test(value) && Number.isSafeInteger(Number(value))) return Number(value)
+  throw new InvalidArgumentError('It has to be a whole number.')
+}
+
+/** Prints what an action throws as one line, and exits with its status. */
+function guarded<Args extends unknown[]>(
+  action: (...args: Args) => Promise<void>,
+): (...args: Args) => Promise<void> {
+  return (...args) => action(...args).catch(fail)
+}

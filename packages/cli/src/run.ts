@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { runKeeper } from '@zerodrop/core/keeper'
+import { controlPath, openControl } from './control.ts'
+import { Failure } from './fail.ts'
+
+export interface RunFlags {
+  readonly nodeOption: readonly string[]
+  readonly respawn: boolean
+  readonly maxCrashes: number
+  readonly control?: string
+}
+
+/** Becomes the keeper of a server. Resolves when the server has been started; the process ends as the server does. */
+export async function run(script: string, args: readonly string[], flags: RunFlags): Promise<void> {
+  if (!existsSync(script) && !existsSync(`${script}.js`) && !existsSync(`${script}.mjs`))
+    throw new Failure(`There is no ${path.resolve(script)}. Name the file that starts the server.`, {
+      status: 2,
+    })
+  if (flags.maxCrashes < 1) throw new Failure('--max-crashes takes a whole number from 1 on.', { status: 2 })
+  const control = flags.control ?? controlPath(process.pid)
+  // Bound before anything starts: a second keeper for the same socket must not start a second server.
+  const opened = await openControl(control)
+  const keeper = await runKeeper({
+    file: process.execPath,
+    args: [...flags.nodeOption, script, ...args],
+    cwd: process.cwd(),
+    env: process.env,
+    respawn: flags.respawn,
+    maxCrashes: flags.maxCrashes,
+    onEnd: () => opened.close(),
+  })
+  opened.serve(keeper)
+}

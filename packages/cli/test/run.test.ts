@@ -1,0 +1,194 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { freePort, leftovers, RawClient, startDelayProxy, startTraffic } from '@zerodrop/traffic'
+import { startApp } from '../../conformance/src/app-process.ts'
+import type { AppProcess } from '../../conformance/src/app-process.ts'
+
+const bin = path.join(__dirname, '../dist/main.js')
+const server = path.join(__dirname, 'fixtures/server.mjs')
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+// The keeper hands on descriptors, which Windows cannot.
+const describeUnix = process.platform === 'win32' ? describe.skip : describe
+
+interface Kept {
+  readonly app: AppProcess
+  readonly port: number
+  readonly control: string
+  /** What the server is deployed from. */
+  readonly deploy: (version: string) => void
+}
+
+async function keep(...flags: string[]): Promise<Kept> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
+  undo.add(() => rmSync(folder, { recursive: true, force: true }))
+  const port = await freePort()
+  const control = path.join(folder, 'control.sock')
+  const deploy = (version: string): void => writeFileSync(path.join(folder, 'version.txt'), version)
+  deploy('1')
+  const app = await startApp({
+    file: bin,
+    args: ['run', '--control', control, ...flags, server, 'an argument'],
+    env: { PORT: String(port), VERSION_FILE: path.join(folder, 'version.txt') },
+  })
+  undo.add(() => app.stop())
+  await app.waitFor('listening')
+  return { app, port, control, deploy }
+}
+
+async function command(
+  ...args: string[]
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { status, ...said }
+}
+
+async function get(port: number, url = '/'): Promise<string> {
+  const client = await RawClient.connect({ port })
+  const { body } = await client.request({ path: url, headers: { connection: 'close' } })
+  client.destroy()
+  return body.toString()
+}
+
+describeUnix('zerodrop run', () => {
+  test('passes on arguments and stdio, and ends as the server does', async () => {
+    const { app, port } = await keep()
+    expect(JSON.parse(await get(port, '/self'))).toMatchObject({
+      argv: ['an argument'],
+      ppid: app.pid,
+      keeper: null,
+      send: 'undefined',
+    })
+    await get(port, '/exit?code=7').catch(() => {})
+    expect(await app.exited).toEqual({ code: 7, signal: null })
+  })
+
+  test('keeps its pid, every connection and every request through restarts under load', async () => {
+    const { app, port, deploy } = await keep()
+    const proxy = await startDelayProxy({ targetPort: port, roundTrip: 30 })
+    undo.add(() => proxy.close())
+    const traffic = startTraffic({ port: proxy.port, directPort: port, keepAliveClients: 20 })
+    undo.add(() => traffic.stop())
+    await traffic.after(100)
+    for (const version of ['2', '3', '4']) {
+      deploy(version)
+      const from = app.lines.length
+      app.signal('SIGHUP')
+      await app.waitFor('listening', { from })
+      await app.waitFor('exit', { from })
+      await traffic.after(100)
+    }
+    const { lost, refused, connections, versions, losses } = await traffic.stop()
+    expect({ lost, refused, losses, versions }).toEqual({
+      lost: 0,
+      refused: 0,
+      losses: [],
+      versions: ['1', '2', '3', '4'],
+    })
+    expect(connections.kept).toBe(connections.clients)
+    app.signal('SIGTERM')
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('restart waits for the outcome, and says it', async () => {
+    const { port, control, deploy } = await keep()
+    deploy('2')
+    expect(await command('restart', '--control', control)).toEqual({
+      status: 0,
+      stdout: expect.stringMatching(/^generation 2 \(pid \d+\) serves: /),
+      stderr: '',
+    })
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '2' })
+  })
+
+  test('a failed restart says why, with what the new version printed, and the old one serves on', async () => {
+    const { port, control, deploy } = await keep()
+    deploy('broken')
+    const { status, stderr } = await command('restart', '--control', control)
+    expect(status).toBe(1)
+    expect(stderr).toContain('ERR_ZERODROP_SUCCESSOR_EXITED')
+    expect(stderr).toContain('this version is broken')
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '1' })
+  })
+
+  test('status and stop', async () => {
+    const { app, control } = await keep()
+    const { stdout } = await command('status', '--control', control, '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ state: 'serving', generation: 1 })
+    expect(await command('stop', '--control', control)).toMatchObject({ status: 0, stdout: 'stopped\n' })
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('with --respawn a crash refuses nobody: the next generation answers', async () => {
+    const { app, port } = await keep('--respawn')
+    const from = app.lines.length
+    await get(port, '/exit?code=1').catch(() => {})
+    // Connected while nobody serves: it waits in the queue of the socket that the keeper holds.
+    const answer = JSON.parse(await get(port)) as { pid: number; generation: number }
+    expect(answer).toMatchObject({ version: '1', generation: 2 })
+    expect((await app.waitFor('listening', { from })).pid).toBe(answer.pid)
+  })
+
+  test('a server whose keeper is killed drains and ends', async () => {
+    const { app, port } = await keep()
+    const { pid } = JSON.parse(await get(port)) as { pid: number }
+    process.kill(app.pid, 'SIGKILL')
+    expect(await app.waitFor('exit')).toMatchObject({ pid })
+    await app.exitOf(pid)
+  })
+
+  test('a second keeper for the same control socket is refused, and the first goes on', async () => {
+    const { port, control } = await keep()
+    expect(await command('run', '--control', control, server)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('Another keeper uses the control socket'),
+    })
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '1' })
+  })
+
+  test('the control socket of a keeper that was killed is used again', async () => {
+    const { app, control } = await keep()
+    process.kill(app.pid, 'SIGKILL')
+    await app.waitFor('exit')
+    const port = await freePort()
+    const next = await startApp({
+      file: bin,
+      args: ['run', '--control', control, server],
+      env: { PORT: String(port), VERSION_FILE: __filename },
+    })
+    undo.add(() => next.stop())
+    await next.waitFor('listening')
+    expect((await command('status', '--control', control)).status).toBe(0)
+  })
+})
+
+test.each([
+  [['run', 'nowhere.js'], 'There is no '],
+  [['run'], "missing required argument 'script'"],
+  [['run', '--bogus', 'x.js'], "unknown option '--bogus'"],
+  [['run', '--max-crashes', '0', bin], '--max-crashes takes a whole number from 1 on'],
+  [['run', '--max-crashes', 'many', bin], 'whole number'],
+  [['restart', 'abc'], 'A pid is a whole number, not "abc"'],
+  [['restart', '1', '--timeout', '-1'], 'whole number'],
+  [['bogus'], "unknown command 'bogus'"],
+])('%j is refused', async (args, message) => {
+  const { status, stdout, stderr } = await command(...args)
+  expect([status, stdout]).toEqual([2, ''])
+  expect(stderr).toContain(message)
+})
+
+test('a pid without a keeper is said to be that', async () => {
+  expect(await command('restart', String(process.pid))).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('No keeper listens on'),
+  })
+})

@@ -1,0 +1,278 @@
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import {
+  type FromKeeper,
+  fromWire,
+  keeperVariableName,
+  keeperVersion,
+  toWire,
+  type ToKeeper,
+} from '../system/keeper-protocol.ts'
+import type { Child, KeeperSystem } from '../system/keeper-system.ts'
+import { Backoff } from './backoff.ts'
+
+/** What the first generation is started as, and any that replaces a crashed one before a restart. */
+export interface KeptProgram {
+  readonly file: string
+  /** The first is the name under which the program finds itself called. */
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+}
+
+export interface KeeperOptions {
+  /**
+   * Starts a generation that has crashed again, with exponential back-off, and keeps its ports open meanwhile. Otherwise
+   * the keeper ends as the generation did.
+   * @default false
+   */
+  readonly respawn: boolean
+  /** How many crashes in a row end the keeper all the same. Infinity for none. */
+  readonly maxCrashes: number
+}
+
+/** These stop a process that does not handle them, and one that is starting too. */
+const stops: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
+
+/** These may mean a restart, and would end a generation that is starting. */
+const others: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
+
+/** A native handle of a socket, which is never asked to listen here. */
+interface Handle {
+  readonly fd: number
+  close(): void
+}
+
+interface Listener {
+  readonly handle: Handle
+  readonly requested: string
+}
+
+/**
+ * Holds the pid that everybody knows, and a descriptor of every listening socket, while generations of the application
+ * come and go below it. It starts them, passes signals on to the generation that serves, and ends as the last of them
+ * did. Two generations talk over a stream of their own, of which the keeper never reads a byte.
+ */
+export class Keeper {
+  readonly #system: KeeperSystem
+  readonly #options: KeeperOptions
+  readonly #backoff: Backoff
+  readonly #generations = new Map<number, Child>()
+  readonly #listeners = new Map<string, Listener>()
+  #program: KeptProgram
+  /** Of the generation that serves, or served last. */
+  #generation = 1
+  #serving: Child | undefined
+  /** How the generation that served last has ended. */
+  #ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
+  #stopping = false
+  /** Signals that came while nobody served, each once. */
+  readonly #waiting = new Set<NodeJS.Signals>()
+  /** Who waits for an answer, and from whom. */
+  readonly #asked = new Map<
+    number,
+    { readonly of: Child; readonly settle: (answer?: ToKeeper & { type: 'answer' }) => void }
+  >()
+  #lastAsked = 0
+
+  constructor(system: KeeperSystem, program: KeptProgram, options: KeeperOptions) {
+    this.#system = system
+    this.#program = program
+    this.#options = options
+    this.#backoff = new Backoff(system)
+  }
+
+  /**
+   * Starts the first generation.
+   *
+   * Rejects with `ERR_ZERODROP_SPAWN_FAILED` if it cannot be started.
+   */
+  async run(): Promise<void> {
+    for (const signal of stops) this.#system.onSignal(signal, () => this.#stop(signal))
+    for (const signal of others) this.#system.onSignal(signal, () => this.#passOn(signal))
+    await this.#startFirst()
+  }
+
+  /** The pid of the generation that serves; undefined while there is none. */
+  get serving(): number | undefined {
+    return this.#serving?.pid
+  }
+
+  /**
+   * Asks the generation that serves, and resolves with its answer.
+   *
+   * Rejects with `ERR_ZERODROP_NOT_SERVING` if there is none, or if it ends without an answer.
+   */
+  ask(what: (FromKeeper & { type: 'ask' })['what']): Promise<{ result?: unknown; error?: unknown }> {
+    const generation = this.#serving
+    if (generation === undefined) return Promise.reject(notServing())
+    const id = ++this.#lastAsked
+    return new Promise((resolve, reject) => {
+      const settle = (answer?: ToKeeper & { type: 'answer' }): void => {
+        this.#asked.delete(id)
+        if (answer === undefined) reject(notServing())
+        else resolve(answer)
+      }
+      this.#asked.set(id, { of: generation, settle })
+      generation.send(toWire({ type: 'ask', id, what }))
+    })
+  }
+
+  async #startFirst(): Promise<void> {
+    const { file, args, cwd, env } = this.#program
+    const listeners = [...this.#listeners].map(([bound, { handle, requested }], index) => ({
+      descriptor: handle.fd,
+      given: { bound, requested, fd: 3 + index },
+    }))
+    const generation = this.#ended === undefined ? 1 : this.#generation + 1
+    const orders = {
+      version: keeperVersion,
+      pid: this.#system.pid,
+      channel: 3 + listeners.length,
+      generation,
+      listeners: listeners.map(({ given }) => given),
+    }
+    const variables = { ...env, [keeperVariableName]: JSON.stringify(orders) }
+    try {
+      const child = await this.#system.spawn(
+        { file, args, cwd, env: variables },
+        listeners.map(({ descriptor }) => descriptor),
+        false,
+      )
+      this.#add(child)
+    } catch (cause) {
+      throw new ZerodropError(
+        'ERR_ZERODROP_SPAWN_FAILED',
+        `The application could not be started: ${(cause as Error).message}. Check that ${file} and the directory ${cwd} exist and may be used.`,
+        { cause },
+      )
+    }
+  }
+
+  #add(child: Child): void {
+    this.#generations.set(child.pid, child)
+    child.onMessage((value, handle) => {
+      const message = fromWire(value) as ToKeeper | undefined
+      if (message !== undefined) this.#onMessage(child, message, handle as Handle | undefined)
+    })
+    child.onEnd((code, signal) => this.#onEnd(child, code, signal))
+  }
+
+  #onMessage(from: Child, message: ToKeeper, handle: Handle | undefined): void {
+    if (message.type === 'charge') this.#charge(from, message.generation)
+    else if (message.type === 'start') void this.#start(from, message)
+    else if (message.type === 'kill') this.#generations.get(message.pid)?.kill(message.signal)
+    else if (message.type === 'answer') this.#asked.get(message.id)?.settle(message)
+    else if (message.type === 'keep' && handle !== undefined) this.#keep(message, handle)
+    else if (message.type === 'drop' && this.#mayDrop(from)) this.#drop(message.bound)
+  }
+
+  /** A generation that has handed over closes its sockets; its successor has them. */
+  #mayDrop(from: Child): boolean {
+    return this.#serving === undefined || this.#serving === from
+  }
+
+  #keep({ bound, requested }: ToKeeper & { type: 'keep' }, handle: Handle): void {
+    this.#drop(bound)
+    this.#listeners.set(bound, { handle, requested })
+  }
+
+  #drop(bound: string): void {
+    this.#listeners.get(bound)?.handle.close()
+    this.#listeners.delete(bound)
+  }
+
+  #charge(from: Child, generation: number): void {
+    this.#serving = from
+    this.#generation = generation
+    this.#backoff.succeeded()
+    for (const signal of this.#waiting) from.kill(signal)
+    this.#waiting.clear()
+  }
+
+  async #start(from: Child, message: ToKeeper & { type: 'start' }): Promise<void> {
+    const { id, file, args, cwd, env, listeners } = message
+    try {
+      const descriptors = listeners.map((address) => {
+        const fd = this.#listeners.get(address)?.handle.fd
+        if (fd === undefined) throw new Error(`the keeper has no socket of ${address}`)
+        return fd
+      })
+      const orders = {
+        version: keeperVersion,
+        pid: this.#system.pid,
+        channel: 4 + descriptors.length,
+        generation: this.#generation + 1,
+        listeners: [],
+      }
+      const variables = { ...env, [keeperVariableName]: JSON.stringify(orders) }
+      const child = await this.#system.spawn({ file, args, cwd, env: variables }, descriptors, true)
+      this.#add(child)
+      // What starts after a crash is what was deployed last.
+      this.#program = { file, args, cwd, env }
+      const { stream } = child
+      from.send(toWire({ type: 'started', id, pid: child.pid }), stream?.handle, () => stream?.close())
+    } catch (error) {
+      from.send(toWire({ type: 'not-started', id, message: (error as Error).message }))
+    }
+  }
+
+  #onEnd(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
+    this.#generations.delete(child.pid)
+    for (const { of, settle } of this.#asked.values()) if (of === child) settle()
+    for (const other of this.#generations.values())
+      other.send(toWire({ type: 'ended', pid: child.pid, code, signal }))
+    if (this.#serving === child || this.#serving === undefined) this.#ended = { code, signal }
+    if (this.#serving === child) this.#serving = undefined
+    if (this.#generations.size > 0) return
+    const ended = this.#ended ?? { code, signal }
+    this.#ended = ended
+    const crashed = ended.code !== 0
+    if (this.#options.respawn && crashed && !this.#stopping) this.#respawn()
+    else this.#system.endAs(ended.code, ended.signal)
+  }
+
+  #respawn(): void {
+    const { code, signal } = this.#ended ?? { code: null, signal: null }
+    const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
+    const crashes = this.#backoff.failed()
+    if (crashes >= this.#options.maxCrashes) {
+      this.#say(`the application ${how}; that was crash ${crashes} in a row, so the keeper ends too`)
+      this.#system.endAs(code, signal)
+      return
+    }
+    const delay = this.#backoff.delay
+    this.#say(`the application ${how}; it starts again in ${delay} ms, and its ports stay open`)
+    this.#system.setTimeout(() => {
+      if (this.#stopping) this.#system.endAs(code, signal)
+      else
+        this.#startFirst().catch((error: unknown) => {
+          this.#say((error as Error).message)
+          this.#respawn()
+        })
+    }, delay)
+  }
+
+  #stop(signal: NodeJS.Signals): void {
+    this.#stopping = true
+    this.#waiting.clear()
+    if (this.#serving !== undefined) this.#serving.kill(signal)
+    else if (this.#generations.size > 0) for (const each of this.#generations.values()) each.kill(signal)
+    else this.#system.endAs(null, signal)
+  }
+
+  #passOn(signal: NodeJS.Signals): void {
+    if (this.#serving === undefined) this.#waiting.add(signal)
+    else this.#serving.kill(signal)
+  }
+
+  #say(line: string): void {
+    this.#system.writeError(`zerodrop: ${line}`)
+  }
+}
+
+function notServing(): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_NOT_SERVING',
+    'No generation of the application serves. Look at what it prints, and ask again once it does.',
+  )
+}

@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { keeperSystem } from '../system/keeper-system.ts'
+import { Keeper, type KeeperOptions } from './keeper.ts'
+
+export interface RunOptions extends Partial<KeeperOptions> {
+  /** The node binary, such as `process.execPath`. */
+  readonly file: string
+  /** Node's own options, the script and the script's arguments. */
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+  /** Called once, right before this process ends. */
+  readonly onEnd?: () => void
+}
+
+/** What the command line asks of a keeper that runs in this process. */
+export interface RunningKeeper {
+  /** The pid of the generation that serves; undefined while there is none. */
+  readonly serving: number | undefined
+  ask(what: 'restart' | 'stop' | 'status'): Promise<{ result?: unknown; error?: unknown }>
+}
+
+/**
+ * Makes this process the keeper of an application: it starts the application below itself, holds the pid and a descriptor
+ * of every listening socket through all restarts, and ends as the application does.
+ *
+ * Rejects with `ERR_ZERODROP_SPAWN_FAILED` if the first generation cannot be started.
+ */
+export async function runKeeper({
+  file,
+  args,
+  cwd,
+  env,
+  respawn = false,
+  maxCrashes = 10,
+  onEnd = () => {},
+}: RunOptions): Promise<RunningKeeper> {
+  const preload = join(__dirname, '..', 'system', 'preload.js')
+  const program = { file, args: [file, '--require', preload, ...args], cwd, env }
+  const keeper = new Keeper(keeperSystem(onEnd), program, { respawn, maxCrashes })
+  await keeper.run()
+  return keeper
+}

@@ -1,0 +1,196 @@
+import type { ChildProcess, SendHandle } from 'node:child_process'
+import {
+  type FromKeeper,
+  fromWire,
+  type KeeperOrders,
+  keeperVariableName,
+  readKeeperOrders,
+  toWire,
+  type ToKeeper,
+} from './keeper-protocol.ts'
+import { type Channel, openChannel } from './node-internals.ts'
+import type { Keeper, KeptSocket, Release } from './system.ts'
+
+/** By what name the link that a preload has opened is found. */
+export const keeperKey: unique symbol = Symbol.for('zerodrop.keeper.v1')
+
+/**
+ * Takes what a keeper left for this process, and leaves nothing of it for the application and its children.
+ * @param preload the file that does so before the application runs
+ */
+export function takeKeeper(preload?: string): KeeperLink | undefined {
+  const variable = process.env[keeperVariableName]
+  if (variable === undefined) return undefined
+  delete process.env[keeperVariableName]
+  const orders = readKeeperOrders(variable)
+  const channel = orders && openChannel(orders.channel)
+  return channel && new KeeperLink(orders, channel, preload)
+}
+
+/** A program to start as a copy of this process. */
+export interface KeptProgram {
+  readonly file: string
+  /** The first is the name under which the program finds itself called. */
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+}
+
+/** What a successor that the keeper has started is to this process: the channel to it, with the process's fate. */
+interface KeptChild extends Channel {
+  pid?: number
+  exitCode: number | null
+  signalCode: NodeJS.Signals | null
+  kill(signal?: NodeJS.Signals): boolean
+  unref(): void
+}
+
+/** A native handle, by which a descriptor has arrived. */
+interface NativeHandle {
+  readonly fd: number
+}
+
+/** A generation's end of what links it to its keeper. */
+export class KeeperLink implements Keeper {
+  readonly pid: number
+  /** The file that the keeper has had run first in this process. */
+  readonly preload: string | undefined
+  readonly generation: number
+  readonly listeners: KeeperOrders['listeners']
+  readonly #channel: Channel
+  /** What the keeper has descriptors of. */
+  readonly #kept: Set<string>
+  readonly #starting = new Map<
+    number,
+    (answer: FromKeeper | undefined, handle: NativeHandle | undefined) => void
+  >()
+  readonly #children = new Map<number, KeptChild>()
+  #lastId = 0
+
+  constructor({ pid, generation, listeners }: KeeperOrders, channel: Channel, preload: string | undefined) {
+    this.pid = pid
+    this.preload = preload
+    this.generation = generation
+    this.listeners = listeners
+    this.#channel = channel
+    this.#kept = new Set(listeners.map(({ bound }) => bound))
+    channel.on('message', (value: unknown, handle: unknown) => {
+      const message = fromWire(value) as FromKeeper | undefined
+      if (message?.type === 'started' || message?.type === 'not-started')
+        this.#starting.get(message.id)?.(message, handle as NativeHandle | undefined)
+      else if (message?.type === 'ended') this.#onEnded(message)
+    })
+    channel.once('disconnect', () => {
+      for (const answer of this.#starting.values()) answer(undefined, undefined)
+    })
+  }
+
+  get connected(): boolean {
+    return this.#channel.connected
+  }
+
+  keep(sockets: readonly KeptSocket[]): void {
+    const wanted = new Set(sockets.map(({ bound }) => bound))
+    for (const bound of this.#kept) if (!wanted.has(bound)) this.#drop(bound)
+    for (const { bound, requested, handle } of sockets) {
+      if (this.#kept.has(bound) || handle === undefined) continue
+      this.#kept.add(bound)
+      this.#send({ type: 'keep', bound, requested }, handle)
+    }
+  }
+
+  inherits(addresses: readonly string[]): void {
+    for (const bound of addresses) this.#kept.add(bound)
+  }
+
+  takeCharge(generation: number): void {
+    this.#send({ type: 'charge', generation })
+  }
+
+  onGone(listener: () => void): Release {
+    this.#channel.once('disconnect', listener)
+    if (!this.#channel.connected) queueMicrotask(listener)
+    return () => this.#channel.off('disconnect', listener)
+  }
+
+  onAsk(listener: (what: 'restart' | 'stop' | 'status') => Promise<unknown>): Release {
+    const onMessage = (value: unknown): void => {
+      const message = fromWire(value) as FromKeeper | undefined
+      if (message?.type !== 'ask') return
+      const { id } = message
+      listener(message.what).then(
+        (result) => this.#send({ type: 'answer', id, result }),
+        (error: unknown) => this.#send({ type: 'answer', id, error: plain(error) }),
+      )
+    }
+    this.#channel.on('message', onMessage)
+    return () => this.#channel.off('message', onMessage)
+  }
+
+  /**
+   * Starts a program through the keeper, with sockets that the keeper has.
+   * @returns the child, as `child_process.spawn()` would give it with a channel
+   * @throws an error if the keeper could not start it, or is gone
+   */
+  start({ file, args, cwd, env }: KeptProgram, listeners: readonly string[]): Promise<ChildProcess> {
+    const id = ++this.#lastId
+    const variables = Object.fromEntries(
+      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    )
+    return new Promise((resolve, reject) => {
+      this.#starting.set(id, (answer, handle) => {
+        this.#starting.delete(id)
+        if (answer?.type === 'started' && handle !== undefined) {
+          const child = this.#adopt(answer.pid, handle)
+          if (child !== undefined) resolve(child as unknown as ChildProcess)
+          else reject(new Error('the channel to it could not be opened'))
+        } else if (answer?.type === 'not-started') reject(new Error(answer.message))
+        else reject(new Error('the keeper is gone'))
+      })
+      if (!this.connected) this.#starting.get(id)?.(undefined, undefined)
+      else this.#send({ type: 'start', id, file, args, cwd, env: variables, listeners })
+    })
+  }
+
+  /** The handle that brought the descriptor stays as it is: closing it would close the channel's descriptor. */
+  #adopt(pid: number, { fd }: NativeHandle): KeptChild | undefined {
+    const child = openChannel(fd) as KeptChild | undefined
+    if (child === undefined) {
+      this.#send({ type: 'kill', pid, signal: 'SIGKILL' })
+      return undefined
+    }
+    child.pid = pid
+    child.kill = (signal = 'SIGTERM') => {
+      this.#send({ type: 'kill', pid, signal })
+      return this.connected
+    }
+    // There is no process below this object: only the channel could keep this one alive.
+    child.unref = () => child.channel?.unref()
+    this.#children.set(pid, child)
+    return child
+  }
+
+  #onEnded({ pid, code, signal }: FromKeeper & { type: 'ended' }): void {
+    const child = this.#children.get(pid)
+    if (child === undefined) return
+    this.#children.delete(pid)
+    child.exitCode = code
+    child.signalCode = signal
+    child.emit('exit', code, signal)
+  }
+
+  #drop(bound: string): void {
+    this.#kept.delete(bound)
+    this.#send({ type: 'drop', bound })
+  }
+
+  #send(message: ToKeeper, handle?: object): void {
+    // The callback keeps a keeper that has just died from becoming an 'error' event.
+    if (this.connected) this.#channel.send(toWire(message), handle as SendHandle | undefined, {}, () => {})
+  }
+}
+
+function plain(error: unknown): object {
+  const { code, message, stderr } = error as { code?: unknown; message?: unknown; stderr?: unknown }
+  return { code, message: message ?? String(error), stderr }
+}

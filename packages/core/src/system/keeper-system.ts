@@ -1,0 +1,134 @@
+import type { ChildProcess, SendHandle } from 'node:child_process'
+import inspector from 'node:inspector'
+import { constants } from 'node:os'
+import { type Socket as NodeSocket } from 'node:net'
+import { type Program, spawnUntold, stopReading } from './node-internals.ts'
+import type { Release } from './system.ts'
+
+/** A generation as its keeper sees it. */
+export interface Child {
+  readonly pid: number
+  /** @param handle a native handle whose descriptor goes along @param sent called when it has gone, or cannot go */
+  send(message: object, handle?: object, sent?: () => void): void
+  onMessage(listener: (message: unknown, handle: unknown) => void): void
+  /** Called once, when its process has ended and all it had said has arrived. */
+  onEnd(listener: (code: number | null, signal: NodeJS.Signals | null) => void): void
+  kill(signal: NodeJS.Signals): void
+  /** The end of a stream to it that was asked for, for another process; undefined if there is none. */
+  readonly stream: { readonly handle: object; close(): void } | undefined
+}
+
+/** What the keeper uses of the world outside: tests replace it. */
+export interface KeeperSystem {
+  readonly pid: number
+  readonly env: Readonly<NodeJS.ProcessEnv>
+  /**
+   * Starts a generation, with the descriptors as 3 and up, then a stream if it is asked for, then the channel.
+   * @throws an error with Node's words if it cannot be started
+   */
+  spawn(program: Omit<Program, 'stdio'>, descriptors: readonly number[], withStream: boolean): Promise<Child>
+  onSignal(signal: NodeJS.Signals, listener: () => void): Release
+  setTimeout(callback: () => void, milliseconds: number): Release
+  now(): number
+  writeError(line: string): void
+  /** Ends this process as another one has ended. */
+  endAs(code: number | null, signal: NodeJS.Signals | null): void
+}
+
+/** Signals by which a shell or a supervisor knows that a process was stopped, and did not crash. */
+const told: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
+
+/**
+ * The process we are in, as a keeper.
+ * @param onEnd called right before it ends
+ */
+export function keeperSystem(onEnd: () => void): KeeperSystem {
+  // NODE_OPTIONS=--inspect is meant for the application, which finds the port taken otherwise.
+  inspector.close()
+  const releases = new Set<Release>()
+  return {
+    pid: process.pid,
+    env: process.env,
+    spawn,
+    onSignal(signal, listener) {
+      process.on(signal, listener)
+      const release = (): void => {
+        process.off(signal, listener)
+      }
+      releases.add(release)
+      return release
+    },
+    setTimeout(callback, milliseconds) {
+      const timer = setTimeout(callback, milliseconds)
+      return () => clearTimeout(timer)
+    },
+    now: () => performance.now(),
+    writeError: (line) => void process.stderr.write(`${line}\n`),
+    endAs(code, signal) {
+      onEnd()
+      for (const release of releases) release()
+      // The kernel delivers no signal to process 1 that it has no handler for.
+      if (signal !== null && told.has(signal) && process.pid !== 1) process.kill(process.pid, signal)
+      else process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal])
+    },
+  }
+}
+
+async function spawn(
+  program: Omit<Program, 'stdio'>,
+  descriptors: readonly number[],
+  withStream: boolean,
+): Promise<Child> {
+  const stdio = ['inherit', 'inherit', 'inherit', ...descriptors, ...(withStream ? ['pipe'] : []), 'ipc']
+  const child = spawnUntold({ ...program, stdio: stdio as never })
+  if (child === undefined)
+    throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
+  if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
+  // A signal that cannot be sent, or a message to a process that has just died: its end tells.
+  child.on('error', () => {})
+  return new SpawnedChild(child, child.pid, withStream ? streamOf(child, 3 + descriptors.length) : undefined)
+}
+
+/** What the two generations say to each other is not for this process: it must not read a byte of it. */
+function streamOf(child: ChildProcess, index: number): Child['stream'] {
+  const socket = child.stdio[index] as unknown as NodeSocket
+  const stopped = stopReading(socket)
+  if (stopped === undefined) throw new Error('a stream for it could not be opened')
+  return { handle: stopped.handle, close: () => void socket.destroy() }
+}
+
+class SpawnedChild implements Child {
+  readonly pid: number
+  readonly stream: Child['stream']
+  readonly #child: ChildProcess
+
+  constructor(child: ChildProcess, pid: number, stream: Child['stream']) {
+    this.#child = child
+    this.pid = pid
+    this.stream = stream
+  }
+
+  send(message: object, handle?: object, sent: () => void = () => {}): void {
+    if (!this.#child.connected) sent()
+    else this.#child.send(message, handle as SendHandle | undefined, {}, () => sent())
+  }
+
+  onMessage(listener: (message: unknown, handle: unknown) => void): void {
+    this.#child.on('message', listener)
+  }
+
+  onEnd(listener: (code: number | null, signal: NodeJS.Signals | null) => void): void {
+    const child = this.#child
+    const check = (): void => {
+      const isOver = child.exitCode !== null || child.signalCode !== null
+      if (!isOver || child.connected) return
+      child.off('exit', check).off('disconnect', check)
+      listener(child.exitCode, child.signalCode)
+    }
+    child.on('exit', check).on('disconnect', check)
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+}

@@ -1,0 +1,268 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { Keeper, type KeeperOptions } from '../../src/keeper/keeper.ts'
+import { FakeKeeperSystem, type FakeGeneration } from './fake-keeper-system.ts'
+
+const program = { file: '/usr/bin/node', args: ['node', 'server.js'], cwd: '/srv', env: { NAME: 'value' } }
+const start = {
+  type: 'start',
+  id: 1,
+  file: '/usr/bin/node',
+  args: ['node', 'server.js'],
+  cwd: '/srv',
+  env: { NAME: 'new' },
+  listeners: ['tcp://[::]:3000'],
+}
+
+let system: FakeKeeperSystem
+beforeEach(() => {
+  system = new FakeKeeperSystem()
+})
+
+async function run(options: Partial<KeeperOptions> = {}): Promise<{ keeper: Keeper; first: FakeGeneration }> {
+  const keeper = new Keeper(system, program, { respawn: false, maxCrashes: 10, ...options })
+  await keeper.run()
+  return { keeper, first: system.newest }
+}
+
+/** A first generation that serves on one socket. */
+async function serving(options: Partial<KeeperOptions> = {}) {
+  const { keeper, first } = await run(options)
+  const handle = { fd: 17, closed: 0, close: () => void handle.closed++ }
+  first.says({ type: 'charge', generation: 1 })
+  first.says({ type: 'keep', bound: 'tcp://[::]:3000', requested: 'tcp://*:3000' }, handle)
+  return { keeper, first, handle }
+}
+
+/** The same, in the middle of a restart: the second generation has been started. */
+async function restarting(options: Partial<KeeperOptions> = {}) {
+  const { first, ...rest } = await serving(options)
+  first.says(start)
+  await turn()
+  return { ...rest, first, second: system.newest }
+}
+
+test('the first generation is told how to reach its keeper', async () => {
+  const { first } = await run()
+  expect(first.program.args).toEqual(['node', 'server.js'])
+  expect(first.program.env['NAME']).toBe('value')
+  expect(first.orders).toEqual({ version: 1, pid: 1, channel: 3, generation: 1, listeners: [] })
+})
+
+test('a keeper that cannot start the application says so', async () => {
+  system.spawnError = new Error('spawn ENOENT')
+  await expect(run()).rejects.toMatchObject({
+    code: 'ERR_ZERODROP_SPAWN_FAILED',
+    message: expect.stringContaining('spawn ENOENT'),
+  })
+})
+
+test('a successor gets the sockets and a stream to the generation that asked for it', async () => {
+  const { first, second } = await restarting()
+  expect(second.descriptors).toEqual([17])
+  expect(second.orders).toMatchObject({ channel: 5, generation: 2, listeners: [] })
+  expect(second.program.env['NAME']).toBe('new')
+  expect(first.sent).toEqual([
+    { message: { zerodropKeeper: 1, type: 'started', id: 1, pid: second.pid }, handle: { fd: 99 } },
+  ])
+  expect(second.streamClosed).toBe(true)
+})
+
+test('a successor that cannot be started is refused with the reason', async () => {
+  const { first } = await serving()
+  system.spawnError = new Error('spawn EAGAIN')
+  first.says(start)
+  await turn()
+  expect(first.sent.at(-1)?.message).toMatchObject({ type: 'not-started', id: 1, message: 'spawn EAGAIN' })
+})
+
+test('a socket that the keeper has not got is named', async () => {
+  const { first } = await serving()
+  first.says({ ...start, listeners: ['tcp://[::]:4000'] })
+  await turn()
+  expect(first.sent.at(-1)?.message).toMatchObject({
+    type: 'not-started',
+    message: 'the keeper has no socket of tcp://[::]:4000',
+  })
+})
+
+test('the end of a successor is told to the generation that serves on', async () => {
+  const { first, second } = await restarting()
+  second.ends(7)
+  expect(first.sent.at(-1)?.message).toEqual({
+    zerodropKeeper: 1,
+    type: 'ended',
+    pid: second.pid,
+    code: 7,
+    signal: null,
+  })
+  expect(system.ends).toEqual([])
+})
+
+test('a generation can have its successor killed, and nobody else', async () => {
+  const { first, second } = await restarting()
+  first.says({ type: 'kill', pid: second.pid, signal: 'SIGKILL' })
+  first.says({ type: 'kill', pid: 4242, signal: 'SIGKILL' })
+  expect(second.kills).toEqual(['SIGKILL'])
+})
+
+test('the keeper ends as the generation that served last did', async () => {
+  const { first, second } = await restarting()
+  second.says({ type: 'charge', generation: 2 })
+  first.ends(0)
+  expect(system.ends).toEqual([])
+  second.ends(3)
+  expect(system.ends).toEqual([[3, null]])
+})
+
+test('a predecessor that outlives the successor decides: it may serve again', async () => {
+  const { first, second } = await restarting()
+  second.says({ type: 'charge', generation: 2 })
+  second.ends(null, 'SIGSEGV')
+  first.says({ type: 'charge', generation: 1 })
+  system.deliver('SIGHUP')
+  expect(first.kills).toEqual(['SIGHUP'])
+  first.ends(0)
+  expect(system.ends).toEqual([[0, null]])
+})
+
+test('a signal reaches the generation that serves', async () => {
+  const { first, second } = await restarting()
+  system.deliver('SIGHUP')
+  second.says({ type: 'charge', generation: 2 })
+  system.deliver('SIGUSR2')
+  system.deliver('SIGTERM')
+  expect([first.kills, second.kills]).toEqual([['SIGHUP'], ['SIGUSR2', 'SIGTERM']])
+})
+
+test('a signal that may mean a restart waits for a generation that is starting, and arrives once', async () => {
+  const { first } = await run()
+  system.deliver('SIGHUP')
+  system.deliver('SIGHUP')
+  expect(first.kills).toEqual([])
+  first.says({ type: 'charge', generation: 1 })
+  expect(first.kills).toEqual(['SIGHUP'])
+})
+
+test('a stop reaches a generation that is starting at once', async () => {
+  const { first } = await run()
+  system.deliver('SIGTERM')
+  expect(first.kills).toEqual(['SIGTERM'])
+  first.ends(null, 'SIGTERM')
+  expect(system.ends).toEqual([[null, 'SIGTERM']])
+})
+
+describe('sockets', () => {
+  test('a generation that serves lets one go', async () => {
+    const { first, handle } = await serving()
+    first.says({ type: 'drop', bound: 'tcp://[::]:3000' })
+    expect(handle.closed).toBe(1)
+  })
+
+  test('a generation that has handed over closes only its own', async () => {
+    const { first, second, handle } = await restarting()
+    second.says({ type: 'charge', generation: 2 })
+    first.says({ type: 'drop', bound: 'tcp://[::]:3000' })
+    expect(handle.closed).toBe(0)
+  })
+
+  test('a new socket at the same address replaces the old one', async () => {
+    const { first, handle } = await serving()
+    const newer = { fd: 18, close: () => {} }
+    first.says({ type: 'keep', bound: 'tcp://[::]:3000', requested: 'tcp://*:3000' }, newer)
+    expect(handle.closed).toBe(1)
+    first.says(start)
+    await turn()
+    expect(system.newest.descriptors).toEqual([18])
+  })
+})
+
+describe('a crash', () => {
+  test('ends the keeper with the same status', async () => {
+    const { first } = await serving()
+    first.ends(null, 'SIGKILL')
+    expect(system.ends).toEqual([[null, 'SIGKILL']])
+  })
+
+  test('is made good with respawn, on the same sockets, by what was deployed last', async () => {
+    const { first, second } = await restarting({ respawn: true })
+    second.says({ type: 'charge', generation: 2 })
+    first.ends(0)
+    second.ends(1)
+    system.advance(0)
+    await turn()
+    const third = system.newest
+    expect(third.program.env['NAME']).toBe('new')
+    expect(third.descriptors).toEqual([17])
+    expect(third.orders).toEqual({
+      version: 1,
+      pid: 1,
+      channel: 4,
+      generation: 3,
+      listeners: [{ bound: 'tcp://[::]:3000', requested: 'tcp://*:3000', fd: 3 }],
+    })
+    expect(system.errors).toEqual([expect.stringContaining('exited with code 1')])
+    expect(system.ends).toEqual([])
+  })
+
+  test('that follows another waits longer, and at last ends the keeper', async () => {
+    const { first } = await run({ respawn: true, maxCrashes: 3 })
+    first.ends(1)
+    system.advance(0)
+    await turn()
+    expect(system.spawned).toHaveLength(2)
+    system.newest.ends(1)
+    system.advance(1499)
+    await turn()
+    expect(system.spawned).toHaveLength(2)
+    system.advance(1)
+    await turn()
+    expect(system.spawned).toHaveLength(3)
+    system.newest.ends(5)
+    expect(system.ends).toEqual([[5, null]])
+  })
+
+  test('of a generation that was told to stop is its end', async () => {
+    const { first } = await serving({ respawn: true })
+    system.deliver('SIGTERM')
+    first.ends(1)
+    expect(system.ends).toEqual([[1, null]])
+  })
+
+  test('an end with status 0 is no crash', async () => {
+    const { first } = await serving({ respawn: true })
+    first.ends(0)
+    expect(system.ends).toEqual([[0, null]])
+  })
+})
+
+describe('a question', () => {
+  test('goes to the generation that serves, and its answer comes back', async () => {
+    const { keeper, first } = await serving()
+    const answer = keeper.ask('status')
+    expect(first.sent.at(-1)?.message).toMatchObject({ type: 'ask', id: 1, what: 'status' })
+    first.says({ type: 'answer', id: 1, result: { state: 'serving' } })
+    await expect(answer).resolves.toMatchObject({ result: { state: 'serving' } })
+  })
+
+  test('while nobody serves is refused', async () => {
+    const { keeper } = await run()
+    await expect(keeper.ask('restart')).rejects.toMatchObject({ code: 'ERR_ZERODROP_NOT_SERVING' })
+  })
+
+  test('to a generation that ends without an answer is refused', async () => {
+    const { keeper, first } = await serving()
+    const answer = keeper.ask('restart')
+    first.ends(1)
+    await expect(answer).rejects.toMatchObject({ code: 'ERR_ZERODROP_NOT_SERVING' })
+  })
+})
+
+test.each([undefined, null, 3, 'charge', {}, { zerodropKeeper: 2, type: 'charge', generation: 2 }])(
+  'what is no message of this protocol is ignored: %j',
+  async (value) => {
+    const { first } = await run()
+    first.says(value as object)
+    system.deliver('SIGHUP')
+    expect(first.kills).toEqual([])
+  },
+)
