@@ -206,9 +206,9 @@ export class Lifecycle {
       system.keeper &&
       new Kept(system.keeper, context, this.#generation, this.#inherited, {
         restart: () => this.#restarts.restart(),
-        stop: () => void this.#ending.shutdownAndExit('stop', this.#settings),
+        stop: () => void this.#ending.shutdownAndExit('stop', this.#settings, 'SIGTERM'),
         status: () => this.status(),
-        abandoned: () => void this.#ending.shutdownAndExit('keeper gone', this.#settings),
+        abandoned: () => void this.#ending.shutdownAndExit('keeper gone', this.#settings, 'SIGTERM'),
       })
     new ProgressDisplay(context).watch()
     if (inheritance !== undefined || given.length > 0) this.#watch()
