@@ -25,7 +25,9 @@ export async function spawnSuccessor(
   environment: Readonly<NodeJS.ProcessEnv>,
 ): Promise<Successor> {
   try {
-    const child = await spawn(system, inheritance, environment)
+    const spawned = spawn(system, inheritance, environment)
+    // In the same turn where there is no keeper to ask: nothing that the child does is missed.
+    const child = spawned instanceof Promise ? await spawned : spawned
     if (child.pid === undefined) throw (await once(child, 'error'))[0]
     return new Successor(child as ChildProcess & { pid: number }, inheritance.generation)
   } catch (error) {
