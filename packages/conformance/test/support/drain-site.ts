@@ -46,6 +46,8 @@ export interface DrainSettings {
   renders?: boolean
   /** Calls `shutdown()` when it is told that a drain has begun. */
   joins?: boolean
+  /** Fastify's own option of this name. */
+  forceCloseConnections?: boolean
   /** After `GET /close` it listens again. */
   reopens?: boolean
 }
