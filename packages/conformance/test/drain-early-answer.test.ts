@@ -23,7 +23,7 @@ describePosix.each(['http', 'https'] as const)(
     const linger = { lingerTimeout: 1000, firstRequestTimeout: 1000 }
 
     test('ends with the linger when its rest comes before that', async () => {
-      const site = await DrainSite.start(undo, 'http', { protocol, options: linger })
+      const site = await start(protocol, linger)
       const client = await site.connect()
       await uploadHalf(client)
       await site.drain()
@@ -34,7 +34,7 @@ describePosix.each(['http', 'https'] as const)(
     })
 
     test('is asked on behind it, and answered', async () => {
-      const site = await DrainSite.start(undo, 'http', { protocol })
+      const site = await start(protocol)
       const client = await site.connect()
       await uploadHalf(client)
       await site.drain()
@@ -46,7 +46,7 @@ describePosix.each(['http', 'https'] as const)(
     })
 
     test('ends with the linger when its rest never comes, and nothing is cut', async () => {
-      const site = await DrainSite.start(undo, 'http', { protocol, options: linger })
+      const site = await start(protocol, linger)
       const client = await site.connect()
       await uploadHalf(client)
       await site.drain()
@@ -59,7 +59,7 @@ describePosix.each(['http', 'https'] as const)(
     })
 
     test('is read to its end by an application that wants it', async () => {
-      const site = await DrainSite.start(undo, 'http', { protocol, options: linger })
+      const site = await start(protocol, linger)
       const [client, idle] = [await site.connect(), await site.connect()]
       await idle.request()
       await uploadHalf(client, '/accepted')
@@ -101,6 +101,11 @@ describePosix('an upload that was answered half way, before a restart', () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 })
+
+/** A server that tells its clients that it waits longer than any of these tests. */
+function start(protocol: 'http' | 'https', options: object = {}): Promise<DrainSite> {
+  return DrainSite.start(undo, 'http', { protocol, options, keepAliveTimeout: 60_000 })
+}
 
 /** Milliseconds that the drain took, by its report. */
 function tookOf({ app }: DrainSite): number {

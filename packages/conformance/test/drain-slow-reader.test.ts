@@ -45,7 +45,7 @@ describePosix.each(['http', 'https'] as const)(
     })
 
     test('is cut at the deadline, and named', async () => {
-      const site = await start({ lingerTimeout: 100, firstRequestTimeout: 100, drainTimeout: 1000 })
+      const site = await start({ drainTimeout: 1000 })
       const slow = await site.connect()
       const { answer } = await begin(slow)
       await site.drain()

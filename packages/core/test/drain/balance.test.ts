@@ -1,12 +1,6 @@
-import http from 'node:http'
 import type { ServerResponse } from 'node:http'
-import { duplexPair, type Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
-import { Connections } from '../../src/connections/connections.ts'
-import { DrainingSignals } from '../../src/drain/draining-signals.ts'
-import { ServerDrain } from '../../src/drain/server-drain.ts'
-import type { CutConnection } from '../../src/events/drain-report.ts'
-import { FakeSystem } from '../fake-system.ts'
+import type { Duplex } from 'node:stream'
+import { serve, turns } from './drained-server.ts'
 
 /** What becomes of a request, as far as its connection outlives the others on it. */
 const fates: Record<string, (response: ServerResponse, client: Duplex) => void> = {
@@ -75,58 +69,6 @@ test('closeAllConnections() and closeIdleConnections() do nothing while a server
   expect(Object.hasOwn(server, 'closeAllConnections')).toBe(false)
   expect(Object.hasOwn(server, 'closeIdleConnections')).toBe(false)
 })
-
-interface Client {
-  readonly stream: Duplex
-  /** To what has reached the application, in order. */
-  readonly responses: ServerResponse[]
-  ask(count: number): void
-}
-
-function serve() {
-  const server = http.createServer()
-  const connections = new Connections(server, () => 0)
-  connections.track()
-  const cut: CutConnection[] = []
-  const drain = new ServerDrain(new FakeSystem(), connections, new DrainingSignals(), {
-    lingerTimeout: 60_000,
-    firstRequestTimeout: 60_000,
-    closeSpread: 0,
-    closeCode: 1001,
-    policy: 'serve',
-    migrates: false,
-    onStopping: () => {},
-    onCut: (connection) => cut.push(connection),
-  })
-  const byStream = new Map<unknown, ServerResponse[]>()
-  server.on('request', (request, response) => {
-    response.on('error', () => {})
-    request.on('error', () => {})
-    byStream.get(request.socket)?.push(response)
-  })
-  const open = (): Client => {
-    const [here, there] = duplexPair()
-    here.on('error', () => {})
-    there.on('error', () => {}).resume()
-    const responses: ServerResponse[] = []
-    // Node documents that a server takes any stream. It wants these two of a socket.
-    byStream.set(Object.assign(here, { setTimeout: () => here, destroySoon: () => here.end() }), responses)
-    server.emit('connection', here as unknown as Socket)
-    return {
-      stream: there,
-      responses,
-      ask: (count) => {
-        if (there.writable) there.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count))
-      },
-    }
-  }
-  return { server, drain, cut, open }
-}
-
-/** As many turns of the loop as it takes to carry something to the other side and back. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
-}
 
 /** The same numbers each time, between 0 and 1. */
 function seeded(seed: number): () => number {

@@ -1,0 +1,73 @@
+import http from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
+import { duplexPair, type Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { Connections } from '../../src/connections/connections.ts'
+import { DrainingSignals } from '../../src/drain/draining-signals.ts'
+import { ServerDrain, type ServerDrainOptions } from '../../src/drain/server-drain.ts'
+import type { CutConnection } from '../../src/events/drain-report.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+export interface Client {
+  readonly stream: Duplex
+  /** To what has reached the application, in order. */
+  readonly responses: ServerResponse[]
+  ask(count: number): void
+}
+
+interface Served {
+  readonly server: Server
+  readonly system: FakeSystem
+  readonly drain: ServerDrain
+  /** What was cut before the deadline. */
+  readonly cut: readonly CutConnection[]
+  open(): Client
+}
+
+/** A server that drains, and clients that speak to it in memory. */
+export function serve(options: Partial<ServerDrainOptions> = {}): Served {
+  const server = http.createServer()
+  const connections = new Connections(server, () => 0)
+  connections.track()
+  const cut: CutConnection[] = []
+  const system = new FakeSystem()
+  const drain = new ServerDrain(system, connections, new DrainingSignals(), {
+    lingerTimeout: 60_000,
+    firstRequestTimeout: 60_000,
+    closeSpread: 0,
+    closeCode: 1001,
+    policy: 'serve',
+    migrates: false,
+    onStopping: () => {},
+    onCut: (connection) => cut.push(connection),
+    ...options,
+  })
+  const byStream = new Map<unknown, ServerResponse[]>()
+  server.on('request', (request, response) => {
+    response.on('error', () => {})
+    request.on('error', () => {})
+    byStream.get(request.socket)?.push(response)
+  })
+  const open = (): Client => {
+    const [here, there] = duplexPair()
+    here.on('error', () => {})
+    there.on('error', () => {}).resume()
+    const responses: ServerResponse[] = []
+    // Node documents that a server takes any stream. It wants these two of a socket.
+    byStream.set(Object.assign(here, { setTimeout: () => here, destroySoon: () => here.end() }), responses)
+    server.emit('connection', here as unknown as Socket)
+    return {
+      stream: there,
+      responses,
+      ask: (count) => {
+        if (there.writable) there.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(count))
+      },
+    }
+  }
+  return { server, system, drain, cut, open }
+}
+
+/** As many turns of the loop as it takes to carry something to the other side and back. */
+export async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
