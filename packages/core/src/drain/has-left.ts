@@ -11,5 +11,7 @@ const transfers: ReadonlySet<string | undefined> = new Set(['read', 'write', 'wr
 export function hasLeft({ errored }: Socket, ended: boolean): boolean {
   if (ended) return true
   const { code = '', syscall } = (errored ?? {}) as NodeJS.ErrnoException
+  // A write that this process has cancelled by destroying the socket.
+  if (code === 'ECANCELED') return false
   return transfers.has(syscall) || /^(HPE_|ERR_SSL_)/.test(code)
 }
