@@ -21,7 +21,7 @@ interface Served {
   readonly drain: ServerDrain
   /** What was cut before the deadline. */
   readonly cut: readonly CutConnection[]
-  open(): Client
+  readonly open: () => Client
 }
 
 /** A server that drains, and clients that speak to it in memory. */
