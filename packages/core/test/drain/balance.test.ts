@@ -21,7 +21,7 @@ describe('each request that a drain sees has one end', () => {
   test.each([1, 2, 3, 4, 5])('whatever becomes of many at random (%i)', async (seed) => {
     const random = seeded(seed)
     const pick = (): string => Object.keys(fates)[Math.floor(random() * Object.keys(fates).length)]!
-    const { open, drain, cut } = serve()
+    const { open, drain, end, cut } = serve()
     const clients = Array.from({ length: 40 }, () => open())
     // Up to five on a connection, one behind another, before the drain and in it.
     for (const client of clients) client.ask(Math.floor(random() * 6))
@@ -49,13 +49,12 @@ describe('each request that a drain sees has one end', () => {
     expect(finished + served + refused + left + cutRequests).toBe(begun + arrived)
     expect(cutRequests).toBe(tally.cut.length)
     expect(tally.cut.length).toBe(late.length + cut.length)
-    drain.destroy()
-    drain.dispose()
+    end()
   })
 })
 
 test('closeAllConnections() and closeIdleConnections() do nothing while a server drains, and everything behind that', async () => {
-  const { open, drain, server } = serve()
+  const { open, drain, end, server } = serve()
   const client = open()
   client.ask(1)
   await turns()
@@ -68,6 +67,7 @@ test('closeAllConnections() and closeIdleConnections() do nothing while a server
   drain.dispose()
   expect(Object.hasOwn(server, 'closeAllConnections')).toBe(false)
   expect(Object.hasOwn(server, 'closeIdleConnections')).toBe(false)
+  end()
 })
 
 /** The same numbers each time, between 0 and 1. */

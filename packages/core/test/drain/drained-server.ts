@@ -22,11 +22,15 @@ interface Served {
   /** What was cut before the deadline. */
   readonly cut: readonly CutConnection[]
   readonly open: () => Client
+  /** Ends everything. */
+  readonly end: () => void
 }
 
 /** A server that drains, and clients that speak to it in memory. */
 export function serve(options: Partial<ServerDrainOptions> = {}): Served {
   const server = http.createServer()
+  // Node keeps its list of connections from then on.
+  server.emit('listening')
   const connections = new Connections(server, () => 0)
   connections.track()
   const cut: CutConnection[] = []
@@ -64,7 +68,12 @@ export function serve(options: Partial<ServerDrainOptions> = {}): Served {
       },
     }
   }
-  return { server, system, drain, cut, open }
+  const end = (): void => {
+    drain.destroy()
+    drain.dispose()
+    server.close()
+  }
+  return { server, system, drain, cut, open, end }
 }
 
 /** As many turns of the loop as it takes to carry something to the other side and back. */

@@ -1,7 +1,11 @@
 import { serve, turns } from './drained-server.ts'
 
 test('a server whose connections can no longer move lets them linger from then on', async () => {
-  const { open, drain, system } = serve({ migrates: true, lingerTimeout: 1000, firstRequestTimeout: 1000 })
+  const { open, drain, end, system } = serve({
+    migrates: true,
+    lingerTimeout: 1000,
+    firstRequestTimeout: 1000,
+  })
   const client = open()
   client.ask(1)
   await turns()
@@ -19,11 +23,11 @@ test('a server whose connections can no longer move lets them linger from then o
   system.advance(1)
   await turns()
   expect(client.stream.readableEnded).toBe(true)
-  drain.dispose()
+  end()
 })
 
 test('an idle connection that has not moved when the drain gives up is cut', async () => {
-  const { open, drain, cut } = serve({ migrates: true })
+  const { open, drain, end, cut } = serve({ migrates: true })
   const client = open()
   client.ask(1)
   await turns()
@@ -35,5 +39,5 @@ test('an idle connection that has not moved when the drain gives up is cut', asy
   drain.giveUpMoving()
   expect(cut).toMatchObject([{ state: 'moving' }])
   expect(drain.tally.cut).toEqual(cut)
-  drain.dispose()
+  end()
 })
