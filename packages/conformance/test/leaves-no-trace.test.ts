@@ -43,3 +43,10 @@ describe(`${APPS} applications that are thrown away leave no trace`, () => {
     expect(app.stderr).toBe('')
   })
 })
+
+test('a server that has closed is not kept in memory', async () => {
+  const file = path.join(__dirname, '../fixtures/collected.mjs')
+  const app = await startApp({ file, execArgv: ['--expose-gc'] })
+  await expect(app.waitFor('collected')).resolves.toMatchObject({ left: 0 })
+  await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+})

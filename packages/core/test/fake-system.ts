@@ -201,7 +201,7 @@ export class FakeSystem implements System {
     return this.listenFds
   }
 
-  isServed(): boolean {
+  isServed(_path: string): boolean {
     return false
   }
 

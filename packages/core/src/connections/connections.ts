@@ -2,10 +2,11 @@ import type { Server as HttpServer } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Server, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import { carrierOf } from '../system/node-internals.ts'
+import { carrierOf, onFirstConnection } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
 import { idleConnections } from './idle.ts'
 import { listConnections } from './list.ts'
+import { onEvent } from './on-event.ts'
 import { RequestCounts } from './request-counts.ts'
 import { isUsed } from './seem-used.ts'
 import { Sessions } from './sessions.ts'
@@ -36,10 +37,15 @@ export class Connections {
 
   readonly #onClose: (this: Socket) => void
   readonly #now: () => number
+  readonly #releases: Release[] = []
   #tracking = false
+  #untouched = false
 
-  /** @param now the clock: monotonic milliseconds */
-  constructor(server: Server, now: () => number) {
+  /**
+   * @param now the clock: monotonic milliseconds
+   * @param fresh whether the server has only just begun to listen
+   */
+  constructor(server: Server, now: () => number, fresh = false) {
     this.server = server
     this.#now = now
     const forget = (socket: Socket): void => this.#forget(socket)
@@ -49,47 +55,70 @@ export class Connections {
     }
     const { http } = this
     this.requests = http && new RequestCounts(http)
-    if (this.http2) this.sessions.watch(server, this.secure ? 'secureConnection' : 'connection')
+    if (this.http2)
+      this.#releases.push(
+        this.sessions.watch(server, this.secure ? 'secureConnection' : 'connection'),
+        onEvent(server, 'stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
+          this.streams.set(stream, headers)
+          stream.on('close', () => this.streams.delete(stream))
+        }),
+      )
     if (http === undefined || this.secure) this.track()
-    else if (listConnections(http) === undefined) {
+    else if (listConnections(http) === undefined)
       // Node makes its list at 'listening', before it accepts; without one by then this is a Node that has none.
-      server.once('listening', () => {
+      this.#once('listening', () => {
         if (listConnections(http) === undefined) this.track()
       })
-    }
-    if (this.secure) {
-      server.on('secureConnection', (socket: Socket) => {
-        this.#secure.set(socket, this.#time())
-        socket.on('close', this.#onClose)
-      })
-    }
-    if (this.http2) {
-      server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-        this.streams.set(stream, headers)
-        stream.on('close', () => this.streams.delete(stream))
-      })
-    }
+    if (fresh) this.#noteFirst()
+    if (this.secure)
+      this.#releases.push(
+        onEvent(server, 'secureConnection', (socket: Socket) => {
+          this.#secure.set(socket, this.#time())
+          socket.on('close', this.#onClose)
+        }),
+      )
     if (http === undefined) return
-    noteUpgrades(
-      server,
-      () => this.#time(),
-      (upgraded) => {
-        this.upgraded.set(upgraded.socket, upgraded)
-        if (!this.#tracking) upgraded.socket.on('close', this.#onClose)
-        this.#changed()
-      },
+    this.#releases.push(
+      noteUpgrades(
+        server,
+        () => this.#time(),
+        (upgraded) => {
+          this.upgraded.set(upgraded.socket, upgraded)
+          if (!this.#tracking) upgraded.socket.on('close', this.#onClose)
+          this.#changed()
+        },
+      ),
     )
+  }
+
+  /** Takes its listeners off the server. What it knows of open connections stays, until they have ended. */
+  dispose(): void {
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  /** The server has another listening socket. */
+  onListening(): void {
+    if (!this.#untouched) return
+    this.#untouched = false
+    this.#noteFirst()
+  }
+
+  /** Whether no connection was ever accepted, as far as is known. */
+  get untouched(): boolean {
+    return this.#untouched
   }
 
   /** Begins to know every connection: those there are, and those to come. Calling it again does nothing. */
   track(): void {
     if (this.#tracking) return
     this.#tracking = true
-    this.server.on('connection', (socket: Socket) => {
-      this.accepted++
-      this.#open.set(socket, this.#time())
-      socket.on('close', this.#onClose)
-    })
+    this.#releases.push(
+      onEvent(this.server, 'connection', (socket: Socket) => {
+        this.accepted++
+        this.#open.set(socket, this.#time())
+        socket.on('close', this.#onClose)
+      }),
+    )
     const { http } = this
     const open = http === undefined ? [] : (listConnections(http) ?? [])
     for (const socket of [...open, ...this.upgraded.keys()]) {
@@ -169,6 +198,24 @@ export class Connections {
         resolve()
       })
     })
+  }
+
+  /** Looks at the first connection only: what is not tracked costs nothing for each. */
+  #noteFirst(): void {
+    const release = onFirstConnection(this.server, () => {
+      this.#untouched = false
+    })
+    if (release === undefined) return
+    this.#untouched = true
+    this.#releases.push(release)
+  }
+
+  #once(event: string, listener: () => void): void {
+    const release = onEvent(this.server, event, () => {
+      release()
+      listener()
+    })
+    this.#releases.push(release)
   }
 
   /** Whole milliseconds: a number that V8 keeps in place, where a fraction would be an object on the heap. */

@@ -1,5 +1,7 @@
 import type { ServerHttp2Session } from 'node:http2'
 import type { Server, Socket } from 'node:net'
+import type { Release } from '../system/system.ts'
+import { onEvent } from './on-event.ts'
 
 /**
  * The HTTP/2 sessions of one server, each with the socket that carries it.
@@ -16,14 +18,21 @@ export class Sessions implements Iterable<ServerHttp2Session> {
   #arriving: Socket | undefined
 
   /** @param event by which the server takes the sockets that speak HTTP/2 */
-  watch(server: Server, event: 'connection' | 'secureConnection'): void {
-    server.prependListener(event, (socket: Socket) => {
+  watch(server: Server, event: 'connection' | 'secureConnection'): Release {
+    const onArriving = (socket: Socket): void => {
       this.#arriving = socket
-    })
-    server.on('session', (session: ServerHttp2Session) => this.#add(session))
-    server.on(event, () => {
-      this.#arriving = undefined
-    })
+    }
+    server.prependListener(event, onArriving)
+    const releases = [
+      () => server.off(event, onArriving),
+      onEvent(server, 'session', (session: ServerHttp2Session) => this.#add(session)),
+      onEvent(server, event, () => {
+        this.#arriving = undefined
+      }),
+    ]
+    return () => {
+      for (const release of releases) release()
+    }
   }
 
   get size(): number {

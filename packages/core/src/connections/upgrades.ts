@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import type { Release } from '../system/system.ts'
+import { onEvent } from './on-event.ts'
 import { requestHead } from './request-head.ts'
 import type { Duplex } from 'node:stream'
 
@@ -36,7 +38,8 @@ export function targetOf({ head }: Upgraded): { readonly method: string; readonl
  * Sees every connection of a server that leaves HTTP. Node lets go of such a socket altogether, and whether a server
  * upgrades at all depends on whether anyone listens: so this listens only as long as somebody else does.
  */
-export function noteUpgrades(server: Server, now: () => number, note: (upgraded: Upgraded) => void): void {
+export function noteUpgrades(server: Server, now: () => number, note: (upgraded: Upgraded) => void): Release {
+  const releases: Release[] = []
   for (const event of leaving) {
     const onLeave = (request: IncomingMessage, stream: Duplex): void => {
       const protocol = event === 'connect' ? event : (request.headers.upgrade ?? '').toLowerCase()
@@ -58,12 +61,18 @@ export function noteUpgrades(server: Server, now: () => number, note: (upgraded:
       // First, since the application may end the socket at once.
       server.prependListener(event, onLeave)
     }
-    server.on('newListener', (name: string | symbol, listener: unknown) => {
-      if (name === event && listener !== onLeave) listen()
-    })
-    server.on('removeListener', (name: string | symbol) => {
-      if (name === event && others() === 0) server.off(event, onLeave)
-    })
+    releases.push(
+      onEvent(server, 'newListener', (name: string | symbol, listener: unknown) => {
+        if (name === event && listener !== onLeave) listen()
+      }),
+      onEvent(server, 'removeListener', (name: string | symbol) => {
+        if (name === event && others() === 0) server.off(event, onLeave)
+      }),
+      () => server.off(event, onLeave),
+    )
     if (others() > 0) listen()
+  }
+  return () => {
+    for (const release of releases) release()
   }
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import { shadow } from '../system/shadow.ts'
 import type { Release, System } from '../system/system.ts'
 
 const dispatching: ReadonlySet<string | symbol> = new Set(['request', 'checkContinue', 'checkExpectation'])
@@ -17,20 +18,18 @@ export function deferRequests(
   concerns: (socket: Socket) => boolean,
   take: (request: IncomingMessage, response: ServerResponse) => boolean,
 ): Release {
-  const own = Object.getOwnPropertyDescriptor(server, 'emit')
-  const emit = Reflect.get(server, 'emit') as (...event: unknown[]) => boolean
-  const deferring = function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
-    if (!dispatching.has(event) || !concerns((args[0] as IncomingMessage).socket))
-      return Reflect.apply(emit, this, [event, ...args])
-    system.setImmediate(() => {
-      const [request, response] = args as [IncomingMessage, ServerResponse]
-      if (!take(request, response)) Reflect.apply(emit, this, [event, ...args])
-    })
-    return true
-  }
-  Object.defineProperty(server, 'emit', { value: deferring, configurable: true, writable: true })
-  return () => {
-    if (own === undefined) Reflect.deleteProperty(server, 'emit')
-    else Object.defineProperty(server, 'emit', own)
-  }
+  return shadow(
+    server,
+    'emit',
+    (emit) =>
+      function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
+        if (!dispatching.has(event) || !concerns((args[0] as IncomingMessage).socket))
+          return Reflect.apply(emit, this, [event, ...args])
+        system.setImmediate(() => {
+          const [request, response] = args as [IncomingMessage, ServerResponse]
+          if (!take(request, response)) Reflect.apply(emit, this, [event, ...args])
+        })
+        return true
+      },
+  )
 }

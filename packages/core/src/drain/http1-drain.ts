@@ -5,6 +5,7 @@ import { closeIfLast, hasSaidClose, sayClose } from '../connections/close-header
 import { currentResponse, isLast, isWanted, readsHttp1, unreadRequest } from '../connections/exchange.ts'
 import { isUsed } from '../connections/seem-used.ts'
 import { whenQuieter } from '../connections/when-quieter.ts'
+import { shadow } from '../system/shadow.ts'
 import type { Release, System } from '../system/system.ts'
 import { beforeHead } from './before-head.ts'
 import { closeGently, isClosing } from './close-gently.ts'
@@ -30,6 +31,8 @@ export class Http1Drain {
   readonly #awaited = new WeakSet<Socket>()
   /** Idle for too long, each with what had been read on it by then. */
   readonly #timedOut = new Map<Socket, number>()
+  /** Those that end as the drain has it, where Node would end them. */
+  readonly #gentle = new WeakSet<Socket>()
   #idleEnded = false
   #checking = false
   #active = true
@@ -96,8 +99,10 @@ export class Http1Drain {
   onFinish(socket: Socket, response: ServerResponse): void {
     // What Node calls right after this for a response that said close. Its own version closes without waiting for
     // the client's FIN, and takes the rest of its body from an application that has answered a request early.
-    const destroySoon = (): void => this.#endBehind(socket)
-    Object.defineProperty(socket, 'destroySoon', { value: destroySoon, configurable: true, writable: true })
+    if (!this.#gentle.has(socket)) {
+      this.#gentle.add(socket)
+      this.#releases.push(shadow(socket, 'destroySoon', () => () => this.#endBehind(socket)))
+    }
     // Its client may have had it whole for a while and be asking on: an idle connection, which lingers.
     if (this.lingersBehind(response)) return
     // A head written before the drain, or by an application with its own idea of the header, has promised to keep the

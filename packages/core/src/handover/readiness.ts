@@ -27,12 +27,14 @@ export class Readiness {
     else this.#stopWaiting ??= this.#system.setTimeout(() => this.#ready(), this.#patience)
   }
 
-  dispose(): void {
+  /** Nothing listens any more: what listens next is the first. */
+  reset(): void {
     this.#stopWaiting?.()
+    this.#stopWaiting = undefined
   }
 
   #ready(): void {
-    this.dispose()
+    this.reset()
     this.#onReady()
   }
 }

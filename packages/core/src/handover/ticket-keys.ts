@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { type Address, boundAddress } from '../listeners/address.ts'
+import { shadow } from '../system/shadow.ts'
 import type { Predecessor, Release } from '../system/system.ts'
 import { readMessage, type TicketKeys } from './protocol.ts'
 
@@ -83,14 +84,13 @@ function defaultSessionIdContext(): string | undefined {
 
 /** Notes which servers are given keys by the application: nothing on a server tells those from random ones. */
 function noteChoices(note: (server: Server) => void): Release {
-  const prototype = TlsServer.prototype as { setTicketKeys: (keys: Buffer) => void }
-  const own = prototype.setTicketKeys
-  const noting = function (this: TlsServer, keys: Buffer): void {
-    note(this)
-    Reflect.apply(own, this, [keys])
-  }
-  prototype.setTicketKeys = noting
-  return () => {
-    if (prototype.setTicketKeys === noting) prototype.setTicketKeys = own
-  }
+  return shadow(
+    TlsServer.prototype,
+    'setTicketKeys',
+    (set) =>
+      function (this: TlsServer, keys: Buffer): void {
+        note(this)
+        Reflect.apply(set, this, [keys])
+      },
+  )
 }

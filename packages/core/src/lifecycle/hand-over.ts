@@ -1,3 +1,4 @@
+import type { Server } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
 import { type LiveLeaving, LiveMigration } from '../handover/live/live-migration.ts'
@@ -7,6 +8,8 @@ import type { Inheritable, Listeners } from '../listeners/listeners.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
 import { MigrationPermit } from '../handover/migration-permit.ts'
+import { postponeClose } from '../system/node-internals.ts'
+import type { Release } from '../system/system.ts'
 
 /** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
 const deathPatience = 1000
@@ -26,6 +29,9 @@ export class HandOver {
   readonly #migrating: ReadonlySet<Connections>
   readonly #migration: Migration
   readonly #live: LiveMigration
+  /** What lets the servers emit 'close', which cannot be taken back. */
+  readonly #closes: ReadonlyMap<Server, Release>
+  #onFinal: () => void = () => {}
 
   constructor(context: Context, successor: Successor, inheritable: readonly Inheritable[]) {
     const { datagrams, system, servers, drains, handover, settings, reporter } = context
@@ -53,6 +59,7 @@ export class HandOver {
       }),
     )
     this.#migrating = new Set(leaving.map(({ connections }) => connections))
+    this.#closes = new Map(servers.servers.map((server) => [server, postponeClose(server)]))
     this.group = drains.start(
       servers.servers,
       {
@@ -61,7 +68,9 @@ export class HandOver {
         migrates: (connections) => this.#migrating.has(connections),
         departures: this.#live,
       },
-      true,
+      new Promise((resolve) => {
+        this.#onFinal = resolve
+      }),
     )
     this.#migration = new Migration(system, successor, leaving)
   }
@@ -128,13 +137,32 @@ export class HandOver {
     release()
     this.#migration.dispose()
     this.#live.dispose()
+    if (outcome === 'drained') await this.#end()
     return outcome
+  }
+
+  /** From here on nothing is taken back. The application hears that its servers have closed before its hooks run. */
+  async #end(): Promise<void> {
+    for (const close of this.#closes.values()) close()
+    await new Promise<void>((resolve) => {
+      this.#context.system.setImmediate(resolve)
+    })
+    this.#onFinal()
   }
 
   /** The successor has died: listens again on the sockets that were kept for this, and drains no more. */
   takeBack(listeners: Listeners): void {
-    this.#context.drains.forget()
-    this.#context.datagrams.resume()
-    for (const each of this.#inheritable) listeners.reopen(each, this.#successor.takeSpare(each.bound))
+    const { datagrams, drains } = this.#context
+    drains.forget()
+    datagrams.resume()
+    const closes = new Map(this.#closes)
+    for (const each of this.#inheritable) {
+      const close = closes.get(each.server)
+      closes.delete(each.server)
+      // Also where the application has closed it since: it did so because this process was to end.
+      if (each.server.listening) close?.()
+      else listeners.reopen(each, this.#successor.takeSpare(each.bound), () => close?.())
+    }
+    for (const close of closes.values()) close()
   }
 }

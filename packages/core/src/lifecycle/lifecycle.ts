@@ -148,12 +148,11 @@ export class Lifecycle {
     const predecessor = inheritance === undefined ? undefined : system.predecessor
     const inherited = new InheritedListeners(given)
     this.#hold = new Hold(system, predecessor !== undefined)
-    this.#listeners = new Listeners(inherited, this.#hold, {
+    this.#listeners = new Listeners(system, inherited, this.#hold, {
       onListening: (listener) => this.#onListening(listener),
       onClosed: (server) => this.#onClosed(server),
       onWarning: (warning) => this.#reporter.warn(warning),
       onNotHeld: (address) => this.#succession.onNotHeld(address),
-      isServed: (path) => system.isServed(path),
     })
     this.#datagrams = new Datagrams(system, inherited, this.#hold, {
       onBound: () => this.#onBound(),
@@ -600,7 +599,7 @@ export class Lifecycle {
 
   #onShutdown(): Promise<void> {
     this.#kept?.onStop()
-    this.#readiness.dispose()
+    this.#readiness.reset()
     this.#system.predecessor?.send(message({ type: 'stopping' }))
     return this.#restarts.abort()
   }
@@ -627,7 +626,8 @@ export class Lifecycle {
   #onListening(listener: Listener): void {
     const { server } = listener
     const isOwn = this.#health.owns(server)
-    this.#servers.add(listener, isOwn, () => this.#close(server, [server])?.drained)
+    this.#drains.onListening(server)
+    this.#servers.add(listener, isOwn, () => this.#close(server, [server])?.closed(server))
     this.#ticketKeys?.onListening(server)
     this.#tellListening(server)
     if (!isOwn) this.#onBound()
@@ -639,7 +639,15 @@ export class Lifecycle {
     if (this.state === 'starting') this.#state.to('serving')
     if (this.#settings.manualReady && !this.#saidReady) return
     // After the turn in which the application opens its servers, so that all it opens together count.
-    this.#system.setImmediate(() => this.#readiness.onListening(this.#missing()))
+    this.#system.setImmediate(() => {
+      // It was a probe, and has closed.
+      if (!this.#isIdle) this.#readiness.onListening(this.#missing())
+    })
+  }
+
+  /** Whether nothing of the application is open to clients. */
+  get #isIdle(): boolean {
+    return this.#servers.mortal.length === 0 && this.#datagrams.size === 0
   }
 
   /** How many inherited sockets the application has not asked for: that of the health port is taken at the end. */
@@ -691,8 +699,9 @@ export class Lifecycle {
 
   #onGone(): void {
     this.#kept?.update()
-    const none = this.#servers.mortal.length === 0 && this.#datagrams.size === 0
-    if (none && this.state === 'serving') this.#state.to('starting')
+    if (!this.#isIdle) return
+    this.#readiness.reset()
+    if (this.state === 'serving') this.#state.to('starting')
   }
 }
 

@@ -13,7 +13,8 @@ export function requestedAddress(options: ListenOptions & { fd?: number }): Addr
   if (options.path !== undefined && options.port === undefined) return `unix://${options.path}`
   const port = Number(options.port)
   if (!Number.isInteger(port) || port <= 0) return undefined
-  return options.host === undefined || options.host === '' ? `tcp://*:${port}` : tcp(options.host, port)
+  // Node listens everywhere for null too.
+  return options.host ? tcp(options.host, port) : `tcp://*:${port}`
 }
 
 /** Where a listening server really is. */
@@ -32,6 +33,28 @@ export function isBoundAs(requested: Address, bound: Address): boolean {
   // Without a host Node listens on the unspecified IPv6 address, or on IPv4's where there is no IPv6.
   const port = /^tcp:\/\/\*:(\d+)$/.exec(requested)?.[1]
   return port !== undefined && (bound === tcp('::', port) || bound === tcp('0.0.0.0', port))
+}
+
+/**
+ * Whether the kernel may refuse one TCP address because of the other: they have the same port, and one of them stands for
+ * addresses of the machine that the other names.
+ */
+export function mayExclude(one: Address, other: Address): boolean {
+  const [left, right] = [placeOf(one), placeOf(other)]
+  if (left === undefined || left.port !== right?.port) return false
+  const hosts = [left.host, right.host]
+  return (
+    left.host === right.host ||
+    hosts.some((host) => everywhere.has(host)) ||
+    (hosts.includes('localhost') && hosts.some((host) => host === '[::1]' || host.startsWith('127.')))
+  )
+}
+
+const everywhere: ReadonlySet<string> = new Set(['*', '[::]', '0.0.0.0'])
+
+function placeOf(address: Address): { host: string; port: string } | undefined {
+  const [, host, port] = /^tcp:\/\/(.*):(\d+)$/.exec(address) ?? []
+  return host === undefined || port === undefined ? undefined : { host, port }
 }
 
 /** Where a UDP socket is bound. Its family is part of it: `::` can be bound beside `0.0.0.0` or for both. */

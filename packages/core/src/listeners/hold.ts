@@ -1,4 +1,4 @@
-import { type ListeningHandle, onListeningHandle } from '../system/node-internals.ts'
+import { keepsListeningHandle, type ListeningHandle, onListeningHandle } from '../system/node-internals.ts'
 import { shadow } from '../system/shadow.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Server } from 'node:net'
@@ -41,6 +41,11 @@ export class Hold {
   /** False once this process may serve: what listens from then on accepts at once. */
   get holds(): boolean {
     return this.#holds
+  }
+
+  /** Whether what this server adopts now would be held. */
+  canHold(server: Server): boolean {
+    return this.#holds && keepsListeningHandle(server)
   }
 
   /**

@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { isDescriptor, isDuration, isSurvivable, protocolVersion } from '../system/boot.ts'
 import { isSocket } from '../system/file-status.ts'
-import { type Address, isBoundAs } from './address.ts'
+import { type Address, isBoundAs, mayExclude } from './address.ts'
 import { inodeOf, type SocketFile } from './unix-path.ts'
 
 /** One listening socket on its way from a predecessor to a successor. */
@@ -136,6 +136,13 @@ export class InheritedListeners {
     const found =
       this.#left.find((listener) => listener.requested === requested) ??
       this.#left.find((listener) => isBoundAs(requested, listener.bound))
+    this.#left = this.#left.filter((listener) => listener !== found)
+    return found
+  }
+
+  /** Takes the one, if there is one, because of which the kernel may refuse a `listen()` for another address. */
+  lend(requested: Address): InheritedListener | undefined {
+    const found = this.#left.find(({ bound }) => mayExclude(requested, bound))
     this.#left = this.#left.filter((listener) => listener !== found)
     return found
   }

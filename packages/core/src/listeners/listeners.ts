@@ -2,8 +2,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ListenOptions, Server } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { discardListeningHandle, listeningHandle } from '../system/node-internals.ts'
-import type { Release } from '../system/system.ts'
+import { discardListeningHandle, listeningHandle, stopConnectionsChecking } from '../system/node-internals.ts'
+import { shadow } from '../system/shadow.ts'
+import type { Release, System } from '../system/system.ts'
 import { type Address, boundAddress, requestedAddress } from './address.ts'
 import type { Hold } from './hold.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
@@ -16,6 +17,8 @@ export interface Listener {
   readonly requested: Address | undefined
   /** What `listen()` was given, to be given again. */
   readonly options: ListenOptions
+  /** Whether its `listen()` was seen: then it cannot have accepted anything before. */
+  readonly fresh: boolean
   /** Its file, where it has one. */
   readonly unixPath: UnixPath | undefined
 }
@@ -37,8 +40,6 @@ export interface ListenersObserver {
   onWarning(error: ZerodropError): void
   /** Called when an inherited socket accepts at once, because Node does not let it be held. */
   onNotHeld(address: Address): void
-  /** Whether a server answers on a Unix socket's path. */
-  isServed(path: string): boolean
 }
 
 type Options = ListenOptions & { fd?: number }
@@ -72,6 +73,8 @@ interface Attempt {
   readonly options: ListenOptions
   readonly requested: Address | undefined
   readonly inherited: InheritedListener | undefined
+  /** Whether it is lent: see `#lend`. */
+  readonly lent: boolean
   /** Where the inherited socket is to be held: whether it is. */
   readonly isHeld: (() => boolean) | undefined
   readonly unixPath: UnixPath | undefined
@@ -86,13 +89,17 @@ interface Attempt {
  */
 export class Listeners {
   readonly inherited: InheritedListeners
+  readonly #system: System
   readonly #hold: Hold
   readonly #observer: ListenersObserver
   readonly #listening = new Map<Server, Listener>()
   readonly #attempts = new Map<Server, Attempt>()
   readonly #ignored = new WeakSet<Server>()
+  /** Those whose next `listen()` is to be the kernel's own. */
+  readonly #unlent = new WeakSet<Server>()
 
-  constructor(inherited: InheritedListeners, hold: Hold, observer: ListenersObserver) {
+  constructor(system: System, inherited: InheritedListeners, hold: Hold, observer: ListenersObserver) {
+    this.#system = system
     this.inherited = inherited
     this.#hold = hold
     this.#observer = observer
@@ -120,7 +127,7 @@ export class Listeners {
   /** Adds a server that was listening before anyone watched. */
   add(server: Server): void {
     if (!this.#listening.has(server) && !this.#ignored.has(server))
-      this.#track({ server, requested: boundAddress(server), options: {}, unixPath: undefined })
+      this.#track({ server, requested: boundAddress(server), options: {}, fresh: false, unixPath: undefined })
   }
 
   /** Leaves a server to the application, now and whenever it listens again. */
@@ -145,16 +152,19 @@ export class Listeners {
   }
 
   /**
-   * Lets a server that has stopped listening listen again on the socket it had.
+   * Lets a server that has stopped listening listen again on the socket it had, without a word to the application.
    * @param fd a descriptor of that socket; undefined to bind its address anew
+   * @param onDone called when it listens, or cannot
    */
-  reopen({ listener: { server, options }, requested, bound }: Inheritable, fd: number | undefined): void {
+  reopen(inheritable: Inheritable, fd: number | undefined, onDone: () => void): void {
+    const { listener, requested, bound } = inheritable
+    const { server, options } = listener
     if (fd !== undefined) this.inherited.offer({ fd, requested, bound })
-    // The application may have no listener left for a failure to listen, and must not die of it: it is reported.
-    const ignore = (): void => {}
-    server.once('error', ignore)
-    server.once('listening', () => server.off('error', ignore))
-    server.listen({ ...options })
+    listenQuietly(server, options, (error) => {
+      // The application may have no listener left for that, and must not die of it.
+      if (error !== undefined && server.listenerCount('error') > 0) server.emit('error', error)
+      onDone()
+    })
   }
 
   /** Takes part in a call of `listen()` that is on its way, which `watch()` may have come too late to see. */
@@ -168,20 +178,13 @@ export class Listeners {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const claim = { owner: this, original: options }
       const requested = requestedAddress(options)
-      this.#attempts.set(server, {
-        given: options,
-        claim,
-        options,
-        requested,
-        inherited: undefined,
-        isHeld: undefined,
-        unixPath: undefined,
-      })
+      this.#attempts.set(server, { given: options, claim, options, requested, ...unaided })
       return
     }
     const claim = this.#claim(options)
     const requested = requestedAddress(options)
-    const inherited = requested === undefined ? undefined : this.inherited.take(requested)
+    const own = requested === undefined ? undefined : this.inherited.take(requested)
+    const inherited = own ?? this.#lend(server, requested)
     const isHeld = inherited && this.#prepareHold(server, inherited)
     const unixPath = this.#unixPath(requested)
     this.#attempts.set(server, {
@@ -190,6 +193,7 @@ export class Listeners {
       options: { ...options },
       requested,
       inherited,
+      lent: own === undefined,
       isHeld,
       unixPath,
     })
@@ -200,11 +204,34 @@ export class Listeners {
     options.fd = inherited.fd
   }
 
+  /**
+   * A program that looks for a free port listens on several addresses of it, one after another. The kernel would refuse
+   * those that the predecessor's socket stands for as well, which a first start finds free: so for one turn such a server
+   * is lent that socket, and accepts nothing. One that still listens then is no probe, and the kernel decides.
+   */
+  #lend(server: Server, requested: Address | undefined): InheritedListener | undefined {
+    if (this.#unlent.delete(server) || !this.#hold.canHold(server) || requested === undefined)
+      return undefined
+    return this.inherited.lend(requested)
+  }
+
+  #endLoan(server: Server, options: ListenOptions): void {
+    const handle = listeningHandle(server)
+    this.#system.setImmediate(() => {
+      if (handle === undefined || listeningHandle(server) !== handle) return
+      discardListeningHandle(server)
+      this.#unlent.add(server)
+      listenQuietly(server, options, (error) => {
+        if (error !== undefined) server.emit('error', error)
+      })
+    })
+  }
+
   #onEnd(server: Server): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
     if (attempt !== undefined && attempt.claim.owner !== this) return
-    const { options = {}, requested, inherited, isHeld, unixPath } = attempt ?? {}
+    const { options = {}, requested, inherited, lent, isHeld, unixPath } = attempt ?? {}
     if (isHeld?.() === false && inherited !== undefined) this.#observer.onNotHeld(inherited.bound)
     try {
       unixPath?.settle(server)
@@ -220,8 +247,12 @@ export class Listeners {
         return
       }
     }
+    if (inherited !== undefined && lent === true) {
+      this.#endLoan(server, options)
+      return
+    }
     // Perhaps while it was on its way.
-    if (!this.#ignored.has(server)) this.#track({ server, options, requested, unixPath })
+    if (!this.#ignored.has(server)) this.#track({ server, options, requested, fresh: true, unixPath })
   }
 
   /** @returns undefined once this process may serve */
@@ -257,7 +288,7 @@ export class Listeners {
 
   #unixPath(requested: Address | undefined): UnixPath | undefined {
     const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
-    return file === undefined ? undefined : new UnixPath(file, (path) => this.#observer.isServed(path))
+    return file === undefined ? undefined : new UnixPath(file, (path) => this.#system.isServed(path))
   }
 
   /** Makes `listen()` fail. */
@@ -312,13 +343,43 @@ export class Listeners {
 
   #track(listener: Listener): void {
     const { server } = listener
+    if (!this.#listening.has(server)) {
+      const onClose = (): void => {
+        // It listens again: it was closed before this, and not for good.
+        if (server.listening) return
+        server.off('close', onClose)
+        this.#listening.delete(server)
+        stopConnectionsChecking(server)
+        this.#observer.onClosed(server)
+      }
+      server.on('close', onClose)
+    }
     this.#listening.set(server, listener)
-    server.once('close', () => {
-      this.#listening.delete(server)
-      this.#observer.onClosed(server)
-    })
     this.#observer.onListening(listener)
   }
+}
+
+const unaided = { inherited: undefined, lent: false, isHeld: undefined, unixPath: undefined }
+
+/**
+ * Lets a server listen and keeps 'listening' from the application, which has heard it before: its handlers for that are to
+ * run once.
+ * @param onDone called instead, with the error if it cannot listen
+ */
+function listenQuietly(server: Server, options: ListenOptions, onDone: (error?: Error) => void): void {
+  const release = shadow(
+    server,
+    'emit',
+    (emit) =>
+      function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
+        if (event !== 'listening' && event !== 'error') return Reflect.apply(emit, this, [event, ...args])
+        release()
+        if (event === 'error') onDone(args[0] as Error)
+        else onDone()
+        return true
+      },
+  )
+  server.listen({ ...options })
 }
 
 function restore(options: Options, original: Options): void {

@@ -17,13 +17,17 @@ export class DrainGroup {
   readonly done: Promise<readonly ZerodropError[]>
   readonly servers: readonly Server[]
   readonly #drain: Drain
-  #cancelled = false
+  /** How the drain has ended, once it can no longer be taken back. */
+  readonly #outcome: Promise<'over' | 'cancelled'>
+  #cancel: () => void = () => {}
 
+  /** @param final when a drain with a successor can no longer be taken back */
   constructor(
     system: System,
     drains: ReadonlyMap<Server, ServerDrain>,
     hooks: ServerHooks,
     options: DrainOptions,
+    final: Promise<void> = Promise.resolve(),
   ) {
     this.servers = [...drains.keys()]
     this.#drain = new Drain(system, [...drains.values()], options)
@@ -43,12 +47,28 @@ export class DrainGroup {
       else if (entry !== undefined) running.push(runHook(system, entry, this.drained))
       if (--unsettled === 0) settle()
     })
-    this.done = this.drained.then(async () => {
-      settle()
-      if (this.#cancelled) return []
+    const cancelled = new Promise<'cancelled'>((resolve) => {
+      this.#cancel = () => resolve('cancelled')
+    })
+    const over = Promise.all([this.drained, final]).then(() => 'over' as const)
+    this.#outcome = Promise.race([cancelled, over])
+    void this.drained.then(settle)
+    this.done = this.#outcome.then(async (outcome) => {
+      if (outcome === 'cancelled') return []
       for (const entry of late) running.push(runHook(system, entry, this.drained))
       return (await Promise.all(running)).filter((error) => error !== undefined)
     })
+  }
+
+  /**
+   * Resolves when this drain has closed a server for good: with a successor, not before it can no longer be taken back.
+   * If it is given up, when the server closes in another way.
+   */
+  async closed(server: Server): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      server.once('close', resolve)
+    })
+    if ((await this.#outcome) === 'cancelled') await closed
   }
 
   hammer(): void {
@@ -57,7 +77,7 @@ export class DrainGroup {
 
   /** Ends the drain where it is; hooks that have not begun do not run. */
   cancel(): void {
-    this.#cancelled = true
+    this.#cancel()
     this.#drain.cancel()
   }
 }

@@ -40,13 +40,13 @@ export class Drains {
 
   /**
    * Begins the drain that ends the process, and tells of its steps.
-   * @param successor whether another process accepts on the same sockets
+   * @param final where another process accepts on the same sockets: when it can no longer be replaced by this one
    */
-  start(servers: readonly Server[], manner: DrainManner, successor = false): DrainGroup {
+  start(servers: readonly Server[], manner: DrainManner, final?: Promise<void>): DrainGroup {
     const { drainTimeout, drainDelay } = manner.settings
     const begun = this.#system.now()
     const reporter = this.#reporter
-    const group = this.#start(servers, manner, successor, {
+    const group = this.#start(servers, manner, final, {
       onAcceptStopped: (milliseconds) => reporter.tell('drain:accept-stopped', { milliseconds }),
       onHammer: (milliseconds, forced, cut) => reporter.tell('hammer', { milliseconds, forced, cut }),
     })
@@ -67,7 +67,7 @@ export class Drains {
   #start(
     servers: readonly Server[],
     manner: DrainManner,
-    successor: boolean,
+    final?: Promise<void>,
     observer?: DrainObserver,
   ): DrainGroup {
     const drains = new Map<Server, ServerDrain>()
@@ -78,8 +78,8 @@ export class Drains {
       if (drain !== undefined) drains.set(server, drain)
     }
     const { drainTimeout, drainDelay } = manner.settings
-    const options = { drainTimeout, drainDelay, successor, observer, onCut }
-    const group = new DrainGroup(this.#system, drains, this.#hooks, options)
+    const options = { drainTimeout, drainDelay, successor: final !== undefined, observer, onCut }
+    const group = new DrainGroup(this.#system, drains, this.#hooks, options, final)
     for (const server of servers) this.#groups.set(server, group)
     void group.done.then(() => {
       for (const server of servers) if (this.#groups.get(server) === group) this.#groups.delete(server)
@@ -90,12 +90,18 @@ export class Drains {
   /**
    * The drain that the application's `close()` of a server begins, or the one it is in.
    * @param together which servers are closed with it
-   * @returns undefined if the server does not listen, and Node's own `close()` is right
+   * @returns undefined if the server does not listen, or never had a connection: Node's own `close()` is right then. It
+   *   frees the address at once, as a program expects that looks for a free port.
    */
   close(server: Server, together: readonly Server[], settings: Settings): DrainGroup | undefined {
     const begun = this.#groups.get(server)
     if (begun !== undefined) return begun
-    if (!server.listening || this.#servers.get(server) === undefined) return undefined
+    const connections = this.#servers.get(server)
+    if (!server.listening || connections === undefined) return undefined
+    if (connections.untouched) {
+      this.#servers.closeAtOnce(server)
+      return undefined
+    }
     // Nobody comes back to a port that was picked at random: a test need not wait for that.
     const lingerTimeout = this.#servers.isFixed(server) ? settings.lingerTimeout : 0
     const manner: DrainManner = {
@@ -103,14 +109,23 @@ export class Drains {
       closeCode: 1001,
       migrates: () => false,
     }
-    return this.#start(together, manner, false)
+    return this.#start(together, manner)
   }
 
   /** Gives all servers back as if no drain had begun. */
   forget(): void {
     this.#progress = undefined
-    for (const group of this.#groups.values()) group.cancel()
-    this.#groups.clear()
-    this.#servers.forgetDrains()
+    for (const server of this.#groups.keys()) this.#forget(server)
+  }
+
+  /** A server listens that may be draining: it serves again, unless the whole process ends. */
+  onListening(server: Server): void {
+    if (this.#progress === undefined) this.#forget(server)
+  }
+
+  #forget(server: Server): void {
+    this.#groups.get(server)?.cancel()
+    this.#groups.delete(server)
+    this.#servers.forgetDrain(server)
   }
 }

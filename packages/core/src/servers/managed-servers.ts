@@ -27,12 +27,12 @@ type OnCut = (connection: CutConnection, forced: boolean) => void
 
 interface Managed {
   readonly connections: Connections
-  readonly address: Address | undefined
+  address: Address | undefined
   /** Whether it serves until the process ends: a drain leaves it alone. */
   readonly lasting: boolean
-  readonly unixPath: UnixPath | undefined
+  unixPath: UnixPath | undefined
   /** Whether its address was asked for: a test's server on port 0 has no clients that come back. */
-  readonly fixed: boolean
+  fixed: boolean
   readonly release: Release
   drain?: ServerDrain
 }
@@ -75,19 +75,25 @@ export class ManagedServers {
 
   /** @param onClose what the server's `close()` does: see `drainOnClose` */
   add(
-    { server, requested, unixPath }: Listener,
+    { server, requested, unixPath, fresh }: Listener,
     lasting: boolean,
     onClose: () => Promise<unknown> | undefined,
   ): void {
-    if (this.#servers.has(server)) return
     const address = boundAddress(server)
+    const fixed = requested !== undefined
+    const known = this.#servers.get(server)
+    if (known !== undefined) {
+      // It listens again before its last connection has ended.
+      Object.assign(known, { address, unixPath, fixed })
+      known.connections.onListening()
+      return
+    }
     const release = drainOnClose(server, onClose)
-    const connections = new Connections(server, () => this.#system.now())
+    const connections = new Connections(server, () => this.#system.now(), fresh)
     // An application sets a limit on what listen() returns.
     this.#system.setImmediate(() => {
       if (this.get(server) === connections) connections.requests?.start()
     })
-    const fixed = requested !== undefined
     this.#servers.set(server, { connections, address, lasting, unixPath, fixed, release })
   }
 
@@ -101,6 +107,7 @@ export class ManagedServers {
     if (managed === undefined) return
     managed.release()
     managed.connections.requests?.stop()
+    managed.connections.dispose()
     // Its drain ends by itself: Node emits 'close' of the server before that of its last connection.
     if (managed.drain !== undefined) this.#draining--
     this.#servers.delete(server)
@@ -123,13 +130,13 @@ export class ManagedServers {
     this.#servers.get(server)?.drain?.announce()
   }
 
-  /** Forgets the drains of all servers, which then are as if none had begun. */
-  forgetDrains(): void {
-    for (const managed of this.#servers.values()) {
-      managed.drain?.dispose()
-      delete managed.drain
-    }
-    this.#draining = 0
+  /** Forgets the drain of a server, which then is as if none had begun. */
+  forgetDrain(server: Server): void {
+    const managed = this.#servers.get(server)
+    if (managed?.drain === undefined) return
+    managed.drain.dispose()
+    delete managed.drain
+    this.#draining--
   }
 
   /** The connections of the server that listens at an address. */
@@ -190,12 +197,19 @@ export class ManagedServers {
       migrates: migrates(managed.connections),
       onCut,
       departures,
-      onStopping: () => {
-        const { address, unixPath } = managed
-        if (address === undefined || !this.#isPredecessors(address)) unixPath?.remove()
-      },
+      onStopping: () => this.#removePath(managed),
     })
     return managed.drain
+  }
+
+  /** A server that never had a connection is about to be closed: nothing of it has to end. */
+  closeAtOnce(server: Server): void {
+    const managed = this.#servers.get(server)
+    if (managed !== undefined) this.#removePath(managed)
+  }
+
+  #removePath({ address, unixPath }: Managed): void {
+    if (address === undefined || !this.#isPredecessors(address)) unixPath?.remove()
   }
 
   /** The server that a request came to, if it is one of these. */

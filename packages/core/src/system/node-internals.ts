@@ -266,6 +266,47 @@ export function discardListeningHandle(server: Server): void {
   ;(server as { _handle?: ListeningHandle | null })._handle = null
 }
 
+/** Whether a server that does not listen keeps its handle where `onListeningHandle` looks for it. */
+export function keepsListeningHandle(server: Server): boolean {
+  const own = Object.getOwnPropertyDescriptor(server, '_handle')
+  return own?.configurable === true && own.value === null
+}
+
+/**
+ * Keeps a server from emitting 'close' for as long as its closing can be taken back.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (Server.prototype._emitCloseIfDrained)
+ * @returns a function that ends that: the server emits 'close' if it has closed by then
+ */
+export function postponeClose(server: Server): Release {
+  const internals = server as Server & { _emitCloseIfDrained?: () => void }
+  if (typeof internals._emitCloseIfDrained !== 'function') return () => {}
+  let due = false
+  const restore = shadow(
+    internals as { _emitCloseIfDrained: () => void },
+    '_emitCloseIfDrained',
+    () => () => {
+      due = true
+    },
+  )
+  return () => {
+    restore()
+    if (due) internals._emitCloseIfDrained?.()
+    due = false
+  }
+}
+
+/**
+ * Ends the interval in which an http server looks for connections that are too slow. `http.Server.close()` does that, but
+ * also closes connections; `net.Server.close()` does not, and the interval keeps the server from being collected.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (httpServerPreClose)
+ */
+export function stopConnectionsChecking(server: Server): void {
+  const key = Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connectionsCheckingInterval',
+  )
+  if (key !== undefined) clearInterval(Reflect.get(server, key) as NodeJS.Timeout | undefined)
+}
+
 /**
  * Calls back, once, when Node gives a server its handle: after the handle was created or has adopted a descriptor, and
  * before Node tells it to listen.
@@ -277,7 +318,7 @@ export function onListeningHandle(
   listener: (handle: ListeningHandle) => void,
 ): (() => void) | undefined {
   const own = Object.getOwnPropertyDescriptor(server, '_handle')
-  if (own?.configurable !== true || own.value !== null) return undefined
+  if (own === undefined || !keepsListeningHandle(server)) return undefined
   let waiting = true
   const end = (value: unknown): void => {
     waiting = false
@@ -295,6 +336,27 @@ export function onListeningHandle(
   return () => {
     if (waiting) end(null)
   }
+}
+
+/**
+ * Calls back when a listening server is given its first connection, and unlike a listener of 'connection' cannot be seen by
+ * the application.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
+ */
+export function onFirstConnection(server: Server, listener: () => void): Release | undefined {
+  const handle = listeningHandle(server)
+  if (typeof handle?.onconnection !== 'function') return undefined
+  const restore = shadow(
+    handle,
+    'onconnection',
+    (original) =>
+      function (this: unknown, ...event: [status: number, handle: unknown]): void {
+        restore()
+        listener()
+        Reflect.apply(original as (...given: unknown[]) => void, this, event)
+      },
+  )
+  return restore
 }
 
 /** Connections that were accepted for a server, and that the server has not seen yet. */

@@ -11,6 +11,7 @@ import type { Channel } from './node-internals.ts'
 import { keeperKey, takeKeeper } from './keeper-link.ts'
 import { takeOrders } from './orders.ts'
 import { withoutPreload } from './preloading.ts'
+import { shadow } from './shadow.ts'
 import { signalGates } from './signal-gates.ts'
 
 // Children that the application forks are given `execArgv`, and have no use for this file.
@@ -82,23 +83,25 @@ function surviveSignals(
 /** What the application prints on stderr and the error that ends it also go to the predecessor, whose restart fails. */
 function tellErrors(channel: Channel | undefined): () => void {
   const { stderr } = process
-  const write = Reflect.get(stderr, 'write')
   let over = false
   const tell = (text: string): void => {
     if (over || channel?.connected !== true) return
     channel.send({ zerodrop: protocolVersion, type: 'stderr', text }, undefined, {}, () => {})
   }
   const onUncaught = (error: unknown): void => tell(`${inspect(error)}\n`)
-  const tee = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
-    tell(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())
-    return Reflect.apply(write, stderr, [chunk, ...rest]) as boolean
-  }
-  stderr.write = tee
+  const restore = shadow(
+    stderr,
+    'write',
+    (write) =>
+      function (this: typeof stderr, chunk: string | Uint8Array, ...rest: unknown[]): boolean {
+        tell(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())
+        return Reflect.apply(write, this, [chunk, ...rest])
+      },
+  )
   process.on('uncaughtExceptionMonitor', onUncaught)
   return () => {
     over = true
     process.off('uncaughtExceptionMonitor', onUncaught)
-    // Otherwise somebody has wrapped it since, and calls it.
-    if (stderr.write === tee) Reflect.deleteProperty(stderr, 'write')
+    restore()
   }
 }

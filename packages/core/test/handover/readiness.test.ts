@@ -34,7 +34,7 @@ test('does not wait for ever: 10 s from the first listener', () => {
 
 test('a shutdown ends the wait', () => {
   readiness.onListening(1)
-  readiness.dispose()
+  readiness.reset()
   system.advance(60_000)
   expect([ready, system.timers]).toEqual([0, 0])
 })

@@ -18,15 +18,15 @@ afterEach(() => {
 function watch(inherited: ConstructorParameters<typeof InheritedListeners>[0] = [], holds = false) {
   const warnings: ZerodropError[] = []
   const system = new FakeSystem()
+  system.isServed = () => true
   const hold = new Hold(system, holds)
   const notHeld: string[] = []
   const listening: net.Server[] = []
-  const listeners = new Listeners(new InheritedListeners(inherited), hold, {
+  const listeners = new Listeners(system, new InheritedListeners(inherited), hold, {
     onListening: ({ server }) => listening.push(server),
     onClosed: (server) => listening.splice(listening.indexOf(server), 1),
     onWarning: (error) => warnings.push(error),
     onNotHeld: (address) => notHeld.push(address),
-    isServed: () => true,
   })
   undo.push(listeners.watch())
   return { listeners, listening, warnings, system, hold, notHeld }

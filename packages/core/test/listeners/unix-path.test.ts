@@ -22,12 +22,13 @@ type Outcome = 'listening' | 'closed' | NodeJS.ErrnoException
 /** Watches the servers of this process. */
 function watch(isServed: (file: string) => boolean): string[] {
   const warnings: string[] = []
-  const listeners = new Listeners(new InheritedListeners([]), new Hold(new FakeSystem(), false), {
+  const system = new FakeSystem()
+  system.isServed = isServed
+  const listeners = new Listeners(system, new InheritedListeners([]), new Hold(system, false), {
     onListening: () => {},
     onClosed: () => {},
     onNotHeld: () => {},
     onWarning: ({ code }) => warnings.push(code),
-    isServed,
   })
   undo.push(listeners.watch())
   return warnings
