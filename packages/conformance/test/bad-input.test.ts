@@ -186,6 +186,20 @@ describeLinux('where there is nothing to hand on', () => {
   })
 })
 
+describeLinux('what fails without anybody looking', () => {
+  test.each([
+    ['listener', /ERR_ZERODROP_LISTENER_FAILED: .* "listening" rejected/, { event: 'heard' }],
+    ['reject', /ERR_ZERODROP_RESTART_IN_PROGRESS/, undefined],
+    ['close', undefined, { event: 'closed', message: 'broken on purpose', app: true }],
+  ])('leaves no unhandled rejection: %s', async (what, onStderr, said) => {
+    const app = await start('nobody-looks.mjs', [what])
+    await app.waitFor('over')
+    if (onStderr !== undefined) await app.waitForStderr(onStderr)
+    const heard = app.lines.filter(({ event }) => event !== 'over')
+    expect(heard).toEqual(said === undefined ? [] : [{ pid: app.pid, ...said }])
+  })
+})
+
 describeLinux('a path', () => {
   test('is inherited like a port', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))

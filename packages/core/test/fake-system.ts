@@ -69,7 +69,7 @@ export class FakeSystem implements System {
   }
 
   setTimeout(callback: () => void, milliseconds: number): Release {
-    if (milliseconds > 2 ** 31 - 1) return () => {}
+    if (milliseconds === Infinity) return () => {}
     const timer = { at: this.#now + milliseconds, callback }
     this.#timers.push(timer)
     return () => {

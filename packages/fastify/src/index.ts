@@ -93,15 +93,31 @@ function drainBeforeClose(app: FastifyInstance): void {
     return closed
   }
   lifecycle.attach(app.server, { name: 'fastify.close()', onSettled: closeOnce })
-  const drainAndClose = async (callback?: () => void): Promise<undefined> => {
-    try {
-      await lifecycle.settle(app.server)
-      await closeOnce()
-    } finally {
-      callback?.()
-    }
+  const drainAndClose = async (): Promise<undefined> => {
+    await lifecycle.settle(app.server)
+    await closeOnce()
   }
-  app.close = drainAndClose as FastifyInstance['close']
+  // With a callback Fastify hands the error to that, and to nobody else.
+  const closeFor = (listener?: CloseListener): unknown => {
+    if (listener === undefined) return drainAndClose()
+    if (typeof listener !== 'function') return (close as (listener: unknown) => unknown)(listener)
+    void drainAndClose().then(
+      () => tellClosed(listener, null, app),
+      (error: Error) => tellClosed(listener, error, app),
+    )
+    return app
+  }
+  app.close = closeFor as FastifyInstance['close']
+}
+
+type CloseListener = (error: Error | null, ...rest: unknown[]) => void
+
+/** By how many arguments it declares it is told more, as Fastify has it. Nothing waits for its `done`. */
+function tellClosed(listener: CloseListener, error: Error | null, app: FastifyInstance): void {
+  const done = (): void => {}
+  if (listener.length > 2) listener(error, app, done)
+  else if (listener.length === 2) listener(error, done)
+  else listener(error)
 }
 
 /** Fastify gives a plugin its own options together with those of `register()`. */

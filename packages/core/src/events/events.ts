@@ -182,19 +182,34 @@ const prefix = 'zerodrop:'
 
 /** A typed emitter whose listeners cannot break what they watch. Each event is published on its channel too. */
 export class Events extends EventEmitter<LifecycleEvents> {
-  /** Tells all listeners. Returns what one of them threw: the drain or restart that is under way goes on. */
+  /**
+   * Tells all listeners, each whatever becomes of the others: the drain or restart that is under way goes on.
+   * @param onError called with what one of them threw, or rejected with later
+   */
   tell<Name extends keyof LifecycleEvents>(
     name: Name,
-    ...payload: LifecycleEvents[Name]
-  ): ZerodropError | undefined {
+    payload: LifecycleEvents[Name][0],
+    onError: (error: ZerodropError) => void = () => {},
+  ): void {
     const published = channel(`${prefix}${name}`)
-    if (published.hasSubscribers) published.publish(payload[0])
-    try {
-      ;(this as EventEmitter).emit(name, ...payload)
-      return undefined
-    } catch (cause) {
-      const text = `A listener of the event "${name}" threw, and zerodrop went on without it: ${inspect(cause, { depth: 0 })}`
-      return new ZerodropError('ERR_ZERODROP_LISTENER_FAILED', text, { cause })
+    if (published.hasSubscribers) published.publish(payload)
+    const fail = (what: string, cause: unknown): void => {
+      const text = `A listener of the event "${name}" ${what}, and zerodrop went on without it: ${inspect(cause, { depth: 0 })}`
+      onError(new ZerodropError('ERR_ZERODROP_LISTENER_FAILED', text, { cause }))
+    }
+    for (const listener of (this as EventEmitter).rawListeners(name)) {
+      try {
+        const result: unknown = Reflect.apply(listener, this, [payload])
+        if (isThenable(result)) result.then(undefined, (cause: unknown) => fail('rejected', cause))
+      } catch (cause) {
+        fail('threw', cause)
+      }
     }
   }
+}
+
+/** Not `instanceof Promise`: there are others, and those of other realms. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return isObject && typeof (value as { then?: unknown }).then === 'function'
 }

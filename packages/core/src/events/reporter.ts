@@ -40,8 +40,9 @@ export class Reporter {
 
   tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
     for (const witness of this.#witnesses) witness(name, payload[0])
-    const error = this.events.tell(name, ...payload)
-    if (error !== undefined) this.write(`${error.code}: ${error.message}`, { err: error }, 'warn')
+    this.events.tell(name, payload[0], (error) =>
+      this.write(`${error.code}: ${error.message}`, { err: error }, 'warn'),
+    )
     const line = lineOf(name, payload[0])
     if (line !== undefined) this.#log(line)
   }

@@ -16,6 +16,13 @@ export function checkDuration(name: string, value: unknown): void {
 }
 
 /** @throws `ERR_ZERODROP_OPTION_INVALID` */
+export function checkFiniteDuration(name: string, value: unknown): void {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
+    throw invalid(name, 'a number of milliseconds, 0 or more', value)
+  }
+}
+
+/** @throws `ERR_ZERODROP_OPTION_INVALID` */
 export function checkBoolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') throw invalid(name, 'true or false', value)
 }

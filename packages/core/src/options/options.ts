@@ -7,7 +7,15 @@ import type { SignalPreset } from '../signals/presets.ts'
 import { defaultSignalTable, type SignalTable } from '../signals/signal-actions.ts'
 import { checkHealth } from './health-options.ts'
 import { isLogger, type Logger } from '../events/logger.ts'
-import { checkBoolean, checkDuration, checkObject, invalid, show, unknown } from './option-checks.ts'
+import {
+  checkBoolean,
+  checkDuration,
+  checkFiniteDuration,
+  checkObject,
+  invalid,
+  show,
+  unknown,
+} from './option-checks.ts'
 import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
 
 /**
@@ -28,7 +36,7 @@ export interface LifecycleOptions {
   /**
    * How long a process that was told to stop goes on accepting and serving as before, while it says that it is not
    * ready and answers with `Connection: close`: the time a load balancer needs to see it and turn away. Comes before
-   * `drainTimeout` begins to run. A restart does not need it.
+   * `drainTimeout` begins to run. A restart does not need it. 0 does not wait; Infinity is refused.
    * @default 0
    */
   readonly drainDelay?: number
@@ -47,7 +55,7 @@ export interface LifecycleOptions {
   readonly firstRequestTimeout?: number
   /**
    * The window over which WebSockets are sent their close frame, so that their clients do not return in one wave. At
-   * most half of `drainTimeout` is used. 0 tells all at once.
+   * most half of `drainTimeout` is used. 0 tells all at once; Infinity is refused.
    * @default 1000
    */
   readonly closeSpread?: number
@@ -155,6 +163,9 @@ export const defaults: Settings = {
   signals: defaultSignalTable,
 }
 
+/** What Infinity would make of these is no drain: a process that never begins, a WebSocket that is never told. */
+const finite: ReadonlySet<string> = new Set(['drainDelay', 'closeSpread'])
+
 const concurrencies: readonly unknown[] = [
   'newest',
   'queue',
@@ -180,6 +191,7 @@ export function checkOptions(options: LifecycleOptions, others: readonly string[
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
+    else if (finite.has(name)) checkFiniteDuration(name, value)
     else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
     else throw unknown(name, [...Object.keys(defaults), ...others])
   }

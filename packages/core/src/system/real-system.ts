@@ -16,6 +16,9 @@ import { pm2, underNodemon, watched } from './supervisors.ts'
 import type { Incapacity, Release, System } from './system.ts'
 import { Terminals } from './terminals.ts'
 
+/** Node fires a timer beyond this many milliseconds at once. */
+const longestTimer = 2 ** 31 - 1
+
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
   const boot = (globalThis as { [bootKey]?: Boot })[bootKey]
@@ -58,14 +61,18 @@ export function realSystem(): System {
     },
     now: () => performance.now(),
     setTimeout(callback, milliseconds) {
-      // Node fires a timer beyond 2^31-1 ms at once; no timer at all is what Infinity means.
-      if (milliseconds > 2 ** 31 - 1) return () => {}
-      // Called through the global at this moment, so that fake timers reach it.
-      const timer = setTimeout(callback, milliseconds)
+      if (milliseconds === Infinity) return () => {}
+      let timer: NodeJS.Timeout
+      const wait = (left: number): void => {
+        const step = Math.min(left, longestTimer)
+        // Called through the global at this moment, so that fake timers reach it.
+        timer = setTimeout(() => (left > step ? wait(left - step) : callback()), step)
+      }
+      wait(milliseconds)
       return () => clearTimeout(timer)
     },
     hold() {
-      const timer = setInterval(() => {}, 2 ** 31 - 1)
+      const timer = setInterval(() => {}, longestTimer)
       return () => clearInterval(timer)
     },
     exit(code) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import path from 'node:path'
+import { runInNewContext } from 'node:vm'
 import { Events, lifecycleEvents } from '../../src/events/events.ts'
 
 const page = readFileSync(path.resolve(__dirname, '../../../../docs/events.md'), 'utf8')
@@ -48,7 +49,45 @@ test('a listener that throws is told of, and those on channels hear all the same
   })
   const heard = jest.fn()
   subscribe('zerodrop:ready', heard)
-  expect(events.tell('ready', { generation: 1 })).toMatchObject({ code: 'ERR_ZERODROP_LISTENER_FAILED' })
+  const errors: unknown[] = []
+  events.tell('ready', { generation: 1 }, (error) => errors.push(error))
+  expect(errors).toEqual([expect.objectContaining({ code: 'ERR_ZERODROP_LISTENER_FAILED' })])
   unsubscribe('zerodrop:ready', heard)
   expect(heard).toHaveBeenCalledTimes(1)
+})
+
+test('each listener is told, whatever becomes of the others, and each failure is handed over', async () => {
+  const events = new Events()
+  const told: string[] = []
+  const causes: unknown[] = []
+  const say = (name: string) => told.push(name)
+  events.on('ready', () => {
+    say('throws')
+    throw new Error('thrown')
+  })
+  events.once('ready', (() => {
+    say('rejects')
+    return Promise.reject(new Error('rejected'))
+  }) as () => void)
+  events.on('ready', (() => runInNewContext("Promise.reject('of another realm')") as unknown) as () => void)
+  events.on('ready', (payload) => say(`hears ${payload.generation}`))
+  events.prependListener('ready', () => events.once('ready', () => say('is late')))
+  const onError = ({ code, cause, message }: { code: string; cause?: unknown; message: string }) =>
+    causes.push([
+      code,
+      (cause as Error).message ?? cause,
+      /(threw|rejected), and zerodrop went on/.exec(message)?.[1],
+    ])
+  events.tell('ready', { generation: 1 }, onError)
+  events.tell('ready', { generation: 2 }, onError)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(told).toEqual(['throws', 'rejects', 'hears 1', 'throws', 'hears 2', 'is late'])
+  const code = 'ERR_ZERODROP_LISTENER_FAILED'
+  expect(causes).toEqual([
+    [code, 'thrown', 'threw'],
+    [code, 'thrown', 'threw'],
+    [code, 'rejected', 'rejected'],
+    [code, 'of another realm', 'rejected'],
+    [code, 'of another realm', 'rejected'],
+  ])
 })

@@ -42,12 +42,12 @@ test('variables are read as JSON, or as text', () => {
 })
 
 test('the nearest package.json counts, and variables hold over it', () => {
-  manifest({ zerodrop: { drainTimeout: 1, drainDelay: 'Infinity', signals: { SIGUSR2: false } } })
+  manifest({ zerodrop: { drainTimeout: 1, lingerTimeout: 'Infinity', signals: { SIGUSR2: false } } })
   const inner = path.join(folder, 'src', 'deep')
   mkdirSync(inner, { recursive: true })
   expect(foundOptions(inner, { ZERODROP_DRAIN_TIMEOUT: '2' })).toEqual({
     drainTimeout: 2,
-    drainDelay: Infinity,
+    lingerTimeout: Infinity,
     signals: { SIGUSR2: false },
   })
   manifest({ name: 'without' }, inner)

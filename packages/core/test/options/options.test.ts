@@ -14,8 +14,23 @@ const durations = Object.keys(defaults).filter(
 )
 
 describe('checkOptions', () => {
-  test.each([undefined, 0, 1, 1.5, 1e12, Infinity])('takes %p for a duration', (value) => {
-    for (const name of durations) expect(check({ [name]: value })).not.toThrow()
+  test.each([undefined, 0, -0, 1, 1.5, 2 ** 31 - 1, 2 ** 31, 1e12, 1e308])(
+    'takes %p for a duration',
+    (value) => {
+      for (const name of durations) expect(check({ [name]: value })).not.toThrow()
+    },
+  )
+
+  test('takes Infinity for a duration, unless nothing would ever come after it', () => {
+    const refused = durations.filter((name) => {
+      try {
+        check({ [name]: Infinity })()
+        return false
+      } catch {
+        return true
+      }
+    })
+    expect(refused).toEqual(['drainDelay', 'closeSpread'])
   })
 
   test.each([-1, -Infinity, NaN, '5000', '5s', null, true, 10n, {}, [1], () => 1, Symbol('s')])(

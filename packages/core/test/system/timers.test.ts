@@ -1,0 +1,34 @@
+import { realSystem } from '../../src/system/real-system.ts'
+
+beforeEach(() => jest.useFakeTimers())
+afterEach(() => jest.useRealTimers())
+
+const longest = 2 ** 31 - 1
+
+test.each([0, 1, 1.5, longest, longest + 1, 3 * longest + 5])(
+  'a timer of %p ms fires when that is over',
+  (milliseconds) => {
+    const fired = jest.fn()
+    realSystem().setTimeout(fired, milliseconds)
+    if (milliseconds > 1) jest.advanceTimersByTime(milliseconds - 1)
+    expect(fired).not.toHaveBeenCalled()
+    jest.advanceTimersByTime(2)
+    expect(fired).toHaveBeenCalledTimes(1)
+    expect(jest.getTimerCount()).toBe(0)
+  },
+)
+
+test('one of Infinity never does, and holds nothing', () => {
+  realSystem().setTimeout(() => {}, Infinity)
+  expect(jest.getTimerCount()).toBe(0)
+})
+
+test('one that takes several of Node can be taken back at any time', () => {
+  const fired = jest.fn()
+  const release = realSystem().setTimeout(fired, 2 * longest)
+  jest.advanceTimersByTime(longest + 1)
+  release()
+  release()
+  jest.advanceTimersByTime(2 * longest)
+  expect([fired.mock.calls, jest.getTimerCount()]).toEqual([[], 0])
+})
