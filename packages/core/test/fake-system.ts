@@ -5,6 +5,7 @@ import type {
   CommandLine,
   Incapacity,
   Keeper,
+  ParentReader,
   Predecessor,
   Release,
   SignalHandler,
@@ -27,6 +28,7 @@ export class FakeSystem implements System {
   inheritVariable: string | undefined
   predecessor: Predecessor | undefined
   keeper: Keeper | undefined
+  parent: ParentReader | undefined
   supervisor: Supervisor | undefined
   interactive = false
   hungUp = false

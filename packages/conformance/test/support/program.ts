@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort, Inbox, type Leftovers } from '@zerodrop/traffic'
@@ -34,12 +35,15 @@ export interface ProgramOptions {
   argv0?: string
   /** Descriptors 3 and up, or a channel. */
   extra?: readonly ('ipc' | number)[]
+  serialization?: 'json' | 'advanced'
 }
 
 /** A program under test, in any way in which one can be started. */
 export class Program {
   readonly child: ChildProcess
   readonly port: number
+  /** Resolves when no process of it can print any more. */
+  readonly ended: Promise<unknown>
   /** What it has printed on stderr so far. */
   stderr = ''
   readonly #said = new Inbox<Facts | { failed: string; stderr: string }>()
@@ -48,6 +52,7 @@ export class Program {
   private constructor(child: ChildProcess, port: number) {
     this.child = child
     this.port = port
+    this.ended = once(child.stdout!, 'end')
     createInterface({ input: child.stdout! }).on('line', (line) => {
       if (line.startsWith('{')) this.#said.push(JSON.parse(line) as Facts)
     })
@@ -59,12 +64,13 @@ export class Program {
   static async start(
     undo: Leftovers,
     [file, ...args]: readonly string[],
-    { cwd, env, argv0, extra = [] }: ProgramOptions = {},
+    { cwd, env, argv0, serialization = 'json', extra = [] }: ProgramOptions = {},
   ): Promise<Program> {
     const port = await freePort()
     const marker = randomUUID()
     const child = spawn(file!, args, {
       cwd,
+      serialization,
       ...(argv0 !== undefined && { argv0 }),
       env: { ...environment(), FACTS_PORT: String(port), ZERODROP_TEST_APP: marker, ...env },
       stdio: ['ignore', 'pipe', 'pipe', ...extra],

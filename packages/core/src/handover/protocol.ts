@@ -53,6 +53,11 @@ export const messageFields = {
   stopping: {},
   /** Predecessor to successor, once: from now on you are the one that serves; this process hands over and ends. */
   serve: {},
+  /**
+   * Predecessor to successor, once: this process reads no more of what the parent of both says. It has read this of a
+   * message that has not come whole, in base64.
+   */
+  parent: { rest: 'text' },
   /** Either to the other: a restart was asked for while this one was under way. */
   restart: {},
   /** Successor to predecessor, until it is ready: a signal that restarts the predecessor has reached it. */

@@ -172,6 +172,11 @@ export class RestartAttempt {
     reporter.tell('restart:handing-over', { pid, generation })
     charge.pass()
     successor.release('serve')
+    if (system.parent !== undefined) {
+      const rest = system.parent.stopReading()
+      // A successor that has died meanwhile is seen elsewhere.
+      successor.send(message({ type: 'parent', rest })).catch(() => {})
+    }
     // A predecessor that still drains must not take the end of this process for a failure.
     system.predecessor?.send(message({ type: 'stopping' }))
     // What the application has closed since is not opened again if the successor dies.
@@ -188,11 +193,12 @@ export class RestartAttempt {
   }
 
   async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {
-    const { charge, hooks, listeners, reporter, state } = this.#context
+    const { charge, hooks, listeners, reporter, state, system } = this.#context
     const told = hooks.run('onDrain', { reason: 'restart' })
     if ((await handOver.run()) === 'drained') return this.#ending.finish(handOver.group, 'restart', told)
     this.#handOver = undefined
     handOver.takeBack(listeners)
+    system.parent?.read()
     this.#ending.leave()
     state.to('serving')
     charge.take()

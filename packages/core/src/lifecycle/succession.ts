@@ -46,6 +46,7 @@ export class Succession {
       if (body?.type === 'serve') this.#takeCharge()
       else if (body?.type === 'ended') this.#onEnded(body)
       else if (body?.type === 'accept') this.#accept()
+      else if (body?.type === 'parent') context.system.parent?.read(body.rest)
       else if (body?.type === 'restart') options.onRestart()
       else if (body?.type === 'stop') options.onDismissed()
     })
@@ -139,6 +140,7 @@ export class Succession {
 
   #onOrphaned(): void {
     this.#predecessor = undefined
+    this.#context.system.parent?.read()
     const { current } = this.#context.state
     if (current === 'draining' || current === 'closed') return
     if (!this.#predecessorEnded)

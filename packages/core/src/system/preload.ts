@@ -10,6 +10,7 @@ import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
 import type { Channel } from './node-internals.ts'
 import { keeperKey, takeKeeper } from './keeper-link.ts'
 import { takeOrders } from './orders.ts'
+import { ParentChannel } from './parent-channel.ts'
 import { withoutPreload } from './preloading.ts'
 import { shadow } from './shadow.ts'
 import { signalGates } from './signal-gates.ts'
@@ -28,6 +29,7 @@ if (orders !== undefined) {
   const survived = new Set<NodeJS.Signals>()
   const releases = [surviveSignals(given, channel, survived), tellErrors(channel)]
   withoutPreload(process.env, __filename)
+  ParentChannel.own()?.wait()
   const boot: Boot = {
     file: __filename,
     inheritVariable: variable,

@@ -9,6 +9,7 @@ import { type KeeperLink, keeperKey, takeKeeper } from './keeper-link.ts'
 import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor.ts'
+import { ParentChannel } from './parent-channel.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
 import { forSuccessor } from './start-environment.ts'
@@ -30,6 +31,8 @@ export function realSystem(): System {
   const channel = boot?.channel ?? orders?.channel
   const keeper = keeperOf()
   const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file ?? keeper?.preload)
+  const parent = isMainThread ? ParentChannel.own() : undefined
+  if (orders !== undefined) parent?.wait()
   const terminals = new Terminals()
   const deferrals = new Set<Release>()
   return {
@@ -37,6 +40,7 @@ export function realSystem(): System {
     incapacity: incapacity(),
     commandLine,
     inheritVariable,
+    parent,
     predecessor: channel === undefined ? undefined : predecessorAt(channel),
     keeper,
     get environment() {
@@ -127,6 +131,7 @@ export function realSystem(): System {
     },
     spawn(listeners, environment) {
       const { args, env } = commandLine.start(forSuccessor(environment))
+      const stdio = ['inherit', 'inherit', 'inherit', ...listeners.map(({ fd }) => fd), 'ipc'] as const
       const program = {
         file: commandLine.command(),
         args: [process.argv0, ...args],
@@ -140,10 +145,12 @@ export function realSystem(): System {
         )
       const child = spawnUntold({
         ...program,
-        stdio: ['inherit', 'inherit', 'inherit', ...listeners.map(({ fd }) => fd), 'ipc'],
+        env: { ...program.env, ...parent?.variables(stdio.length) },
+        stdio: parent === undefined ? [...stdio] : [...stdio, parent.stdio],
       })
       if (child === undefined)
         throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
+      if (parent !== undefined) ParentChannel.keep(child, stdio.length)
       return child
     },
   }

@@ -14,6 +14,17 @@ export interface Predecessor {
   disconnect(): void
 }
 
+/** Who reads what the parent of a forked program says: one generation at a time. */
+export interface ParentReader {
+  /**
+   * Begins to read, or goes on with it.
+   * @param rest what another generation has read of a message that had not come whole
+   */
+  read(rest?: string): void
+  /** @returns what was read of a message that has not come whole, in base64 */
+  stopReading(): string
+}
+
 /** How this process was started: what a successor is started with again. */
 export interface CommandLine {
   /** Looked up anew at each restart, so that a replaced node binary is found. */
@@ -111,6 +122,8 @@ export interface System extends SignalSystem {
   readonly predecessor: Predecessor | undefined
   /** Undefined where this process is what everybody knows. */
   readonly keeper: Keeper | undefined
+  /** The channel to the process that forked this one; undefined for a program that was started without one. */
+  readonly parent: ParentReader | undefined
   /** The environment as it is now. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
   /**

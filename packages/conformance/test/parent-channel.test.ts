@@ -1,0 +1,107 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { leftovers } from '@zerodrop/traffic'
+import { Program, type ProgramOptions } from './support/program.ts'
+import { describePosix } from './support/site.ts'
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+interface Answer {
+  type: 'booting' | 'answer'
+  n?: number
+  length?: number
+  pid: number
+}
+
+const service = path.join(__dirname, '../fixtures/start/forked.cjs')
+
+/** A service, and what it has said to its parent, which is this process. */
+async function fork(
+  options: ProgramOptions = {},
+): Promise<{ program: Program; child: ChildProcess; said: Answer[] }> {
+  const program = await Program.start(undo, [process.execPath, service], { ...options, extra: ['ipc'] })
+  const { child } = program
+  const said: Answer[] = []
+  child.on('message', (message) => said.push(message as Answer))
+  return { program, child, said }
+}
+
+/** Sends a message, and resolves with the pid of the process that answers. */
+async function ask(child: ChildProcess, n: number): Promise<number> {
+  child.send({ n })
+  for (;;) {
+    const [answer] = (await once(child, 'message')) as [Answer]
+    if (answer.n === n) return answer.pid
+  }
+}
+
+describePosix.each(['json', 'advanced'] as const)('the channel to a parent (%s)', (serialization) => {
+  test('is every generation’s: all may write, and the one that serves reads', async () => {
+    const { program, child, said } = await fork({ serialization })
+    const pids: number[] = []
+    for (const generation of [1, 2, 3]) {
+      const facts = await (generation === 1 ? program.next() : program.restart())
+      expect(facts).toMatchObject({ generation, channel: { send: 'function', connected: true } })
+      pids.push(facts.pid)
+      // A predecessor that has not begun to hand over is still the one that answers.
+      for (let n = 0, pid = 0; pid !== facts.pid; n++) {
+        pid = await ask(child, generation * 10_000 + n)
+        expect(pids.slice(-2)).toContain(pid)
+      }
+    }
+    expect(said.filter(({ type }) => type === 'booting').map(({ pid }) => pid)).toEqual(pids)
+  })
+
+  test('loses no message in a restart, and tears none', async () => {
+    const { program, child, said } = await fork({ serialization })
+    const { pid: first } = await program.next()
+    // Read in pieces, that end in the middle of a character as well.
+    const text = 'x€😀'.repeat(40_000)
+    let sent = 0
+    let over = false
+    const sending = (async () => {
+      while (!over) {
+        const n = sent++
+        await new Promise((resolve) => child.send({ n, text }, resolve))
+        await setImmediate()
+      }
+    })()
+    await program.restart()
+    const { pid: last } = await program.restart()
+    while (!said.some(({ type, pid }) => type === 'answer' && pid === last)) await setImmediate()
+    over = true
+    await sending
+    const answers = () => said.filter(({ type }) => type === 'answer')
+    while (answers().length < sent) await once(child, 'message')
+    const numbers = answers().map(({ n }) => n!)
+    expect(numbers.toSorted((one, other) => one - other)).toEqual(Array.from({ length: sent }, (_, n) => n))
+    expect(new Set(answers().map(({ length }) => length))).toEqual(new Set([text.length]))
+    expect(answers()[0]!.pid).toBe(first)
+    expect(program.stderr).not.toMatch(/Error/)
+  })
+
+  test('that the parent closes ends for the generation that serves', async () => {
+    const { program, child } = await fork({ serialization })
+    await program.next()
+    await program.restart()
+    const { pid } = await program.restart()
+    while ((await ask(child, 1)) !== pid);
+    child.disconnect()
+    await expect(program.ended).resolves.toBeDefined()
+  })
+})
+
+describePosix('a channel that the program has closed', () => {
+  test('is one in its successor too, to nobody, which it closes as well', async () => {
+    const { program, child } = await fork({ env: { FACTS_STAYS: '1' } })
+    await program.next()
+    child.send({})
+    await once(child, 'disconnect')
+    await expect(program.restart()).resolves.toMatchObject({ channel: { send: 'function', connected: true } })
+    await expect(program.restart()).resolves.toMatchObject({ channel: { send: 'function', connected: true } })
+    expect(program.stderr).not.toMatch(/Error/)
+  })
+})
