@@ -1,9 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { keepWindow, type WebSocketLike, type WebSocketServerLike } from '../../connections/web-socket.ts'
-import { ZerodropError } from '../../errors/zerodrop-error.ts'
 import { shadow } from '../../system/shadow.ts'
-import type { AnyWebSocketsOptions, StreamsOptions, WebSocketsOptions } from './options.ts'
+import {
+  type AnyWebSocketsOptions,
+  checkStreams,
+  checkWebSockets,
+  type StreamsOptions,
+  type WebSocketsOptions,
+} from './options.ts'
 import { WatchedStreams } from './watched-streams.ts'
 
 /** A server of WebSockets whose connections may move. */
@@ -30,6 +35,7 @@ export class Handover {
   readonly #watched = new WatchedStreams()
   readonly #restored = new WeakMap<object, unknown>()
   readonly #windows = new WeakMap<Socket, Buffer>()
+  readonly #keepsWindows = new WeakSet<WebSocketServerLike>()
   readonly #onChange: () => void
 
   /** @param onChange called when the successor of another process can take more than before */
@@ -48,11 +54,11 @@ export class Handover {
    * @throws `ERR_ZERODROP_WEBSOCKETS_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    */
   websockets<State>(server: WebSocketServerLike, options: WebSocketsOptions<State> = {}): void {
-    checkServer(server)
+    checkWebSockets(server, options)
     const known = options as AnyWebSocketsOptions
     const name = known.name ?? server.options.path ?? '*'
     const others = this.#registrations.filter((each) => each.server !== server)
-    if (others.length === this.#registrations.length && known.keepWindow === true) this.#keepWindows(server)
+    if (known.keepWindow === true && !this.#keepsWindows.has(server)) this.#keepWindows(server)
     this.#registrations.splice(0, Infinity, ...others, { server, name, options: known })
     this.#onChange()
   }
@@ -62,9 +68,10 @@ export class Handover {
    * request again, with `Last-Event-ID` as after a reconnect, and the client sees one stream. Only GET requests without
    * a body, of clients that are served after this call.
    * @param server whose streams; all servers' if it is left out
-   * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @throws `ERR_ZERODROP_SERVER_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    */
   streams<State>(server?: Server, options: StreamsOptions<State> = {}): void {
+    checkStreams(server, options)
     if (this.#streamOptions.size === 0) this.#watched.start((each) => this.streamsOf(each) !== undefined)
     this.#streamOptions.set(server, options)
     this.#onChange()
@@ -113,6 +120,7 @@ export class Handover {
   }
 
   #keepWindows(server: WebSocketServerLike): void {
+    this.#keepsWindows.add(server)
     const windows = this.#windows
     shadow(
       server,
@@ -127,13 +135,4 @@ export class Handover {
         } as WebSocketServerLike['handleUpgrade'],
     )
   }
-}
-
-function checkServer(server: WebSocketServerLike): void {
-  const { options, handleUpgrade } = (server ?? {}) as Partial<WebSocketServerLike>
-  if (typeof handleUpgrade === 'function' && typeof options === 'object') return
-  throw new ZerodropError(
-    'ERR_ZERODROP_WEBSOCKETS_INVALID',
-    'handover.websockets() takes a WebSocketServer of the package ws. With @fastify/websocket that is app.websocketServer, with express-ws getWss(), with koa-websocket app.ws.server.',
-  )
 }

@@ -1,5 +1,8 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
-import type { WebSocketLike } from '../../connections/web-socket.ts'
+import { Server } from 'node:net'
+import type { WebSocketLike, WebSocketServerLike } from '../../connections/web-socket.ts'
+import { ZerodropError } from '../../errors/zerodrop-error.ts'
+import { checkBoolean, checkObject, invalid, unknown } from '../../options/option-checks.ts'
 
 /** The request by which a WebSocket was opened. */
 export interface OpeningRequest {
@@ -45,4 +48,54 @@ export interface AnyWebSocketsOptions {
   readonly stay?: (webSocket: WebSocketLike, state: unknown) => void
   readonly name?: string
   readonly keepWindow?: boolean
+}
+
+const webSocketOptions = {
+  save: checkFunction,
+  stay: checkFunction,
+  name: checkText,
+  keepWindow: checkBoolean,
+}
+const streamOptions = { match: checkFunction, save: checkFunction }
+
+/** @throws `ERR_ZERODROP_WEBSOCKETS_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN` */
+export function checkWebSockets(server: WebSocketServerLike, options: object): void {
+  const { options: own, handleUpgrade } = (server ?? {}) as Partial<WebSocketServerLike>
+  if (typeof handleUpgrade !== 'function' || typeof own !== 'object')
+    throw new ZerodropError(
+      'ERR_ZERODROP_WEBSOCKETS_INVALID',
+      'handover.websockets() takes a WebSocketServer of the package ws. With @fastify/websocket that is app.websocketServer, with express-ws getWss(), with koa-websocket app.ws.server.',
+    )
+  check(options, webSocketOptions, 'handover.websockets()')
+}
+
+/** @throws `ERR_ZERODROP_SERVER_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN` */
+export function checkStreams(server: unknown, options: object): void {
+  if (server !== undefined && !(server instanceof Server))
+    throw new ZerodropError(
+      'ERR_ZERODROP_SERVER_INVALID',
+      'handover.streams() takes a server of node:http, or undefined for all servers, and then options.',
+    )
+  check(options, streamOptions, 'handover.streams()')
+}
+
+function check(
+  options: object,
+  checks: Readonly<Record<string, (name: string, value: unknown) => void>>,
+  of: string,
+): void {
+  checkObject(options, `options of ${of}`)
+  for (const [name, value] of Object.entries(options)) {
+    const own = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (own === undefined) throw unknown(name, Object.keys(checks), of)
+    if (value !== undefined) own(name, value)
+  }
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw invalid(name, 'a function', value)
+}
+
+function checkText(name: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw invalid(name, 'a string', value)
 }
