@@ -20,7 +20,7 @@ export class WebSocketClient {
   readonly #tallies: WebSocketTallies
   /** The numbers that are to be answered. */
   readonly #open = new Set<number>()
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
   #sent = 0
   #pings = 0
   #ending = false
@@ -28,8 +28,11 @@ export class WebSocketClient {
 
   static async open(port: number, name: string, tallies: WebSocketTallies): Promise<WebSocketClient> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/socket`)
+    // Listens before it is open: the first push comes right behind that.
+    const client = new WebSocketClient(socket, name, tallies)
     await once(socket, 'open')
-    return new WebSocketClient(socket, name, tallies)
+    client.#begin()
+    return client
   }
 
   private constructor(socket: WebSocket, name: string, tallies: WebSocketTallies) {
@@ -52,6 +55,9 @@ export class WebSocketClient {
       if (!this.#ending) tallies.echoes.wrong('closed', `${name}: closed with ${code}`)
       this.#onQuiet()
     })
+  }
+
+  #begin(): void {
     this.#timer = setInterval(() => this.#send(), pace * (0.8 + Math.random() * 0.4))
   }
 

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Release } from '../system/system.ts'
+import { type KeptText, KeptTexts } from './kept-texts.ts'
 import { onEvent } from './on-event.ts'
 import { requestHead } from './request-head.ts'
 import type { Duplex } from 'node:stream'
 
 /** A connection that left HTTP. Of its request only the head is kept: the rest would live as long as the connection. */
-export interface Upgraded {
+export class Upgraded {
   readonly socket: Socket
   /**
    * What the application was given: the socket, or from Node 26 on a Duplex around it while the body of the request is
@@ -15,8 +16,6 @@ export interface Upgraded {
   readonly stream: Duplex
   /** What it speaks now, in lower case: `websocket`, or whatever the `Upgrade` header asked for; `connect` for a tunnel. */
   readonly protocol: string
-  /** The head of the request by which it left, as it came. */
-  readonly head: string
   /** When that was: whole milliseconds of the system's clock. */
   readonly at: number
   /**
@@ -24,6 +23,26 @@ export interface Upgraded {
    * if the connection is a Duplex that does not count.
    */
   readonly bytesWritten: number | undefined
+  readonly #bytes: Buffer
+  readonly #start: number
+  readonly #end: number
+
+  constructor(request: IncomingMessage, stream: Duplex, protocol: string, head: KeptText, at: number) {
+    const { socket } = request
+    this.socket = socket
+    this.stream = stream
+    this.protocol = protocol
+    this.at = at
+    this.bytesWritten = (socket as Partial<Socket>).bytesWritten
+    this.#bytes = head.bytes
+    this.#start = head.start
+    this.#end = head.end
+  }
+
+  /** The head of the request by which it left, as it came. */
+  get head(): string {
+    return this.#bytes.toString('latin1', this.#start, this.#end)
+  }
 }
 
 const leaving = ['upgrade', 'connect'] as const
@@ -40,19 +59,12 @@ export function targetOf({ head }: Upgraded): { readonly method: string; readonl
  */
 export function noteUpgrades(server: Server, now: () => number, note: (upgraded: Upgraded) => void): Release {
   const releases: Release[] = []
+  const heads = new KeptTexts()
   for (const event of leaving) {
     const onLeave = (request: IncomingMessage, stream: Duplex): void => {
-      const protocol = event === 'connect' ? event : (request.headers.upgrade ?? '').toLowerCase()
-      const { socket } = request
-      note({
-        socket,
-        stream,
-        protocol,
-        // Now: what handles the upgrade may change the request, as express-ws does with its URL.
-        head: requestHead(request),
-        at: now(),
-        bytesWritten: (socket as Partial<Socket>).bytesWritten,
-      })
+      const protocol = event === 'connect' ? event : protocolOf(request)
+      // Now: what handles the upgrade may change the request, as express-ws does with its URL.
+      note(new Upgraded(request, stream, protocol, heads.keep(requestHead(request)), now()))
     }
     const others = (): number =>
       server.listenerCount(event) - server.listeners(event).filter((each) => each === onLeave).length
@@ -75,4 +87,10 @@ export function noteUpgrades(server: Server, now: () => number, note: (upgraded:
   return () => {
     for (const release of releases) release()
   }
+}
+
+/** One and the same string for all WebSockets: what `toLowerCase()` makes lives as long as the connection. */
+function protocolOf({ headers: { upgrade = '' } }: IncomingMessage): string {
+  const protocol = upgrade.toLowerCase()
+  return protocol === 'websocket' ? 'websocket' : protocol
 }
