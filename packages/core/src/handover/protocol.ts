@@ -107,6 +107,9 @@ export const messageFields = {
   'live-answer': { id: 'count', taken: 'flag' },
   /** Predecessor to successor: a call on a WebSocket that has moved, serialised by node:v8, in base64. */
   late: { id: 'count', call: 'text' },
+  /** Predecessor to successor: answer this when you have read it. */
+  'catch-up': {},
+  'caught-up': {},
   /** Predecessor to successor, just before it exits: how its drain went. */
   ended: { pid: 'count', milliseconds: 'duration', migrated: 'count', cut: 'count' },
 } as const

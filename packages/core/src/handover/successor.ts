@@ -4,6 +4,7 @@ import type { Release, System } from '../system/system.ts'
 import type { Takes } from './live/handover.ts'
 import { HandleChannel } from './handle-channel.ts'
 import { type Body, type Message, message, readMessage, versionOf } from './protocol.ts'
+import { UnreadBytes } from './unread-bytes.ts'
 
 /** A successor that has not even said by then that it stops is stuck. */
 const stopPatience = 5000
@@ -29,6 +30,8 @@ export class Successor {
   /** What it can take over in the middle of what it does: nothing, until it says so. */
   takes: Takes = { webSockets: [], streams: false }
 
+  readonly #unread = new UnreadBytes()
+  #catchingUp: Promise<void> | undefined
   readonly #spares = new Map<Address, Spare>()
   /** Whether it may have begun to work, for clients or in its hooks. */
   #working = false
@@ -112,8 +115,37 @@ export class Successor {
   }
 
   /** Sends a message, with a native handle where a descriptor goes along. Rejects if the channel is gone. */
-  send(body: Message, handle?: unknown): Promise<void> {
-    return this.#channel.send(body, handle)
+  async send(body: Message, handle?: unknown): Promise<void> {
+    if (handle === undefined) {
+      this.#unread.add(body)
+      return this.#channel.send(body)
+    }
+    while (this.#unread.areTooMany && this.connected) await this.#catchUp()
+    const { sent } = this.#unread
+    await this.#channel.send(body, handle)
+    // Its receipt comes behind all that was sent before.
+    this.#unread.readUpTo(sent)
+  }
+
+  /** Resolves when the successor has read what was sent so far, or is gone. */
+  #catchUp(): Promise<void> {
+    this.#catchingUp ??= new Promise((resolve) => {
+      const { sent } = this.#unread
+      const onRead = (): void => {
+        for (const release of releases) release()
+        this.#unread.readUpTo(sent)
+        this.#catchingUp = undefined
+        resolve()
+      }
+      const releases = [
+        this.onMessage(({ type }) => {
+          if (type === 'caught-up') onRead()
+        }),
+      ]
+      this.#channel.send(message({ type: 'catch-up' })).catch(onRead)
+      releases.push(this.onGone(onRead))
+    })
+    return this.#catchingUp
   }
 
   /** Tells it how the drain of this process went. It may be gone by then, and nobody waits for this. */

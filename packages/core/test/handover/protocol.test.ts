@@ -41,6 +41,8 @@ const examples: Record<string, object> = {
   'live-handle': { id: 4 },
   'live-answer': { id: 4, taken: true },
   late: { id: 4, call: '/w8=' },
+  'catch-up': {},
+  'caught-up': {},
   ended: { pid: 17, milliseconds: 0.5, migrated: 0, cut: 0 },
 }
 
@@ -106,6 +108,8 @@ test('the shapes belong to this version: change a message, and the number goes u
       'live-handle': { id: 'count' },
       'live-answer': { id: 'count', taken: 'flag' },
       late: { id: 'count', call: 'text' },
+      'catch-up': {},
+      'caught-up': {},
       ended: { pid: 'count', milliseconds: 'duration', migrated: 'count', cut: 'count' },
     },
   })

@@ -302,3 +302,59 @@ describe('dismissed', () => {
     await ended
   })
 })
+
+describe('a handle behind messages without one', () => {
+  const late = (bytes: number) => message({ type: 'late', id: 1, call: 'x'.repeat(bytes) })
+  const taken = message({ type: 'live-handle', id: 1 })
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+  test('follows at once where they are short', async () => {
+    const successor = await spawned()
+    const { child } = system.spawned[0]!
+    for (let each = 0; each < 5; each++) await successor.send(late(100))
+    void successor.send(taken, {}).catch(() => {})
+    expect(child.sent.at(-1)).toEqual(taken)
+    child.exits(1)
+  })
+
+  test('waits until the successor has read them where they are long', async () => {
+    const successor = await spawned()
+    const { child } = system.spawned[0]!
+    await successor.send(late(60_000))
+    const sending = [successor.send(taken, {}), successor.send(taken, {})]
+    for (const each of sending) each.catch(() => {})
+    expect(child.sent.at(-1)).toEqual(message({ type: 'catch-up' }))
+    await turn()
+    expect(child.sent.filter((each) => each === taken)).toHaveLength(0)
+    child.says(message({ type: 'caught-up' }))
+    await turn()
+    expect(child.sent.slice(-2)).toEqual([taken, taken])
+    expect(child.sent).toHaveLength(4)
+    child.exits(1)
+    await Promise.allSettled(sending)
+  })
+
+  test('waits again for what was sent meanwhile', async () => {
+    const successor = await spawned()
+    const { child } = system.spawned[0]!
+    await successor.send(late(60_000))
+    successor.send(taken, {}).catch(() => {})
+    await successor.send(late(60_000))
+    child.says(message({ type: 'caught-up' }))
+    await turn()
+    expect(child.sent.at(-1)).toEqual(message({ type: 'catch-up' }))
+    child.says(message({ type: 'caught-up' }))
+    await turn()
+    expect(child.sent.at(-1)).toEqual(taken)
+    child.exits(1)
+  })
+
+  test('fails if the successor goes meanwhile', async () => {
+    const successor = await spawned()
+    const { child } = system.spawned[0]!
+    await successor.send(late(60_000))
+    const sending = successor.send(taken, {})
+    child.exits(1)
+    await expect(sending).rejects.toThrow('channel')
+  })
+})

@@ -52,6 +52,7 @@ export class LiveArrivals {
       const body = readMessage(value)
       if (body?.type === 'live') this.#offers.set(body.id, body)
       else if (body?.type === 'late') this.#onLate(body.id, body.call)
+      else if (body?.type === 'catch-up') predecessor.send(message({ type: 'caught-up' }))
       else if (body?.type === 'live-handle') {
         const offer = this.#offers.get(body.id)
         this.#offers.delete(body.id)
