@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stamps = join(root, 'node_modules', '.cache', 'zerodrop-build')
 
-export const publicPackages = ['core', 'express', 'koa', 'fastify', 'prometheus', 'cli']
+export const publicPackages = ['core', 'express', 'koa', 'fastify', 'prometheus', 'socket.io', 'cli']
 const packages = [...publicPackages, 'traffic', 'conformance']
 
 export function build() {

@@ -59,7 +59,7 @@ function roomsConfig() {
         },
       })),
       {
-        files: [...adapters, 'prometheus'].map((name) => `packages/${name}/src/**`),
+        files: [...adapters, 'prometheus', 'socket.io'].map((name) => `packages/${name}/src/**`),
         rules: { 'no-restricted-imports': restrictedImports(...adapterWalls()) },
       },
     ],

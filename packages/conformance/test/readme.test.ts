@@ -11,7 +11,9 @@ import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 const root = path.join(__dirname, '../../..')
 const readmes = [
   'README.md',
-  ...['core', 'express', 'koa', 'fastify', 'prometheus'].map((name) => `packages/${name}/README.md`),
+  ...['core', 'express', 'koa', 'fastify', 'prometheus', 'socket.io'].map(
+    (name) => `packages/${name}/README.md`,
+  ),
 ]
 
 const undo = leftovers()

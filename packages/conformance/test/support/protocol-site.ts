@@ -18,6 +18,8 @@ export interface SiteOptions {
   webSockets?: WebSockets
   options?: LifecycleOptions
   execArgv?: string[]
+  /** Where it listens. @default a free port */
+  port?: number
   /** Listens on a Unix socket instead of a port: see `socketPath`. */
   unix?: boolean
 }
@@ -61,7 +63,7 @@ export class ProtocolSite {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const gates = await openGates(undo)
-    const port = await freePort()
+    const port = site.port ?? (await freePort())
     const deployFile = path.join(folder, 'deploy.json')
     const socketPath = path.join(folder, 'app.sock')
     const address = unix ? socketPath : port

@@ -1,0 +1,1 @@
+export { drainSocketIo, type SocketIoServer } from './index.ts'
