@@ -5,6 +5,7 @@ import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed, unreadRequest } from '../connections/exchange.ts'
 import { isUsed } from '../connections/seem-used.ts'
 import { targetOf } from '../connections/upgrades.ts'
+import type { Attempts } from '../errors/attempts.ts'
 import type { System } from '../system/system.ts'
 import { closeGently, isClosing } from './close-gently.ts'
 import { endResponses, endStreams } from './end-stream.ts'
@@ -55,36 +56,47 @@ export function describe(
   })
 }
 
+/** How what is left is ended. */
+export interface CutOptions {
+  /** Connections that are left alone. */
+  readonly spared: ReadonlySet<Socket>
+  /** Milliseconds over which the clients of event streams are asked to come back. */
+  readonly spread: number
+  readonly attempts: Attempts
+}
+
 /**
  * Ends everything that is left. A stream of events, and any stream whose application has asked to be told of the
  * drain, gets a correct end of its body; anything else is cut such that its client can tell that it is not whole.
- * @param spared connections that are left alone
- * @param spread milliseconds over which the clients of event streams are asked to come back
  */
 export function cut(
   connections: Connections,
   system: System,
   isWatched: (exchange: IncomingMessage | ServerHttp2Stream) => boolean,
-  { spared, spread }: { readonly spared: ReadonlySet<Socket>; readonly spread: number },
+  { spared, spread, attempts }: CutOptions,
 ): void {
-  for (const stream of endStreams([...connections.streams.keys()], spread, isWatched)) stream.close(cancel)
+  const streams = [...connections.streams.keys()]
+  for (const stream of endStreams(streams, isWatched, { spread, attempts }))
+    attempts.run('cutting a stream', () => stream.close(cancel))
   const sessions = new Set([...connections.sessions].filter(({ destroyed }) => !destroyed))
-  for (const session of sessions) session.close()
+  for (const session of sessions) attempts.run('closing a session', () => session.close())
   const hasSession = (socket: Socket): boolean => {
     const session = connections.sessions.on(socket)
     return session !== undefined && sessions.has(session)
   }
   const sockets = [...connections.sockets.keys()].filter((socket) => !spared.has(socket))
   const responses = sockets.flatMap((socket) => currentResponse(socket) ?? [])
-  const broken = endResponses(responses, spread, isWatched)
+  const broken = endResponses(responses, isWatched, { spread, attempts })
   for (const socket of sockets) {
     const response = currentResponse(socket)
     if (response !== undefined && !broken.has(response)) continue
-    if (connections.upgraded.has(socket)) endUpgraded(connections, socket)
-    else if (unreadRequest(socket) !== undefined) closeGently(socket, system)
-    else if (!hasSession(socket)) socket.destroy()
+    attempts.run('cutting a connection', () => {
+      if (connections.upgraded.has(socket)) endUpgraded(connections, socket)
+      else if (unreadRequest(socket) !== undefined) closeGently(socket, system)
+      else if (!hasSession(socket)) socket.destroy()
+    })
   }
-  for (const socket of connections.handshaking()) socket.destroy()
+  for (const socket of connections.handshaking()) attempts.run('cutting a handshake', () => socket.destroy())
 }
 
 /** Sends the FIN of a connection that left HTTP. What its application still writes behind it must not be an uncaught error. */

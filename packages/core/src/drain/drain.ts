@@ -1,3 +1,4 @@
+import type { Attempts } from '../errors/attempts.ts'
 import type { Release, System } from '../system/system.ts'
 import type { CutConnection, DrainResult } from '../events/drain-report.ts'
 import type { ServerDrain } from './server-drain.ts'
@@ -12,6 +13,7 @@ export interface DrainOptions {
   readonly observer?: DrainObserver | undefined
   /** Told of each thing that the deadline or a signal cut. */
   readonly onCut: (connection: CutConnection, forced: boolean) => void
+  readonly attempts: Attempts
 }
 
 /** Whoever wants to know how far a drain has come. Each time is in milliseconds since it began. */
@@ -53,44 +55,38 @@ export class Drain {
   }
 
   /**
-   * Resolves when the last connection has ended. It never rejects.
+   * Resolves when the last connection has ended. It never rejects: a step that throws is reported, and the next one runs.
    * @param onSettled called with each server when no connection of it may bring a new request any more
    */
   async run(onSettled: (server: ServerDrain) => void): Promise<DrainResult> {
-    const { drainDelay, drainTimeout, successor, observer } = this.#options
+    const { attempts, drainDelay, drainTimeout, successor, observer } = this.#options
     const begun = this.#system.now()
     const delayed = this.#wait(drainDelay)
     this.#timers.push(this.#system.setTimeout(this.#hammer, drainDelay + drainTimeout))
-    for (const server of this.#servers) server.start()
+    this.#each('beginning to drain a server', (server) => server.start())
     if (drainDelay > 0) await Promise.race([delayed, this.#hammered])
     const accepting = this.#system.now()
-    void this.#hammered.then(() => {
-      for (const server of this.#servers) server.hurry()
-    })
-    await Promise.all(this.#servers.map((server) => server.stopAccepting(successor)))
+    void this.#hammered.then(() => this.#each('hurrying a server', (server) => server.hurry()))
+    const stopping = this.#servers.map((server) =>
+      attempts.wait('closing a listening socket', () => server.stopAccepting(successor)),
+    )
+    await Promise.all(stopping)
     const finishing = this.#system.now()
-    observer?.onAcceptStopped(finishing - begun)
-    for (const server of this.#servers) {
-      server.linger()
-      server.onSettled(() => onSettled(server))
-    }
-    const empty = Promise.all(this.#servers.map(({ connections }) => connections.empty()))
+    attempts.run('telling that no more connections are accepted', () =>
+      observer?.onAcceptStopped(finishing - begun),
+    )
+    this.#each('letting connections linger', (server) => server.linger())
+    const settled = attempts.guard('telling that a server has settled', onSettled)
+    this.#each('watching for the last request', (server) => server.onSettled(() => settled(server)))
+    const empty = Promise.all(this.#servers.map((server) => this.#empty(server)))
     const outcome = await Promise.race([empty, this.#hammered])
     if (outcome === 'hammered' || outcome === 'forced') await this.#cut(empty, outcome === 'forced', begun)
     const ended = this.#system.now()
     this.#dispose()
-    const sum = (count: (server: ServerDrain) => number): number =>
-      this.#servers.reduce((total, server) => total + count(server), 0)
     return {
       milliseconds: ended - begun,
       phases: { delay: accepting - begun, accept: finishing - accepting, finish: ended - finishing },
-      finished: sum(({ tally }) => tally.finished),
-      served: sum(({ tally }) => tally.served),
-      refused: sum(({ tally }) => tally.refused),
-      left: sum(({ tally }) => tally.left),
-      websockets: sum(({ websockets }) => websockets),
-      reset: sum(({ reset }) => reset),
-      cut: this.#servers.flatMap(({ tally }) => tally.cut),
+      ...this.#count(),
     }
   }
 
@@ -105,14 +101,31 @@ export class Drain {
   }
 
   async #cut(empty: Promise<unknown>, forced: boolean, begun: number): Promise<void> {
-    const cut = this.#servers.flatMap((server) => server.hammer(forced))
-    this.#options.observer?.onHammer(this.#system.now() - begun, forced, cut.length)
-    for (const connection of cut) this.#options.onCut(connection, forced)
+    const { attempts, observer, onCut } = this.#options
+    const cut = this.#each('cutting what is left', (server) => server.hammer(forced)).flat()
+    attempts.run('telling of the deadline', () =>
+      observer?.onHammer(this.#system.now() - begun, forced, cut.length),
+    )
+    for (const connection of cut) attempts.run('telling what was cut', () => onCut(connection, forced))
     await Promise.race([empty, this.#wait(lastWords)])
-    for (const server of this.#servers) if (forced || !server.migrates) server.destroy()
-    await Promise.race([empty, this.#stalled()])
-    for (const server of this.#servers) server.giveUpMoving()
-    await empty
+    const moving = this.#each('destroying what is left', (server) => {
+      if (!forced && server.migrates) return true
+      server.destroy()
+      return false
+    })
+    if (moving.includes(true)) await Promise.race([empty, this.#stalled()])
+    this.#each('giving up what has not moved', (server) => server.giveUpMoving())
+    // A stream that was destroyed need not say that it has closed.
+    await Promise.race([empty, this.#wait(lastWords)])
+  }
+
+  /** Resolves when no connection of a server is left; if that cannot be known, never: the deadline ends the wait. */
+  async #empty({ connections }: ServerDrain): Promise<void> {
+    const known = await this.#options.attempts.wait('waiting for the last connection', async () => {
+      await connections.empty()
+      return true
+    })
+    if (known === undefined) await new Promise(() => {})
   }
 
   /** Resolves when no connection has ended, or left, for a while. */
@@ -120,13 +133,35 @@ export class Drain {
     return new Promise((resolve) => {
       let stop = this.#system.setTimeout(resolve, stallTimeout)
       this.#timers.push(() => stop())
-      for (const { connections } of this.#servers) {
+      this.#each('watching connections', ({ connections }) => {
         const release = connections.onChange(() => {
           stop()
           stop = this.#system.setTimeout(resolve, stallTimeout)
         })
         this.#timers.push(release)
-      }
+      })
+    })
+  }
+
+  #count(): Omit<DrainResult, 'milliseconds' | 'phases'> {
+    const sum = (count: (server: ServerDrain) => number): number =>
+      this.#each('counting', count).reduce((total, each) => total + each, 0)
+    return {
+      finished: sum(({ tally }) => tally.finished),
+      served: sum(({ tally }) => tally.served),
+      refused: sum(({ tally }) => tally.refused),
+      left: sum(({ tally }) => tally.left),
+      websockets: sum(({ websockets }) => websockets),
+      reset: sum(({ reset }) => reset),
+      cut: this.#each('counting', ({ tally }) => tally.cut).flat(),
+    }
+  }
+
+  /** Runs a step for each server. Returns what it returned for those for which it did not throw. */
+  #each<Result>(step: string, act: (server: ServerDrain) => Result): Result[] {
+    return this.#servers.flatMap((server) => {
+      const result = this.#options.attempts.run(step, () => ({ value: act(server) }))
+      return result === undefined ? [] : [result.value]
     })
   }
 
@@ -138,6 +173,6 @@ export class Drain {
 
   #dispose(): void {
     for (const release of this.#timers.splice(0)) release()
-    for (const server of this.#servers) server.dispose()
+    this.#each('giving a server back', (server) => server.dispose())
   }
 }

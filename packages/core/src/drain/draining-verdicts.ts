@@ -1,5 +1,5 @@
-import { inspect } from 'node:util'
 import type { DrainingPolicy, DrainingVerdict } from './refusal.ts'
+import { show } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 
 /** Asks the application what becomes of a request while its server drains. What is no answer serves it. */
@@ -19,9 +19,9 @@ export class DrainingVerdicts {
       if (verdict === 'serve' || verdict === 'refuse') return verdict
       // That of an async function may reject: nobody else would hear of it.
       Promise.resolve(verdict).catch(() => {})
-      this.#warn(`returned ${inspect(verdict, { depth: 0 })}, which is neither 'serve' nor 'refuse'`)
+      this.#warn(`returned ${show(verdict)}, which is neither 'serve' nor 'refuse'`)
     } catch (cause) {
-      this.#warn(`threw ${inspect(cause, { depth: 0 })}`, cause)
+      this.#warn(`threw ${show(cause)}`, cause)
     }
     return 'serve'
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
 import { isEncoded, isOpenStream } from '../connections/event-stream.ts'
+import type { Attempts } from '../errors/attempts.ts'
 import { sentHead } from '../system/node-internals.ts'
 
 /**
@@ -17,26 +18,37 @@ function comeBack(count: number, index: number, spread: number): string {
   return count < 2 || spread === 0 ? '' : retry((spread * (index + 1)) / count)
 }
 
+interface EndOptions {
+  /** Milliseconds over which the clients of event streams come back; 0 leaves that to them. */
+  readonly spread: number
+  readonly attempts: Attempts
+}
+
 /**
  * Ends responses whose bodies have no length: event streams, and those whose application has asked to be told of the
  * drain. Clients of event streams are told to come back at different times.
- * @param spread milliseconds over which they come back; 0 leaves that to them
  * @returns those that cannot be ended such that their clients take them for whole
  */
 export function endResponses(
   responses: readonly ServerResponse[],
-  spread: number,
   isWatched: (request: IncomingMessage) => boolean,
+  { spread, attempts }: EndOptions,
 ): Set<ServerResponse> {
   const streams = responses.filter(isOpenStream)
   for (const [index, stream] of streams.entries()) {
     const line = comeBack(streams.length, index, spread)
-    if (line !== '' && !isEncoded(sentHead(stream) ?? '')) stream.write(line)
+    if (line !== '' && !isEncoded(sentHead(stream) ?? ''))
+      attempts.run('ending a response', () => stream.write(line))
   }
   const others = new Set<ServerResponse>()
   for (const response of responses) {
-    if (endsCorrectly(response, isWatched)) response.end()
-    else others.add(response)
+    // The application, or a library of it, may have put methods of its own on a response.
+    const ended = attempts.run('ending a response', () => {
+      if (!endsCorrectly(response, isWatched)) return false
+      response.end()
+      return true
+    })
+    if (!ended) others.add(response)
   }
   return others
 }
@@ -52,20 +64,24 @@ function endsCorrectly(response: ServerResponse, isWatched: (request: IncomingMe
 /** The same for streams of HTTP/2. */
 export function endStreams(
   streams: readonly ServerHttp2Stream[],
-  spread: number,
   isWatched: (stream: ServerHttp2Stream) => boolean,
+  { spread, attempts }: EndOptions,
 ): Set<ServerHttp2Stream> {
   const events = streams.filter(isEvents)
   for (const [index, stream] of events.entries()) {
     const line = comeBack(events.length, index, spread)
     if (line !== '' && stream.writable && !('content-encoding' in (stream.sentHeaders ?? {})))
-      stream.write(line)
+      attempts.run('ending a stream', () => stream.write(line))
   }
   const others = new Set<ServerHttp2Stream>()
   for (const stream of streams) {
     const hasLength = 'content-length' in (stream.sentHeaders ?? {})
-    if (stream.headersSent && !hasLength && (isEvents(stream) || isWatched(stream))) stream.end()
-    else others.add(stream)
+    const ends = stream.headersSent && !hasLength && (isEvents(stream) || isWatched(stream))
+    const ended = attempts.run('ending a stream', () => {
+      if (ends) stream.end()
+      return ends
+    })
+    if (!ended) others.add(stream)
   }
   return others
 }

@@ -159,8 +159,14 @@ export class Http1Drain {
       const verdict = typeof policy === 'function' ? policy(request) : policy
       if (verdict === 'serve') return false
       refused.add(request)
-      refuse(response, new Refusal())
-      return true
+      try {
+        refuse(response, new Refusal())
+        return true
+      } catch {
+        // A method that a library has put on the response threw, and nothing is sent: the application answers.
+        refused.delete(request)
+        return response.headersSent
+      }
     })
   }
 

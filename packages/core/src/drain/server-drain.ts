@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse } from '../connections/exchange.ts'
 import type { Upgraded } from '../connections/upgrades.ts'
+import { Attempts } from '../errors/attempts.ts'
 import type { Release, System } from '../system/system.ts'
 import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
@@ -48,6 +49,8 @@ export interface ServerDrainOptions {
   readonly onStopping: () => void
   /** Told of each thing that was cut, but for what `hammer()` returns. */
   readonly onCut: (connection: CutConnection, forced: boolean) => void
+  /** Reports what a step throws. */
+  readonly attempts?: Attempts
 }
 
 /** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
@@ -77,6 +80,7 @@ export class ServerDrain {
   reset = 0
   readonly #system: System
   readonly #options: ServerDrainOptions
+  readonly #attempts: Attempts
   readonly #http1: Http1Drain
   readonly #http2: Http2Drain
   readonly #upgraded: UpgradedDrain
@@ -106,12 +110,13 @@ export class ServerDrain {
     this.#system = system
     this.#signals = signals
     this.#options = options
+    this.#attempts = options.attempts ?? new Attempts(() => {})
     this.#http1 = new Http1Drain(connections, system)
     this.#http2 = new Http2Drain(connections, system)
     this.#upgraded = new UpgradedDrain(
       connections,
       system,
-      options.closeCode,
+      { code: options.closeCode, attempts: this.#attempts },
       (upgraded) => options.departures?.leaves(upgraded) === true,
     )
     this.tally = new Tally(options.onCut)
@@ -149,15 +154,21 @@ export class ServerDrain {
       for (const { check } of this.#settling) check()
     })
     this.#listen('http.server.response.finish', (exchange) => this.#onFinish(exchange))
-    if (!this.#options.migrates) this.announce()
-    if (this.connections.http2) {
+    const attempts = this.#attempts
+    attempts.run('telling the clients of HTTP/1', () => {
+      if (!this.#options.migrates) this.announce()
+    })
+    attempts.run('telling the clients of HTTP/2', () => {
+      if (!this.connections.http2) return
       this.#http2Requests.start()
       this.#http2.announce()
-    }
-    this.#upgraded.start(this.#options.closeSpread)
-    this.#signals.abort(
-      this.connections.server,
-      (request) => this.#options.departures?.isLeaving(request) === true,
+    })
+    attempts.run('telling WebSockets', () => this.#upgraded.start(this.#options.closeSpread))
+    attempts.run('telling long streams', () =>
+      this.#signals.abort(
+        this.connections.server,
+        (request) => this.#options.departures?.isLeaving(request) === true,
+      ),
     )
   }
 
@@ -204,8 +215,11 @@ export class ServerDrain {
   async #stopAccepting(successor: boolean): Promise<void> {
     if (!this.connections.server.listening) return
     if (!successor) {
-      this.#options.onStopping()
-      this.reset = await acceptQueued(this.connections, this.#system, () => this.#hurried)
+      this.#attempts.run('taking a server off its address', () => this.#options.onStopping())
+      const reset = await this.#attempts.wait('accepting what was queued', () =>
+        acceptQueued(this.connections, this.#system, () => this.#hurried),
+      )
+      this.reset = reset ?? 0
     }
     // Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
     // (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
@@ -276,13 +290,15 @@ export class ServerDrain {
     const untouched = new Set(this.#spared)
     for (const socket of connections.sockets.keys())
       if (this.#options.departures?.isUnderWay(socket) === true) untouched.add(socket)
-    this.#http1Requests.hammer(forced)
-    this.#http2Requests.hammer()
+    const attempts = this.#attempts
+    attempts.run('counting what is cut of HTTP/1', () => this.#http1Requests.hammer(forced))
+    attempts.run('counting what is cut of HTTP/2', () => this.#http2Requests.hammer())
     this.tally.cut.push(...under)
-    this.#upgraded.hammer(untouched)
+    attempts.run('telling WebSockets', () => this.#upgraded.hammer(untouched))
     cut(connections, this.#system, (exchange) => this.#signals.isWatched(exchange), {
       spared: untouched,
       spread: this.#options.closeSpread,
+      attempts,
     })
     return under
   }
@@ -311,18 +327,16 @@ export class ServerDrain {
 
   /** Destroys what is left. */
   destroy(): void {
-    for (const socket of this.connections.all) socket.destroy()
+    for (const socket of this.connections.all)
+      this.#attempts.run('destroying a connection', () => socket.destroy())
   }
 
   dispose(): void {
     // The last connection can end, or the deadline come, before the next look: who waits for this must not wait on.
     for (const { settle } of this.#settling) settle()
-    for (const release of this.#releases.splice(0)) release()
-    this.#http1Requests.dispose()
-    this.#http2Requests.dispose()
-    this.#http1.dispose()
-    this.#http2.dispose()
-    this.#upgraded.dispose()
+    const parts = [this.#http1Requests, this.#http2Requests, this.#http1, this.#http2, this.#upgraded]
+    for (const release of [...this.#releases.splice(0), ...parts.map((part) => () => part.dispose())])
+      this.#attempts.run('giving a server back', release)
   }
 
   #times(): Times {
@@ -350,15 +364,18 @@ export class ServerDrain {
 
   #listen(channel: string, listener: (exchange: Exchange) => void): void {
     const { server } = this.connections
+    const act = this.#attempts.guard('following a request', listener)
     const handler = (message: unknown): void => {
-      if ((message as Exchange).server === server) listener(message as Exchange)
+      if ((message as Exchange).server === server) act(message as Exchange)
     }
     subscribe(channel, handler)
     this.#releases.push(() => unsubscribe(channel, handler))
   }
 
   #later(milliseconds: number, act: () => void): void {
-    this.#releases.push(this.#system.setTimeout(act, milliseconds))
+    this.#releases.push(
+      this.#system.setTimeout(this.#attempts.guard('ending connections', act), milliseconds),
+    )
   }
 }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import type { Upgraded } from '../connections/upgrades.ts'
 import { webSocketOn } from '../connections/web-socket.ts'
+import type { Attempts } from '../errors/attempts.ts'
 import type { Release, System } from '../system/system.ts'
 
 /** RFC 6455, section 7.4.1; 1012 is registered with IANA as "Service Restart". */
@@ -25,6 +26,7 @@ export class UpgradedDrain {
   readonly #connections: Connections
   readonly #system: System
   readonly #code: CloseCode
+  readonly #tell: (upgraded: Upgraded) => void
   readonly #seen = new Set<Socket>()
   /** Those whose time to be told has not come, with what takes them off. */
   readonly #waiting = new Map<Socket, Release>()
@@ -39,13 +41,14 @@ export class UpgradedDrain {
   constructor(
     connections: Connections,
     system: System,
-    code: CloseCode,
+    { code, attempts }: { readonly code: CloseCode; readonly attempts: Attempts },
     leaves: (upgraded: Upgraded) => boolean = () => false,
   ) {
     this.#leaves = leaves
     this.#connections = connections
     this.#system = system
     this.#code = code
+    this.#tell = attempts.guard('closing a WebSocket', (upgraded) => this.#close(upgraded))
   }
 
   /** Whether some are still to be told. */
@@ -126,7 +129,7 @@ export class UpgradedDrain {
     this.#waiting.set(upgraded.socket, release)
   }
 
-  #tell(upgraded: Upgraded): void {
+  #close(upgraded: Upgraded): void {
     const { socket, stream, protocol, bytesWritten } = upgraded
     if (protocol !== 'websocket' || !socket.writable) return
     const webSocket = webSocketOn(stream)

@@ -1,7 +1,8 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
-import { inspect } from 'node:util'
+import { show } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { publish } from '../system/node-internals.ts'
 import type { CutConnection, DrainResult, StayedConnection } from './drain-report.ts'
 
 /** What happens in the life of the process, by name, with its one payload. `lifecycleEvents` says when and what. */
@@ -191,12 +192,11 @@ export class Events extends EventEmitter<LifecycleEvents> {
     payload: LifecycleEvents[Name][0],
     onError: (error: ZerodropError) => void = () => {},
   ): void {
-    const published = channel(`${prefix}${name}`)
-    if (published.hasSubscribers) published.publish(payload)
     const fail = (what: string, cause: unknown): void => {
-      const text = `A listener of the event "${name}" ${what}, and zerodrop went on without it: ${inspect(cause, { depth: 0 })}`
+      const text = `A listener of the event "${name}" ${what}, and zerodrop went on without it: ${show(cause)}`
       onError(new ZerodropError('ERR_ZERODROP_LISTENER_FAILED', text, { cause }))
     }
+    for (const cause of publish(channel(`${prefix}${name}`), payload)) fail('threw', cause)
     for (const listener of (this as EventEmitter).rawListeners(name)) {
       try {
         const result: unknown = Reflect.apply(listener, this, [payload])
@@ -205,6 +205,7 @@ export class Events extends EventEmitter<LifecycleEvents> {
         fail('threw', cause)
       }
     }
+    return undefined
   }
 }
 

@@ -1,4 +1,5 @@
-import { inspect } from 'node:util'
+import { Attempts } from '../errors/attempts.ts'
+import { show } from '../errors/reason.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import { Events, type LifecycleEvents } from './events.ts'
 import type { System } from '../system/system.ts'
@@ -16,6 +17,7 @@ export class Reporter {
   readonly events: Events = new Events()
   readonly #system: System
   readonly #witnesses: Witness[] = []
+  readonly #attempts = new Attempts((error) => this.#log(lineOf('warning', { error })))
   #asked: Logger | 'stderr' | false | undefined
   #framework: Logger | undefined
 
@@ -39,12 +41,13 @@ export class Reporter {
   }
 
   tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
-    for (const witness of this.#witnesses) witness(name, payload[0])
+    for (const witness of this.#witnesses)
+      this.#attempts.run(`following "${name}"`, () => witness(name, payload[0]))
     this.events.tell(name, payload[0], (error) =>
       this.write(`${error.code}: ${error.message}`, { err: error }, 'warn'),
     )
     const line = lineOf(name, payload[0])
-    if (line !== undefined) this.#log(line)
+    this.#log(line)
   }
 
   /** Something went wrong that no caller waits for. */
@@ -64,7 +67,8 @@ export class Reporter {
     this.#log({ level, text, fields, loud: true })
   }
 
-  #log(line: LogLine): void {
+  #log(line: LogLine | undefined): void {
+    if (line === undefined) return
     const logger = this.#asked ?? this.#framework ?? 'stderr'
     if (logger === false) return
     if (logger === 'stderr') {
@@ -72,10 +76,17 @@ export class Reporter {
       return
     }
     try {
-      logger[line.level](line.fields, `zerodrop: ${line.text}`)
+      const logged: unknown = logger[line.level](line.fields, `zerodrop: ${line.text}`)
+      // That of an async function may reject, and nobody else looks at it.
+      if (logged instanceof Object && 'then' in logged)
+        Promise.resolve(logged).catch((error: unknown) => this.#onLoggerError(line, error))
     } catch (error) {
-      this.#toStderr(`${line.text} (the logger threw: ${inspect(error, { depth: 0 })})`)
+      this.#onLoggerError(line, error)
     }
+  }
+
+  #onLoggerError({ text }: LogLine, error: unknown): void {
+    this.#toStderr(`${text} (the logger threw: ${show(error)})`)
   }
 
   #toStderr(text: string): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { inspect } from 'node:util'
+import { show } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { MigrationPolicy } from '../options/options.ts'
 
@@ -19,10 +19,10 @@ export class MigrationPermit {
       const verdict: unknown = policy(socket)
       if (typeof verdict === 'boolean') return verdict
       // That of an async function: nobody else would hear of its end.
-      if (verdict instanceof Promise) verdict.catch(() => {})
-      this.#warn(`returned ${inspect(verdict, { depth: 0 })}, which is neither true nor false`)
+      Promise.resolve(verdict).catch(() => {})
+      this.#warn(`returned ${show(verdict)}, which is neither true nor false`)
     } catch (cause) {
-      this.#warn(`threw ${inspect(cause, { depth: 0 })}`, cause)
+      this.#warn(`threw ${show(cause)}`, cause)
     }
     return false
   }

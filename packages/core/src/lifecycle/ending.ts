@@ -1,4 +1,5 @@
 import { summarise } from '../events/describe-drain.ts'
+import { Attempts } from '../errors/attempts.ts'
 import type { DrainResult } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
@@ -19,6 +20,7 @@ export interface ShutdownResult extends DrainResult {
 export class Ending {
   readonly #context: Context
   readonly #onShutdown: () => Promise<void>
+  readonly #attempts: Attempts
   #unbound: Promise<void> = Promise.resolve()
   #result: Promise<ShutdownResult> | undefined
   #group: DrainGroup | undefined
@@ -44,6 +46,7 @@ export class Ending {
   constructor(context: Context, onShutdown: () => Promise<void>) {
     this.#context = context
     this.#onShutdown = onShutdown
+    this.#attempts = new Attempts((error) => context.reporter.warn(error))
     this.#forced = new Promise((resolve) => {
       this.#force = resolve
     })
@@ -76,9 +79,10 @@ export class Ending {
   ): Promise<void> {
     this.#exits = true
     this.#signal ??= signal
-    const result = await this.shutdown(reason, settings)
+    const result = await this.#attempts.wait('stopping', () => this.shutdown(reason, settings))
     if (this.#joined) return
-    this.#context.reporter.write(summarise(result), { ...result, cut: result.cut.length })
+    if (result !== undefined)
+      this.#context.reporter.write(summarise(result), { ...result, cut: result.cut.length })
     await this.exit(result)
   }
 
@@ -120,33 +124,39 @@ export class Ending {
    */
   async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
     const { charge, datagrams, hooks, reporter, state } = this.#context
+    const attempts = this.#attempts
     const result = await group.drained
-    if (this.exits) this.#deferExits()
+    if (this.exits) attempts.run('deferring exits', () => this.#deferExits())
     const close = async (): Promise<void> => {
-      await datagrams.end(state.current === 'handing-over')
-      for (const error of await group.done) reporter.warn(error)
+      await attempts.wait('ending UDP sockets', () => datagrams.end(state.current === 'handing-over'))
+      const errors = await attempts.wait('waiting for the hooks of servers', () => group.done)
+      for (const error of errors ?? []) reporter.warn(error)
       await told
       await this.#unbound
       await hooks.run('onShutdown', { reason, ...result })
     }
     await this.#unlessForced(close)
-    charge.end()
-    state.to('closed')
+    attempts.run('giving up the pid file', () => charge.end())
+    attempts.run('closing', () => state.to('closed'))
     reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length, result })
     return result
   }
 
-  /** Ends the process when the last hooks have run. It happens once. */
-  exit(result: DrainResult): Promise<void> {
+  /**
+   * Ends the process when the last hooks have run. It happens once, whatever fails on the way.
+   * @param result undefined if the drain failed
+   */
+  exit(result: DrainResult | undefined): Promise<void> {
     this.#exiting ??= this.#exit(result)
     return this.#exiting
   }
 
-  async #exit({ cut }: DrainResult): Promise<void> {
+  async #exit(result: DrainResult | undefined): Promise<void> {
     const { hooks, reporter, system } = this.#context
-    this.#deferExits()
-    await this.#deliver()
-    const own = cut.length > 0 ? 1 : 0
+    const attempts = this.#attempts
+    attempts.run('deferring exits', () => this.#deferExits())
+    await attempts.wait('calling the handlers of others', () => this.#deliver())
+    const own = result === undefined || result.cut.length > 0 ? 1 : 0
     const status = own === 0 ? this.#askedStatus : own
     await this.#unlessForced(() => hooks.run('beforeExit', { status }))
     const code = this.#forcedStatus ?? (own === 0 ? this.#askedStatus : own)
@@ -211,7 +221,7 @@ export class Ending {
   abandon(status: number): void {
     const { charge, reporter, system } = this.#context
     if (this.#forcedStatus === undefined) this.#nameAbandoned()
-    charge.end()
+    this.#attempts.run('giving up the pid file', () => charge.end())
     reporter.tell('exit', { code: status })
     system.exit(status)
   }
@@ -229,8 +239,9 @@ export class Ending {
 
   async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
     const { drains, hooks, reporter, servers, state } = this.#context
-    this.#unbound = this.#onShutdown()
-    state.to('draining')
+    const attempts = this.#attempts
+    this.#unbound = attempts.wait('giving up a restart', () => this.#onShutdown())
+    attempts.run('beginning to drain', () => state.to('draining'))
     reporter.tell('drain:start', { reason })
     const told = hooks.run('onDrain', { reason })
     this.#group = drains.start(servers.mortal, { settings, closeCode: 1001, migrates: () => false })

@@ -1,4 +1,5 @@
 import type { Server } from 'node:net'
+import { Attempts } from '../errors/attempts.ts'
 import type { Connections } from '../connections/connections.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
 import { type LiveLeaving, LiveMigration } from '../handover/live/live-migration.ts'
@@ -152,17 +153,19 @@ export class HandOver {
 
   /** The successor has died: listens again on the sockets that were kept for this, and drains no more. */
   takeBack(listeners: Listeners): void {
-    const { datagrams, drains } = this.#context
-    drains.forget()
-    datagrams.resume()
+    const { datagrams, drains, reporter } = this.#context
+    const attempts = new Attempts((error) => reporter.warn(error))
+    attempts.run('giving the servers back', () => drains.forget())
+    attempts.run('listening again', () => datagrams.resume())
     const closes = new Map(this.#closes)
-    for (const each of this.#inheritable) {
-      const close = closes.get(each.server)
-      closes.delete(each.server)
-      // Also where the application has closed it since: it did so because this process was to end.
-      if (each.server.listening) close?.()
-      else listeners.reopen(each, this.#successor.takeSpare(each.bound), () => close?.())
-    }
-    for (const close of closes.values()) close()
+    for (const each of this.#inheritable)
+      attempts.run('listening again', () => {
+        const close = closes.get(each.server)
+        closes.delete(each.server)
+        // Also where the application has closed it since: it did so because this process was to end.
+        if (each.server.listening) close?.()
+        else listeners.reopen(each, this.#successor.takeSpare(each.bound), () => close?.())
+      })
+    for (const close of closes.values()) attempts.run('closing a server', close)
   }
 }

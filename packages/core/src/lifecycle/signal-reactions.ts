@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { exitStatus, isHeld, type SignalAction, type SignalFunction } from '../signals/signal-actions.ts'
 import { watchSignals } from '../signals/signal-watch.ts'
@@ -141,7 +142,7 @@ export class SignalReactions {
   #call(act: SignalFunction, signal: NodeJS.Signals): void {
     const run = async (): Promise<unknown> => act(signal)
     run().catch((cause: unknown) => {
-      const text = `What the application does at ${signal} failed, and the process went on: ${String((cause as Error | undefined)?.message ?? cause)}`
+      const text = `What the application does at ${signal} failed, and the process went on: ${reasonOf(cause)}`
       this.#context.reporter.warn(new ZerodropError('ERR_ZERODROP_SIGNAL_FUNCTION_FAILED', text, { cause }))
     })
   }

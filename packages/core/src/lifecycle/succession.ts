@@ -1,3 +1,4 @@
+import { Attempts } from '../errors/attempts.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Body, message, readMessage } from '../handover/protocol.ts'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
@@ -35,8 +36,11 @@ export class Succession {
   #predecessor: Predecessor | undefined
   readonly #unwanted: SocketFile[] = []
 
+  readonly #attempts: Attempts
+
   constructor(context: Context, options: SuccessionOptions) {
     this.#context = context
+    this.#attempts = new Attempts((error) => context.reporter.warn(error))
     this.#options = options
     const { predecessor } = options
     this.#predecessor = predecessor
@@ -127,7 +131,8 @@ export class Succession {
     this.#accept()
     charge.take()
     // Not before: the predecessor was still reached by these.
-    for (const { file, inode } of this.#unwanted.splice(0)) removeSocketFile(file, inode)
+    for (const { file, inode } of this.#unwanted.splice(0))
+      this.#attempts.run('removing the file of a Unix socket', () => removeSocketFile(file, inode))
     const { generation, predecessor, predecessorPid: pid } = this.#options
     if (predecessor === undefined) return
     void hooks.run('onRestart', { role: 'successor', generation, pid })

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import type { DrainObserver } from '../drain/drain.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
+import { Attempts } from '../errors/attempts.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import type { System } from '../system/system.ts'
 import { DrainGroup } from './drain-group.ts'
@@ -71,14 +72,17 @@ export class Drains {
     observer?: DrainObserver,
   ): DrainGroup {
     const drains = new Map<Server, ServerDrain>()
+    const attempts = new Attempts((error) => this.#reporter.warn(error))
     const onCut = (connection: CutConnection, forced: boolean): void =>
       this.#reporter.tell('connection:cut', { connection, forced })
     for (const server of servers) {
-      const drain = this.#servers.drain(server, manner, onCut)
+      const drain = attempts.run('preparing to drain a server', () =>
+        this.#servers.drain(server, manner, { onCut, attempts }),
+      )
       if (drain !== undefined) drains.set(server, drain)
     }
     const { drainTimeout, drainDelay } = manner.settings
-    const options = { drainTimeout, drainDelay, successor: final !== undefined, observer, onCut }
+    const options = { drainTimeout, drainDelay, successor: final !== undefined, observer, onCut, attempts }
     const group = new DrainGroup(this.#system, drains, this.#hooks, options, final)
     for (const server of servers) this.#groups.set(server, group)
     void group.done.then(() => {

@@ -10,6 +10,7 @@ import type { CloseCode } from '../drain/upgraded-drain.ts'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Listener } from '../listeners/listeners.ts'
 import type { UnixPath } from '../listeners/unix-path.ts'
+import type { Attempts } from '../errors/attempts.ts'
 import type { Release, System } from '../system/system.ts'
 import type { MigrationPolicy, Settings } from '../options/options.ts'
 import { drainOnClose } from './server-close.ts'
@@ -181,7 +182,7 @@ export class ManagedServers {
   drain(
     server: Server,
     { settings, closeCode, migrates, departures }: DrainManner,
-    onCut: OnCut,
+    { onCut, attempts }: { readonly onCut: OnCut; readonly attempts: Attempts },
   ): ServerDrain | undefined {
     const managed = this.#servers.get(server)
     if (managed === undefined) return undefined
@@ -196,6 +197,7 @@ export class ManagedServers {
       policy: this.#policies.get(server) ?? 'serve',
       migrates: migrates(managed.connections),
       onCut,
+      attempts,
       departures,
       onStopping: () => this.#removePath(managed),
     })

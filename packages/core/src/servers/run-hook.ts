@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { reasonOf } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release, System } from '../system/system.ts'
 
@@ -42,9 +42,7 @@ export async function runHook(
       await hook()
       return undefined
     } catch (cause) {
-      // Anything can be thrown, even what cannot be made a string.
-      const reason = cause instanceof Error ? cause.message : inspect(cause, { depth: 0 })
-      const text = `The ${name} failed, and zerodrop went on without it: ${reason}`
+      const text = `The ${name} failed, and zerodrop went on without it: ${reasonOf(cause)}`
       return new ZerodropError('ERR_ZERODROP_HOOK_FAILED', text, { cause })
     }
   }

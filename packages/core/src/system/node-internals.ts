@@ -3,6 +3,7 @@
  * Node that keeps it elsewhere must not make a caller close or move a connection.
  */
 import { ChildProcess, type SendHandle, type StdioOptions } from 'node:child_process'
+import type { Channel as DiagnosticsChannel, ChannelListener } from 'node:diagnostics_channel'
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Server, Socket } from 'node:net'
@@ -598,4 +599,28 @@ function advancedReader(handle: ChannelHandle, chunks: symbol, size: symbol): Re
 /** A symbol of Node's, which only its name tells from others. */
 function symbolOf(target: object, name: string): symbol | undefined {
   return Object.getOwnPropertySymbols(target).find(({ description }) => description === name)
+}
+
+/**
+ * Publishes on a channel of `node:diagnostics_channel`. Node makes what a subscriber throws an uncaught exception, which
+ * would end the process in the middle of a drain.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/diagnostics_channel.js (ActiveChannel.publish)
+ * @returns what subscribers threw
+ */
+export function publish(target: DiagnosticsChannel, message: unknown): unknown[] {
+  if (!target.hasSubscribers) return []
+  const { _subscribers: subscribers } = target as { _subscribers?: unknown }
+  if (!Array.isArray(subscribers)) {
+    target.publish(message)
+    return []
+  }
+  const errors: unknown[] = []
+  for (const subscriber of subscribers as ChannelListener[]) {
+    try {
+      subscriber(message, target.name)
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  return errors
 }

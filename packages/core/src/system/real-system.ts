@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
+import { show } from '../errors/reason.ts'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
@@ -81,8 +82,14 @@ export function realSystem(): System {
     },
     exit(code) {
       for (const release of deferrals) release()
-      terminals.prepareExit()
-      process.exit(code)
+      try {
+        terminals.prepareExit()
+        process.exit(code)
+      } catch (error) {
+        // A listener of 'exit' threw: Node would not end the process, and calls no listener a second time.
+        writeError(`[zerodrop] pid ${process.pid}: a listener of 'exit' threw: ${show(error)}`)
+        process.exit(code === 0 ? 1 : code)
+      }
     },
     deferExit(signals, onExit) {
       const release = deferExit(signals, onExit)
@@ -116,12 +123,7 @@ export function realSystem(): System {
       process.on('exit', onExit)
       return () => process.off('exit', onExit)
     },
-    writeError: (line) => {
-      process.stderr.write(`${line}\n`, (error) => {
-        // The terminal is closed, or the reader of the pipe is gone: no reason to end a process that drains.
-        if (error && process.stderr.listenerCount('error') === 0) process.stderr.once('error', () => {})
-      })
-    },
+    writeError,
     openProgressLine,
     isServed(path) {
       // listen() has to know before it returns, and only a process of its own can wait for a connection meanwhile.
@@ -164,6 +166,18 @@ function keeperOf(): KeeperLink | undefined {
 /** Exits with 1 if nobody listens. Any other answer, or none, is that of someone who must not be disturbed. */
 const connectAndExit =
   "require('net').connect(process.argv[1], () => process.exit(0)).on('error', ({ code }) => process.exit(code === 'ECONNREFUSED' ? 1 : 2))"
+
+/** Never throws. Where stderr is closed, full or gone there is nowhere left to say it. */
+function writeError(line: string): void {
+  try {
+    process.stderr.write(`${line}\n`, (error) => {
+      // The terminal is closed, or the reader of the pipe is gone: no reason to end a process that drains.
+      if (error && process.stderr.listenerCount('error') === 0) process.stderr.once('error', () => {})
+    })
+  } catch {
+    // Node cannot open a descriptor that the application has closed, and the method may be the application's own.
+  }
+}
 
 function incapacity(): Incapacity | undefined {
   if (!isMainThread) return 'worker-thread'
