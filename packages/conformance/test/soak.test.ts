@@ -32,6 +32,16 @@ describeLinux('the soak', () => {
     expect(soak.stdout).toMatch(/^processes +1$/m)
   })
 
+  test('with --streams in short succeeds over WebSockets and event streams', async () => {
+    const soak = start('--streams', '--clients', '20', '--restarts', '2', '--pause', '300')
+    expect([await soak.exit(), soak.stderr]).toEqual([
+      [0, null],
+      expect.not.stringContaining('Not as expected'),
+    ])
+    for (const what of ['echoes', 'asynchronous answers', 'pushes', 'pings', 'events of streams'])
+      expect(soak.stdout).toMatch(new RegExp(`^${what} +[1-9][\\d,]* +0 +0 +0 +0$`, 'm'))
+  })
+
   test('has a control, which restarts nothing', async () => {
     const soak = start('koa', '--control', '--restarts', '2', '--requests', '2000', '--clients', '4')
     expect([await soak.exit(), soak.stderr]).toEqual([
@@ -69,6 +79,9 @@ test.each([
   [['--server', 'nowhere.mjs'], 'no such file'],
   [['koa', '--server', 'nowhere.mjs'], 'not both'],
   [['--bogus'], "'--bogus'"],
+  [['--streams', '--clients', '1'], '--clients takes a whole number from 2 to 10000, not "1".'],
+  [['--streams', '--pause', 'x'], '--pause takes a whole number from 0 to 60000, not "x".'],
+  [['--streams', '--control'], "'--control'"],
 ])('does nothing with the arguments %j', async (args, message) => {
   const soak = start(...args)
   expect([await soak.exit(), soak.stdout, soak.stderr]).toEqual([

@@ -41,6 +41,11 @@ interface Internals extends WebSocketLike {
   readonly _sender: {
     /** False in the middle of a message that the application sends in fragments. */
     readonly _firstFragment: boolean
+    readonly _queue: readonly unknown[]
+    /** Anything but 0 while it deflates, or reads a Blob: an empty message adds nothing to `bufferedAmount`. */
+    readonly _state?: number
+    /** The same in versions without `_state`. */
+    readonly _deflating?: boolean
   }
   readonly _receiver: Receiver
   readonly _extensions: Readonly<Record<string, Deflate | undefined>>
@@ -110,6 +115,8 @@ function hasFields(webSocket: WebSocketLike): boolean {
     typeof _socket === 'object' &&
     typeof _extensions === 'object' &&
     typeof _sender?._firstFragment === 'boolean' &&
+    Array.isArray(_sender._queue) &&
+    (typeof _sender._state === 'number' || typeof _sender._deflating === 'boolean') &&
     typeof webSocket.bufferedAmount === 'number' &&
     typeof receiver?._loop === 'boolean' &&
     typeof receiver._state === 'number' &&
@@ -156,6 +163,9 @@ export function isAtRest(webSocket: WebSocketLike): boolean {
   return (
     webSocket.bufferedAmount === 0 &&
     sender._firstFragment &&
+    sender._queue.length === 0 &&
+    (sender._state ?? 0) === 0 &&
+    sender._deflating !== true &&
     !receiver._loop &&
     receiver._state <= 4 &&
     receiver.writableLength === 0 &&

@@ -38,7 +38,7 @@ export const errorCodes = {
   ERR_ZERODROP_WEBSOCKETS_INVALID: 'Something that is not a WebSocketServer of ws was given as one.',
   ERR_ZERODROP_WEBSOCKETS_UNKNOWN: 'The version of ws is one that zerodrop does not understand.',
   ERR_ZERODROP_SAVE_FAILED:
-    'The function "save" or "match" of a WebSocket or event stream threw, or its state cannot be copied.',
+    'The function "save", "stay" or "match" of the handover threw, or a state cannot be copied.',
   ERR_ZERODROP_STATE_TOO_LARGE: 'What "save" returned for a WebSocket or event stream is larger than 64 KiB.',
   ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',

@@ -93,7 +93,9 @@ export type StayReason =
   | 'match'
   /** Its last id cannot be sent in a header. */
   | 'event-id'
-  /** The successor had no place for it. */
+  /** Its connection is not one of the operating system: the application gave its server a stream of another kind. */
+  | 'no-descriptor'
+  /** The successor had no place for it, or could not read its state. */
   | 'declined'
 
 /** A WebSocket or an event stream that stayed in the predecessor of a restart, to be told there. */

@@ -121,10 +121,8 @@ export class Successor {
       return this.#channel.send(body)
     }
     while (this.#unread.areTooMany && this.connected) await this.#catchUp()
-    const { sent } = this.#unread
+    this.#unread.readUpTo(this.#unread.sent)
     await this.#channel.send(body, handle)
-    // Its receipt comes behind all that was sent before.
-    this.#unread.readUpTo(sent)
   }
 
   /** Resolves when the successor has read what was sent so far, or is gone. */

@@ -57,11 +57,12 @@ export class LiveArrivals {
         const offer = this.#offers.get(body.id)
         this.#offers.delete(body.id)
         const connections = offer && find(offer.listener)
-        const socket = offer && connections && this.#take(offer, connections, handle)
+        const state = offer && readState(offer)
+        const socket = offer && connections && state && this.#take(offer, connections, handle)
         if (socket === undefined) (handle as { close?(): void } | undefined)?.close?.()
         predecessor.send(message({ type: 'live-answer', id: body.id, taken: socket !== undefined }))
         if (offer !== undefined && connections !== undefined && socket !== undefined)
-          this.#handle(offer, connections, socket)
+          this.#handle(offer, connections, socket, state?.state)
       }
     })
     return () => {
@@ -78,10 +79,9 @@ export class LiveArrivals {
     return answered ? acceptHandle(http, handle) : undefined
   }
 
-  #handle(offer: Offer, { server }: Connections, socket: Socket): void {
+  #handle(offer: Offer, { server }: Connections, socket: Socket, state: unknown): void {
     // What the replay reads does not count.
     noteUsed(socket)
-    const state = decodeState(offer.state)
     const bytes = Buffer.concat([Buffer.from(offer.head, 'latin1'), Buffer.from(offer.half, 'base64')])
     const restore = (request: IncomingMessage): void => this.#handover.restore(request, state)
     if (offer.kind === 'websocket') {
@@ -135,6 +135,15 @@ export class LiveArrivals {
   }
 }
 
+/** Undefined if this process cannot read it: an older Node may not know how a newer one writes a state. */
+function readState({ state }: Offer): { readonly state: unknown } | undefined {
+  try {
+    return { state: decodeState(state) }
+  } catch {
+    return undefined
+  }
+}
+
 function judgeStream({ chunked }: Offer, head: string): Buffer | undefined {
   const same = isEventStream(head) && isChunked(head) === chunked && !isEncoded(head)
   if (same) return undefined
@@ -144,9 +153,13 @@ function judgeStream({ chunked }: Offer, head: string): Buffer | undefined {
 function callLate(socket: Socket, call: string): void {
   const webSocket = webSocketOn(socket)
   if (webSocket === undefined) return
-  const [method, ...args] = decodeCall(call)
-  const own: unknown = Reflect.get(webSocket, method)
-  if (typeof own === 'function') Reflect.apply(own as (...args: unknown[]) => unknown, webSocket, args)
+  try {
+    const [method, ...args] = decodeCall(call)
+    const own: unknown = Reflect.get(webSocket, method)
+    if (typeof own === 'function') Reflect.apply(own as (...args: unknown[]) => unknown, webSocket, args)
+  } catch {
+    // Such as a close code that there is not: whoever made the call is in the other process.
+  }
 }
 
 function valueIn(head: string, name: string): string {

@@ -18,6 +18,12 @@ import { WebSocketMove } from './web-socket-move.ts'
 /** How often those that were busy are looked at again, in milliseconds. */
 const lookInterval = 20
 
+/**
+ * How many are on their way at once, where the channel takes more than one. More than of idle connections: a successor
+ * that is slow is no slower for these, which would be served there next whenever they leave.
+ */
+const window = 32
+
 /** How long after the last WebSocket has left the application may still answer on it, in milliseconds. */
 const lateTime = 500
 
@@ -165,11 +171,23 @@ export class LiveMigration {
 
   async #pump(): Promise<void> {
     for (const [move, leaving] of this.#moves) {
-      // As few as the channel takes at once: those behind them are served here until it is their turn.
-      if (this.#underWay.size >= this.#successor.handlesAtOnce) await Promise.race(this.#underWay.keys())
+      // Those behind them are served here until it is their turn.
+      if (this.#underWay.size >= this.#atOnce) await Promise.race(this.#underWay.keys())
       if (this.#over) return
-      this.#try(move, leaving)
+      try {
+        this.#try(move, leaving)
+      } catch (error) {
+        // What it reads is private to a library, whose next version may do anything.
+        this.#moves.delete(move)
+        move.dispose()
+        this.#warn('ERR_ZERODROP_WEBSOCKETS_UNKNOWN', error)
+        this.#stays(move, leaving, 'other-version')
+      }
     }
+  }
+
+  get #atOnce(): number {
+    return this.#successor.handlesAtOnce === 1 ? 1 : window
   }
 
   #try(move: Move, leaving: LiveLeaving): void {
@@ -208,7 +226,11 @@ export class LiveMigration {
       return
     }
     move.dispose()
-    departure.stays()
+    try {
+      departure.stays()
+    } catch (error) {
+      this.#warn('ERR_ZERODROP_SAVE_FAILED', error)
+    }
     if (answer === 'declined') this.#stays(move, leaving, 'declined')
   }
 
@@ -238,7 +260,7 @@ export class LiveMigration {
     const text =
       code === 'ERR_ZERODROP_WEBSOCKETS_UNKNOWN'
         ? 'zerodrop does not understand the version of ws whose WebSockets are to move: they stay in this process and are closed with 1012. Use ws 7.5 or 8, or a newer zerodrop.'
-        : 'The function "match" of handover.streams() threw: its stream stays in this process. This is reported once.'
+        : 'The function "match" or "stay" of the handover threw: its connection stays in this process. This is reported once.'
     this.#observer?.onWarning(own ?? new ZerodropError(code, text, { cause }))
   }
 }

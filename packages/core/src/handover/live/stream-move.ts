@@ -68,7 +68,7 @@ export class StreamMove implements Move {
     const position = handover.watched.of(response)?.position
     if (position === undefined) return 'not-seen'
     const stopped = stopReading(socket)
-    if (stopped === undefined) return 'declined'
+    if (stopped === undefined) return 'no-descriptor'
     // Before `save`: what is written from here on the successor writes as well, if it goes on behind the last id.
     const calls = holdWrites(response)
     const state = this.#save()

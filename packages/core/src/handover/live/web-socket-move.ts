@@ -89,7 +89,7 @@ export class WebSocketMove implements Move {
     const registration = webSocket && this.#context.handover.registrationOf(webSocket)
     if (webSocket === undefined || registration === undefined) return 'not-registered'
     const stopped = stopReading(socket)
-    if (stopped === undefined) return 'declined'
+    if (stopped === undefined) return 'no-descriptor'
     // Before `save`, which may send something.
     const calls = new HeldCalls(webSocket)
     const state = this.#save(webSocket, registration)
