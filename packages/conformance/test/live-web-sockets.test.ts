@@ -380,6 +380,31 @@ describePosix('compressed WebSockets', () => {
     }
   })
 
+  test('with keepWindow move when more has come than the window holds', async () => {
+    const site = await LiveSite.start(undo, 'http', {
+      ws: { server: { perMessageDeflate }, handover: { keepWindow: true } },
+    })
+    const { socket } = await site.webSocket({ perMessageDeflate })
+    let seed = 1
+    const text = (): string => {
+      const some = Array.from({ length: 400 }, () => {
+        seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0
+        return `word${seed % 5000}`
+      })
+      return some.join('-')
+    }
+    const first = text()
+    for (let restarts = 0; restarts < 3; restarts++) {
+      for (let index = 0; index < 20; index++) {
+        const message = index === 10 ? first : text()
+        await expect(ask(socket, message)).resolves.toBe(`echo ${message}`)
+      }
+      const { complete } = await site.restart()
+      expect(complete).toMatchObject({ websockets: { sent: 1 } })
+    }
+    await expect(ask(socket, first)).resolves.toBe(`echo ${first}`)
+  })
+
   test('with context takeover are told 1012, and named', async () => {
     const { site, closed } = await talk(perMessageDeflate, {}, perMessageDeflate)
     const { complete } = await site.restart()

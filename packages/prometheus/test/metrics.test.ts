@@ -12,6 +12,8 @@ const names = [
   'connections',
   'restarts_total',
   'migrated_connections_total',
+  'migrated_websockets_total',
+  'migrated_streams_total',
   'cut_total',
 ]
 
