@@ -9,10 +9,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { leftovers } from '@zerodrop/traffic'
+import { freePort, leftovers } from '@zerodrop/traffic'
 import { type Facts, factsServer, Program, type ProgramOptions } from './support/program.ts'
 
 const undo = leftovers()
@@ -173,6 +174,27 @@ describeLinux('a restart starts the program as it was started', () => {
     const facts = await expectTheSame([node, '-r', early, factsServer], { env: { NODE_OPTIONS } })
     expect(facts.env['NODE_OPTIONS']).toBe(NODE_OPTIONS)
   })
+
+  test.each([
+    ['on the command line', true],
+    ['in NODE_OPTIONS', false],
+  ])(
+    '--inspect, %s: the successor opens the port when its predecessor no longer has it',
+    async (_where, typed) => {
+      const port = await freePort()
+      const option = `--inspect=127.0.0.1:${port}`
+      const command = [node, ...(typed ? [option] : []), factsServer]
+      const program = await Program.start(undo, command, { env: typed ? {} : { NODE_OPTIONS: option } })
+      const opened = (): number =>
+        program.stderr.split(`Debugger listening on ws://127.0.0.1:${port}/`).length - 1
+      const first = await program.next()
+      for (const generations of [2, 3]) {
+        expect(comparable(await program.restart())).toEqual(comparable(first))
+        while (opened() < generations) await once(program.child.stderr!, 'data')
+      }
+      expect(opened()).toBe(3)
+    },
+  )
 
   test('a file of environment variables: read anew, and shown as it is', async () => {
     const file = write(path.join(folder(), '.env'), 'FACTS_SETTING=1\n')

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
+import type { Activation } from '../src/system/activation.ts'
 import type { ProgressLine } from '../src/system/progress-line.ts'
 import type {
   CommandLine,
@@ -29,6 +30,7 @@ export class FakeSystem implements System {
   predecessor: Predecessor | undefined
   keeper: Keeper | undefined
   parent: ParentReader | undefined
+  activation: Activation | undefined
   supervisor: Supervisor | undefined
   interactive = false
   hungUp = false

@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { type ErrorCode, ZerodropError } from '../errors/zerodrop-error.ts'
-import { type Inheritance, writeInheritance } from '../listeners/inheritance.ts'
+import { type Inheritance, type InheritedListener, writeInheritance } from '../listeners/inheritance.ts'
+import type { Activation } from '../system/activation.ts'
 import type { Release, System } from '../system/system.ts'
 import { abandoned, type Abandonment } from './abandoned.ts'
 import { message, type TicketKeys } from './protocol.ts'
@@ -44,13 +45,31 @@ function spawn(
   inheritance: Inheritance,
   environment: Readonly<NodeJS.ProcessEnv>,
 ): ChildProcess | Promise<ChildProcess> {
+  const { listeners: own, activated } = arranged(inheritance.listeners, system.activation)
   // Descriptors of the child follow from 3 on in the order they are given, and the channel behind them.
-  const listeners = inheritance.listeners.map((listener, index) => ({ ...listener, fd: 3 + index }))
-  const channel = 3 + listeners.length
-  return system.spawn(inheritance.listeners, {
-    ...environment,
-    ZERODROP_INHERIT: writeInheritance({ ...inheritance, listeners, channel }),
-  })
+  const listeners = own.map((listener, index) => ({ ...listener, fd: first + index }))
+  const channel = first + listeners.length
+  const written = { ...inheritance, listeners, channel, ...(activated !== undefined && { activated }) }
+  return system.spawn(own, { ...environment, ZERODROP_INHERIT: writeInheritance(written) })
+}
+
+/** The descriptor behind stdin, stdout and stderr. */
+const first = 3
+
+/**
+ * The sockets that a service manager has opened keep their numbers, by which the application may know them. The successor
+ * is not said to have any if this process does not listen on all of them.
+ */
+function arranged(
+  listeners: readonly InheritedListener[],
+  activation: Activation | undefined,
+): { listeners: readonly InheritedListener[]; activated?: Activation } {
+  if (activation === undefined) return { listeners }
+  const end = first + activation.count
+  const given = listeners.filter(({ fd }) => fd < end).toSorted((one, other) => one.fd - other.fd)
+  const others = listeners.filter(({ fd }) => fd >= end)
+  if (given.length < activation.count) return { listeners }
+  return { listeners: [...given, ...others], activated: activation }
 }
 
 /** Node's own words name the program even where it is the directory that is gone. */

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { type Activation, isActivation } from '../system/activation.ts'
 import { isDescriptor, isDuration, isSurvivable, protocolVersion } from '../system/boot.ts'
 import { isSocket } from '../system/file-status.ts'
 import { type Address, isBoundAs, mayExclude } from './address.ts'
@@ -23,6 +24,8 @@ export interface Inheritance {
   readonly listeners: readonly InheritedListener[]
   /** The descriptor of the channel to the predecessor. */
   readonly channel?: number
+  /** Those that a service manager has opened for the first process: the first of them, in its order. */
+  readonly activated?: Activation
   /** Whether the predecessor has TLS ticket keys to give to who asks. */
   readonly ticketKeys?: boolean
   /** Signals that restart the predecessor: they must not end a successor that is still starting. */
@@ -69,13 +72,14 @@ function parse(variable: string): Inheritance {
 
 function isInheritance(value: unknown): value is Inheritance {
   if (typeof value !== 'object' || value === null) return false
-  const { version, generation, pid, listeners, channel, ticketKeys, bootSignals, readyTimeout } =
+  const { version, generation, pid, listeners, channel, activated, ticketKeys, bootSignals, readyTimeout } =
     value as Record<keyof Inheritance, unknown>
   return (
     version === protocolVersion &&
     isCount(generation, 2) &&
     isCount(pid, 1) &&
     (channel === undefined || isDescriptor(channel)) &&
+    (activated === undefined || isActivation(activated)) &&
     (ticketKeys === undefined || typeof ticketKeys === 'boolean') &&
     (bootSignals === undefined || (Array.isArray(bootSignals) && bootSignals.every(isSurvivable))) &&
     (readyTimeout === undefined || isDuration(readyTimeout)) &&

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { type Activation, isActivation } from './activation.ts'
 import type { Channel } from './node-internals.ts'
 
 /** What a successor's preload leaves for zerodrop, which the application imports later. */
@@ -27,6 +28,8 @@ export const protocolVersion = 3
 export interface BootOrders {
   /** The descriptor of the channel to the predecessor. */
   readonly channel?: number
+  /** The sockets of a service manager among those that it has. */
+  readonly activated?: Activation
   /** Signals that do not end the predecessor: a successor that is still starting has to survive them. */
   readonly bootSignals?: readonly NodeJS.Signals[]
   /** Milliseconds that a successor may take to be ready once its predecessor has died; missing for ever. */
@@ -70,9 +73,10 @@ export function readOrders(variable: string): BootOrders {
   } catch {
     value = undefined
   }
-  const { channel, bootSignals, readyTimeout } = (value ?? {}) as Record<keyof BootOrders, unknown>
+  const { channel, activated, bootSignals, readyTimeout } = (value ?? {}) as Record<keyof BootOrders, unknown>
   return {
     ...(isDescriptor(channel) && { channel }),
+    ...(isActivation(activated) && { activated }),
     bootSignals: Array.isArray(bootSignals) ? bootSignals.filter(isSurvivable) : [],
     ...(isDuration(readyTimeout) && { readyTimeout }),
   }

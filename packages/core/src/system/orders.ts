@@ -1,3 +1,4 @@
+import { activate } from './activation.ts'
 import { type BootOrders, inheritVariableName, readOrders } from './boot.ts'
 import { type Channel, openChannel } from './node-internals.ts'
 
@@ -18,6 +19,7 @@ export function takeOrders(): Orders | undefined {
   if (variable === undefined) return undefined
   delete process.env[inheritVariableName]
   const given = readOrders(variable)
+  if (given.activated !== undefined) activate(given.activated, process.env)
   return {
     variable,
     given,

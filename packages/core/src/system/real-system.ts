@@ -2,10 +2,12 @@ import { spawnSync } from 'node:child_process'
 import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { show } from '../errors/reason.ts'
+import { activationOf } from './activation.ts'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
+import { inspectAfter } from './inspector.ts'
 import { type KeeperLink, keeperKey, takeKeeper } from './keeper-link.ts'
 import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
@@ -13,6 +15,7 @@ import { predecessorAt } from './predecessor.ts'
 import { ParentChannel } from './parent-channel.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
+import { isSingleExecutable } from './single-executable.ts'
 import { forSuccessor } from './start-environment.ts'
 import { pm2, underNodemon, watched } from './supervisors.ts'
 import type { Incapacity, Release, System } from './system.ts'
@@ -30,11 +33,13 @@ export function realSystem(): System {
   const orders = isMainThread && boot === undefined ? takeOrders() : undefined
   const inheritVariable = boot?.inheritVariable ?? orders?.variable
   const channel = boot?.channel ?? orders?.channel
+  if (channel !== undefined) inspectAfter(channel)
   const keeper = keeperOf()
   const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file ?? keeper?.preload)
   const parent = isMainThread ? ParentChannel.own() : undefined
   if (orders !== undefined) parent?.wait()
   const terminals = new Terminals()
+  let activation = isMainThread ? activationOf(process.env) : undefined
   const deferrals = new Set<Release>()
   return {
     ...realSignals(),
@@ -53,8 +58,12 @@ export function realSystem(): System {
     },
     supervisor: inheritVariable === undefined ? pm2() : undefined,
     watched: watched() || underNodemon(),
+    get activation() {
+      return activation
+    },
     takeListenFds() {
       const count = isMainThread ? takeListenFds(commandLine.env) : 0
+      if (count > 0) activation = undefined
       return inheritVariable === undefined ? count : 0
     },
     get hungUp(): boolean {
@@ -126,6 +135,8 @@ export function realSystem(): System {
     writeError,
     openProgressLine,
     isServed(path) {
+      // A single executable takes `-e` for the application's: it would start a second one.
+      if (isSingleExecutable()) return true
       // listen() has to know before it returns, and only a process of its own can wait for a connection meanwhile.
       return (
         spawnSync(process.execPath, ['-e', connectAndExit, path], { env: {}, timeout: 5000 }).status !== 1

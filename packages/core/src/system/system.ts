@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
+import type { Activation } from './activation.ts'
 import type { ProgressLine } from './progress-line.ts'
 
 /** Undoes what the call that returned it did. Calling it again does nothing. */
@@ -131,6 +132,8 @@ export interface System extends SignalSystem {
    * @returns the signals that this process has survived by it
    */
   endBoot(): readonly NodeJS.Signals[]
+  /** The sockets that a service manager has opened for this process, unless `takeListenFds()` has taken them. */
+  readonly activation: Activation | undefined
   /**
    * How many listening sockets `LISTEN_FDS` says that this process was given, for nobody in particular (`LISTEN_PID` is
    * not set). The variable is taken from the environment by that, and from the one that a successor is started with. 0

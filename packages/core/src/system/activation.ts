@@ -1,0 +1,41 @@
+/**
+ * The sockets that a service manager has opened for a process and given to it as descriptors 3 and up: systemd's
+ * sd_listen_fds(3).
+ */
+export interface Activation {
+  /** How many there are. */
+  readonly count: number
+  /** Whether `LISTEN_PID` says for which process they are. */
+  readonly pid: boolean
+  /** Their names, with colons between them. */
+  readonly names?: string
+}
+
+/** What the environment of this process says of them; undefined if they are for another process, or there are none. */
+export function activationOf({
+  LISTEN_FDS,
+  LISTEN_PID,
+  LISTEN_FDNAMES,
+}: NodeJS.ProcessEnv): Activation | undefined {
+  if (LISTEN_FDS === undefined || !/^[1-9]\d{0,3}$/.test(LISTEN_FDS)) return undefined
+  if (LISTEN_PID !== undefined && LISTEN_PID !== String(process.pid)) return undefined
+  return {
+    count: Number(LISTEN_FDS),
+    pid: LISTEN_PID !== undefined,
+    ...(LISTEN_FDNAMES !== undefined && { names: LISTEN_FDNAMES }),
+  }
+}
+
+/** Says the same of this process, which has the sockets from its predecessor. */
+export function activate({ count, pid, names }: Activation, env: NodeJS.ProcessEnv): void {
+  env['LISTEN_FDS'] = String(count)
+  if (pid) env['LISTEN_PID'] = String(process.pid)
+  if (names !== undefined) env['LISTEN_FDNAMES'] = names
+}
+
+export function isActivation(value: unknown): value is Activation {
+  if (typeof value !== 'object' || value === null) return false
+  const { count, pid, names } = value as Record<keyof Activation, unknown>
+  const isNamed = names === undefined || typeof names === 'string'
+  return Number.isInteger(count) && (count as number) > 0 && typeof pid === 'boolean' && isNamed
+}

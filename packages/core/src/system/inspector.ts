@@ -1,0 +1,48 @@
+import type { Channel } from './node-internals.ts'
+
+/** How often the port is tried, and after how many milliseconds each: the channel can end a little before the process does. */
+const attempts = 20
+const interval = 100
+
+/**
+ * Opens the inspector that the command line asks for when the predecessor has ended: until then that has the port, and Node
+ * goes on without one.
+ */
+export function inspectAfter(predecessor: Channel): void {
+  const option = inspectOption()
+  if (option === undefined) return
+  const open = (): void => {
+    let left = attempts
+    const timer = setInterval(() => {
+      if (left-- === 0 || isOpen(option)) clearInterval(timer)
+    }, interval)
+    timer.unref()
+  }
+  if (predecessor.connected) predecessor.once('disconnect', open)
+  else open()
+}
+
+/** The last of these options counts. */
+function inspectOption(): string | undefined {
+  const given = [...(process.env['NODE_OPTIONS'] ?? '').split(/[\s"]+/), ...process.execArgv]
+  return given.findLast((option) => /^--inspect(-brk|-wait)?(=|$)/.test(option))
+}
+
+/** Opens it if it is not. Node says on stderr where it listens, or that the port is in use. */
+function isOpen(option: string): boolean {
+  try {
+    // Not imported: a Node that is built without it throws.
+    const inspector = process.getBuiltinModule('node:inspector')
+    if (inspector.url() === undefined) inspector.open(process.debugPort, hostOf(option))
+    return inspector.url() !== undefined
+  } catch {
+    return true
+  }
+}
+
+/** Of `--inspect=host:port`, `--inspect=port` or `--inspect=host`. */
+function hostOf(option: string): string | undefined {
+  const value = option.split('=')[1] ?? ''
+  if (value === '' || /^\d+$/.test(value)) return undefined
+  return value.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+}
