@@ -167,6 +167,7 @@ describePosix('a successor on probation that is not to take over', () => {
     await site.gates.visit()
     site.app.signal('SIGTERM', before)
     await site.app.waitForStderr(/ERR_ZERODROP_RESTART_ABORTED: .* told to stop/)
+    await site.app.waitFor('forceable')
     site.app.signal('SIGTERM', before)
     await expect(site.app.exited).resolves.toEqual({ code: 143, signal: null })
     await site.app.exitOf(after)

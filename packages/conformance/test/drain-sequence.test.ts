@@ -40,6 +40,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     const lost = client.request({ path: '/hold' }).catch((error: unknown) => error)
     await site.gates.visit()
     await site.drain()
+    await site.app.waitFor('forceable')
     site.app.signal('SIGINT')
     await expect(lost).resolves.toBeInstanceOf(LostRequest)
     await expect(site.app.exited).resolves.toEqual({ code: 128 + constants.signals.SIGINT, signal: null })
@@ -133,7 +134,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     site.app.signal('SIGTERM')
     // Still there, so the first did not cut.
     await expect(asking!.ended).resolves.toBe('fin')
-    await delay(100)
+    await site.app.waitFor('forceable')
     expect(busy!.open).toBe(true)
     site.app.signal('SIGTERM')
     await expect(lost).resolves.toBeInstanceOf(LostRequest)

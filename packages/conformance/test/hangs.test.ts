@@ -66,6 +66,7 @@ describePosix('hooks that hold nothing in the event loop', () => {
     await app.waitFor('idle')
     expect(hooksOf(app)).toEqual(hooks)
     expect(app.stderr).not.toContain('ERR_ZERODROP')
+    await app.waitFor('forceable')
     app.signal('SIGTERM')
     await expect(app.exited).resolves.toEqual({ code: 143, signal: null })
     await app.waitForStderr(

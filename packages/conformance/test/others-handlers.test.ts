@@ -125,6 +125,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     const site = await startAmong('stuck', 'early', { handlersTimeout: 2 ** 31 - 1 })
     site.app.signal('SIGTERM')
     await site.app.waitFor('cleaning')
+    await site.app.waitFor('forceable')
     site.app.signal('SIGTERM')
     await expect(site.app.exited).resolves.toEqual({ code: 143, signal: null })
     expect(site.app.stderr).toContain(

@@ -116,6 +116,7 @@ describeTerminal('on a terminal (needs python3)', () => {
     await terminal.hold()
     terminal.type(controlC)
     await terminal.see(/draining: /)
+    await terminal.see(/forceable/)
     terminal.type(controlC)
     await expect(terminal.exited).resolves.toEqual([130, null])
     expect(terminal.output).toMatch(/cut by a signal: POST \/ from .* \(receiving,/)

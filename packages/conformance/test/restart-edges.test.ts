@@ -82,6 +82,7 @@ describePosix('a signal while hooks run', () => {
     const site = await Site.start(undo, 'http.mjs', {}, { hooks: 'gate' })
     site.app.signal('SIGTERM')
     await hookThatWaits(site, 'onShutdown second')
+    await site.app.waitFor('forceable')
     site.app.signal('SIGTERM')
     await expect(site.app.exited).resolves.toEqual({ code: 143, signal: null })
     expect(site.app.lines.filter(({ kind }) => kind === 'beforeExit')).toEqual([])

@@ -189,6 +189,7 @@ describePosix.each(Object.entries(tables))('signals of %s', (name, { serving, tw
   test.each(twice)('%s, then %s: %s', async (first, second, outcome) => {
     const all = await busy(name)
     await all.site.drain(first)
+    await all.site.app.waitFor('forceable')
     all.site.app.signal(second)
     await expect(secondOutcomes[outcome](all, second)).resolves.toBeUndefined()
   })

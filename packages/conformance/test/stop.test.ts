@@ -192,12 +192,31 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
     )
   })
 
+  test.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])(
+    'a %s that is passed on a moment later, as npm does, cuts nothing',
+    async (signal) => {
+      const site = await Site.start(undo, fixture)
+      const client = await site.connect()
+      const answer = client.request({ path: '/hold' })
+      const visit = await site.gates.visit()
+      await site.drain(signal)
+      site.app.signal(signal)
+      site.app.signal('SIGTERM')
+      await site.app.waitForStderr(/again: the same request to stop as/)
+      visit.open()
+      await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+      await expect(site.app.exited).resolves.toEqual(clean)
+      expect(site.app.stderr.match(/the same request to stop/g)).toHaveLength(1)
+    },
+  )
+
   test.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])('a second %s ends it at once', async (signal) => {
     const site = await Site.start(undo, fixture)
     const client = await site.connect()
     const lost = client.request({ path: '/hold' }).catch((error: unknown) => error)
     await site.gates.visit()
     await site.drain()
+    await site.app.waitFor('forceable')
     site.app.signal(signal)
     await expect(lost).resolves.toBeInstanceOf(LostRequest)
     await expect(site.app.exited).resolves.toEqual({ code: 128 + constants.signals[signal], signal: null })

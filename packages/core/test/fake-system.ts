@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Activation } from '../src/system/activation.ts'
 import type { ProgressLine } from '../src/system/progress-line.ts'
 import type {
+  ClusterSystem,
   CommandLine,
   Incapacity,
   Keeper,
@@ -12,6 +13,7 @@ import type {
   SignalHandler,
   Supervisor,
   System,
+  WorkersObserver,
 } from '../src/system/system.ts'
 
 interface Timer {
@@ -36,6 +38,7 @@ export class FakeSystem implements System {
   hungUp = false
   watched = false
   listenFds = 0
+  readonly cluster = new FakeCluster()
   readonly commandLine: CommandLine = {
     command: () => '/usr/bin/node',
     cwd: '/srv',
@@ -79,6 +82,10 @@ export class FakeSystem implements System {
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer)
     }
+  }
+
+  setIdleTimeout(callback: () => void, milliseconds: number): Release {
+    return this.setTimeout(callback, milliseconds)
   }
 
   /** How often the process is held. */
@@ -182,6 +189,19 @@ export class FakeSystem implements System {
     this.kills.push([pid, signal])
   }
 
+  #onOwnKill: (signal: NodeJS.Signals) => void = () => {}
+
+  onOwnKill(listener: (signal: NodeJS.Signals) => void): Release {
+    this.#onOwnKill = listener
+    return () => {}
+  }
+
+  /** Code of this process sends it a signal, which arrives. */
+  killItself(signal: NodeJS.Signals): void {
+    this.#onOwnKill(signal)
+    this.deliver(signal)
+  }
+
   onExit(listener: (status: number, caller: string | undefined) => number): Release {
     this.#exitListeners.add(listener)
     return () => this.#exitListeners.delete(listener)
@@ -261,6 +281,56 @@ export class FakeSystem implements System {
     const last = this.spawned.at(-1)
     if (last === undefined) throw new Error('nothing was spawned')
     return last.child
+  }
+}
+
+/** A cluster whose workers and whose primary do what the test says. */
+export class FakeCluster implements ClusterSystem {
+  readonly stopped: [id: number, signal: NodeJS.Signals][] = []
+  #workers: number[] = []
+  #observer: WorkersObserver | undefined
+  #onPrimaryGone: () => boolean = () => false
+
+  onWorkers(observer: WorkersObserver): Release {
+    this.#observer = observer
+    return () => {
+      this.#observer = undefined
+    }
+  }
+
+  onSharedHandle(): Release {
+    return () => {}
+  }
+
+  get workers(): readonly number[] {
+    return this.#workers
+  }
+
+  stopWorker(id: number, signal: NodeJS.Signals): void {
+    this.stopped.push([id, signal])
+  }
+
+  onPrimaryGone(listener: () => boolean): Release {
+    this.#onPrimaryGone = listener
+    return () => {}
+  }
+
+  /** The application forks a worker, which listens. */
+  fork(id: number): void {
+    this.#workers.push(id)
+    this.#observer?.onFork()
+    this.#observer?.onListening(id)
+  }
+
+  /** A worker ends. */
+  exit(id: number, well = true): void {
+    this.#workers = this.#workers.filter((each) => each !== id)
+    this.#observer?.onExit(id, well)
+  }
+
+  /** The primary goes away; returns whether the process goes on. */
+  losePrimary(): boolean {
+    return this.#onPrimaryGone()
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Connections } from '../connections/connections.ts'
 import { queueLength } from '../listeners/descriptor-address.ts'
-import { holdAccepted } from '../system/node-internals.ts'
+import { type AcceptQueue, holdAccepted } from '../system/node-internals.ts'
 import type { System } from '../system/system.ts'
 
 /** How long the accept queue is given to become empty, in milliseconds. */
@@ -26,16 +26,16 @@ const shortTurn = 1
  * come back. So what is accepted here is held, and its requests are read when the socket has been closed. That keeps the
  * turns short, and a client that waits for an answer does not connect again.
  * @param isHurried whether to close at the next turn
+ * @param quietFor for how many milliseconds the queue has to have been empty: where other processes accept on the same
+ * socket, the clients that those answer come back
  * @returns how many connections may have been left in the queue
  */
 export async function acceptQueued(
-  connections: Connections,
+  queue: AcceptQueue,
   system: System,
   isHurried: () => boolean,
+  quietFor = 0,
 ): Promise<number> {
-  const { server } = connections
-  const held = holdAccepted(server)
-  const count = (): number => held?.count ?? connections.accepted
   const turn = (): Promise<void> =>
     new Promise((resolve) => {
       system.setImmediate(resolve)
@@ -43,17 +43,38 @@ export async function acceptQueued(
   const begun = system.now()
   // The rest of the turn in which the drain began: its poll may have been over before it looked at the listener.
   await turn()
+  let quietSince = begun
   for (;;) {
-    const accepted = count()
+    const { accepted } = queue
     const start = system.now()
     await turn()
-    const waited = system.now() - begun
-    const length = system.now() - start
-    const wasEmpty = count() === accepted
-    const isOver = isHurried() || waited > patience || !server.listening
-    if (!isOver && !(wasEmpty && length <= longestTurn(waited))) continue
-    const left = wasEmpty && length <= shortTurn ? 0 : (queueLength(held?.fd ?? -1) ?? count() - accepted)
-    held?.close()
+    const now = system.now()
+    const [waited, length] = [now - begun, now - start]
+    const wasEmpty = queue.accepted === accepted
+    if (!wasEmpty) quietSince = now
+    const isOver = isHurried() || waited > patience || !queue.isOpen
+    const isQuiet = wasEmpty && length <= longestTurn(waited) && now - quietSince >= quietFor
+    if (!isOver && !isQuiet) continue
+    const left =
+      wasEmpty && length <= shortTurn ? 0 : (queueLength(queue.fd ?? -1) ?? queue.accepted - accepted)
+    queue.close()
     return left
   }
+}
+
+/** The accept queue of a server. */
+export function acceptQueueOf(connections: Connections): AcceptQueue {
+  const { server } = connections
+  return (
+    holdAccepted(server) ?? {
+      fd: undefined,
+      get accepted() {
+        return connections.accepted
+      },
+      get isOpen() {
+        return server.listening
+      },
+      close() {},
+    }
+  )
 }

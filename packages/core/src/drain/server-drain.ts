@@ -1,13 +1,12 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Server, type Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse } from '../connections/exchange.ts'
 import type { Upgraded } from '../connections/upgrades.ts'
 import { Attempts } from '../errors/attempts.ts'
 import type { Release, System } from '../system/system.ts'
-import { acceptQueued } from './accept-queued.ts'
 import { isClosing } from './close-gently.ts'
 import { cut, describe, describeMoving, type Times } from './cut.ts'
 import type { DrainingSignals } from './draining-signals.ts'
@@ -17,6 +16,7 @@ import { Http1Requests } from './http1-requests.ts'
 import { Http2Drain } from './http2-drain.ts'
 import { Http2Requests } from './http2-requests.ts'
 import type { DrainingPolicy } from './refusal.ts'
+import { closeListener, stopAccepting } from './stop-accepting.ts'
 import { Tally } from './tally.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import { type CloseCode, UpgradedDrain } from './upgraded-drain.ts'
@@ -97,6 +97,7 @@ export class ServerDrain {
   #started = false
   #announced = false
   #hurried = false
+  #acceptedMore = false
   #stopped: Promise<void> | undefined
   #lingers = false
 
@@ -213,17 +214,16 @@ export class ServerDrain {
   }
 
   async #stopAccepting(successor: boolean): Promise<void> {
-    if (!this.connections.server.listening) return
-    if (!successor) {
-      this.#attempts.run('taking a server off its address', () => this.#options.onStopping())
-      const reset = await this.#attempts.wait('accepting what was queued', () =>
-        acceptQueued(this.connections, this.#system, () => this.#hurried),
-      )
-      this.reset = reset ?? 0
-    }
-    // Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
-    // (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
-    if (this.connections.server.listening) Server.prototype.close.call(this.connections.server)
+    const { server } = this.connections
+    if (successor) closeListener(server)
+    if (!server.listening) return
+    this.#attempts.run('taking a server off its address', () => this.#options.onStopping())
+    const stopped = await this.#attempts.wait('accepting what was queued', () =>
+      stopAccepting(this.connections, this.#system, () => this.#hurried),
+    )
+    this.reset = stopped?.reset ?? 0
+    this.#acceptedMore = stopped?.acceptedMore ?? false
+    closeListener(server)
   }
 
   /** Closes the listening socket without waiting until its accept queue is empty. */
@@ -239,7 +239,8 @@ export class ServerDrain {
   }
 
   #lingerOnce(): void {
-    const { lingerTimeout, firstRequestTimeout } = this.#options
+    const { firstRequestTimeout } = this.#options
+    const lingerTimeout = this.#lingerTimeout
     this.#later(Math.min(lingerTimeout, firstRequestTimeout), () => {
       if (this.#announced) this.#http1.endUnused()
     })
@@ -273,7 +274,7 @@ export class ServerDrain {
     }
     const release = this.connections.onChange(settling.check)
     this.#settling.add(settling)
-    this.#later(this.#options.lingerTimeout, settling.settle)
+    this.#later(this.#lingerTimeout, settling.settle)
     // Not at once: a request that has just arrived reaches the application in this turn (see `deferRequests`).
     settling.check()
   }
@@ -341,6 +342,12 @@ export class ServerDrain {
 
   #times(): Times {
     return { now: this.#system.now(), began: (request) => this.#begun.get(request) ?? this.#start }
+  }
+
+  /** Connections that were accepted since the drain began have had no time: their first requests are on their way. */
+  get #lingerTimeout(): number {
+    const { lingerTimeout, firstRequestTimeout } = this.#options
+    return this.#acceptedMore ? Math.max(lingerTimeout, firstRequestTimeout) : lingerTimeout
   }
 
   #mayBringMore(): boolean {

@@ -16,6 +16,7 @@ export const errorCodes = {
     'A server could not listen because its address is in use and was not inherited.',
   ERR_ZERODROP_PLATFORM_UNSUPPORTED: 'This platform cannot pass listening sockets to another process.',
   ERR_ZERODROP_CLUSTER_WORKER: 'A cluster worker has no listening socket of its own to hand on.',
+  ERR_ZERODROP_CLUSTER_PRIMARY: 'A cluster primary has workers, whose servers cannot be handed on.',
   ERR_ZERODROP_WORKER_THREAD: 'A worker thread cannot restart the process it is part of.',
   ERR_ZERODROP_SUPERVISED: 'Whoever watches this process by its pid would not follow it to a successor.',
   ERR_ZERODROP_NOT_SERVING: 'The call needs a process that is serving.',

@@ -12,6 +12,8 @@ export interface LifecycleEvents {
   ready: [{ generation: number }]
   'health:check': [{ check: string; passes: boolean; error: ZerodropError | undefined }]
   'drain:start': [{ reason: string }]
+  'signal:merged': [{ signal: string; first: string; own: boolean }]
+  'drain:forceable': [{ signal: string }]
   'drain:accept-stopped': [{ milliseconds: number }]
   'drain:settled': [{ milliseconds: number }]
   hammer: [{ milliseconds: number; forced: boolean; cut: number }]
@@ -76,6 +78,18 @@ export const lifecycleEvents: Descriptions = {
       reason:
         "the signal, `'shutdown()'`, or `'dismissed'` in a successor that its predecessor does not let take over",
     },
+  },
+  'signal:merged': {
+    when: 'A signal to stop arrived within 500 ms of the first, or was sent by this process to itself: it is the same request, and cuts nothing. Once.',
+    payload: {
+      signal: 'the signal that is not counted',
+      first: 'the one that began the stop',
+      own: 'whether this process has sent it to itself',
+    },
+  },
+  'drain:forceable': {
+    when: 'From now on another signal to stop is a second request, which cuts what is left. 500 ms after the first signal, unless the process has ended by then. Once.',
+    payload: { signal: 'the one that began the stop' },
   },
   'drain:accept-stopped': {
     when: 'No server accepts new connections any more, and what was queued has been accepted. In a hand-over too.',

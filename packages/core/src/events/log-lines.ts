@@ -23,6 +23,14 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
       ? loud('info', `health check "${check}" passes again`, { check })
       : loud('warn', `${error?.code}: ${error?.message}`, { check, err: error }),
   'drain:start': (fields) => quiet('info', `draining: ${fields.reason}`, fields),
+  'signal:merged': (fields) =>
+    loud(
+      'info',
+      fields.own
+        ? `${fields.signal}, sent by this process to itself, does not force the stop that ${fields.first} began`
+        : `${fields.signal} again: the same request to stop as ${fields.first}`,
+      fields,
+    ),
   'drain:accept-stopped': (fields) => quiet('debug', 'no new connections', fields),
   'drain:settled': (fields) => quiet('debug', 'no new requests', fields),
   hammer: (fields) => quiet('warn', fields.forced ? 'cut by a signal' : 'deadline', fields),

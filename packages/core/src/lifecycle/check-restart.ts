@@ -5,10 +5,16 @@ import type { State } from './state.ts'
 /**
  * Checks that this process can be replaced now.
  * @param inheritable how many of its listening sockets a successor can be given
- * @throws `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_WORKER_THREAD`,
+ * @param workers how many workers of node:cluster it has
+ * @throws `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_CLUSTER_PRIMARY`, `ERR_ZERODROP_WORKER_THREAD`,
  *   `ERR_ZERODROP_SUPERVISED`, `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`
  */
-export function checkRestart(incapacity: Incapacity | undefined, state: State, inheritable: number): void {
+export function checkRestart(
+  incapacity: Incapacity | undefined,
+  state: State,
+  inheritable: number,
+  workers: number,
+): void {
   switch (incapacity) {
     case 'platform':
       throw new ZerodropError(
@@ -46,6 +52,12 @@ export function checkRestart(incapacity: Incapacity | undefined, state: State, i
         'nodemon runs this process, and would lose sight of its successor. Change a file, or type "rs"; it drains this process.',
       )
     default:
+  }
+  if (workers > 0) {
+    throw new ZerodropError(
+      'ERR_ZERODROP_CLUSTER_PRIMARY',
+      'This process has cluster workers, whose servers cannot be handed to a successor. Replace the workers one by one: fork a new worker, and send an old one SIGTERM when the new one listens.',
+    )
   }
   if (state !== 'serving') {
     throw new ZerodropError(

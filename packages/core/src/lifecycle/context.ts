@@ -4,6 +4,7 @@ import type { Hold } from '../listeners/hold.ts'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { System } from '../system/system.ts'
 import type { Charge } from './charge.ts'
+import type { ClusterWorkers } from '../servers/cluster-workers.ts'
 import type { Drains } from '../servers/drains.ts'
 import type { Hooks } from './hooks.ts'
 import type { ManagedServers } from '../servers/managed-servers.ts'
@@ -20,6 +21,7 @@ export interface Context {
   readonly datagrams: Datagrams
   readonly servers: ManagedServers
   readonly drains: Drains
+  readonly workers: ClusterWorkers
   readonly hooks: Hooks
   readonly charge: Charge
   readonly state: StateMachine

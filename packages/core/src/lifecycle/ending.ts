@@ -1,7 +1,9 @@
+import { constants } from 'node:os'
 import { summarise } from '../events/describe-drain.ts'
 import { Attempts } from '../errors/attempts.ts'
 import type { DrainResult } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
+import type { WorkersResult } from '../servers/cluster-workers.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
 import { letCloseSucceed } from '../servers/server-close.ts'
 import { Delivery } from './delivery.ts'
@@ -24,6 +26,10 @@ export class Ending {
   #unbound: Promise<void> = Promise.resolve()
   #result: Promise<ShutdownResult> | undefined
   #group: DrainGroup | undefined
+  /** The end of the workers of node:cluster, where this process has any. */
+  #workers: Promise<WorkersResult> | undefined
+  /** Whether one of them failed: then so has this process. */
+  #workersFailed = false
   #shutdownRequested = false
   /** Whether a hand-over is the end: then who made it ends the process. */
   #joined = false
@@ -116,6 +122,7 @@ export class Ending {
     this.#forcedStatus = status
     this.#force()
     this.#group?.hammer()
+    this.#context.workers.force()
   }
 
   /**
@@ -125,7 +132,9 @@ export class Ending {
   async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
     const { charge, datagrams, hooks, reporter, state } = this.#context
     const attempts = this.#attempts
-    const result = await group.drained
+    const drained = await group.drained
+    const result =
+      (await attempts.wait('waiting for cluster workers', () => this.#andWorkers(drained))) ?? drained
     if (this.exits) attempts.run('deferring exits', () => this.#deferExits())
     const close = async (): Promise<void> => {
       await attempts.wait('ending UDP sockets', () => datagrams.end(state.current === 'handing-over'))
@@ -142,6 +151,22 @@ export class Ending {
     return result
   }
 
+  /** Waits for the workers of node:cluster, which outlive nobody. */
+  async #andWorkers(result: DrainResult): Promise<DrainResult> {
+    const begun = this.#context.system.now()
+    let total = result
+    await this.#unlessForced(async () => {
+      const { workers, failed, reset } = (await this.#workers) ?? { workers: 0, failed: 0, reset: 0 }
+      if (workers === 0) return
+      this.#workersFailed = failed > 0
+      const text = `${workers} cluster workers ended, ${failed} of them with a failure`
+      this.#context.reporter.write(text, { workers, failed })
+      const milliseconds = result.milliseconds + this.#context.system.now() - begun
+      total = { ...result, milliseconds, reset: result.reset + reset }
+    })
+    return total
+  }
+
   /**
    * Ends the process when the last hooks have run. It happens once, whatever fails on the way.
    * @param result undefined if the drain failed
@@ -156,7 +181,7 @@ export class Ending {
     const attempts = this.#attempts
     attempts.run('deferring exits', () => this.#deferExits())
     await attempts.wait('calling the handlers of others', () => this.#deliver())
-    const own = result === undefined || result.cut.length > 0 ? 1 : 0
+    const own = result === undefined || result.cut.length > 0 || this.#workersFailed ? 1 : 0
     const status = own === 0 ? this.#askedStatus : own
     await this.#unlessForced(() => hooks.run('beforeExit', { status }))
     const code = this.#forcedStatus ?? (own === 0 ? this.#askedStatus : own)
@@ -238,14 +263,20 @@ export class Ending {
   }
 
   async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
-    const { drains, hooks, reporter, servers, state } = this.#context
+    const { drains, hooks, reporter, servers, state, workers } = this.#context
     const attempts = this.#attempts
     this.#unbound = attempts.wait('giving up a restart', () => this.#onShutdown())
     attempts.run('beginning to drain', () => state.to('draining'))
     reporter.tell('drain:start', { reason })
     const told = hooks.run('onDrain', { reason })
+    this.#workers = workers.stop(signalOf(reason), settings)
     this.#group = drains.start(servers.mortal, { settings, closeCode: 1001, migrates: () => false })
     const result = await this.finish(this.#group, reason, told)
     return { reason, ...result }
   }
+}
+
+/** What the workers of node:cluster are sent: the signal that this process got, if it was one. */
+function signalOf(reason: string): NodeJS.Signals {
+  return reason in constants.signals ? (reason as NodeJS.Signals) : 'SIGTERM'
 }

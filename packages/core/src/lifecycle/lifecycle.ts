@@ -20,6 +20,7 @@ import { type Inheritance, InheritedListeners, readInheritance } from '../listen
 import { offerListenFds } from '../listeners/listen-fds.ts'
 import { type Listener, Listeners, type ListenMessage } from '../listeners/listeners.ts'
 import type { Release, System } from '../system/system.ts'
+import { ClusterWorkers } from '../servers/cluster-workers.ts'
 import type { Context } from './context.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
 import { DrainingVerdicts } from '../drain/draining-verdicts.ts'
@@ -91,6 +92,7 @@ export class Lifecycle {
   readonly #hooks: Hooks
   readonly #charge: Charge
   readonly #drains: Drains
+  readonly #workers: ClusterWorkers
   readonly #verdicts: DrainingVerdicts
   readonly #reporter: Reporter
   readonly #history: History
@@ -135,6 +137,7 @@ export class Lifecycle {
       (address) => this.#succession.isUnderPredecessor && this.#inherited.includes(address),
     )
     this.#drains = new Drains(system, this.#servers, this.#serverHooks, this.#reporter)
+    this.#workers = new ClusterWorkers(system, this.#reporter)
     this.#verdicts = new DrainingVerdicts((warning) => this.#reporter.warn(warning))
     this.#history = new History(system, this.#reporter)
     this.#health = new HealthService(system, this.#reporter, () => this.#condition())
@@ -153,6 +156,7 @@ export class Lifecycle {
       onClosed: (server) => this.#onClosed(server),
       onWarning: (warning) => this.#reporter.warn(warning),
       onNotHeld: (address) => this.#succession.onNotHeld(address),
+      onClusterListening: (handle) => this.#workers.addHandle(handle),
     })
     this.#datagrams = new Datagrams(system, inherited, this.#hold, {
       onBound: () => this.#onBound(),
@@ -571,6 +575,7 @@ export class Lifecycle {
       datagrams: this.#datagrams,
       servers: this.#servers,
       drains: this.#drains,
+      workers: this.#workers,
       hooks: this.#hooks,
       charge: this.#charge,
       state: this.#state,
@@ -608,14 +613,29 @@ export class Lifecycle {
     if (this.#watching) return
     this.#watching = true
     this.#listeners.watch()
+    this.#watchCluster()
     if (this.#system.incapacity === undefined) this.#datagrams.watch()
+  }
+
+  /** A primary of node:cluster serves as long as one of its workers does, and a worker outlives its primary. */
+  #watchCluster(): void {
+    this.#workers.watch((listens) => {
+      if (listens) this.#onBound()
+      else this.#onGone()
+      this.#updateSignals()
+    })
+    this.#system.cluster.onPrimaryGone(() => {
+      if (!this.#configured || this.state === 'starting') return false
+      void this.#ending.shutdownAndExit("the end of the cluster's primary", this.#settings, undefined)
+      return true
+    })
   }
 
   /** Signal handlers are there from the first listening server to the last, and through a drain to the exit. */
   #updateSignals(): void {
     const wanted =
       this.#configured &&
-      this.state !== 'starting' &&
+      (this.state !== 'starting' || this.#workers.size > 0) &&
       // Also while the last hooks run: a signal must not end what zerodrop is about to end.
       (this.state !== 'closed' || this.#ending.exits) &&
       this.#system.incapacity !== 'worker-thread'
@@ -647,7 +667,7 @@ export class Lifecycle {
 
   /** Whether nothing of the application is open to clients. */
   get #isIdle(): boolean {
-    return this.#servers.mortal.length === 0 && this.#datagrams.size === 0
+    return this.#servers.mortal.length === 0 && this.#datagrams.size === 0 && this.#workers.size === 0
   }
 
   /** How many inherited sockets the application has not asked for: that of the health port is taken at the end. */

@@ -88,7 +88,7 @@ export class RestartAttempt {
     let started: Awaited<ReturnType<typeof startSuccessor>>
     try {
       const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
-      checkRestart(system.incapacity, state.current, serving)
+      checkRestart(system.incapacity, state.current, serving, this.#context.workers.size)
       state.to('restarting')
       started = await this.#start()
       await this.#try(started.successor)

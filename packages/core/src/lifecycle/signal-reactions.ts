@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import type { ExitWatch } from './exit-watch.ts'
 import type { Settings } from '../options/options.ts'
+import { RepeatedStops } from './repeated-stops.ts'
 import type { Restarts } from './restarts.ts'
 
 /** What else there is that a signal can act on. */
@@ -25,6 +26,7 @@ export class SignalReactions {
   readonly #restarts: Restarts
   readonly #exitWatch: ExitWatch
   readonly #dumpStatus: () => void
+  readonly #repeatedStops: RepeatedStops
   #releases: Release[] = []
   #stops = 0
   #leftToOthers = false
@@ -35,6 +37,7 @@ export class SignalReactions {
     this.#restarts = restarts
     this.#exitWatch = exitWatch
     this.#dumpStatus = dumpStatus
+    this.#repeatedStops = new RepeatedStops(context.system, context.reporter)
   }
 
   /** Begins to handle the signals of the table, and what a supervisor says in their place. */
@@ -94,9 +97,12 @@ export class SignalReactions {
 
   #stop(signal: NodeJS.Signals, reason: string = signal): void {
     const { settings, state } = this.#context
+    if (this.#stops > 0 && this.#repeatedStops.isRepeated(signal)) return
     this.#stops++
     if (this.#stops === 1) {
-      if (settings.signals.secondStop === 'default') this.#leaveToOthers()
+      this.#repeatedStops.begin(signal, () => {
+        if (settings.signals.secondStop === 'default') this.#leaveToOthers()
+      })
       // A message is not a signal, and whoever listens to it has heard it.
       const heard = reason === signal ? signal : undefined
       void this.#ending.shutdownAndExit(reason, this.#isInstant(signal) ? hasty(settings) : settings, heard)

@@ -2,7 +2,13 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ListenOptions, Server } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { discardListeningHandle, listeningHandle, stopConnectionsChecking } from '../system/node-internals.ts'
+import {
+  discardListeningHandle,
+  isClusters,
+  type ListeningHandle,
+  listeningHandle,
+  stopConnectionsChecking,
+} from '../system/node-internals.ts'
 import { shadow } from '../system/shadow.ts'
 import type { Release, System } from '../system/system.ts'
 import { type Address, boundAddress, requestedAddress } from './address.ts'
@@ -38,6 +44,8 @@ export interface ListenersObserver {
   /** Called when the server has closed and its last connection has ended. */
   onClosed(server: Server): void
   onWarning(error: ZerodropError): void
+  /** Called when node:cluster has opened a socket, in a primary. */
+  onClusterListening(handle: ListeningHandle): void
   /** Called when an inherited socket accepts at once, because Node does not let it be held. */
   onNotHeld(address: Address): void
 }
@@ -97,6 +105,8 @@ export class Listeners {
   readonly #ignored = new WeakSet<Server>()
   /** Those whose next `listen()` is to be the kernel's own. */
   readonly #unlent = new WeakSet<Server>()
+  /** Those that node:cluster opens in a primary, to accept connections for workers. */
+  readonly #clusters = new WeakSet<Server>()
 
   constructor(system: System, inherited: InheritedListeners, hold: Hold, observer: ListenersObserver) {
     this.#system = system
@@ -174,6 +184,11 @@ export class Listeners {
 
   #onStart({ server, options }: ListenMessage): void {
     if (this.#ignored.has(server) || this.#attempts.get(server)?.given === options) return
+    if (isClusters(server)) {
+      this.#ignored.add(server)
+      this.#clusters.add(server)
+      return
+    }
     if (!Object.isExtensible(options)) {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const claim = { owner: this, original: options }
@@ -230,6 +245,11 @@ export class Listeners {
   #onEnd(server: Server): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
+    if (this.#clusters.has(server)) {
+      const handle = listeningHandle(server)
+      if (handle !== undefined) this.#observer.onClusterListening(handle)
+      return
+    }
     if (attempt !== undefined && attempt.claim.owner !== this) return
     const { options = {}, requested, inherited, lent, isHeld, unixPath } = attempt ?? {}
     if (isHeld?.() === false && inherited !== undefined) this.#observer.onNotHeld(inherited.bound)
@@ -288,7 +308,9 @@ export class Listeners {
 
   #unixPath(requested: Address | undefined): UnixPath | undefined {
     const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
-    return file === undefined ? undefined : new UnixPath(file, (path) => this.#system.isServed(path))
+    // The primary binds and removes what all its workers listen on.
+    if (file === undefined || this.#system.incapacity === 'cluster-worker') return undefined
+    return new UnixPath(file, (path) => this.#system.isServed(path))
   }
 
   /** Makes `listen()` fail. */

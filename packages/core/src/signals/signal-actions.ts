@@ -52,6 +52,12 @@ export interface SignalTable {
   readonly hammersOnlyDrains: boolean
 }
 
+/**
+ * For how many milliseconds after a first signal to stop another one is the same request: a process group and a parent
+ * that passes signals on both deliver it.
+ */
+export const sameStop = 500
+
 /** SIGUSR1 is not here: it belongs to Node's inspector. SIGBREAK exists on Windows only: Ctrl-Break. */
 export const defaultSignalTable: SignalTable = {
   reactions: {

@@ -6,7 +6,7 @@ import { ChildProcess, type SendHandle, type StdioOptions } from 'node:child_pro
 import type { Channel as DiagnosticsChannel, ChannelListener } from 'node:diagnostics_channel'
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Server, Socket } from 'node:net'
+import net, { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 import { isSocket } from './file-status.ts'
@@ -361,23 +361,23 @@ export function onFirstConnection(server: Server, listener: () => void): Release
   return restore
 }
 
-/** Connections that were accepted for a server, and that the server has not seen yet. */
-export interface HeldConnections {
-  /** How many there were so far. */
-  readonly count: number
-  /** The descriptor of the listening socket, where it has one. */
+/** A listening socket whose connections are counted. */
+export interface AcceptQueue {
+  /** How many have been accepted so far. */
+  readonly accepted: number
+  /** The descriptor, where there is one. */
   readonly fd: number | undefined
-  /** Gives the server those there are, and leaves it those to come. */
-  release(): void
-  /** Closes the listening socket, at once, and gives the server what was accepted. `server.close()` is still to be called. */
+  readonly isOpen: boolean
+  /** Closes the socket at once. */
   close(): void
 }
 
 /**
- * Holds what is accepted for a server from now on: the connections are established, and nothing is read from them.
+ * Holds what is accepted for a server from now on: the connections are established, and nothing is read from them until
+ * the socket has been closed. The server still has to be closed then.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
  */
-export function holdAccepted(server: Server): HeldConnections | undefined {
+export function holdAccepted(server: Server): AcceptQueue | undefined {
   const handle = listeningHandle(server)
   if (typeof handle?.onconnection !== 'function') return undefined
   const held: unknown[] = []
@@ -390,21 +390,72 @@ export function holdAccepted(server: Server): HeldConnections | undefined {
     count++
     held.push(accepted)
   })
-  const release = (): void => {
-    restore()
-    for (const accepted of held.splice(0)) give(handle, accepted)
-  }
   return {
     fd: handle.fd,
-    get count() {
+    get accepted() {
       return count
     },
-    release,
+    get isOpen() {
+      return server.listening
+    },
     close() {
       handle.close()
-      release()
+      restore()
+      for (const accepted of held.splice(0)) give(handle, accepted)
     },
   }
+}
+
+/** Counts what is accepted on a native handle from now on. */
+export function watchAccepted(handle: ListeningHandle): AcceptQueue {
+  let count = 0
+  const restore = shadow(handle, 'onconnection', (original) => (...event): void => {
+    count++
+    Reflect.apply(original ?? (() => {}), handle, event)
+  })
+  return {
+    fd: handle.fd,
+    get accepted() {
+      return count
+    },
+    get isOpen() {
+      return handle.fd === undefined || handle.fd >= 0
+    },
+    close() {
+      restore()
+      handle.close()
+    },
+  }
+}
+
+/**
+ * Calls back when node:cluster has bound a socket in the primary that the workers accept on themselves (SCHED_NONE). It
+ * is the only user of this function of node:net.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/cluster/shared_handle.js
+ */
+export function onSharedHandle(listener: (handle: ListeningHandle) => void): Release | undefined {
+  const maker = net as unknown as { _createServerHandle?: (...args: unknown[]) => ListeningHandle | number }
+  const { _createServerHandle: create } = maker
+  if (typeof create !== 'function') return undefined
+  return shadow(maker, '_createServerHandle', (original) => (...args) => {
+    const handle = (original ?? create)(...args)
+    if (typeof handle === 'object') listener(handle)
+    return handle
+  })
+}
+
+/**
+ * Whether node:cluster has just called `listen()` on a server, to accept connections for workers. Node then takes its
+ * handle away, and the server is never used. To be called inside `listen()`.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/cluster/round_robin_handle.js
+ */
+export function isClusters(server: Server): boolean {
+  if (server.constructor !== Server || server.listenerCount('connection') !== 1) return false
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 50
+  const { stack = '' } = new Error('listen')
+  Error.stackTraceLimit = stackTraceLimit
+  return stack.includes('node:internal/cluster/')
 }
 
 /** Throws nothing: what a listener of 'connection' throws is uncaught, as it is where libuv calls. */

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { constants } from 'node:os'
+import { shadow } from './shadow.ts'
 import { signalGates } from './signal-gates.ts'
-import type { SignalSystem } from './system.ts'
+import type { Release, SignalSystem } from './system.ts'
 
 /** The signals of the process we are in. Looks at nothing before it is asked. */
 export function realSignals(): SignalSystem {
@@ -17,11 +19,33 @@ export function realSignals(): SignalSystem {
     hasSignalListener: (signal) => process.listenerCount(signal) > 0,
     isSignalIgnored,
     kill: (pid, signal) => process.kill(pid, signal),
+    onOwnKill,
     setImmediate(callback) {
       const immediate = setImmediate(callback)
       return () => clearImmediate(immediate)
     },
   }
+}
+
+/** Node does not tell who has sent a signal (the kernel's `si_pid`), so `process.kill()` is watched. */
+function onOwnKill(listener: (signal: NodeJS.Signals) => void): Release {
+  const release = shadow(process, 'kill', (kill) => (pid, signal = 'SIGTERM') => {
+    const name = typeof signal === 'number' ? nameOf(signal) : (signal as NodeJS.Signals)
+    const sent = Reflect.apply(kill, process, [pid, signal])
+    // 0 is the process group.
+    if ((pid === process.pid || pid === 0) && name !== undefined) listener(name)
+    return sent
+  })
+  syncBuiltinESMExports()
+  return () => {
+    release()
+    syncBuiltinESMExports()
+  }
+}
+
+function nameOf(number: number): NodeJS.Signals | undefined {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number)
+  return found?.[0] as NodeJS.Signals | undefined
 }
 
 /** By the kernel's own word, which Linux gives. */

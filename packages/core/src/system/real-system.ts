@@ -5,6 +5,7 @@ import { show } from '../errors/reason.ts'
 import { activationOf } from './activation.ts'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
+import { realCluster } from './cluster.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
 import { inspectAfter } from './inspector.ts'
@@ -44,6 +45,7 @@ export function realSystem(): System {
   return {
     ...realSignals(),
     incapacity: incapacity(),
+    cluster: realCluster(),
     commandLine,
     inheritVariable,
     parent,
@@ -83,6 +85,10 @@ export function realSystem(): System {
         timer = setTimeout(() => (left > step ? wait(left - step) : callback()), step)
       }
       wait(milliseconds)
+      return () => clearTimeout(timer)
+    },
+    setIdleTimeout(callback, milliseconds) {
+      const timer = setTimeout(callback, milliseconds).unref()
       return () => clearTimeout(timer)
     },
     hold() {

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Activation } from './activation.ts'
+import type { ListeningHandle } from './node-internals.ts'
 import type { ProgressLine } from './progress-line.ts'
 
 /** Undoes what the call that returned it did. Calling it again does nothing. */
@@ -110,13 +111,38 @@ export interface SignalSystem {
   /** Whether the kernel does not deliver the signal, as far as it tells. */
   isSignalIgnored(signal: NodeJS.Signals): boolean
   kill(pid: number, signal: NodeJS.Signals): void
+  /** Calls back when code in this process sends this process a signal. */
+  onOwnKill(listener: (signal: NodeJS.Signals) => void): Release
   /** Calls back in the check phase of the event loop: after everything that the current poll had to deliver. */
   setImmediate(callback: () => void): Release
+}
+
+/** Hears of the workers that a primary of node:cluster has. */
+export interface WorkersObserver {
+  onFork(): void
+  /** A worker listens, and so the cluster serves. */
+  onListening(id: number): void
+  /** @param well whether it ended as it should: with status 0, or by the signal that it was sent */
+  onExit(id: number, well: boolean): void
+}
+
+/** node:cluster. */
+export interface ClusterSystem {
+  /** Begins to hear of workers. `onFork` is called for those that there are. */
+  onWorkers(observer: WorkersObserver): Release
+  /** Calls back when the primary has bound a socket that the workers accept on themselves. */
+  onSharedHandle(listener: (handle: ListeningHandle) => void): Release
+  /** The ids of those that live. */
+  readonly workers: readonly number[]
+  stopWorker(id: number, signal: NodeJS.Signals): void
+  /** In a worker, calls back when its primary is gone. Node ends the process then, unless the listener returns true. */
+  onPrimaryGone(listener: () => boolean): Release
 }
 
 /** Everything the core uses of the world outside: tests replace it to script time, signals and children. */
 export interface System extends SignalSystem {
   readonly incapacity: Incapacity | undefined
+  readonly cluster: ClusterSystem
   readonly commandLine: CommandLine
   /** The value of `ZERODROP_INHERIT` as this process was started with it. It is no longer in the environment. */
   readonly inheritVariable: string | undefined
@@ -151,6 +177,8 @@ export interface System extends SignalSystem {
   /** Monotonic milliseconds. */
   now(): number
   setTimeout(callback: () => void, milliseconds: number): Release
+  /** The same, but does not keep the process from ending by itself. */
+  setIdleTimeout(callback: () => void, milliseconds: number): Release
   /** Keeps the process from ending by itself, as one does that has nothing left to wait for. */
   hold(): Release
   exit(code: number): void

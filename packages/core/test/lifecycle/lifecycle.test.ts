@@ -264,6 +264,8 @@ describe('hooks that hold nothing in the event loop', () => {
     system.deliver('SIGTERM')
     await begun
     expect(system.held).toBe(1)
+    system.advance(500)
+    await new Promise((resolve) => setImmediate(resolve))
     system.deliver('SIGTERM')
     expect(system.exits).toEqual([143])
     expect(system.errors.at(-1)).toMatch(

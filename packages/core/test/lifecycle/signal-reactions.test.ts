@@ -47,6 +47,12 @@ async function serving(options: LifecycleOptions = {}, conditions: Partial<FakeS
   return { system, lifecycle, server, hold }
 }
 
+/** Lets so much time pass that another signal to stop is a second request. */
+const forceable = async (system: FakeSystem, milliseconds = 500): Promise<void> => {
+  system.advance(milliseconds)
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
 const exited = async (system: FakeSystem): Promise<number[]> => {
   while (system.exits.length === 0) await new Promise((resolve) => setImmediate(resolve))
   return system.exits
@@ -138,6 +144,7 @@ describe('a second signal to stop', () => {
     const { system, hold } = await serving({ signals: 'endless' })
     await hold()
     system.deliver('SIGTERM')
+    await forceable(system)
     system.deliver('SIGTERM')
     system.deliver('SIGINT')
     expect(system.exits).toEqual([])
@@ -149,7 +156,58 @@ describe('a second signal to stop', () => {
     await hold()
     expect(system.signals).toEqual(['SIGINT', 'SIGTERM', 'SIGUSR2'])
     system.deliver('SIGTERM')
+    system.deliver('SIGTERM')
+    expect(system.signals).toEqual(['SIGINT', 'SIGTERM', 'SIGUSR2'])
+    await forceable(system)
     expect([system.signals, lifecycle.state]).toEqual([[], 'draining'])
+  })
+
+  test.each<[first: NodeJS.Signals, second: NodeJS.Signals]>([
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGINT'],
+    ['SIGTERM', 'SIGINT'],
+  ])('%s, then %s within half a second is the same request, and is told once', async (first, second) => {
+    const { system, lifecycle, hold } = await serving()
+    const merged: unknown[] = []
+    lifecycle.events.on('signal:merged', (payload) => merged.push(payload))
+    await hold()
+    system.deliver(first)
+    system.deliver(second)
+    await forceable(system, 499)
+    system.deliver(second)
+    system.deliver(second)
+    expect([lifecycle.state, system.exits]).toEqual(['draining', []])
+    expect(merged).toEqual([{ signal: second, first, own: false }])
+    expect(system.errors.filter((line) => line.includes('the same request'))).toHaveLength(1)
+  })
+
+  test('forces after half a second, also if it waits in the turn in which that is over', async () => {
+    const { system, lifecycle, hold } = await serving()
+    await hold()
+    system.deliver('SIGTERM')
+    system.advance(500)
+    system.deliver('SIGTERM')
+    expect([lifecycle.state, system.exits]).toEqual(['draining', []])
+    await forceable(system, 0)
+    system.deliver('SIGTERM')
+    const advancing = setInterval(() => system.advance(250), 5)
+    undo.push(() => clearInterval(advancing))
+    expect(await exited(system)).toEqual([143])
+  })
+
+  test('does not force if this process has sent it to itself', async () => {
+    const { system, lifecycle, hold } = await serving()
+    await hold()
+    system.deliver('SIGTERM')
+    await forceable(system)
+    system.killItself('SIGTERM')
+    system.killItself('SIGINT')
+    expect([lifecycle.state, system.exits]).toEqual(['draining', []])
+    expect(system.errors.filter((line) => line.includes('sent by this process to itself'))).toHaveLength(1)
+    system.deliver('SIGINT')
+    const advancing = setInterval(() => system.advance(250), 5)
+    undo.push(() => clearInterval(advancing))
+    expect(await exited(system)).toEqual([130])
   })
 
   test("endless's hammer does nothing while the process serves", async () => {
@@ -262,7 +320,10 @@ describe('somebody who ends the process', () => {
   test('a third signal is zerodrop’s own doing', async () => {
     const { system, hold } = await serving()
     await hold()
-    for (let count = 0; count < 3; count += 1) system.deliver('SIGINT')
+    system.deliver('SIGINT')
+    await forceable(system)
+    system.deliver('SIGINT')
+    system.deliver('SIGINT')
     expect(system.exits).toEqual([130])
     expect(system.end(130)).toBe(130)
     const told = system.errors.join('\n')

@@ -23,6 +23,7 @@ function watch(inherited: ConstructorParameters<typeof InheritedListeners>[0] = 
   const notHeld: string[] = []
   const listening: net.Server[] = []
   const listeners = new Listeners(system, new InheritedListeners(inherited), hold, {
+    onClusterListening: () => {},
     onListening: ({ server }) => listening.push(server),
     onClosed: (server) => listening.splice(listening.indexOf(server), 1),
     onWarning: (error) => warnings.push(error),

@@ -28,6 +28,7 @@ function watch(isServed: (file: string) => boolean): string[] {
     onListening: () => {},
     onClosed: () => {},
     onNotHeld: () => {},
+    onClusterListening: () => {},
     onWarning: ({ code }) => warnings.push(code),
   })
   undo.push(listeners.watch())

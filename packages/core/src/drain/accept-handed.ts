@@ -1,0 +1,43 @@
+import type { Connections } from '../connections/connections.ts'
+import type { System } from '../system/system.ts'
+
+/** How long the primary has to be quiet before a worker declines what it is handed. In milliseconds. */
+const quiet = 100
+
+/** How long a worker waits for that: the others are there to be handed the rest. */
+const patience = 500
+
+/** How long it may take to decline what the primary had on its way. */
+export const declining = 20
+
+/**
+ * Waits, in a worker of node:cluster, until its primary hands it no more connections.
+ *
+ * A worker that closes its server declines what it is handed from then on, and the primary hands it to another. Behind
+ * the last worker nobody is left, and the primary resets what it has. When all of them stop together, the primary needs
+ * this long to close its own socket and to hand over what it had accepted.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/cluster/round_robin_handle.js (remove)
+ * @param isHurried whether not to wait for longer
+ */
+export async function awaitQuiet(
+  connections: Connections,
+  system: System,
+  isHurried: () => boolean,
+): Promise<void> {
+  const begun = system.now()
+  let accepted: number
+  do {
+    accepted = connections.accepted
+    await wait(system, quiet)
+  } while (connections.accepted !== accepted && !isHurried() && system.now() - begun < patience)
+}
+
+/** Ends with a turn of the event loop that has looked at what arrived in the meantime. */
+export async function wait(system: System, milliseconds: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    system.setTimeout(resolve, milliseconds)
+  })
+  await new Promise<void>((resolve) => {
+    system.setImmediate(resolve)
+  })
+}

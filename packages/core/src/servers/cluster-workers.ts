@@ -1,0 +1,147 @@
+import { acceptQueued } from '../drain/accept-queued.ts'
+import type { Reporter } from '../events/reporter.ts'
+import type { Settings } from '../options/options.ts'
+import { type ListeningHandle, watchAccepted } from '../system/node-internals.ts'
+import type { Release, System } from '../system/system.ts'
+
+/** How much longer than its own deadline a primary waits for its workers, which each have one. In milliseconds. */
+const patience = 5000
+
+/** How the workers ended. */
+export interface WorkersResult {
+  readonly workers: number
+  /** How many of them ended with another status than 0, or had to be killed. */
+  readonly failed: number
+  /** How many new connections the kernel may have reset. */
+  readonly reset: number
+}
+
+interface Stop {
+  readonly signal: NodeJS.Signals
+  /** Those that the primary waits for. */
+  readonly awaited: Set<number>
+  failed: number
+  hurried: boolean
+  readonly end: () => void
+}
+
+/**
+ * The workers of this process, if it is a primary of node:cluster. It has the listening sockets, of which Node hands them
+ * the connections; the servers are theirs. When it stops, it asks them to stop, and outlasts them.
+ */
+export class ClusterWorkers {
+  readonly #system: System
+  readonly #reporter: Reporter
+  /** The sockets that Node accepts connections on for the workers. */
+  readonly #handles = new Set<ListeningHandle>()
+  /** The sockets that the workers accept connections on. This process has them too, and accepts nothing. */
+  readonly #shared = new Set<ListeningHandle>()
+  #stop: Stop | undefined
+
+  constructor(system: System, reporter: Reporter) {
+    this.#system = system
+    this.#reporter = reporter
+  }
+
+  get size(): number {
+    return this.#system.cluster.workers.length
+  }
+
+  /** Node has opened a socket to accept connections for the workers. */
+  addHandle(handle: ListeningHandle): void {
+    this.#handles.add(handle)
+  }
+
+  /** @param onChange called when there is one more worker, one fewer, or one more that listens */
+  watch(onChange: (listens: boolean) => void): Release {
+    let sharing: Release | undefined
+    const watching = this.#system.cluster.onWorkers({
+      onFork: () => {
+        sharing ??= this.#system.cluster.onSharedHandle((handle) => this.#shared.add(handle))
+        onChange(false)
+      },
+      onListening: (id) => {
+        // The application replaces those that end. A newcomer would serve on, so it is asked to end as well.
+        if (this.#stop !== undefined) this.#system.cluster.stopWorker(id, this.#stop.signal)
+        onChange(true)
+      },
+      onExit: (id, well) => {
+        this.#onExit(id, well)
+        onChange(false)
+      },
+    })
+    return () => {
+      watching()
+      sharing?.()
+    }
+  }
+
+  /**
+   * Asks every worker to end, closes the sockets that they are handed connections from, and resolves when all have ended
+   * that there were. Never rejects.
+   */
+  async stop(signal: NodeJS.Signals, { drainDelay, drainTimeout }: Settings): Promise<WorkersResult> {
+    const { cluster } = this.#system
+    const { workers } = cluster
+    if (workers.length === 0) return { workers: 0, failed: 0, reset: 0 }
+    const timers: Release[] = []
+    const wait = (milliseconds: number): Promise<void> =>
+      new Promise((resolve) => {
+        timers.push(this.#system.setTimeout(resolve, milliseconds))
+      })
+    let end = (): void => {}
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const stop: Stop = { signal, awaited: new Set(workers), failed: 0, hurried: false, end }
+    this.#stop = stop
+    // The last to close such a socket resets what is queued: that has to be a worker, which knows whether anything is.
+    for (const handle of this.#shared) handle.close()
+    this.#shared.clear()
+    for (const id of workers) cluster.stopWorker(id, signal)
+    timers.push(this.#system.setTimeout(() => this.#kill(), drainDelay + drainTimeout + patience))
+    if (drainDelay > 0) await Promise.race([wait(drainDelay), ended])
+    const reset = await this.#closeHandles()
+    await ended
+    for (const release of timers) release()
+    for (const id of cluster.workers) cluster.stopWorker(id, signal)
+    return { workers: workers.length, failed: stop.failed, reset }
+  }
+
+  /** Passes a second signal on, at which the workers cut what they have left. */
+  force(): void {
+    if (this.#stop === undefined) return
+    this.#stop.hurried = true
+    for (const id of this.#stop.awaited) this.#system.cluster.stopWorker(id, this.#stop.signal)
+  }
+
+  async #closeHandles(): Promise<number> {
+    const queues = [...this.#handles].map((handle) => watchAccepted(handle))
+    this.#handles.clear()
+    const resets = queues.map((queue) =>
+      acceptQueued(queue, this.#system, () => this.#stop?.hurried === true),
+    )
+    return (await Promise.all(resets)).reduce((sum, reset) => sum + reset, 0)
+  }
+
+  #onExit(id: number, well: boolean): void {
+    const stop = this.#stop
+    if (stop === undefined || !stop.awaited.delete(id)) return
+    if (!well) stop.failed++
+    if (stop.awaited.size === 0) stop.end()
+  }
+
+  #kill(): void {
+    const { awaited = new Set<number>() } = this.#stop ?? {}
+    const ids = [...awaited].join(', ')
+    this.#reporter.write(
+      `killed the cluster workers that had not ended at their deadline: ${ids}`,
+      { ids },
+      'warn',
+    )
+    for (const id of awaited) this.#system.cluster.stopWorker(id, 'SIGKILL')
+    if (this.#stop !== undefined) this.#stop.failed += awaited.size
+    awaited.clear()
+    this.#stop?.end()
+  }
+}

@@ -1,0 +1,140 @@
+import channels from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import net from 'node:net'
+import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import type { LifecycleOptions } from '../../src/options/options.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+const undo: (() => void)[] = []
+const { subscribe } = channels
+beforeEach(() => {
+  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
+    undo.push(() => channels.unsubscribe(name, handler))
+    subscribe(name, handler)
+  })
+})
+afterEach(() => {
+  for (const each of undo.splice(0).reverse()) each()
+  jest.restoreAllMocks()
+})
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+/** A primary with two workers that listen. */
+function primary(options: LifecycleOptions = {}) {
+  const system = new FakeSystem()
+  const lifecycle = new Lifecycle(system)
+  lifecycle.configure(options)
+  system.cluster.fork(1)
+  system.cluster.fork(2)
+  return { system, lifecycle, cluster: system.cluster }
+}
+
+const exited = async (system: FakeSystem): Promise<number[]> => {
+  while (system.exits.length === 0) await turn()
+  return system.exits
+}
+
+describe('a primary of node:cluster', () => {
+  test('serves, and handles signals, while it has workers', () => {
+    const { system, lifecycle, cluster } = primary()
+    expect([lifecycle.state, system.signals.includes('SIGTERM')]).toEqual(['serving', true])
+    cluster.exit(1)
+    expect(lifecycle.state).toBe('serving')
+    cluster.exit(2)
+    expect([lifecycle.state, system.signals]).toEqual(['starting', []])
+  })
+
+  test('passes the signal on at once, and ends when the last of its workers has', async () => {
+    const { system, cluster } = primary()
+    system.deliver('SIGINT')
+    expect(cluster.stopped).toEqual([
+      [1, 'SIGINT'],
+      [2, 'SIGINT'],
+    ])
+    cluster.exit(2)
+    for (let turns = 0; turns < 10; turns += 1) await turn()
+    expect(system.exits).toEqual([])
+    cluster.exit(1)
+    expect(await exited(system)).toEqual([0])
+    expect(system.errors.join('\n')).toContain('2 cluster workers ended, 0 of them with a failure')
+  })
+
+  test('runs its hooks behind the end of the workers', async () => {
+    const { lifecycle, cluster } = primary()
+    const hook = jest.fn()
+    lifecycle.onShutdown('database', hook)
+    const ending = lifecycle.shutdown()
+    expect(cluster.stopped).toContainEqual([1, 'SIGTERM'])
+    cluster.exit(1)
+    for (let turns = 0; turns < 10; turns += 1) await turn()
+    expect(hook).not.toHaveBeenCalled()
+    cluster.exit(2)
+    await ending
+    expect(hook).toHaveBeenCalledTimes(1)
+  })
+
+  test('fails if one of them does', async () => {
+    const { system, cluster } = primary()
+    system.deliver('SIGTERM')
+    cluster.exit(1, false)
+    cluster.exit(2)
+    expect(await exited(system)).toEqual([1])
+  })
+
+  test('kills those that have not ended some seconds after its own deadline', async () => {
+    const { system, cluster } = primary({ drainTimeout: 1000 })
+    system.deliver('SIGTERM')
+    cluster.exit(1)
+    await turn()
+    system.advance(5999)
+    expect(cluster.stopped).not.toContainEqual([2, 'SIGKILL'])
+    system.advance(1)
+    expect(cluster.stopped).toContainEqual([2, 'SIGKILL'])
+    expect(await exited(system)).toEqual([1])
+    expect(system.errors.join('\n')).toContain('killed the cluster workers that had not ended')
+  })
+
+  test('passes a second signal on, and does not wait any longer', async () => {
+    const { system, cluster } = primary()
+    system.deliver('SIGTERM')
+    system.advance(500)
+    await turn()
+    system.deliver('SIGTERM')
+    expect(cluster.stopped.filter(([id]) => id === 1)).toHaveLength(2)
+    expect(await exited(system)).toEqual([143])
+  })
+
+  test('asks a worker that the application forks meanwhile to end, and does not wait for it', async () => {
+    const { system, cluster } = primary()
+    system.deliver('SIGTERM')
+    cluster.exit(1)
+    cluster.fork(3)
+    expect(cluster.stopped.at(-1)).toEqual([3, 'SIGTERM'])
+    cluster.exit(2)
+    expect(await exited(system)).toEqual([0])
+  })
+
+  test('cannot restart', async () => {
+    const { lifecycle } = primary()
+    await expect(lifecycle.restart()).rejects.toMatchObject({ code: 'ERR_ZERODROP_CLUSTER_PRIMARY' })
+  })
+})
+
+describe('a worker of node:cluster', () => {
+  test('whose primary goes away drains, and exits', async () => {
+    const system = new FakeSystem({ incapacity: 'cluster-worker' })
+    const lifecycle = new Lifecycle(system)
+    lifecycle.configure({ lingerTimeout: 0 })
+    expect(system.cluster.losePrimary()).toBe(false)
+    const server = net.createServer().listen(0, '127.0.0.1')
+    undo.push(() => server.close())
+    await once(server, 'listening')
+    expect(system.cluster.losePrimary()).toBe(true)
+    expect(lifecycle.state).toBe('draining')
+    const advancing = setInterval(() => system.advance(50), 5)
+    undo.push(() => clearInterval(advancing))
+    expect(await exited(system)).toEqual([0])
+  })
+})
