@@ -202,7 +202,7 @@ export class Listeners {
     const inherited = own ?? this.#lend(server, requested)
     const isHeld = inherited && this.#prepareHold(server, inherited)
     const unixPath = this.#unixPath(requested)
-    this.#attempts.set(server, {
+    const attempt: Attempt = {
       given: options,
       claim,
       options: { ...options },
@@ -211,12 +211,20 @@ export class Listeners {
       lent: own === undefined,
       isHeld,
       unixPath,
-    })
+    }
+    this.#attempts.set(server, attempt)
     if (inherited === undefined) {
       unixPath?.divert(options)
       return
     }
     options.fd = inherited.fd
+    // With a descriptor Node listens at once, unless it throws because of another option.
+    queueMicrotask(() => {
+      if (this.#attempts.get(server) !== attempt) return
+      this.#attempts.delete(server)
+      isHeld?.()
+      this.inherited.offer(inherited)
+    })
   }
 
   /**

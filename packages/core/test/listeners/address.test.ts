@@ -4,6 +4,7 @@ import { isBoundAs, requestedAddress } from '../../src/listeners/address.ts'
 test.each<[ListenOptions & { fd?: unknown }, string | undefined]>([
   [{ port: 3000 }, 'tcp://*:3000'],
   [{ port: 3000, host: '' }, 'tcp://*:3000'],
+  [{ port: 3000, host: null as unknown as string }, 'tcp://*:3000'],
   [{ port: '3000' as unknown as number, host: '0.0.0.0' }, 'tcp://0.0.0.0:3000'],
   [{ port: 3000, host: 'localhost' }, 'tcp://localhost:3000'],
   [{ port: 3000, host: '::' }, 'tcp://[::]:3000'],

@@ -144,3 +144,26 @@ describe('a port in use: Node’s error for the application, and who holds it fo
     expect(warnings).toEqual([])
   })
 })
+
+test('a listen() that throws leaves what was inherited to the next', async () => {
+  const { listeners } = watch([{ fd: 1000, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' }], true)
+  const server = net.createServer()
+  const own = Object.getOwnPropertyDescriptor(server, '_handle')
+  expect(() => server.listen({ port: 3000, signal: 'none' as never })).toThrow('signal')
+  await Promise.resolve()
+  expect(listeners.inherited.left).toHaveLength(1)
+  expect(Object.getOwnPropertyDescriptor(server, '_handle')).toEqual(own)
+})
+
+test.each([
+  ['tcp://0.0.0.0:3000', true],
+  ['tcp://127.0.0.1:3000', true],
+  ['tcp://localhost:3000', true],
+  ['tcp://127.0.0.1:3001', false],
+  ['unix:///run/app.sock', false],
+])('the socket of every address is lent for a moment to a probe of %s: %p', (requested, isLent) => {
+  const inherited = new InheritedListeners([
+    { fd: 1000, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' },
+  ])
+  expect(inherited.lend(requested) !== undefined).toBe(isLent)
+})
