@@ -93,7 +93,7 @@ export class Succession {
 
   /** An inherited socket accepts already, because Node does not let it be held. */
   onNotHeld(address: Address): void {
-    if (this.#saidNotHeld) return
+    if (this.#saidNotHeld || this.#predecessor === undefined) return
     this.#saidNotHeld = true
     this.#context.reporter.write(
       `this version of Node does not let ${address} wait until this process is ready: it accepts at once`,

@@ -11,6 +11,8 @@ export interface ReceivingHandle {
 
 /** What happens to a socket while it is held. */
 export interface HeldSocket {
+  /** Whether it is only lent: then it never begins, and its server does not keep it. */
+  readonly lent?: boolean
   /** The application has closed it. The descriptor is still open. */
   onClosed(): void
   /** It cannot be opened: the kernel's reason. */
@@ -23,19 +25,21 @@ export interface HeldSocket {
  * what arrives meanwhile goes to the predecessor, which has the same sockets.
  *
  * A held socket that the application closes stays open here, so that another `listen()` can have it: a program that probes
- * for a free port closes what it has opened.
+ * for a free port closes what it has opened. For that alone sockets are held in a process without a predecessor too, which
+ * has inherited them from its keeper or by `LISTEN_FDS`: each for the event loop turn in which it listens.
  */
 export class Hold {
   readonly #system: System
-  /** What opens each of them. */
+  readonly #forOneTurn: boolean
+  /** What opens each of them, but for those that are lent. */
   readonly #held = new Set<() => void>()
   #stopHolding: Release | undefined
-  #holds: boolean
+  #holds = true
 
-  /** @param holds whether there is a predecessor that serves */
-  constructor(system: System, holds: boolean) {
+  /** @param underPredecessor whether there is a predecessor, which serves until this process may */
+  constructor(system: System, underPredecessor: boolean) {
     this.#system = system
-    this.#holds = holds
+    this.#forOneTurn = !underPredecessor
   }
 
   /** False once this process may serve: what listens from then on accepts at once. */
@@ -109,8 +113,15 @@ export class Hold {
       const status = begin()
       if (status !== 0) socket.onFailed(status)
     }
+    if (socket.lent === true) return
     this.#held.add(open)
     this.#update()
+    if (!this.#forOneTurn) return
+    this.#system.setImmediate(() => {
+      if (!this.#held.delete(open)) return
+      this.#update()
+      open()
+    })
   }
 
   /** A handle that waits for nothing does not keep the process alive, as a listening one would. */

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { closeSync } from 'node:fs'
 import type { ListenOptions, Server } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
@@ -200,7 +201,7 @@ export class Listeners {
     const requested = requestedAddress(options)
     const own = requested === undefined ? undefined : this.inherited.take(requested)
     const inherited = own ?? this.#lend(server, requested)
-    const isHeld = inherited && this.#prepareHold(server, inherited)
+    const isHeld = inherited && this.#prepareHold(server, inherited, own === undefined)
     const unixPath = this.#unixPath(requested)
     const attempt: Attempt = {
       given: options,
@@ -284,10 +285,15 @@ export class Listeners {
   }
 
   /** @returns undefined once this process may serve */
-  #prepareHold(server: Server, inherited: InheritedListener): (() => boolean) | undefined {
+  #prepareHold(server: Server, inherited: InheritedListener, lent: boolean): (() => boolean) | undefined {
     if (!this.#hold.holds) return undefined
     return this.#hold.prepare(server, {
-      onClosed: () => this.inherited.offer(inherited),
+      lent,
+      onClosed: () => {
+        // A loan can outlast the hold.
+        if (this.#hold.holds) this.inherited.offer(inherited)
+        else closeSync(inherited.fd)
+      },
       onFailed: (status) => {
         const found = `not one (listen: ${getSystemErrorName(status)})`
         this.#refuse(server, mismatch(inherited.fd, inherited.bound, found))

@@ -11,8 +11,7 @@ afterEach(() => {
 })
 
 /** A server that is held: its socket is bound, and nobody else listens on it here. */
-async function listen(hold: Hold) {
-  const socket = { onClosed: jest.fn(), onFailed: jest.fn() }
+async function listen(hold: Hold, socket = { lent: false, onClosed: jest.fn(), onFailed: jest.fn() }) {
   const server = net.createServer((client) => client.end('here'))
   undo.push(() => server.close())
   const isHeld = hold.prepare(server, socket)
@@ -99,4 +98,29 @@ test('a held UDP socket reads nothing until it is let', () => {
   expect([recvStart.mock.calls.length, system.held]).toEqual([1, 0])
   handle.close()
   expect([close.mock.calls.length, onClosed.mock.calls.length]).toEqual([1, 0])
+})
+
+test('without a predecessor a socket is held for the turn in which it listens: a probe leaves it to the next', async () => {
+  const system = new FakeSystem()
+  const hold = new Hold(system, false)
+  const probe = await listen(hold)
+  probe.server.close()
+  expect(probe.socket.onClosed).toHaveBeenCalledTimes(1)
+  closeSync(probe.fd)
+  const { socket, port, server } = await listen(hold)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([await answer(port), system.held]).toEqual(['here', 0])
+  server.close()
+  expect(socket.onClosed).not.toHaveBeenCalled()
+})
+
+test('a socket that is lent never begins', async () => {
+  const hold = new Hold(new FakeSystem(), true)
+  const socket = { lent: true, onClosed: jest.fn(), onFailed: jest.fn() }
+  const { port, server, fd } = await listen(hold, socket)
+  hold.open()
+  await expect(answer(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  server.close()
+  expect(socket.onClosed).toHaveBeenCalledTimes(1)
+  closeSync(fd)
 })

@@ -130,7 +130,9 @@ describe('a port in use: Node’s error for the application, and who holds it fo
     const server = await listen('127.0.0.1', 0)
     const bound = `tcp://0.0.0.0:${portOf(server)}`
     // What it holds is never looked at: nobody asks for that address.
-    const { warnings } = watch([{ fd: 1_000_000, requested: bound, bound }])
+    const { warnings, hold } = watch([{ fd: 1_000_000, requested: bound, bound }])
+    // Before that it would be lent for a turn.
+    hold.open()
     const cause = await collide('127.0.0.1', portOf(server))
     expect(warnings).toEqual([
       inUse(cause, /The predecessor holds that port as tcp:\/\/0\.0\.0\.0:\d+: listen on/),
