@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { LifecycleOptions } from '@zerodrop/core'
@@ -27,6 +27,8 @@ export type Fault =
   | 'exits'
   | 'out-of-memory'
   | 'spins'
+  | 'blocks-once'
+  | 'blocks-for-ever'
   | 'never-listens'
   | 'says-ready-and-never-listens'
   | 'listens-on-nothing'
@@ -102,8 +104,11 @@ export class Site {
       options: { ...patient, ...options },
       ...settings,
     }
-    const deploy = (version: string, fault?: Fault): void =>
-      writeFileSync(deployFile, JSON.stringify({ ...fixed, version, fault }))
+    const deploy = (version: string, fault?: Fault): void => {
+      // In one step: a successor may be reading it.
+      writeFileSync(`${deployFile}.next`, JSON.stringify({ ...fixed, version, fault }))
+      renameSync(`${deployFile}.next`, deployFile)
+    }
     deploy('1')
     const file = start.cwd === undefined ? path.resolve(__dirname, '../../fixtures', fixture) : fixture
     const app = await startApp({ ...start, file, env: { ...start.env, ZERODROP_TEST_DEPLOY: deployFile } })

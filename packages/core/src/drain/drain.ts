@@ -29,8 +29,11 @@ export interface DrainObserver {
 /** How long what can be ended correctly at the deadline may take to be sent. */
 const lastWords = 250
 
-/** How long a hand-over of idle connections may go on after the deadline without one that has moved. */
-const stallTimeout = 5000
+/**
+ * How long a hand-over of idle connections may go on after the deadline without one that has moved. Longer than it takes
+ * until a successor counts as hung, because then they stay here.
+ */
+const stallTimeout = 12_000
 
 /** Drains some servers together, under one deadline. It happens once. */
 export class Drain {

@@ -58,6 +58,10 @@ export const messageFields = {
    * message that has not come whole, in base64.
    */
   parent: { rest: 'text' },
+  /** Predecessor to successor, from `ready` on, again and again: do you live? */
+  ask: { id: 'count' },
+  /** Successor to predecessor, in answer. */
+  alive: { id: 'count' },
   /** Either to the other: a restart was asked for while this one was under way. */
   restart: {},
   /** Successor to predecessor, until it is ready: a signal that restarts the predecessor has reached it. */

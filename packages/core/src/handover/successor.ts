@@ -81,6 +81,11 @@ export class Successor {
     this.#spares.clear()
   }
 
+  /** Whether it has said that it stops, on its own account or because it was dismissed. */
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
   /** Whether it has said anything. */
   get heard(): boolean {
     return this.#heard
@@ -214,6 +219,10 @@ export class Successor {
     for (const release of releases) release()
     // What it finishes does not keep this process alive.
     this.unref()
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
   }
 
   /** From here on neither its process nor the channel to it keeps this process alive. */

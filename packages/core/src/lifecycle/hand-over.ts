@@ -3,6 +3,7 @@ import { Attempts } from '../errors/attempts.ts'
 import type { Connections } from '../connections/connections.ts'
 import { type Leaving, Migration } from '../handover/migration.ts'
 import { type LiveLeaving, LiveMigration } from '../handover/live/live-migration.ts'
+import type { SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { MovedCounts, StayedConnection } from '../events/drain-report.ts'
 import type { Inheritable, Listeners } from '../listeners/listeners.ts'
@@ -97,8 +98,8 @@ export class HandOver {
     return this.#migration.declined
   }
 
-  /** Resolves when nothing is left here, or when the successor has died before that. */
-  async run(): Promise<'drained' | 'died'> {
+  /** Resolves when nothing is left here and the successor lives, or when it has died before that. */
+  async run(life: SignOfLife): Promise<'drained' | 'died'> {
     const { reporter, system, servers } = this.#context
     const died = new Promise<'died'>((resolve) => this.#successor.onDeath(() => resolve('died')))
     this.#migration.start({
@@ -132,14 +133,25 @@ export class HandOver {
     })
     const drained = Promise.all([this.group.drained, watched])
       .then(() => this.#live.quiet())
+      .then(() => this.#confirmed(life))
       .then(() => 'drained' as const)
     const outcome = await Promise.race([drained, died])
     over = true
     release()
+    life.dispose()
     this.#migration.dispose()
     this.#live.dispose()
     if (outcome === 'drained') await this.#end()
     return outcome
+  }
+
+  /** One that hangs would take the service with it if this process left. One that stops itself is not replaced. */
+  async #confirmed(life: SignOfLife): Promise<void> {
+    if (this.#successor.stopping) return
+    const gone = new Promise<void>((resolve) => {
+      this.#successor.onGone(() => this.#context.system.setTimeout(resolve, deathPatience))
+    })
+    await Promise.race([life.confirmed(), gone])
   }
 
   /** From here on nothing is taken back. The application hears that its servers have closed before its hooks run. */

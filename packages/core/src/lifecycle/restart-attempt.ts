@@ -3,6 +3,7 @@ import type { DrainResult, MovedCounts } from '../events/drain-report.ts'
 import { abandoned, type Abandonment } from '../handover/abandoned.ts'
 import { provesItself } from '../handover/probation.ts'
 import { message } from '../handover/protocol.ts'
+import { hangTime, SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Inheritable } from '../listeners/listeners.ts'
 import type { Release } from '../system/system.ts'
@@ -11,7 +12,7 @@ import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import { HandOver } from './hand-over.ts'
 import type { RestartResult } from './restart-result.ts'
-import { startSuccessor } from './start-successor.ts'
+import { type Started, startSuccessor } from './start-successor.ts'
 
 export interface AttemptOptions {
   /** Of the successor. */
@@ -35,6 +36,8 @@ export class RestartAttempt {
   #spawned = 0
   #handOver: HandOver | undefined
   #stopWatching: Release | undefined
+  #life: SignOfLife | undefined
+  #hung = false
   /** Whether it can still be given up for a newer one. */
   #provisional = true
 
@@ -85,7 +88,7 @@ export class RestartAttempt {
     const turn = this.#options.turn()
     if (turn !== undefined) await turn
     const begun = system.now()
-    let started: Awaited<ReturnType<typeof startSuccessor>>
+    let started: Started
     try {
       const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
       checkRestart(system.incapacity, state.current, serving, this.#context.workers.size)
@@ -95,13 +98,14 @@ export class RestartAttempt {
     } catch (error) {
       if (state.current === 'restarting') state.to('serving')
       reporter.restartFailed(error as ZerodropError)
+      this.#life?.dispose()
       throw error
     } finally {
       this.#provisional = false
       this.#stopWatching?.()
     }
-    const { successor, servers, sockets } = started
-    const handOver = this.#takeLeave(successor, servers)
+    const { successor, sockets } = started
+    const handOver = this.#takeLeave(started)
     const result = await this.#end(handOver, successor)
     const { pid, generation } = successor
     const { declined, live, moved: migrated, stayed } = handOver
@@ -126,7 +130,7 @@ export class RestartAttempt {
     return inheritable.filter(({ server }) => mortal.has(server)).length
   }
 
-  #start(): ReturnType<typeof startSuccessor> {
+  #start(): Promise<Started> {
     const { settings, system } = this.#context
     const { onAsked } = this.#options
     return startSuccessor(this.#context, {
@@ -152,6 +156,7 @@ export class RestartAttempt {
     const abort = this.#abort.signal
     reporter.tell('restart:ready', { pid, generation })
     if (settings.probation > 0) successor.release('accept')
+    this.#watch(successor)
     try {
       await provesItself(system, successor, settings.probation, abort)
       // What the hooks give up is given up for this successor.
@@ -161,11 +166,29 @@ export class RestartAttempt {
       abort.throwIfAborted()
     } catch (error) {
       void successor.dismiss(system)
+      if (this.#hung) throw this.#hungError(successor, 'This process goes on serving.')
       throw abort.aborted ? abandoned(successor.name, abort.reason as Abandonment, true) : error
     }
   }
 
-  #takeLeave(successor: Successor, servers: readonly Inheritable[]): HandOver {
+  /** From `ready` on a successor that hangs is one that has failed. */
+  #watch(successor: Successor): SignOfLife {
+    if (this.#life !== undefined) return this.#life
+    const life = new SignOfLife(this.#context.system, successor)
+    this.#life = life
+    void life.lost.then(() => {
+      this.#hung = true
+      successor.kill()
+    })
+    return life
+  }
+
+  #hungError({ name }: Successor, consequence: string): ZerodropError {
+    const text = `${name} was ready, then took nothing and answered nothing for ${hangTime} ms, and was killed. ${consequence}`
+    return new ZerodropError('ERR_ZERODROP_SUCCESSOR_HUNG', text)
+  }
+
+  #takeLeave({ successor, servers }: Started): HandOver {
     const { charge, reporter, state, system } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
@@ -195,7 +218,8 @@ export class RestartAttempt {
   async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {
     const { charge, hooks, listeners, reporter, state, system } = this.#context
     const told = hooks.run('onDrain', { reason: 'restart' })
-    if ((await handOver.run()) === 'drained') return this.#ending.finish(handOver.group, 'restart', told)
+    if ((await handOver.run(this.#watch(successor))) === 'drained')
+      return this.#ending.finish(handOver.group, 'restart', told)
     this.#handOver = undefined
     handOver.takeBack(listeners)
     system.parent?.read()
@@ -203,10 +227,13 @@ export class RestartAttempt {
     state.to('serving')
     charge.take()
     void hooks.run('onReady', { generation: this.generation - 1 })
-    const error = new ZerodropError(
-      'ERR_ZERODROP_SUCCESSOR_EXITED',
-      `${successor.name} ${successor.ending} after it was ready; see what it printed. This process has taken over again.`,
-    )
+    const consequence = 'This process has taken over again.'
+    const error = this.#hung
+      ? this.#hungError(successor, consequence)
+      : new ZerodropError(
+          'ERR_ZERODROP_SUCCESSOR_EXITED',
+          `${successor.name} ${successor.ending} after it was ready; see what it printed. ${consequence}`,
+        )
     reporter.restartFailed(error)
     throw error
   }

@@ -49,6 +49,7 @@ export class Succession {
       if (body === undefined) this.#warnOnce(value)
       if (body?.type === 'serve') this.#takeCharge()
       else if (body?.type === 'ended') this.#onEnded(body)
+      else if (body?.type === 'ask') predecessor.send(message({ type: 'alive', id: body.id }))
       else if (body?.type === 'accept') this.#accept()
       else if (body?.type === 'parent') context.system.parent?.read(body.rest)
       else if (body?.type === 'restart') options.onRestart()

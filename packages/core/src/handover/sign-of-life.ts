@@ -1,0 +1,82 @@
+import type { Release, System } from '../system/system.ts'
+import { message } from './protocol.ts'
+import type { Successor } from './successor.ts'
+
+/** How often a successor is asked, in milliseconds. */
+const interval = 1000
+
+/**
+ * After so many questions without an answer a successor hangs. They are counted, and not the time: a process that was held
+ * up itself, or a machine that was asleep, has asked once. An event loop that is blocked for five seconds is only slow.
+ */
+const patience = 9
+
+/** How long it takes until a successor counts as hung, in milliseconds. */
+export const hangTime: number = interval * patience
+
+/** Asks a successor that is ready whether it lives: one whose event loop is blocked for good takes the service with it. */
+export class SignOfLife {
+  /** Resolves when the successor has given none for so long that it counts as hung. */
+  readonly lost: Promise<void>
+  readonly #system: System
+  readonly #successor: Successor
+  readonly #releases: Release[] = []
+  readonly #waiting = new Map<number, () => void>()
+  #lose: () => void = () => {}
+  #asked = 0
+  #unanswered = 0
+
+  constructor(system: System, successor: Successor) {
+    this.#system = system
+    this.#successor = successor
+    this.lost = new Promise((resolve) => {
+      this.#lose = resolve
+    })
+    this.#releases.push(
+      successor.onMessage((body) => {
+        // Whatever it says, it is there.
+        this.#unanswered = 0
+        if (body.type === 'alive') this.#answered(body.id)
+      }),
+    )
+    this.#tick()
+  }
+
+  /** Resolves when the successor has answered a question that was asked after this call. */
+  confirmed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.set(this.#ask(), resolve)
+    })
+  }
+
+  dispose(): void {
+    for (const release of this.#releases.splice(0)) release()
+    this.#waiting.clear()
+  }
+
+  #tick(): void {
+    if (this.#unanswered >= patience) {
+      this.dispose()
+      this.#lose()
+      return
+    }
+    this.#ask()
+    this.#unanswered++
+    this.#releases[1] = this.#system.setTimeout(() => this.#tick(), interval)
+  }
+
+  /** One that cannot be asked has died, which is seen elsewhere. */
+  #ask(): number {
+    const id = ++this.#asked
+    this.#successor.send(message({ type: 'ask', id })).catch(() => {})
+    return id
+  }
+
+  #answered(id: number): void {
+    for (const [asked, resolve] of this.#waiting) {
+      if (asked > id) continue
+      this.#waiting.delete(asked)
+      resolve()
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import { message } from '../../src/handover/protocol.ts'
+import { SignOfLife } from '../../src/handover/sign-of-life.ts'
+import { spawnSuccessor } from '../../src/handover/successor-start.ts'
+import { protocolVersion } from '../../src/system/boot.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+async function start() {
+  const system = new FakeSystem()
+  const inheritance = { version: protocolVersion, generation: 2, pid: 1, listeners: [] } as const
+  const successor = await spawnSuccessor(system, inheritance, {})
+  const life = new SignOfLife(system, successor)
+  const lost = jest.fn()
+  void life.lost.then(lost)
+  const { child } = system
+  const answer = () => child.says(message({ type: 'alive', id: (child.sent.at(-1) as { id: number }).id }))
+  const turn = () => new Promise((resolve) => setImmediate(resolve))
+  return { system, child, life, lost, answer, turn }
+}
+
+test('a successor that answers is asked once a second, and never lost', async () => {
+  const { system, child, life, lost, answer, turn } = await start()
+  for (let second = 0; second < 100; second++) {
+    answer()
+    system.advance(1000)
+  }
+  await turn()
+  expect([child.sent.length, lost.mock.calls.length]).toEqual([101, 0])
+  life.dispose()
+  expect(system.timers).toBe(0)
+})
+
+test('one that is blocked for 8 s once is only slow, however often', async () => {
+  const { system, lost, answer, turn } = await start()
+  for (let times = 0; times < 3; times++) {
+    system.advance(8000)
+    answer()
+  }
+  await turn()
+  expect(lost).not.toHaveBeenCalled()
+})
+
+test('one that says nothing any more is lost, once, and nothing is left behind', async () => {
+  const { system, child, lost, turn } = await start()
+  system.advance(8999)
+  await turn()
+  expect(lost).not.toHaveBeenCalled()
+  system.advance(1)
+  await turn()
+  expect([lost.mock.calls.length, system.timers, child.listenerCount('message')]).toEqual([1, 0, 1])
+})
+
+test('a process that was held up itself has asked once, and waits on', async () => {
+  const { system, lost, turn } = await start()
+  // Its timers fire once after that, and the next are set anew.
+  const held = system.setTimeout.bind(system)
+  const late: (() => void)[] = []
+  system.setTimeout = (callback) => {
+    late.push(callback)
+    return () => {}
+  }
+  system.advance(60_000)
+  await turn()
+  expect([late.length, lost.mock.calls.length]).toEqual([1, 0])
+  system.setTimeout = held
+})
+
+test('anything that it says is a sign, and only an answer to a later question confirms', async () => {
+  const { system, child, life, lost, turn } = await start()
+  const confirmed = jest.fn()
+  void life.confirmed().then(confirmed)
+  for (let second = 0; second < 20; second++) {
+    child.says(message({ type: 'taken', ids: [1] }))
+    child.says(message({ type: 'alive', id: 1 }))
+    system.advance(1000)
+  }
+  await turn()
+  expect([lost.mock.calls.length, confirmed.mock.calls.length]).toEqual([0, 0])
+  child.says(message({ type: 'alive', id: 2 }))
+  await turn()
+  expect(confirmed).toHaveBeenCalledTimes(1)
+  life.dispose()
+})
+
+test('one that has died is not asked for ever', async () => {
+  const { system, child, life, turn } = await start()
+  child.exits(1)
+  life.dispose()
+  system.advance(60_000)
+  await turn()
+  expect(system.timers).toBe(0)
+})
