@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Release } from '../system/system.ts'
 import { type KeptText, KeptTexts } from './kept-texts.ts'
 import { onEvent } from './on-event.ts'
 import { requestHead } from './request-head.ts'
-import type { Duplex } from 'node:stream'
+import { webSocketOn } from './web-socket.ts'
+import { WrittenFrames } from './written-frames.ts'
 
 /** A connection that left HTTP. Of its request only the head is kept: the rest would live as long as the connection. */
 export class Upgraded {
@@ -18,6 +20,8 @@ export class Upgraded {
   readonly protocol: string
   /** When that was: whole milliseconds of the system's clock. */
   readonly at: number
+  /** What is written on a WebSocket, frame by frame; undefined for other protocols, and where `ws` writes it. */
+  frames: WrittenFrames | undefined
   /**
    * What had been written on the connection by then: more means that the application has answered the upgrade. Undefined
    * if the connection is a Duplex that does not count.
@@ -37,6 +41,16 @@ export class Upgraded {
     this.#bytes = head.bytes
     this.#start = head.start
     this.#end = head.end
+    if (protocol === 'websocket') this.#follow()
+  }
+
+  /** `ws` needs nobody who follows it, and is there as soon as the upgrade is answered. */
+  #follow(): void {
+    this.frames = new WrittenFrames(this.stream, () => {
+      const isNeeded = webSocketOn(this.stream) === undefined
+      if (!isNeeded) this.frames = undefined
+      return isNeeded
+    })
   }
 
   /** The head of the request by which it left, as it came. */

@@ -99,11 +99,15 @@ export function cut(
   for (const socket of connections.handshaking()) attempts.run('cutting a handshake', () => socket.destroy())
 }
 
-/** Sends the FIN of a connection that left HTTP. What its application still writes behind it must not be an uncaught error. */
+/**
+ * Sends the FIN of a connection that left HTTP, if it can be known between two frames. What its application still writes
+ * behind it must not be an uncaught error.
+ */
 function endUpgraded({ upgraded }: Connections, socket: Socket): void {
-  const { stream = socket } = upgraded.get(socket) ?? {}
+  const { stream = socket, frames } = upgraded.get(socket) ?? {}
   for (const each of new Set([stream, socket])) each.on('error', () => {})
-  stream.end()
+  if (frames?.position === 'within') frames.onBetween(() => stream.end())
+  else stream.end()
 }
 
 /** @param request one that is open on it; without one its head is being read, or it speaks another protocol */

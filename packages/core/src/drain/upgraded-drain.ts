@@ -11,14 +11,17 @@ export type CloseCode = 1001 | 1012
 /** FIN and opcode 8, as a client's close frame begins. */
 const closeFrame = 0x88
 
+/** The longest payload of a control frame. */
+const longestControl = 125
+
 /** How often it is looked at whether the application has accepted a WebSocket: it may ask a database first. */
 const acceptInterval = 25
 
 /**
  * Tells WebSockets that the server goes away. Those of `ws` do it themselves: what they still compress then goes out
- * before the close frame. For any other implementation the frame is written on the socket: a server's frames are not
- * masked, each is written whole, and a control frame may come between any two. The implementation sees the client's
- * answer and closes.
+ * before the close frame. For any other implementation, and for a proxy, the frame is written on the stream: a server's
+ * frames are not masked, and a control frame may come between any two frames. It is written only where a frame has just
+ * ended, as `WrittenFrames` knows; in the middle of one it would become part of somebody's message.
  */
 export class UpgradedDrain {
   /** How many were sent a close frame. */
@@ -130,7 +133,7 @@ export class UpgradedDrain {
   }
 
   #close(upgraded: Upgraded): void {
-    const { socket, stream, protocol, bytesWritten } = upgraded
+    const { socket, stream, frames, protocol } = upgraded
     if (protocol !== 'websocket' || !socket.writable) return
     const webSocket = webSocketOn(stream)
     if (webSocket !== undefined) {
@@ -138,19 +141,41 @@ export class UpgradedDrain {
       webSocket.close(this.#code)
       return
     }
-    // A Duplex that counts nothing does not tell whether the upgrade was answered.
-    if (bytesWritten === undefined) return
+    if (frames === undefined) return
+    const { position } = frames
     // A close frame in front of the answer to the upgrade would be no HTTP.
-    if (socket.bytesWritten === bytesWritten) {
-      this.#tellLater(upgraded, acceptInterval)
-      return
-    }
+    if (position === 'unanswered') this.#tellLater(upgraded, acceptInterval)
+    else if (position === 'within') frames.onBetween(() => this.#tell(upgraded))
+    else if (position === 'between') this.#writeClose(upgraded)
+    // Otherwise it closes already, or nobody knows where a frame may be written: the deadline ends it.
+  }
+
+  #writeClose({ socket, stream }: Upgraded): void {
     this.told++
-    socket.write(Buffer.from([closeFrame, 2, this.#code >> 8, this.#code & 0xff]))
+    stream.write(Buffer.from([closeFrame, 2, this.#code >> 8, this.#code & 0xff]))
     // An implementation that answers the client's close frame ends the connection by itself. For one that does not,
     // ending is on us: a WebSocket client waits for the server to do it.
     socket.on('data', (chunk: Buffer) => {
-      if (chunk[0] === closeFrame) this.#system.setImmediate(() => socket.end())
+      if (endsWithClose(chunk, this.#code)) this.#system.setImmediate(() => stream.end())
     })
   }
+}
+
+/**
+ * Whether what a client has sent ends with its answer to a close frame: one with the same code, or with none. Where a
+ * frame of the client begins is not known, but for the first byte of most chunks: other bytes look like such an answer
+ * once in some thirty million chunks.
+ */
+function endsWithClose(chunk: Buffer, code: CloseCode): boolean {
+  for (let length = 0; length <= longestControl; length++) {
+    const start = chunk.length - length - 6
+    if (start < 0) return false
+    if (chunk[start] !== closeFrame || chunk[start + 1] !== (0x80 | length)) continue
+    if (length === 0 && start === 0) return true
+    const [high = 0, low = 0] = [0, 1].map(
+      (at) => (chunk[start + 6 + at] ?? 0) ^ (chunk[start + 2 + at] ?? 0),
+    )
+    if (length >= 2 && high * 256 + low === code) return true
+  }
+  return false
 }

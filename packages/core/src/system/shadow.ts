@@ -9,11 +9,14 @@ type Method = (this: never, ...args: never[]) => unknown
  * property with its old value, or none. If somebody has wrapped our method since, their wrapper stays, and our method
  * passes each call on to the one it replaced. Calling the undo again does nothing.
  * @param replace is given the method that was there, which it may call
+ * @param keepsOwn whether the undo leaves an own property with the old method where there was none: V8 keeps an object
+ *   slow and large for good once a property was deleted, which matters where there is one for each connection
  */
 export function shadow<Target extends object, Key extends keyof Target>(
   target: Target,
   key: Key,
   replace: (original: Target[Key]) => Target[Key] & Method,
+  { keepsOwn = false }: { readonly keepsOwn?: boolean } = {},
 ): Release {
   const own = Object.getOwnPropertyDescriptor(target, key)
   const original = target[key]
@@ -31,7 +34,8 @@ export function shadow<Target extends object, Key extends keyof Target>(
   return () => {
     released = true
     if (Object.getOwnPropertyDescriptor(target, key)?.value !== method) return
-    if (own === undefined) Reflect.deleteProperty(target, key)
+    if (own === undefined && keepsOwn) Reflect.set(target, key, original)
+    else if (own === undefined) Reflect.deleteProperty(target, key)
     else Object.defineProperty(target, key, own)
   }
 }
