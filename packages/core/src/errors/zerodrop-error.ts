@@ -9,6 +9,8 @@ export const errorCodes = {
   ERR_ZERODROP_SIGNAL_FUNCTION_FAILED: 'A function that the application gave for a signal threw or rejected.',
   ERR_ZERODROP_HANDLERS_TIMEOUT: 'Handlers that others have put on a signal did not finish in time.',
   ERR_ZERODROP_SERVER_INVALID: 'Something that is not a net.Server was given as a server.',
+  ERR_ZERODROP_SERVER_NOT_LISTENING:
+    'A server that was attached does not listen, and gets its connections from another server.',
   ERR_ZERODROP_INHERIT_INVALID: 'The variable ZERODROP_INHERIT does not hold what a predecessor writes.',
   ERR_ZERODROP_INHERIT_MISMATCH:
     'An inherited descriptor is not a listening socket of the address it stands for.',

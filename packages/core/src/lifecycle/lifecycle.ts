@@ -9,6 +9,7 @@ import { Arrivals } from '../handover/arrivals.ts'
 import { message } from '../handover/protocol.ts'
 import { Handover } from '../handover/live/handover.ts'
 import { LiveArrivals } from '../handover/live/live-arrivals.ts'
+import { onFed } from '../connections/on-fed.ts'
 import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Health } from '../health/health.ts'
 import type { HealthAnswer } from '../health/probes.ts'
@@ -364,6 +365,7 @@ export class Lifecycle {
       this.#servers.setPolicy(server, this.#sparingProbes(onDrainingRequest))
     if (migrate !== undefined) this.#servers.setMigrationPolicy(server, migrate)
     if (server.listening) this.#listeners.add(server)
+    else onFed(server, () => this.#reporter.warn(notListening()))
   }
 
   /**
@@ -723,6 +725,16 @@ export class Lifecycle {
     this.#readiness.reset()
     if (this.state === 'serving') this.#state.to('starting')
   }
+}
+
+function notListening(): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_SERVER_NOT_LISTENING',
+    'A server that was given to attach() does not listen: it gets its connections from another server, by emit("connection"). ' +
+      'In a drain they are connections of the server that accepted them, which speaks no HTTP: requests in flight finish ' +
+      'until drainTimeout, but no client is told, and what is open then is cut. Let the server listen, on a port or a Unix ' +
+      'socket of its own to which the other server connects.',
+  )
 }
 
 function inherit(system: System): { inheritance?: Inheritance; error?: ZerodropError } {
