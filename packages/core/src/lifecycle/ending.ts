@@ -5,8 +5,7 @@ import type { DrainResult } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
 import type { WorkersResult } from '../servers/cluster-workers.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
-import { letCloseSucceed } from '../servers/server-close.ts'
-import { Delivery } from './delivery.ts'
+import { Others } from './others.ts'
 import type { Settings } from '../options/options.ts'
 
 /** How a stop went. */
@@ -38,10 +37,7 @@ export class Ending {
   #forcedStatus: number | undefined
   /** What the handlers of others are called for at the end; undefined for nothing. */
   #signal: NodeJS.Signals | undefined
-  #delivery: Delivery | undefined
-  #defersExits = false
-  /** The status with which other code would have ended the process. */
-  #askedStatus = 0
+  readonly #others: Others
   readonly #forced: Promise<void>
   #force: () => void = () => {}
 
@@ -53,6 +49,7 @@ export class Ending {
     this.#context = context
     this.#onShutdown = onShutdown
     this.#attempts = new Attempts((error) => context.reporter.warn(error))
+    this.#others = new Others(context)
     this.#forced = new Promise((resolve) => {
       this.#force = resolve
     })
@@ -133,9 +130,9 @@ export class Ending {
     const { charge, datagrams, hooks, reporter, state } = this.#context
     const attempts = this.#attempts
     const drained = await group.drained
+    if (this.exits) attempts.run('deferring exits', () => this.#others.deferExits())
     const result =
       (await attempts.wait('waiting for cluster workers', () => this.#andWorkers(drained))) ?? drained
-    if (this.exits) attempts.run('deferring exits', () => this.#deferExits())
     const close = async (): Promise<void> => {
       await attempts.wait('ending UDP sockets', () => datagrams.end(state.current === 'handing-over'))
       const errors = await attempts.wait('waiting for the hooks of servers', () => group.done)
@@ -179,49 +176,23 @@ export class Ending {
   async #exit(result: DrainResult | undefined): Promise<void> {
     const { hooks, reporter, system } = this.#context
     const attempts = this.#attempts
-    attempts.run('deferring exits', () => this.#deferExits())
+    attempts.run('deferring exits', () => this.#others.deferExits())
     await attempts.wait('calling the handlers of others', () => this.#deliver())
     const own = result === undefined || result.cut.length > 0 || this.#workersFailed ? 1 : 0
-    const status = own === 0 ? this.#askedStatus : own
-    await this.#unlessForced(() => hooks.run('beforeExit', { status }))
-    const code = this.#forcedStatus ?? (own === 0 ? this.#askedStatus : own)
+    const status = (): number => (own === 0 ? this.#others.status : own)
+    await this.#unlessForced(() => hooks.run('beforeExit', { status: status() }))
+    const code = this.#forcedStatus ?? status()
     reporter.tell('exit', { code })
     system.exit(code)
   }
 
-  /**
-   * From here on nothing is left to be cut, and whoever ends the process would only keep hooks and handlers from running:
-   * `server.close(() => process.exit(0))` does.
-   */
-  #deferExits(): void {
-    const { settings, system } = this.#context
-    if (this.#defersExits || system.incapacity === 'worker-thread') return
-    this.#defersExits = true
-    const signals = Object.keys(settings.signals.reactions) as NodeJS.Signals[]
-    // Until the exit.
-    system.deferExit(signals, (status) => {
-      // The status of a failure stays: 0 would say that all went well.
-      if (this.#askedStatus === 0) this.#askedStatus = status
-      this.#delivery?.onExit()
-    })
-  }
-
   /** Calls the handlers of others, and waits for what they do, unless a signal ends the wait. */
   async #deliver(): Promise<void> {
-    const { reporter, settings, system } = this.#context
-    if (this.#joined) this.#signal ??= 'SIGTERM'
-    const signal = this.#signal
-    const handlers = signal === undefined ? [] : system.unheard(signal)
-    if (signal === undefined || handlers.length === 0) return
-    if (this.#forcedStatus !== undefined) {
-      reporter.write(
-        `a signal ended this process before its ${handlers.length} handlers of ${signal} were called`,
-      )
-      return
-    }
-    for (const server of this.#group?.servers ?? []) letCloseSucceed(server)
-    this.#delivery = new Delivery(system, reporter, signal)
-    await Promise.race([this.#delivery.run(handlers, settings.handlersTimeout), this.#forced])
+    const signal = this.#signal ?? (this.#joined ? 'SIGTERM' : undefined)
+    if (signal === undefined) return
+    if (this.#forcedStatus !== undefined) this.#others.skip(signal)
+    // Not held: that nothing keeps the event loop alive is what it waits for.
+    else await Promise.race([this.#others.deliver(signal, this.#group?.servers ?? []), this.#forced])
   }
 
   /** Waits for the application, which may hold nothing open while it works, unless a hammer ends the wait. */
@@ -237,8 +208,7 @@ export class Ending {
 
   #nameAbandoned(): void {
     const { hooks, reporter } = this.#context
-    const handlers = this.#delivery?.running.map((name) => `handler "${name}" of ${this.#signal}`) ?? []
-    for (const hook of [...hooks.awaited, ...handlers])
+    for (const hook of [...hooks.awaited, ...this.#others.awaited])
       reporter.write(`a signal ended the wait for the ${hook}, which had not finished`, { hook }, 'warn')
   }
 

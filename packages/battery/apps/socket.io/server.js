@@ -1,0 +1,20 @@
+import http from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import express from 'express'
+import { Server } from 'socket.io'
+
+const app = express()
+app.get('/', (_request, response) => response.json({ pid: process.pid }))
+app.get('/slow', async (request, response) => {
+  await delay(Number(request.query.ms))
+  response.json({ pid: process.pid })
+})
+const server = http.createServer(app)
+const io = new Server(server)
+server.listen(Number(process.env.PORT), '127.0.0.1')
+process.on('SIGTERM', () => {
+  void io.close(() => {
+    globalThis.batteryCleanUp()
+    process.exit(0)
+  })
+})

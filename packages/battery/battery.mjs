@@ -1,0 +1,28 @@
+/** `npm run battery [-- [--bare] [name …]]` */
+import { Application, names } from './src/application.mjs'
+import { tables } from './src/table.mjs'
+import { runTrials } from './src/trials.mjs'
+
+const args = process.argv.slice(2)
+const bareOnly = args.includes('--bare')
+const wanted = args.filter((word) => !word.startsWith('--'))
+const chosen = names().filter((name) => wanted.length === 0 || wanted.some((word) => name.startsWith(word)))
+const rows = []
+for (const name of chosen) {
+  try {
+    const application = new Application(name)
+    console.error(`${name}: preparing`)
+    application.prepare()
+    const { plugin } = application.settings
+    for (const zerodrop of bareOnly ? [false] : plugin ? [true] : [true, false]) {
+      console.error(`${name}: ${zerodrop ? 'with' : 'without'} zerodrop`)
+      const result = await runTrials(application, zerodrop)
+      console.error(JSON.stringify(result))
+      rows.push({ application, zerodrop, result })
+    }
+  } catch (error) {
+    process.exitCode = 1
+    console.error(`${name}: ${error.stack}`)
+  }
+}
+console.log(tables(rows))

@@ -1,0 +1,221 @@
+/** One application: installed and built once, started as often as the trials need. */
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { freePort, RawClient } from '@zerodrop/traffic'
+
+const here = path.dirname(fileURLToPath(import.meta.url))
+const root = path.join(here, '../../..')
+const apps = path.join(here, '../apps')
+// Not below a folder `node_modules`: bundlers leave what is there as it is.
+const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'zerodrop-battery')
+const preload = path.join(here, 'preload.cjs')
+
+export function names() {
+  return readdirSync(apps, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort()
+}
+
+export class Application {
+  /** @param name that of its folder */
+  constructor(name) {
+    this.name = name
+    this.source = path.join(apps, name)
+    this.settings = JSON.parse(readFileSync(path.join(this.source, 'battery.json'), 'utf8'))
+    this.manifest = JSON.parse(readFileSync(path.join(this.source, 'package.json'), 'utf8'))
+  }
+
+  /** Installs and builds it, unless that has been done for what is in its folder. */
+  prepare() {
+    const hash = createHash('sha256')
+    for (const entry of readdirSync(this.source, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile())
+        hash.update(entry.name).update(readFileSync(path.join(entry.parentPath, entry.name)))
+    }
+    const folder = path.join(cache, `${this.name}-${hash.digest('hex').slice(0, 12)}`)
+    this.folder = folder
+    if (existsSync(path.join(folder, '.ready'))) return
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    cpSync(this.source, folder, { recursive: true })
+    run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], folder)
+    const scope = path.join(folder, 'node_modules/@zerodrop')
+    mkdirSync(scope, { recursive: true })
+    for (const name of ['core', 'fastify'])
+      symlinkSync(path.join(root, 'packages', name), path.join(scope, name))
+    const { build } = this.settings
+    if (build !== undefined) run('npx', build, folder)
+    writeFileSync(path.join(folder, '.ready'), '')
+  }
+
+  /** The versions that its package.json pins. */
+  get versions() {
+    return (this.settings.versions ?? Object.keys(this.manifest.dependencies ?? {})).map(
+      (name) => `${name} ${this.manifest.dependencies[name]}`,
+    )
+  }
+
+  /** @param zerodrop whether it is started with the preload; an application with the plugin has it in its own code */
+  async deploy(zerodrop) {
+    const port = await freePort()
+    return new Deployment(this, port, zerodrop)
+  }
+}
+
+/** An application on one port, with every process that comes from it. */
+export class Deployment {
+  /** Of each process that has cleaned up, how often and whether too early. */
+  cleanUps = new Map()
+  output = ''
+
+  constructor(application, port, zerodrop) {
+    this.application = application
+    this.port = port
+    this.zerodrop = zerodrop
+    this.broken = path.join(application.folder, `.broken-${port}`)
+  }
+
+  async start() {
+    const { folder, settings } = this.application
+    const flags = ['--require', preload]
+    if (this.zerodrop) flags.push('--import', '@zerodrop/core/register')
+    const env = {
+      ...process.env,
+      NODE_ENV: 'production',
+      BATTERY_BROKEN: this.broken,
+      PORT: String(this.port),
+    }
+    Object.assign(env, settings.env, { HOST: '127.0.0.1', HOSTNAME: '127.0.0.1' })
+    const script = settings.start.map((word) => word.replace('$PORT', String(this.port)))
+    const child = spawn(process.execPath, [...flags, ...script], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.pid = child.pid
+    this.over = false
+    this.exited = once(child, 'exit').then(([code, signal]) => {
+      this.over = true
+      return { code, signal }
+    })
+    this.closed = once(child, 'close')
+    let pending = ''
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      pending += text
+      for (let end = pending.indexOf('\n'); end >= 0; end = pending.indexOf('\n')) {
+        this.#hear(pending.slice(0, end))
+        pending = pending.slice(end + 1)
+      }
+    })
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      this.output += text
+    })
+    await this.#answers()
+  }
+
+  /** The newest process. */
+  signal(signal) {
+    process.kill(this.newest, signal)
+  }
+
+  /** Of those that came from it and live, the one that was started last. */
+  get newest() {
+    const family = alive(this.broken)
+    return family.at(-1) ?? this.pid
+  }
+
+  get family() {
+    return alive(this.broken)
+  }
+
+  /** Resolves with whether a condition has come true in time. */
+  async until(condition, milliseconds = 30_000) {
+    const deadline = performance.now() + milliseconds
+    while (performance.now() < deadline) {
+      if (condition()) return true
+      await delay(20)
+    }
+    return false
+  }
+
+  kill() {
+    for (const pid of this.family) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // Gone by itself.
+      }
+    }
+    rmSync(this.broken, { force: true })
+  }
+
+  #hear(line) {
+    if (!line.startsWith('{"battery":')) {
+      this.output += `${line}\n`
+      return
+    }
+    const { battery, pid } = JSON.parse(line)
+    const { times, early } = this.cleanUps.get(pid) ?? { times: 0, early: false }
+    this.cleanUps.set(pid, {
+      times: battery === 'cleaned' ? times + 1 : times,
+      early: early || battery === 'early',
+    })
+  }
+
+  async #answers() {
+    const deadline = performance.now() + 60_000
+    while (performance.now() < deadline && !this.over) {
+      try {
+        const client = await RawClient.connect({ port: this.port })
+        const { status } = await client.request({ path: this.application.settings.quick ?? '/' })
+        client.destroy()
+        if (status === 200) return
+        throw new Error(`it answers ${status}`)
+      } catch (error) {
+        this.lastError = error
+        await delay(50)
+      }
+    }
+    throw new Error(
+      `${this.application.name} does not answer: ${String(this.lastError)}\n${this.output.slice(-3000)}`,
+    )
+  }
+}
+
+/** The processes that have this in their environment, in the order in which they were started. */
+function alive(marker) {
+  const found = []
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`BATTERY_BROKEN=${marker}\0`)) continue
+      const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+        .replace(/^.*\) /s, '')
+        .split(' ')
+      if (state !== 'Z') found.push({ pid: Number(pid), started: Number(fields[18]) })
+    } catch {
+      // Gone while we looked, or not ours.
+    }
+  }
+  return found.sort((one, other) => one.started - other.started || one.pid - other.pid).map(({ pid }) => pid)
+}
+
+function run(command, args, cwd) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed in ${cwd}:\n${stdout}\n${stderr}`)
+}

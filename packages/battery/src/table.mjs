@@ -1,0 +1,36 @@
+/** The result of the battery as docs/frameworks.md has it. */
+
+/** @param rows what each application did, with and without zerodrop */
+export function tables(rows) {
+  return [
+    `Node ${process.version}, Linux. Lost requests, of 20 clients.`,
+    '',
+    '| application | zerodrop | SIGTERM: lost, 5xx | exit | cleans up | 3 restarts: lost, refused, 5xx | connections kept | cleans up | bad deploy: lost, refused, 5xx | still serves |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...rows.map(row),
+  ].join('\n')
+}
+
+function row({ application, zerodrop, result: { stop, restarts, badDeploy } }) {
+  const cells = [
+    application.settings.title,
+    zerodrop ? 'yes' : 'no',
+    `${stop.lost}, ${stop.errors}`,
+    stop.exit,
+    cleanUp(stop.cleanUp, 1),
+    `${restarts.lost}, ${restarts.refused}, ${restarts.errors}`,
+    `${restarts.kept} of 20`,
+    cleanUp(restarts.cleanUp, 3),
+    `${badDeploy.lost}, ${badDeploy.refused}, ${badDeploy.errors}`,
+    badDeploy.serves ? 'yes' : '**no**',
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+function cleanUp(counted, processes) {
+  if (counted === undefined) return ''
+  const { right, early, never } = counted
+  if (right === processes) return 'once, last'
+  const faults = [early > 0 && `${early} × too early`, never > 0 && `${never} × never`].filter(Boolean)
+  return faults.length > 0 ? faults.join(', ') : 'more than once'
+}

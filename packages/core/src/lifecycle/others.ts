@@ -1,0 +1,66 @@
+import type { Server } from 'node:net'
+import { letCloseSucceed } from '../servers/server-close.ts'
+import type { Context } from './context.ts'
+import { Delivery } from './delivery.ts'
+
+/** What other code in this process does about its end: its handlers of the signal, and its calls of `process.exit()`. */
+export class Others {
+  readonly #context: Context
+  #delivery: Delivery | undefined
+  #signal: NodeJS.Signals | undefined
+  #status = 0
+  #defers = false
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  /** The exit status with which other code would have ended the process: the first that is not 0. */
+  get status(): number {
+    return this.#status
+  }
+
+  /** The handlers that are being waited for, by what reports call them. */
+  get awaited(): readonly string[] {
+    return this.#delivery?.running.map((name) => `handler "${name}" of ${this.#signal}`) ?? []
+  }
+
+  /**
+   * From here on nothing is left to be cut, and code that ends the process would only keep hooks and handlers from
+   * running: `server.close(() => process.exit(0))` does. Calling it again does nothing.
+   */
+  deferExits(): void {
+    const { settings, system } = this.#context
+    if (this.#defers || system.incapacity === 'worker-thread') return
+    this.#defers = true
+    const signals = Object.keys(settings.signals.reactions) as NodeJS.Signals[]
+    // Not undone: the process ends.
+    system.deferExit(signals, (status) => {
+      if (this.#status === 0) this.#status = status
+      this.#delivery?.onExit()
+    })
+  }
+
+  /**
+   * Calls the handlers of a signal that have not heard of one, and waits for what they do.
+   * @param servers what they may close once more
+   */
+  async deliver(signal: NodeJS.Signals, servers: readonly Server[]): Promise<void> {
+    const { reporter, settings, system } = this.#context
+    const handlers = system.unheard(signal)
+    if (handlers.length === 0) return
+    for (const server of servers) letCloseSucceed(server)
+    this.#signal = signal
+    this.#delivery = new Delivery(system, reporter, signal)
+    await this.#delivery.run(handlers, settings.handlersTimeout)
+  }
+
+  /** Says which handlers are not called, because a signal has ended the process before. */
+  skip(signal: NodeJS.Signals): void {
+    const { reporter, system } = this.#context
+    const names = system.unheard(signal).map(({ name }) => `"${name}"`)
+    if (names.length === 0) return
+    const text = `a signal ended this process before its handlers of ${signal} were called: ${names.join(', ')}`
+    reporter.write(text, { handlers: names }, 'warn')
+  }
+}
