@@ -3,6 +3,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -41,7 +42,7 @@ function write(file: string, text = `require(${server})`, mode = 0o644): string 
 }
 
 /** What has to be the same in every generation. */
-function comparable({ pid: _pid, generation: _generation, environ: _environ, ...facts }: Facts): object {
+function comparable({ pid: _pid, generation: _generation, ...facts }: Facts): object {
   return facts
 }
 
@@ -81,8 +82,19 @@ describeLinux('a restart starts the program as it was started', () => {
     ['--import', ['--import', pathToFileURL(early).href, factsServer]],
     ['--require and --import', ['--require', early, `--import=${early}`, '--', factsServer]],
     ['--cpu-prof', ['--cpu-prof', `--cpu-prof-dir=${path.join(tmpdir(), 'zerodrop-profiles')}`, factsServer]],
+    ['--preserve-symlinks', ['--preserve-symlinks', '--preserve-symlinks-main', factsServer]],
+    ['--frozen-intrinsics', ['--frozen-intrinsics', '--disable-proto=delete', '--no-warnings', factsServer]],
+    ['--enable-source-maps', ['--enable-source-maps', '--trace-warnings', factsServer]],
   ])('%s', async (_name, args) => {
     await expectTheSame([node, ...args])
+  })
+
+  const hasPermissions = major >= 24 || (major === 22 && minor >= 13) ? test : test.skip
+  hasPermissions('--permission, without the right to read /proc', async () => {
+    const allowed = ['--allow-fs-read=/usr', `--allow-fs-read=${path.join(__dirname, '../../..')}`]
+    const permissions = ['--permission', ...allowed, '--allow-child-process', '--allow-worker']
+    const network = major >= 25 ? ['--allow-net'] : []
+    await expectTheSame([node, '--no-warnings', ...permissions, ...network, factsServer])
   })
 
   test('a script without its extension', async () => {
@@ -220,6 +232,23 @@ describeLinux('a restart starts the program as it was started', () => {
   stripsTypes('--experimental-strip-types', async () => {
     const file = write(path.join(folder(), 'server.cts'), `const file: string = ${server}; require(file)`)
     await expectTheSame([node, '--no-warnings', '--experimental-strip-types', file])
+  })
+})
+
+describeLinux('what others see of a successor', () => {
+  test('is one variable more than the first process has, with nothing secret in it', async () => {
+    const environ = (pid: number): string[] => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    const program = await Program.start(undo, [node, factsServer])
+    const before = environ((await program.next()).pid)
+    const after = environ((await program.restart()).pid)
+    const more = after.filter((variable) => !before.includes(variable))
+    expect(before.filter((variable) => !after.includes(variable))).toEqual([])
+    expect(more).toEqual([expect.stringMatching(/^ZERODROP_INHERIT=/)])
+    const { listeners, ...rest } = JSON.parse(more[0]!.replace(/^[^=]*=/, '')) as Record<string, unknown>
+    const bound = `tcp://127.0.0.1:${program.port}`
+    expect(listeners).toEqual([expect.objectContaining({ bound })])
+    const known = ['version', 'generation', 'pid', 'channel', 'ticketKeys', 'bootSignals', 'readyTimeout']
+    expect(known).toEqual(expect.arrayContaining(Object.keys(rest)))
   })
 })
 

@@ -18,7 +18,6 @@ export interface Facts {
   cwd: string
   main?: string
   env: Record<string, string>
-  environ: string[]
   channel: { send: string; connected: string; channel: string; disconnect: string; listeners: number[] }
   /** What a module saw that ran before the application. */
   early?: unknown

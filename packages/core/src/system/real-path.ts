@@ -1,5 +1,4 @@
 import { readlinkSync, realpathSync } from 'node:fs'
-import { platform } from 'node:os'
 
 /** The path without symlinks. Undefined if there is nothing, or it may not be looked at. */
 export function realPath(file: string): string | undefined {
@@ -13,7 +12,16 @@ export function realPath(file: string): string | undefined {
 /** Where this process is, as the kernel has it: Node keeps what it was before somebody renamed it. Undefined if it is gone. */
 export function workingDirectory(): string | undefined {
   try {
-    return realPath(platform() === 'linux' ? readlinkSync('/proc/self/cwd') : process.cwd())
+    return realPath(kernelsDirectory() ?? process.cwd())
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined where there is no /proc, or Node's permission model forbids to read it. */
+function kernelsDirectory(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/cwd')
   } catch {
     return undefined
   }
