@@ -109,7 +109,7 @@ describeInBrowser('a page in Chromium', () => {
     const { chromium: browsers } = await import('playwright-core')
     const browser = await browsers.launch({ executablePath: chromium!, args: ['--no-sandbox'] })
     undo.add(() => browser.close())
-    const page = await browser.newPage()
+    const page = await browser.newPage({ viewport: { width: 640, height: 360 } })
     await page.goto(`http://127.0.0.1:${chat.port}/`)
     await page.waitForFunction("document.getElementById('socket').textContent === 'connected'")
     await page.waitForFunction("document.getElementById('clock').textContent.includes('version 1')")
