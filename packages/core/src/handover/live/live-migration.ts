@@ -8,9 +8,9 @@ import { ZerodropError } from '../../errors/zerodrop-error.ts'
 import type { MovedCounts, StayedConnection, StayReason } from '../../events/drain-report.ts'
 import type { Address } from '../../listeners/address.ts'
 import type { Release, System } from '../../system/system.ts'
-import { message } from '../protocol.ts'
 import type { Successor } from '../successor.ts'
 import type { Handover } from './handover.ts'
+import { LiveOffers } from './live-offers.ts'
 import type { Departure, Move } from './move.ts'
 import { StreamMove } from './stream-move.ts'
 import { WebSocketMove } from './web-socket-move.ts'
@@ -42,8 +42,6 @@ export interface LiveObserver {
   onWarning(error: ZerodropError): void
 }
 
-type Answer = 'taken' | 'declined' | 'gone'
-
 /** Moves the WebSockets and event streams of some servers to the successor, each as soon as it is at rest. */
 export class LiveMigration {
   readonly #system: System
@@ -54,12 +52,11 @@ export class LiveMigration {
   readonly #stayed: StayedConnection[] = []
   readonly #moves = new Map<Move, LiveLeaving>()
   readonly #found = new WeakSet<object>()
-  readonly #offers = new Map<number, (answer: Answer) => void>()
+  readonly #offers: LiveOffers
   readonly #underWay = new Map<Promise<void>, Socket>()
   readonly #releases: Release[] = []
   readonly #warned = new Set<string>()
   #observer: LiveObserver | undefined
-  #id = 0
   #lastMoved: number | undefined
   #looking: Release | undefined
   #over = false
@@ -67,6 +64,7 @@ export class LiveMigration {
   constructor(system: System, successor: Successor, handover: Handover, leaving: readonly LiveLeaving[]) {
     this.#system = system
     this.#successor = successor
+    this.#offers = new LiveOffers(successor)
     this.#handover = handover
     this.#leaving = leaving
   }
@@ -83,8 +81,10 @@ export class LiveMigration {
 
   /** Whether a connection is to leave. */
   leaves({ socket, protocol }: Upgraded): boolean {
-    if (protocol !== 'websocket' || this.#over) return false
-    return this.#leavingOf(socket)?.never === undefined && this.#handover.takes.webSockets.length > 0
+    const leaving = this.#leavingOf(socket)
+    if (protocol !== 'websocket' || leaving === undefined || leaving.never !== undefined || this.#over)
+      return false
+    return this.#handover.takes.webSockets.length > 0
   }
 
   /** The same for a request under way: it is, or may become, an event stream. */
@@ -107,9 +107,7 @@ export class LiveMigration {
     const { webSockets, streams } = this.#handover.takes
     if (this.#over || (webSockets.length === 0 && !streams)) return
     this.#releases.push(
-      this.#successor.onMessage((body) => {
-        if (body.type === 'live-answer') this.#offers.get(body.id)?.(body.taken ? 'taken' : 'declined')
-      }),
+      this.#offers.listen(),
       this.#successor.onGone(() => this.dispose()),
     )
     this.#look()
@@ -117,17 +115,15 @@ export class LiveMigration {
 
   /** Resolves when the application had time for its late answers. */
   async quiet(): Promise<void> {
-    if (this.#lastMoved === undefined) return
-    const left = this.#lastMoved + lateTime - this.#system.now()
-    if (left <= 0) return
-    await new Promise<void>((resolve) => void this.#system.setTimeout(resolve, left))
+    const left = (): number => (this.#lastMoved ?? -Infinity) + lateTime - this.#system.now()
+    while (left() > 0) await new Promise<void>((resolve) => void this.#system.setTimeout(resolve, left()))
   }
 
   dispose(): void {
     if (this.#over) return
     this.#over = true
     this.#looking?.()
-    for (const answer of this.#offers.values()) answer('gone')
+    this.#offers.giveUp()
     for (const move of this.#moves.keys()) move.dispose()
     this.#moves.clear()
     for (const release of this.#releases.splice(0)) release()
@@ -206,22 +202,13 @@ export class LiveMigration {
   }
 
   async #send(move: Move, leaving: LiveLeaving, departure: Departure): Promise<void> {
-    const id = ++this.#id
-    const answer = await new Promise<Answer>((resolve) => {
-      this.#offers.set(id, resolve)
-      const failed = (): void => resolve(this.#successor.connected ? 'declined' : 'gone')
-      const { offer, handle } = departure
-      this.#successor
-        .send(message({ type: 'live', id, listener: leaving.listener, ...offer }))
-        .then(() => this.#successor.send(message({ type: 'live-handle', id }), handle))
-        .catch(failed)
-    }).finally(() => this.#offers.delete(id))
+    const { id, answer } = await this.#offers.make(leaving.listener, departure)
     if (answer === 'taken') {
       this.#moved[move.kind === 'stream' ? 'streams' : 'websockets']++
       this.#lastMoved = this.#system.now()
       departure.taken((call) => {
         this.#lastMoved = this.#system.now()
-        this.#successor.send(message({ type: 'late', id, call })).catch(() => {})
+        this.#offers.late(id, call)
       })
       return
     }

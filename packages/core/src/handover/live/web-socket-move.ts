@@ -13,23 +13,21 @@ import {
   type WebSocketLike,
   webSocketOn,
 } from '../../connections/web-socket.ts'
-import { letGo } from './let-go.ts'
 import type { StayReason } from '../../events/drain-report.ts'
 import { stopReading } from '../../system/node-internals.ts'
-import { shadow } from '../../system/shadow.ts'
 import type { Release, System } from '../../system/system.ts'
 import type { Handover, Registration } from './handover.ts'
+import { HeldCalls } from './held-calls.ts'
+import { letGo } from './let-go.ts'
 import type { Departure, Move } from './move.ts'
 import { openingRequest } from './opening-request.ts'
-import { decodeState, encodeCall, encodeState } from './saved-state.ts'
+import { decodeState, encodeState } from './saved-state.ts'
 
 /** Of a message that has arrived in part, more than this is not sent to another process: its end is waited for. */
 const mostHalf = 16 * 1024 * 1024
 
 /** A client that sends without a pause is never at rest by chance. Milliseconds. */
 const busy = { before: 100, stopped: 1000, read: 1000 }
-
-const methods = ['send', 'ping', 'pong', 'close', 'terminate'] as const
 
 export interface WebSocketMoveContext {
   readonly system: System
@@ -172,45 +170,4 @@ function readWithoutListeners(socket: Socket): Buffer {
   for (const listener of listeners) socket.on('data', listener as () => void)
   if (flowing === false) socket.pause()
   return chunk ?? Buffer.alloc(0)
-}
-
-/** What the application does with a WebSocket that is on its way, or is gone. */
-class HeldCalls {
-  readonly #webSocket: WebSocketLike
-  readonly #calls: { method: (typeof methods)[number]; args: unknown[] }[] = []
-  readonly #releases: Release[]
-  #forward: ((call: string) => void) | undefined
-
-  constructor(webSocket: WebSocketLike) {
-    this.#webSocket = webSocket
-    const hold =
-      (method: (typeof methods)[number]) =>
-      (...args: unknown[]): void => {
-        this.#calls.push({ method, args })
-        if (this.#forward !== undefined) this.forward(this.#forward)
-      }
-    this.#releases = methods.map((method) => shadow(webSocket, method, () => hold(method) as never))
-  }
-
-  /** The successor has the connection: it makes the calls. */
-  forward(forward: (call: string) => void): void {
-    this.#forward = forward
-    for (const { method, args } of this.#calls.splice(0)) {
-      // What a heartbeat does that hears no pong here any more: the client's go to the successor.
-      if (method === 'terminate') continue
-      const call = encodeCall(method, args)
-      if (call !== undefined) forward(call)
-      const callback = args.find((arg) => typeof arg === 'function') as ((error?: Error) => void) | undefined
-      if (callback === undefined) continue
-      const error =
-        call === undefined ? new Error('The WebSocket has moved, and this cannot be sent to it.') : undefined
-      queueMicrotask(() => callback(error))
-    }
-  }
-
-  repeat(): void {
-    for (const release of this.#releases) release()
-    for (const { method, args } of this.#calls.splice(0))
-      Reflect.apply(this.#webSocket[method], this.#webSocket, args)
-  }
 }

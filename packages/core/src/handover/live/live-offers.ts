@@ -1,0 +1,50 @@
+import type { Address } from '../../listeners/address.ts'
+import type { Release } from '../../system/system.ts'
+import { message } from '../protocol.ts'
+import type { Successor } from '../successor.ts'
+import type { Departure } from './move.ts'
+
+type Answer = 'taken' | 'declined' | 'gone'
+
+/** Sends connections to the successor, and waits for what it says to each. */
+export class LiveOffers {
+  readonly #successor: Successor
+  readonly #waiting = new Map<number, (answer: Answer) => void>()
+  #id = 0
+
+  constructor(successor: Successor) {
+    this.#successor = successor
+  }
+
+  listen(): Release {
+    return this.#successor.onMessage((body) => {
+      if (body.type === 'live-answer') this.#waiting.get(body.id)?.(body.taken ? 'taken' : 'declined')
+    })
+  }
+
+  /**
+   * There is no time limit: a successor that is slow may still take it, and two processes that read one connection would
+   * tear its messages apart. What ends the wait is its answer, its end, or `giveUp()`.
+   */
+  async make(listener: Address, { offer, handle }: Departure): Promise<{ id: number; answer: Answer }> {
+    const id = ++this.#id
+    const answer = await new Promise<Answer>((resolve) => {
+      this.#waiting.set(id, resolve)
+      this.#successor
+        .send(message({ type: 'live', id, listener, ...offer }))
+        .then(() => this.#successor.send(message({ type: 'live-handle', id }), handle))
+        .catch(() => resolve(this.#successor.connected ? 'declined' : 'gone'))
+    })
+    this.#waiting.delete(id)
+    return { id, answer }
+  }
+
+  /** The application has called a method of a WebSocket that was taken. It may be gone by then, and nobody waits for this. */
+  late(id: number, call: string): void {
+    this.#successor.send(message({ type: 'late', id, call })).catch(() => {})
+  }
+
+  giveUp(): void {
+    for (const answer of this.#waiting.values()) answer('gone')
+  }
+}
