@@ -222,6 +222,27 @@ describePosix('http: the report balances', () => {
     expect(new Set(named.map(({ url }) => url))).toEqual(new Set(['/answer', '/prototype']))
   })
 
+  test('a process that is ended behind such a cut does not exit with 0', async () => {
+    const site = await ProtocolSite.start(undo, 'ends')
+    const [client, idle] = [await site.connect(), await site.connect()]
+    const asked = idle.request({ path: '/answer' })
+    ;(await site.gates.visit()).open()
+    await asked
+    const lost = client.request({ path: '/destroy-and-exit' }).catch(() => {})
+    const visit = await site.gates.visit()
+    await site.drain()
+    visit.open()
+    await lost
+    await expect(site.app.exited).resolves.toEqual(unclean)
+    expect(site.app.stderr).toContain(
+      'cut before the deadline by the application: GET /destroy-and-exit from',
+    )
+    expect(site.app.stderr).toContain(
+      'with 1 connection open and something under way on 0, and 1 cut before that',
+    )
+    idle.destroy()
+  })
+
   test('half a request head is named when its connection is destroyed', async () => {
     const site = await ProtocolSite.start(undo, 'ends')
     const [reading, idle, closer] = [await site.connect(), await site.connect(), await site.connect()]

@@ -37,12 +37,14 @@ export class ExitWatch {
   }
 
   #onExit(status: number, caller: string | undefined): number {
-    const { reporter, servers } = this.#context
+    const { drains, reporter, servers } = this.#context
+    const before = (drains.progress?.servers ?? []).reduce((total, { tally }) => total + tally.cut.length, 0)
     const open = servers.connections.reduce((total, { size }) => total + size, 0)
     const cut = this.#cut()
-    const left = `with ${count(open, 'connection')} open and something under way on ${cut.length}`
+    const cutBefore = before === 0 ? '' : `, and ${before} cut before that`
+    const left = `with ${count(open, 'connection')} open and something under way on ${cut.length}${cutBefore}`
     // 0 would say that all went well.
-    const final = status === 0 && cut.length > 0 ? 1 : status
+    const final = status === 0 && cut.length + before > 0 ? 1 : status
     if (this.#reason === undefined) reporter.warn(interrupted(caller, left, { status, final }))
     else reporter.write(`ended by ${this.#reason}, ${left}`)
     for (const each of cut.slice(0, most)) reporter.write(`cut by that: ${name(each)}`)
