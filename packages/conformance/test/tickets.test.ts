@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -124,6 +124,41 @@ describePosix('ticket keys', () => {
     expect(own.resumed).toBe(false)
     await site.restart()
     await expect(shakeHands(spec.port, 'https', own.session)).resolves.toMatchObject({ resumed: true })
+  })
+
+  const ca = readFileSync(path.join(__dirname, '../fixtures/protocols/localhost.cert.pem'), 'utf8')
+
+  test.each<[string, object]>([
+    ['trusts another CA', { ca }],
+    ['has other ciphers', { ciphers: 'ECDHE-RSA-AES256-GCM-SHA384:TLS_AES_256_GCM_SHA384' }],
+    ['has another minimum version', { minVersion: 'TLSv1.3' }],
+    ['asks for client certificates', { requestCert: true, rejectUnauthorized: false, ca }],
+  ])('do not go to a version that %s', async (_what, tls) => {
+    const spec = await server('https')
+    const site = await Deployment.start(undo, { servers: [spec] })
+    const { session } = await shakeHands(spec.port, 'https')
+    site.deploy({ servers: [{ ...spec, tls }] })
+    await site.restart()
+    await expect(shakeHands(spec.port, 'https', session)).resolves.toMatchObject({ resumed: false })
+  })
+
+  test('do not come from a version that asked for client certificates', async () => {
+    const spec = await server('https', { tls: { requestCert: true, rejectUnauthorized: false, ca } })
+    const site = await Deployment.start(undo, { servers: [spec] })
+    const { session } = await shakeHands(spec.port, 'https')
+    await site.restart()
+    await expect(shakeHands(spec.port, 'https', session)).resolves.toMatchObject({ resumed: false })
+  })
+
+  test('let nobody without a certificate into a version that requires one', async () => {
+    const spec = await server('https')
+    const site = await Deployment.start(undo, { servers: [spec] })
+    const { session } = await shakeHands(spec.port, 'https')
+    site.deploy({ servers: [{ ...spec, tls: { requestCert: true, ca } }] })
+    await site.restart()
+    await expect(shakeHands(spec.port, 'https', session)).rejects.toThrow(
+      /certificate required|closed without a session|reset|EPROTO|handshake/i,
+    )
   })
 
   test('serve a program whose path has changed by a moved symlink', async () => {

@@ -8,6 +8,8 @@ export interface TicketKeys {
   readonly keys: string
   /** OpenSSL resumes a session only where its context is the same. */
   readonly sessionIdContext: string | undefined
+  /** What the server asks of its clients: keys go only to a server that asks the same. */
+  readonly policy: string
 }
 
 /** What a field of a message may hold. */
@@ -169,7 +171,9 @@ function isCount(value: unknown): value is number {
 
 function isTicketKeys(value: unknown): value is TicketKeys {
   if (typeof value !== 'object' || value === null) return false
-  const { listener, keys, sessionIdContext } = value as Record<keyof TicketKeys, unknown>
+  const { listener, keys, sessionIdContext, policy } = value as Record<keyof TicketKeys, unknown>
   const isSame = sessionIdContext === undefined || isText(sessionIdContext)
-  return isText(listener) && isSame && isText(keys) && Buffer.from(keys, 'base64').length === 48
+  return (
+    isText(listener) && isSame && isText(policy) && isText(keys) && Buffer.from(keys, 'base64').length === 48
+  )
 }

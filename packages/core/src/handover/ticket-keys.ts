@@ -2,6 +2,7 @@ import type { Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import { shadow } from '../system/shadow.ts'
+import { tlsPolicyOf } from '../system/tls-policy.ts'
 import type { Predecessor, Release } from '../system/system.ts'
 import { readMessage, type TicketKeys } from './protocol.ts'
 
@@ -13,12 +14,14 @@ interface NativeTlsServer extends TlsServer {
   readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(context: string): void } }
 }
 
-/** The keys of those servers that speak TLS. */
+/** The keys of those servers that speak TLS, and whose sessions another process may resume. */
 export function ticketKeysOf(listeners: readonly { server: Server; bound: Address }[]): TicketKeys[] {
   return listeners.flatMap(({ server, bound }) => {
     if (!(server instanceof TlsServer)) return []
     const { sessionIdContext } = server as NativeTlsServer
-    return [{ listener: bound, keys: server.getTicketKeys().toString('base64'), sessionIdContext }]
+    const policy = tlsPolicyOf(server)
+    if (policy === undefined) return []
+    return [{ listener: bound, keys: server.getTicketKeys().toString('base64'), sessionIdContext, policy }]
   })
 }
 
@@ -64,6 +67,8 @@ export class InheritedTicketKeys {
   #apply(server: NativeTlsServer): void {
     const own = this.#keys?.find(({ listener }) => listener === boundAddress(server))
     if (own === undefined || server.ticketKeys !== undefined || this.#chosen.has(server)) return
+    // A session that is resumed is not asked again for what this version asks of its clients.
+    if (tlsPolicyOf(server) !== own.policy) return
     server.setTicketKeys(Buffer.from(own.keys, 'base64'))
     const { context } = server._sharedCreds ?? {}
     const isDefault = server.sessionIdContext === defaultSessionIdContext()

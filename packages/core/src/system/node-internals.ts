@@ -675,3 +675,58 @@ export function publish(target: DiagnosticsChannel, message: unknown): unknown[]
   }
   return errors
 }
+
+/** What `tls.createServer()` was given, as Node keeps it on the server. */
+interface SecureServer {
+  readonly _contexts?: readonly unknown[]
+  readonly requestCert?: boolean
+}
+
+/** The options by which a server decides whom it lets in, and over which kind of connection. */
+const securityOptions = [
+  'rejectUnauthorized',
+  'ca',
+  'crl',
+  'pfx',
+  'minVersion',
+  'maxVersion',
+  'secureProtocol',
+  'secureOptions',
+  'ciphers',
+  'honorCipherOrder',
+  'ecdhCurve',
+  'sigalgs',
+  'dhparam',
+] as const
+
+/** How a TLS server treats its clients. */
+export interface SecureSettings {
+  readonly asksForCertificate: boolean
+  /** Whether it has contexts for server names. */
+  readonly hasContexts: boolean
+  /** Whether functions of the application decide, by server name or by pre-shared key. */
+  readonly hasCallbacks: boolean
+  /** Of the options, in a fixed order. */
+  readonly values: readonly unknown[]
+}
+
+/**
+ * Node keeps the options as properties of the server, and the callbacks under symbols.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_tls_wrap.js (Server, Server.prototype.setSecureContext)
+ */
+export function secureSettingsOf(server: Server): SecureSettings | undefined {
+  const { _contexts: contexts, requestCert } = server as Server & SecureServer
+  if (!Array.isArray(contexts) || typeof requestCert !== 'boolean') return undefined
+  if (!securityOptions.every((name) => name in server)) return undefined
+  const symbols = Object.getOwnPropertySymbols(server)
+  const callbacks = ['snicallback', 'pskcallback'].map((name) =>
+    symbols.find((each) => each.description === name),
+  )
+  if (callbacks.includes(undefined)) return undefined
+  return {
+    asksForCertificate: requestCert,
+    hasContexts: contexts.length > 0,
+    hasCallbacks: callbacks.some((symbol) => Reflect.get(server, symbol as symbol) !== undefined),
+    values: securityOptions.map((name) => Reflect.get(server, name) as unknown),
+  }
+}

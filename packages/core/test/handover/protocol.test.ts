@@ -6,8 +6,13 @@ const examples: Record<string, object> = {
   started: {},
   'ticket-keys': {
     servers: [
-      { listener: 'tcp://*:1', keys: Buffer.alloc(48).toString('base64'), sessionIdContext: 'a' },
-      { listener: 'tcp://*:2', keys: Buffer.alloc(48, 1).toString('base64') },
+      {
+        listener: 'tcp://*:1',
+        keys: Buffer.alloc(48).toString('base64'),
+        sessionIdContext: 'a',
+        policy: 'p',
+      },
+      { listener: 'tcp://*:2', keys: Buffer.alloc(48, 1).toString('base64'), policy: 'p' },
     ],
   },
   spare: { listener: 'tcp://*:1' },
@@ -63,13 +68,15 @@ const wrong: Record<string, unknown[]> = {
     ...never,
     1,
     'x',
-    [{ keys }],
+    [{ keys, policy: 'p' }],
+    [{ listener: 'tcp://*:1', keys }],
+    [{ listener: 'tcp://*:1', keys, policy: 1 }],
     [{ listener: 'tcp://*:1' }],
-    [{ listener: 1, keys }],
-    [{ listener: 'tcp://*:1', keys: [1] }],
-    [{ listener: 'tcp://*:1', keys: Buffer.alloc(47).toString('base64') }],
-    [{ listener: 'tcp://*:1', keys, sessionIdContext: 1 }],
-    [{ listener: 'tcp://*:1', keys }, null],
+    [{ listener: 1, keys, policy: 'p' }],
+    [{ listener: 'tcp://*:1', keys: [1], policy: 'p' }],
+    [{ listener: 'tcp://*:1', keys: Buffer.alloc(47).toString('base64'), policy: 'p' }],
+    [{ listener: 'tcp://*:1', keys, sessionIdContext: 1, policy: 'p' }],
+    [{ listener: 'tcp://*:1', keys, policy: 'p' }, null],
   ],
 }
 
