@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { leftovers } from '@zerodrop/traffic'
+import { leftovers, RawClient } from '@zerodrop/traffic'
 import { type AppOptions, startApp } from '../src/app-process.ts'
 import { describePosix, identityOf, Site } from './support/site.ts'
 
@@ -131,12 +131,23 @@ describePosix('processes that are left alone', () => {
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
     expect(app.stderr).toBe('')
   })
+})
 
-  test('the primary of a cluster; its worker drains', async () => {
+describePosix('a cluster', () => {
+  test.each(['primary', 'worker'])('SIGTERM to the %s: what is under way is answered', async (target) => {
     const app = await startOther('others.mjs', { args: ['primary'] })
-    const { handlers, ofWorker } = await app.waitFor('traces')
-    expect(handlers).toEqual(none)
-    expect(ofWorker).toEqual([1, 1, 1, 1])
+    const { pid, port } = await app.waitFor('listening')
+    const client = await RawClient.connect({ port: port as number })
+    undo.add(() => client.destroy())
+    const answer = client.request({ path: '/' })
+    // Behind it on another connection, so the first has arrived.
+    const other = await RawClient.connect({ port: port as number })
+    undo.add(() => other.destroy())
+    await other.request({ path: '/' })
+    const second = other.request({ path: '/' })
+    app.signal('SIGTERM', target === 'primary' ? app.pid : pid)
+    await expect(answer).resolves.toMatchObject({ status: 200 })
+    await expect(second).resolves.toMatchObject({ status: 200, closes: true })
     await expect(app.waitFor('worker-exit')).resolves.toMatchObject({ code: 0, signal: null })
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
   })

@@ -1,6 +1,5 @@
 import type { Server } from 'node:net'
 import type { ListenMessage } from '../listeners/listeners.ts'
-import { inClusterPrimary } from '../system/supervisors.ts'
 import { lifecycle } from './process-lifecycle.ts'
 
 export type { ListenMessage }
@@ -12,7 +11,7 @@ export interface FoundApp {
 
 /** Begins to take care of the servers of this process, inside the first `listen()` of one that serves. */
 export function register(listen: ListenMessage, app: FoundApp | undefined): void {
-  if (!isService(listen) || inClusterPrimary()) return
+  if (!isService(listen)) return
   lifecycle.register(listen, app && (() => app.close()))
 }
 

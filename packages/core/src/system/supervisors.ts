@@ -1,4 +1,3 @@
-import cluster from 'node:cluster'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Supervisor } from './system.ts'
@@ -25,11 +24,6 @@ export function pm2(): Supervisor | undefined {
       return () => process.off('message', onMessage)
     },
   }
-}
-
-/** Whether this process has workers of node:cluster: to end it would end them. */
-export function inClusterPrimary(): boolean {
-  return cluster.isPrimary && Object.keys(cluster.workers ?? {}).length > 0
 }
 
 /** Whether this is what `node --watch` runs. */
