@@ -181,6 +181,13 @@ export class FakeSystem implements System {
     return this.#signals.listenerCount(signal) > 0
   }
 
+  /** What a flag has given to Node. */
+  nodeSignals: string[] = []
+
+  signalsOfNode(): readonly string[] {
+    return this.nodeSignals
+  }
+
   isSignalIgnored(signal: NodeJS.Signals): boolean {
     return this.ignoredSignals.has(signal)
   }

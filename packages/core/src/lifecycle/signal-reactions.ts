@@ -45,7 +45,7 @@ export class SignalReactions {
     if (this.#releases.length > 0 || this.#leftToOthers) return
     const { settings, system } = this.#context
     const { reactions } = settings.signals
-    const signals = Object.keys(reactions) as NodeJS.Signals[]
+    const signals = (Object.keys(reactions) as NodeJS.Signals[]).filter((signal) => !this.#isNodes(signal))
     this.#releases = [
       watchSignals(
         system,
@@ -64,10 +64,23 @@ export class SignalReactions {
   }
 
   react(signal: NodeJS.Signals): void {
+    if (this.#isNodes(signal)) {
+      // The program has given it to Node since it was watched: Node's own handler has not heard of it.
+      for (const handler of this.#context.system.unheard(signal)) handler.call()
+      this.release()
+      this.watch()
+      return
+    }
     const { action = 'ignore', before, after } = this.#context.settings.signals.reactions[signal] ?? {}
     if (before !== undefined) this.#call(before, signal)
     this.#act(action, signal)
     if (after !== undefined) this.#call(after, signal)
+  }
+
+  /** Whether Node writes a report or a heap snapshot at this signal, and the application does not name it. */
+  #isNodes(signal: NodeJS.Signals): boolean {
+    const { settings, system } = this.#context
+    return settings.signals.named?.includes(signal) !== true && system.signalsOfNode().includes(signal)
   }
 
   #act(action: SignalAction, signal: NodeJS.Signals): void {

@@ -89,7 +89,8 @@ export function signalTable({ preset, ...given }: SignalOptions): SignalTable {
     else if (typeof entry === 'object') reactions[name] = { ...reactions[name], ...withoutUndefined(entry) }
     else reactions[name] = { action: entry }
   }
-  return { ...table, reactions: reactions as SignalMap }
+  const named = Object.keys(given)
+  return { ...table, reactions: reactions as SignalMap, ...(named.length > 0 && { named }) }
 }
 
 function withoutUndefined(entry: SignalReaction): SignalReaction {

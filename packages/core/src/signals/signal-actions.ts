@@ -50,6 +50,8 @@ export interface SignalTable {
   readonly secondStop: 'hammer' | 'ignore' | 'default'
   /** Whether `'hammer'` only acts on what is on its way out. */
   readonly hammersOnlyDrains: boolean
+  /** The signals that the application has named itself: these are handled although Node was given them too. */
+  readonly named?: readonly string[]
 }
 
 /**

@@ -3,6 +3,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import { constants } from 'node:os'
 import { shadow } from './shadow.ts'
 import { signalGates } from './signal-gates.ts'
+import { signalsOfNode } from './signals-of-node.ts'
 import type { Release, SignalSystem } from './system.ts'
 
 /** The signals of the process we are in. Looks at nothing before it is asked. */
@@ -18,6 +19,7 @@ export function realSignals(): SignalSystem {
     unheard: (signal) => signalGates().unheard(signal),
     hasSignalListener: (signal) => process.listenerCount(signal) > 0,
     isSignalIgnored,
+    signalsOfNode,
     kill: (pid, signal) => process.kill(pid, signal),
     onOwnKill,
     setImmediate(callback) {

@@ -108,6 +108,8 @@ export interface SignalSystem {
   unheard(signal: NodeJS.Signals): readonly SignalHandler[]
   /** Whether anybody in this process listens to the signal. */
   hasSignalListener(signal: NodeJS.Signals): boolean
+  /** The signals at which Node itself does something, because a flag or the program says so. */
+  signalsOfNode(): readonly string[]
   /** Whether the kernel does not deliver the signal, as far as it tells. */
   isSignalIgnored(signal: NodeJS.Signals): boolean
   kill(pid: number, signal: NodeJS.Signals): void

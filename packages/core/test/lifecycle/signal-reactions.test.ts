@@ -139,6 +139,23 @@ describe("'hammer'", () => {
   })
 })
 
+describe('a signal that Node writes a report at', () => {
+  test('is not handled, unless the application names it', async () => {
+    const { system } = await serving({}, { nodeSignals: ['SIGUSR2'] })
+    expect(system.signals).toEqual(expect.arrayContaining(['SIGHUP', 'SIGTERM']))
+    expect(system.signals).not.toContain('SIGUSR2')
+    const named = await serving({ signals: { SIGUSR2: 'status' } }, { nodeSignals: ['SIGUSR2'] })
+    expect(named.system.signals).toContain('SIGUSR2')
+  })
+
+  test('is not handled any more if the program gives it away later', async () => {
+    const { system, lifecycle } = await serving()
+    system.nodeSignals = ['SIGUSR2']
+    system.deliver('SIGUSR2')
+    expect([lifecycle.state, system.signals.includes('SIGUSR2')]).toEqual(['serving', false])
+  })
+})
+
 describe('a second signal to stop', () => {
   test('is ignored where the preset says so', async () => {
     const { system, hold } = await serving({ signals: 'endless' })
