@@ -22,6 +22,7 @@ function unit(type: string, port: number): string {
     .replace('Type=exec', `Type=${type}`)
     .replace('WorkingDirectory=/srv/app/current', `WorkingDirectory=${path.dirname(server)}`)
     .replace('PORT=3000', `PORT=${port} VERSION_FILE=/run/version.txt`)
+    .replace('run server.js', 'run server.mjs')
     .replaceAll('/srv/app/current/node_modules/.bin/zerodrop', `${process.execPath} ${bin}`)
 }
 

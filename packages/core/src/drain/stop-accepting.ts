@@ -1,5 +1,6 @@
 import { Server } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
+import { boundAddress } from '../listeners/address.ts'
 import { listeningHandle } from '../system/node-internals.ts'
 import type { System } from '../system/system.ts'
 import { acceptQueued, acceptQueueOf } from './accept-queued.ts'
@@ -26,6 +27,8 @@ export async function stopAccepting(
   isHurried: () => boolean,
 ): Promise<Stopped> {
   const { server, accepted } = connections
+  const bound = boundAddress(server)
+  if (bound !== undefined) await system.keeper?.letGo(bound)
   const isWorker = system.incapacity === 'cluster-worker'
   // With round-robin the primary accepts, and Node gives the worker's server a handle without a descriptor.
   const isHanded = isWorker && listeningHandle(server)?.fd === undefined

@@ -163,7 +163,10 @@ export class Keeper {
     else if (message.type === 'kill') this.#generations.get(message.pid)?.kill(message.signal)
     else if (message.type === 'answer') this.#asked.get(message.id)?.settle(message)
     else if (message.type === 'keep' && handle !== undefined) this.#keep(message, handle)
-    else if (message.type === 'drop' && this.#mayDrop(from)) this.#drop(message.bound)
+    else if (message.type === 'drop') {
+      if (this.#mayDrop(from)) this.#drop(message.bound)
+      from.send(toWire({ type: 'dropped', bound: message.bound }))
+    }
   }
 
   /** A generation that has handed over closes its sockets; its successor has them. */

@@ -50,6 +50,9 @@ interface NativeHandle {
   readonly fd: number
 }
 
+/** How long a keeper that is stopped or busy may take to drop a socket, in milliseconds. */
+const dropTimeout = 1000
+
 /** A generation's end of what links it to its keeper. */
 export class KeeperLink implements Keeper {
   readonly pid: number
@@ -65,6 +68,10 @@ export class KeeperLink implements Keeper {
     (answer: FromKeeper | undefined, handle: NativeHandle | undefined) => void
   >()
   readonly #children = new Map<number, KeptChild>()
+  /** Who waits until the keeper has dropped a socket. */
+  readonly #dropping = new Map<string, () => void>()
+  readonly #drops = new Map<string, Promise<void>>()
+  #served = false
   #lastId = 0
 
   constructor({ pid, generation, listeners }: KeeperOrders, channel: Channel, preload: string | undefined) {
@@ -78,10 +85,12 @@ export class KeeperLink implements Keeper {
       const message = fromWire(value) as FromKeeper | undefined
       if (message?.type === 'started' || message?.type === 'not-started')
         this.#starting.get(message.id)?.(message, handle as NativeHandle | undefined)
+      else if (message?.type === 'dropped') this.#dropping.get(message.bound)?.()
       else if (message?.type === 'ended') this.#onEnded(message)
     })
     channel.once('disconnect', () => {
       for (const answer of this.#starting.values()) answer(undefined, undefined)
+      for (const dropped of this.#dropping.values()) dropped()
     })
   }
 
@@ -103,7 +112,16 @@ export class KeeperLink implements Keeper {
     for (const bound of addresses) this.#kept.add(bound)
   }
 
+  letGo(bound: string): Promise<void> {
+    if (this.#kept.has(bound)) this.#drop(bound)
+    const dropped = this.#drops.get(bound)
+    return dropped ?? Promise.resolve()
+  }
+
   takeCharge(generation: number): void {
+    // Again, because the successor has died: nobody knows here what it has let go.
+    if (this.#served) this.#kept.clear()
+    this.#served = true
     this.#send({ type: 'charge', generation })
   }
 
@@ -181,6 +199,20 @@ export class KeeperLink implements Keeper {
 
   #drop(bound: string): void {
     this.#kept.delete(bound)
+    if (!this.connected) return
+    this.#drops.set(
+      bound,
+      new Promise((resolve) => {
+        const dropped = (): void => {
+          clearTimeout(timer)
+          this.#dropping.delete(bound)
+          this.#drops.delete(bound)
+          resolve()
+        }
+        const timer = setTimeout(dropped, dropTimeout)
+        this.#dropping.set(bound, dropped)
+      }),
+    )
     this.#send({ type: 'drop', bound })
   }
 

@@ -59,6 +59,8 @@ export type FromKeeper =
   /** In answer to `start`, with the handle of this process's end of the stream. */
   | { readonly type: 'started'; readonly id: number; readonly pid: number }
   | { readonly type: 'not-started'; readonly id: number; readonly message: string }
+  /** In answer to `drop`: nothing here holds that socket open. */
+  | { readonly type: 'dropped'; readonly bound: string }
   /** A program that the generation had started has ended. */
   | {
       readonly type: 'ended'
@@ -106,6 +108,7 @@ export const keeperFields: {
   answer: { id: isCount },
   started: { id: isCount, pid: isCount },
   'not-started': { id: isCount, message: isText },
+  dropped: { bound: isText },
   ended: { pid: isCount, code: isNullOr(isCount), signal: isNullOr(isText) },
   ask: { id: isCount, what: isText },
 }

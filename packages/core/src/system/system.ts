@@ -86,6 +86,11 @@ export interface Keeper {
   keep(sockets: readonly KeptSocket[]): void
   /** Notes that the keeper has these already: this process was given them. */
   inherits(addresses: readonly string[]): void
+  /**
+   * Resolves when the keeper holds the socket of this address open no longer. Where two processes have a listening socket,
+   * the one that closes it last resets what is queued.
+   */
+  letGo(bound: string): Promise<void>
   /** Says that this process serves from now on. */
   takeCharge(generation: number): void
   /** Calls back once the keeper is gone. At once, in a microtask, if it is gone already. */

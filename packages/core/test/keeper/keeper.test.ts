@@ -156,6 +156,7 @@ describe('sockets', () => {
     const { first, handle } = await serving()
     first.says({ type: 'drop', bound: 'tcp://[::]:3000' })
     expect(handle.closed).toBe(1)
+    expect(first.sent.at(-1)?.message).toMatchObject({ type: 'dropped', bound: 'tcp://[::]:3000' })
   })
 
   test('a generation that has handed over closes only its own', async () => {

@@ -20,6 +20,7 @@ test('the protocol between a keeper and its generations stays what it is', () =>
     answer: ['id'],
     started: ['id', 'pid'],
     'not-started': ['id', 'message'],
+    dropped: ['bound'],
     ended: ['pid', 'code', 'signal'],
     ask: ['id', 'what'],
   })
