@@ -9,6 +9,12 @@ import type { RestartResult } from './restart-result.ts'
 /** An attempt that is not ready by this age, in milliseconds, is stuck if this process itself has started faster. */
 const patience = 5000
 
+/** How long a restart waits for the end of an earlier generation that has no deadline, in milliseconds. */
+const unboundedPatience = 10_000
+
+/** The same beyond the deadline of one that has: its hooks run then. */
+const endPatience = 60_000
+
 export interface RestartsOptions {
   /** Of this process. */
   readonly generation: number
@@ -160,10 +166,22 @@ export class Restarts {
   #alone(last: RestartAttempt | undefined): Promise<void> | undefined {
     const { predecessorGone } = this.#options
     if (predecessorGone === undefined && last?.successor === undefined) return undefined
-    const { settings, system } = this.#context
-    return Promise.all([predecessorGone, last?.successor?.ended(system, settings.drainTimeout)]).then(
-      () => {},
-    )
+    const { reporter, settings, system } = this.#context
+    const { drainTimeout } = settings
+    const ended = Promise.all([predecessorGone, last?.successor?.ended(system, drainTimeout)])
+    const bound = drainTimeout === Infinity ? unboundedPatience : drainTimeout + endPatience
+    return new Promise((resolve) => {
+      const release = system.setTimeout(() => {
+        const generation = this.#options.generation + 1
+        const text = `an earlier generation has not ended within ${bound} ms; generation ${generation} is started beside it`
+        reporter.write(text, { milliseconds: bound, generation }, 'warn')
+        resolve()
+      }, bound)
+      void ended.then(() => {
+        release()
+        resolve()
+      })
+    })
   }
 }
 

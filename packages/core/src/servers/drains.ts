@@ -1,5 +1,6 @@
 import type { Server } from 'node:net'
 import type { DrainObserver } from '../drain/drain.ts'
+import { name } from '../events/describe-drain.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import { Attempts } from '../errors/attempts.ts'
 import type { CutConnection } from '../events/drain-report.ts'
@@ -9,6 +10,12 @@ import type { ServerHooks } from './server-hooks.ts'
 import type { DrainManner, ManagedServers } from './managed-servers.ts'
 import type { Settings } from '../options/options.ts'
 import type { Reporter } from '../events/reporter.ts'
+
+/** After so many milliseconds a drain without a deadline says what it waits for. */
+const patience = 10_000
+
+/** How much of that it names. */
+const mostNamed = 10
 
 /** How far the drain of the whole process has come. Times are those of the system's clock. */
 export interface Progress {
@@ -54,12 +61,30 @@ export class Drains {
     const drains = servers.flatMap((server) => this.#servers.drainOf(server) ?? [])
     const progress = { begun, deadline: begun + drainDelay + drainTimeout, servers: drains }
     this.#progress = progress
+    if (progress.deadline === Infinity) {
+      const release = this.#system.setTimeout(() => this.#sayWaiting(progress), patience)
+      void group.drained.then(release)
+    }
     void group.settled.then(() => {
       // Not if it was taken back.
       if (this.#progress === progress)
         reporter.tell('drain:settled', { milliseconds: this.#system.now() - begun })
     })
     return group
+  }
+
+  /** A drain without a deadline may wait for one client for ever: the operator learns for which. */
+  #sayWaiting({ begun, servers }: Progress): void {
+    const waiting = servers.flatMap((server) => server.underWay())
+    if (waiting.length === 0) return
+    const named = waiting.slice(0, mostNamed).map(name).join('; ')
+    const more = waiting.length > mostNamed ? `; and ${waiting.length - mostNamed} more` : ''
+    const milliseconds = Math.round(this.#system.now() - begun)
+    this.#reporter.write(
+      `draining for ${milliseconds} ms without a deadline ("drainTimeout" is Infinity), waiting for ${named}${more}`,
+      { milliseconds, waitingFor: waiting.length },
+      'warn',
+    )
   }
 
   /**
