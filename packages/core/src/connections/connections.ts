@@ -33,6 +33,8 @@ export class Connections {
   readonly #open = new Map<Socket, number | undefined>()
   /** The TLS sockets, once their handshake is complete; those that carry them are in `#open`. */
   readonly #secure = new Map<Socket, number>()
+  /** Those that another server goes on with. */
+  readonly #disowned = new WeakSet<Socket>()
   readonly #changes = new Set<() => void>()
 
   readonly #onClose: (this: Socket) => void
@@ -73,6 +75,7 @@ export class Connections {
     if (this.secure)
       this.#releases.push(
         onEvent(server, 'secureConnection', (socket: Socket) => {
+          if (this.#disowned.has(socket)) return
           this.#secure.set(socket, this.#time())
           socket.on('close', this.#onClose)
         }),
@@ -115,6 +118,7 @@ export class Connections {
     this.#releases.push(
       onEvent(this.server, 'connection', (socket: Socket) => {
         this.accepted++
+        if (this.#disowned.has(socket)) return
         this.#open.set(socket, this.#time())
         socket.on('close', this.#onClose)
       }),
@@ -126,6 +130,22 @@ export class Connections {
       this.#open.set(socket, undefined)
       socket.on('close', this.#onClose)
     }
+  }
+
+  /** A connection that is being given to the server, which has just begun to be known. */
+  adopt(socket: Socket): void {
+    if (!this.#tracking) return
+    this.#open.set(socket, this.#time())
+    socket.on('close', this.#onClose)
+  }
+
+  /** Another server goes on with a connection of this one, and with what carries it. */
+  disown(socket: Socket): void {
+    // The application may do so before this hears of it.
+    this.#disowned.add(socket)
+    const carrier = this.secure ? carrierOf(socket) : undefined
+    if (carrier !== undefined) this.#open.delete(carrier)
+    this.#forget(socket)
   }
 
   get size(): number {

@@ -81,7 +81,7 @@ export class Drain {
     this.#each('letting connections linger', (server) => server.linger())
     const settled = attempts.guard('telling that a server has settled', onSettled)
     this.#each('watching for the last request', (server) => server.onSettled(() => settled(server)))
-    const empty = Promise.all(this.#servers.map((server) => this.#empty(server)))
+    const empty = this.#allEmpty()
     const outcome = await Promise.race([empty, this.#hammered])
     if (outcome === 'hammered' || outcome === 'forced') await this.#cut(empty, outcome === 'forced', begun)
     const ended = this.#system.now()
@@ -120,6 +120,12 @@ export class Drain {
     this.#each('giving up what has not moved', (server) => server.giveUpMoving())
     // A stream that was destroyed need not say that it has closed.
     await Promise.race([empty, this.#wait(lastWords)])
+  }
+
+  /** Resolves when no connection is left. One server may give another a connection, and have been what is left. */
+  async #allEmpty(): Promise<void> {
+    do await Promise.all(this.#servers.map((server) => this.#empty(server)))
+    while (this.#each('counting', ({ connections }) => connections.size).some((size) => size > 0))
   }
 
   /** Resolves when no connection of a server is left; if that cannot be known, never: the deadline ends the wait. */

@@ -10,7 +10,7 @@ export const errorCodes = {
   ERR_ZERODROP_HANDLERS_TIMEOUT: 'Handlers that others have put on a signal did not finish in time.',
   ERR_ZERODROP_SERVER_INVALID: 'Something that is not a net.Server was given as a server.',
   ERR_ZERODROP_SERVER_NOT_LISTENING:
-    'A server that was attached does not listen, and gets its connections from another server.',
+    'A server that was attached does not listen, gets its connections from another server, and is none of `http` or `https`.',
   ERR_ZERODROP_INHERIT_INVALID: 'The variable ZERODROP_INHERIT does not hold what a predecessor writes.',
   ERR_ZERODROP_INHERIT_MISMATCH:
     'An inherited descriptor is not a listening socket of the address it stands for.',

@@ -347,7 +347,8 @@ export class Lifecycle {
 
   /**
    * Takes care of one server: any `http`, `https`, `http2` or `net` server. Not needed for a server that begins to
-   * listen after `configure()`; needed for one that listened before, and for options of its own.
+   * listen after `configure()`; needed for one that listened before, for options of its own, and for an `http` or `https`
+   * server that does not listen and is given its connections by another server, by `emit('connection')`.
    * @throws `ERR_ZERODROP_SERVER_INVALID`, and what `configure()` throws.
    */
   attach(server: Server, options: AttachOptions = {}): void {
@@ -365,7 +366,7 @@ export class Lifecycle {
       this.#servers.setPolicy(server, this.#sparingProbes(onDrainingRequest))
     if (migrate !== undefined) this.#servers.setMigrationPolicy(server, migrate)
     if (server.listening) this.#listeners.add(server)
-    else onFed(server, () => this.#reporter.warn(notListening()))
+    else onFed(server, (first) => this.#servers.addFed(server, first) || this.#reporter.warn(notListening()))
   }
 
   /**
@@ -648,7 +649,7 @@ export class Lifecycle {
   #onListening(listener: Listener): void {
     const { server } = listener
     const isOwn = this.#health.owns(server)
-    this.#drains.onListening(server)
+    for (const each of [server, ...this.#servers.fedBy(server)]) this.#drains.onListening(each)
     this.#servers.add(listener, isOwn, () => this.#close(server, [server])?.closed(server))
     this.#ticketKeys?.onListening(server)
     this.#tellListening(server)
@@ -669,7 +670,7 @@ export class Lifecycle {
 
   /** Whether nothing of the application is open to clients. */
   get #isIdle(): boolean {
-    return this.#servers.mortal.length === 0 && this.#datagrams.size === 0 && this.#workers.size === 0
+    return !this.#servers.isServing && this.#datagrams.size === 0 && this.#workers.size === 0
   }
 
   /** How many inherited sockets the application has not asked for: that of the health port is taken at the end. */
@@ -704,7 +705,9 @@ export class Lifecycle {
   }
 
   #close(server: Server, together: readonly Server[]): DrainGroup | undefined {
-    return this.#configured ? this.#drains.close(server, together, this.#settings) : undefined
+    if (!this.#configured) return undefined
+    const fed = this.#servers.fedOnlyBy(together)
+    return this.#drains.close(server, [...together, ...fed], this.#settings)
   }
 
   #onClosed(server: Server): void {
@@ -730,7 +733,7 @@ export class Lifecycle {
 function notListening(): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_SERVER_NOT_LISTENING',
-    'A server that was given to attach() does not listen: it gets its connections from another server, by emit("connection"). ' +
+    'A server of HTTP/2, or of no HTTP, that was given to attach() does not listen: it gets its connections from another server, by emit("connection"). ' +
       'In a drain they are connections of the server that accepted them, which speaks no HTTP: requests in flight finish ' +
       'until drainTimeout, but no client is told, and what is open then is cut. Let the server listen, on a port or a Unix ' +
       'socket of its own to which the other server connects.',

@@ -44,7 +44,7 @@ export interface Status {
 }
 
 export interface ListenerStatus {
-  /** Such as `tcp://[::]:3000` or `unix:///run/app.sock`. */
+  /** Such as `tcp://[::]:3000` or `unix:///run/app.sock`; undefined for a server that another one gives its connections. */
   readonly address: string | undefined
   /** Whether the socket came from the predecessor. */
   readonly inherited: boolean
@@ -85,7 +85,7 @@ export function statusOf(context: Context, sources: StatusSources): Status {
     return {
       address,
       inherited: isInherited(address),
-      accepting: server.listening,
+      accepting: server.listening || (servers.isFed(server) && servers.drainOf(server) === undefined),
       connections: countConnections(connections, isClosing),
     }
   })
@@ -130,7 +130,9 @@ export function describeStatus(status: Status): string[] {
   const lines = [`${state}, ${ready ? 'ready' : 'not ready'}, generation ${generation}${since}`]
   for (const { address, inherited, accepting, connections } of listeners) {
     const how = `${inherited ? ' (inherited)' : ''}${accepting ? '' : ' (no longer accepting)'}`
-    lines.push(`${address}${how}: ${describeCounts(connections)}`)
+    lines.push(
+      `${address ?? 'a server that another one gives its connections'}${how}: ${describeCounts(connections)}`,
+    )
   }
   if (drain !== undefined) lines.push(...describeDrain(drain))
   if (lastRestart !== undefined) lines.push(describeRestart(lastRestart))

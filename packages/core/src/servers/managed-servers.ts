@@ -1,7 +1,8 @@
-import type { IncomingMessage } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { Connections } from '../connections/connections.ts'
 import { serverOf } from '../connections/exchange.ts'
+import { listConnections } from '../connections/list.ts'
 import type { DrainingSignals } from '../drain/draining-signals.ts'
 import type { DrainingPolicy } from '../drain/refusal.ts'
 import { type Departures, ServerDrain } from '../drain/server-drain.ts'
@@ -11,6 +12,7 @@ import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Listener } from '../listeners/listeners.ts'
 import type { UnixPath } from '../listeners/unix-path.ts'
 import type { Attempts } from '../errors/attempts.ts'
+import { ownerOf, trackConnections } from '../system/node-internals.ts'
 import type { Release, System } from '../system/system.ts'
 import type { MigrationPolicy, Settings } from '../options/options.ts'
 import { drainOnClose } from './server-close.ts'
@@ -34,7 +36,9 @@ interface Managed {
   unixPath: UnixPath | undefined
   /** Whether its address was asked for: a test's server on port 0 has no clients that come back. */
   fixed: boolean
-  readonly release: Release
+  release: Release
+  /** The servers that pass connections on to it, if it does not listen itself. */
+  fedBy: Set<Server> | undefined
   drain?: ServerDrain
 }
 
@@ -46,6 +50,8 @@ export class ManagedServers {
   readonly #servers = new Map<Server, Managed>()
   readonly #policies = new WeakMap<Server, DrainingPolicy<IncomingMessage>>()
   readonly #migrationPolicies = new WeakMap<Server, MigrationPolicy>()
+  /** Those that are the application's own affair. */
+  readonly #ignored = new WeakSet<Server>()
   #draining = 0
 
   /** @param isPredecessors whether the predecessor serves at an address, and goes on when this process ends */
@@ -85,7 +91,8 @@ export class ManagedServers {
     const known = this.#servers.get(server)
     if (known !== undefined) {
       // It listens again before its last connection has ended.
-      Object.assign(known, { address, unixPath, fixed })
+      if (known.fedBy !== undefined) known.release = both(known.release, drainOnClose(server, onClose))
+      Object.assign(known, { address, unixPath, fixed, fedBy: undefined })
       known.connections.onListening()
       return
     }
@@ -95,11 +102,75 @@ export class ManagedServers {
     this.#system.setImmediate(() => {
       if (this.get(server) === connections) connections.requests?.start()
     })
-    this.#servers.set(server, { connections, address, lasting, unixPath, fixed, release })
+    this.#servers.set(server, { connections, address, lasting, unixPath, fixed, release, fedBy: undefined })
+  }
+
+  /**
+   * Adds a server that does not listen and is being given its first connection by other code.
+   * @returns false for a server of which the connections cannot be known
+   */
+  addFed(server: Server, first: Socket): boolean {
+    if (this.#ignored.has(server)) return true
+    const isHttp1 = 'closeIdleConnections' in server && !('updateSettings' in server)
+    if (!isHttp1 || this.#servers.has(server) || trackConnections(server) === undefined) return false
+    if (listConnections(server as HttpServer) === undefined) return false
+    const connections = new Connections(server, () => this.#system.now())
+    const fedBy = new Set<Server>()
+    const take = (socket: Socket): void => {
+      // A connection belongs to one server only: the one that has accepted it would drain it as well.
+      const owner = ownerOf(socket)
+      if (owner === undefined || owner === server) return
+      fedBy.add(owner)
+      this.get(owner)?.disown(socket)
+    }
+    // Before Node makes it a connection of this server.
+    server.prependListener('connection', take)
+    const release = (): void => void server.off('connection', take)
+    connections.adopt(first)
+    take(first)
+    connections.requests?.start()
+    this.#servers.set(server, {
+      connections,
+      address: undefined,
+      lasting: false,
+      unixPath: undefined,
+      fixed: false,
+      release,
+      fedBy,
+    })
+    return true
+  }
+
+  /** Whether a server does not listen, and other code gives it its connections. */
+  isFed(server: Server): boolean {
+    return this.#servers.get(server)?.fedBy !== undefined
+  }
+
+  /** The servers that one passes connections on to. */
+  fedBy(server: Server): Server[] {
+    return [...this.#servers].filter(([, { fedBy }]) => fedBy?.has(server) === true).map(([fed]) => fed)
+  }
+
+  /** Those that no other listening server passes connections on to: when these close, they have to end as well. */
+  fedOnlyBy(servers: readonly Server[]): Server[] {
+    return servers
+      .flatMap((server) => this.fedBy(server))
+      .filter((fed, index, all) => {
+        const owners = this.#servers.get(fed)?.fedBy ?? []
+        return (
+          all.indexOf(fed) === index && [...owners].every((each) => servers.includes(each) || !each.listening)
+        )
+      })
+  }
+
+  /** Whether a server of the application listens, or did until its drain. */
+  get isServing(): boolean {
+    return this.mortal.some((server) => !this.isFed(server))
   }
 
   /** Takes care of a server no more. A drain that has begun goes on to its end. */
   ignore(server: Server): void {
+    this.#ignored.add(server)
     if (this.#servers.get(server)?.drain === undefined) this.delete(server)
   }
 
@@ -242,6 +313,13 @@ export class ManagedServers {
       const answersAlike = each.listeners('request').some((one) => answering.has(one))
       return each === server || (answersAlike && port !== undefined && portOf(each) === port)
     })
+  }
+}
+
+function both(one: Release, other: Release): Release {
+  return () => {
+    one()
+    other()
   }
 }
 

@@ -310,6 +310,28 @@ export function stopConnectionsChecking(server: Server): void {
 }
 
 /**
+ * Makes the list of connections of an http server that does not listen, as Node does at 'listening'. Connections that it
+ * was given before are not in there.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (setupConnectionsTracking)
+ * @returns undefined if Node does that elsewhere
+ */
+export function trackConnections(server: Server): true | undefined {
+  const track = server.rawListeners('listening').find(({ name }) => name === 'setupConnectionsTracking')
+  if (track === undefined) return undefined
+  Reflect.apply(track, server, [])
+  return true
+}
+
+/**
+ * The server that a socket belongs to: the one that has accepted it, until an http server that is given it takes it over.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
+ */
+export function ownerOf(socket: Socket): Server | undefined {
+  const { server } = socket as { server?: unknown }
+  return server instanceof Server ? server : undefined
+}
+
+/**
  * Calls back, once, when Node gives a server its handle: after the handle was created or has adopted a descriptor, and
  * before Node tells it to listen.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (setupListenHandle)
