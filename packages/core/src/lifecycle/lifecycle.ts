@@ -20,6 +20,7 @@ import { Hold } from '../listeners/hold.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
 import { type Listener, Listeners, type ListenMessage } from '../listeners/listeners.ts'
+import { Openings } from '../listeners/openings.ts'
 import type { Release, System } from '../system/system.ts'
 import { ClusterWorkers } from '../servers/cluster-workers.ts'
 import type { Context } from './context.ts'
@@ -87,6 +88,7 @@ export class Lifecycle {
   readonly #listeners: Listeners
   readonly #hold: Hold
   readonly #datagrams: Datagrams
+  readonly #openings: Openings
   readonly #signals = new DrainingSignals()
   readonly #servers: ManagedServers
   readonly #serverHooks = new ServerHooks()
@@ -152,7 +154,12 @@ export class Lifecycle {
     const predecessor = inheritance === undefined ? undefined : system.predecessor
     const inherited = new InheritedListeners(given)
     this.#hold = new Hold(system, predecessor !== undefined)
+    this.#openings = new Openings(system, () => this.#updateSignals())
     this.#listeners = new Listeners(system, inherited, this.#hold, {
+      onStart: ({ server, options }) => {
+        if (!this.#health.owns(server)) this.#openings.listen(server, options)
+      },
+      onFailed: (server) => this.#openings.fail(server),
       onListening: (listener) => this.#onListening(listener),
       onClosed: (server) => this.#onClosed(server),
       onWarning: (warning) => this.#reporter.warn(warning),
@@ -160,7 +167,12 @@ export class Lifecycle {
       onClusterListening: (handle) => this.#workers.addHandle(handle),
     })
     this.#datagrams = new Datagrams(system, inherited, this.#hold, {
-      onBound: () => this.#onBound(),
+      onBinding: (socket) => this.#openings.bind(socket),
+      onFailed: (socket) => this.#openings.fail(socket),
+      onBound: (socket) => {
+        this.#onBound()
+        this.#openings.succeed(socket)
+      },
       onClosed: () => this.#onGone(),
       onWarning: (warning) => this.#reporter.warn(warning),
     })
@@ -300,7 +312,7 @@ export class Lifecycle {
 
   /**
    * States options, and lets zerodrop take care of every server of this process from the first `listen()` on. Signals
-   * are handled while at least one server listens. What the plugins call; safe to call many times.
+   * are handled from that call until the last server has closed. What the plugins call; safe to call many times.
    *
    * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_SIGNAL_UNKNOWN`,
    *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`; `ERR_ZERODROP_OPTION_CONFLICT` if an earlier call in this process asked for
@@ -634,11 +646,14 @@ export class Lifecycle {
     })
   }
 
-  /** Signal handlers are there from the first listening server to the last, and through a drain to the exit. */
+  /**
+   * Signal handlers are there from before the first server is bound, because its port accepts at once, until the last has
+   * closed, and through a drain to the exit.
+   */
   #updateSignals(): void {
     const wanted =
       this.#configured &&
-      (this.state !== 'starting' || this.#workers.size > 0) &&
+      (this.state !== 'starting' || this.#workers.size > 0 || this.#openings.size > 0) &&
       // Also while the last hooks run: a signal must not end what zerodrop is about to end.
       (this.state !== 'closed' || this.#ending.exits) &&
       this.#system.incapacity !== 'worker-thread'
@@ -654,6 +669,7 @@ export class Lifecycle {
     this.#ticketKeys?.onListening(server)
     this.#tellListening(server)
     if (!isOwn) this.#onBound()
+    this.#openings.succeed(server)
     this.#kept?.update()
   }
 

@@ -24,7 +24,11 @@ interface DatagramHandle {
 }
 
 export interface DatagramsObserver {
-  onBound(): void
+  /** Called before a socket is bound. */
+  onBinding(socket: NodeSocket): void
+  /** Called when it could not be bound. */
+  onFailed(socket: NodeSocket): void
+  onBound(socket: NodeSocket): void
   onClosed(): void
   onWarning(error: ZerodropError): void
 }
@@ -139,10 +143,13 @@ export class Datagrams {
     // For IPv6 this is an own property already, set by Node to another method.
     const { bind } = handle
     handle.bind = (address, port, flags) => {
+      const isOurs = port > 0 && !this.#ignored.has(socket)
+      if (isOurs) this.#observer.onBinding(socket)
       const status = this.#bind(socket, handle, address, port, () =>
         Reflect.apply(bind, handle, [address, port, flags]),
       )
-      if (status === 0 && port > 0 && !this.#ignored.has(socket)) this.#track(socket)
+      if (isOurs && status === 0) this.#track(socket)
+      else this.#observer.onFailed(socket)
       return status
     }
   }
@@ -174,7 +181,7 @@ export class Datagrams {
   #track(socket: Socket): void {
     this.#bound.add(socket)
     socket.once('close', () => this.#forget(socket))
-    this.#observer.onBound()
+    this.#observer.onBound(socket)
   }
 
   #forget(socket: NodeSocket): void {

@@ -40,6 +40,10 @@ export interface Inheritable {
 }
 
 export interface ListenersObserver {
+  /** Called inside `listen()`, before anything is bound. */
+  onStart(message: ListenMessage): void
+  /** Called when such an attempt has ended, if it did not lead to `onListening`. */
+  onFailed(server: Server): void
   /** Called inside `listen()`, before the server can have accepted anything. */
   onListening(listener: Listener): void
   /** Called when the server has closed and its last connection has ended. */
@@ -122,7 +126,11 @@ export class Listeners {
       ['tracing:net.server.listen:asyncStart', (message) => this.#onStart(message as ListenMessage)],
       [
         'tracing:net.server.listen:asyncEnd',
-        (message) => this.#onEnd((message as { server: Server }).server),
+        (message) => {
+          const { server } = message as { server: Server }
+          this.#onEnd(server)
+          if (!this.#listening.has(server)) this.#observer.onFailed(server)
+        },
       ],
       [
         'tracing:net.server.listen:error',
@@ -145,6 +153,7 @@ export class Listeners {
   ignore(server: Server): void {
     this.#ignored.add(server)
     this.#listening.delete(server)
+    this.#observer.onFailed(server)
   }
 
   get all(): readonly Listener[] {
@@ -172,6 +181,7 @@ export class Listeners {
     const { server, options } = listener
     if (fd !== undefined) this.inherited.offer({ fd, requested, bound })
     listenQuietly(server, options, (error) => {
+      if (error !== undefined) this.#observer.onFailed(server)
       // The application may have no listener left for that, and must not die of it.
       if (error !== undefined && server.listenerCount('error') > 0) server.emit('error', error)
       onDone()
@@ -190,6 +200,7 @@ export class Listeners {
       this.#clusters.add(server)
       return
     }
+    this.#observer.onStart({ server, options })
     if (!Object.isExtensible(options)) {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const claim = { owner: this, original: options }
@@ -246,7 +257,9 @@ export class Listeners {
       discardListeningHandle(server)
       this.#unlent.add(server)
       listenQuietly(server, options, (error) => {
-        if (error !== undefined) server.emit('error', error)
+        if (error === undefined) return
+        this.#observer.onFailed(server)
+        server.emit('error', error)
       })
     })
   }
@@ -336,6 +349,7 @@ export class Listeners {
   #onError({ server, error }: { server: Server; error: Error & { code?: string } }): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
+    this.#observer.onFailed(server)
     if (attempt !== undefined && attempt.claim.owner !== this) return
     const { requested, inherited, isHeld, unixPath } = attempt ?? {}
     isHeld?.()
