@@ -92,3 +92,26 @@ describePosix('a port that another process holds', () => {
     await expect(app.exited).resolves.toEqual(clean)
   })
 })
+
+describePosix('a signal to a cluster worker that waits for the answer to its listen()', () => {
+  const startWorker = async (signal: NodeJS.Signals): Promise<AppProcess> => {
+    const file = path.join(__dirname, '../fixtures/signals/worker-listens.mjs')
+    const app = await startApp({ file, args: [signal] })
+    undo.add(() => app.stop())
+    await expect(app.waitFor('asked')).resolves.toMatchObject({ listening: false })
+    return app
+  }
+
+  test('SIGTERM stops it', async () => {
+    const app = await startWorker('SIGTERM')
+    await expect(app.waitFor('worker-exit')).resolves.toMatchObject(clean)
+  })
+
+  test('SIGHUP is refused, and it serves', async () => {
+    const app = await startWorker('SIGHUP')
+    await expect(app.waitFor('restart-failed')).resolves.toMatchObject({
+      code: 'ERR_ZERODROP_CLUSTER_WORKER',
+    })
+    await app.waitFor('listening')
+  })
+})
