@@ -61,7 +61,7 @@ export const lifecycleEvents: Descriptions = {
     payload: { address: 'where it listens', inherited: 'whether the socket came from the predecessor' },
   },
   ready: {
-    when: 'This process is ready for requests: it listens, or with `manualReady` the application has said so. Once.',
+    when: 'This process is ready for requests: it listens, or with `manualReady` the application has said so, and it has passed its `readyCheck`. Once.',
     payload: { generation: 'of this process' },
   },
   'health:check': {

@@ -43,6 +43,8 @@ export const messageFields = {
   spare: { listener: 'text' },
   /** Successor to predecessor, until it is ready: what it printed on stderr, or the error that ends it. */
   stderr: { text: 'text' },
+  /** Successor to predecessor, until it is ready: why it is not, whenever that changes. */
+  'not-ready': { reason: 'text' },
   /** Successor to predecessor, once: it listens and serves. */
   ready: {},
   /** Predecessor to successor, once it is ready: accept on what you inherited, as this process does. */

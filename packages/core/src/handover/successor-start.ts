@@ -107,6 +107,7 @@ export async function becomesReady(
   const who = successor.name
   const releases: Release[] = []
   const tail = new Tail()
+  let notReady: string | undefined
   let over = false
   try {
     await new Promise<void>((resolve, reject) => {
@@ -116,6 +117,7 @@ export async function becomesReady(
         fail(
           'ERR_ZERODROP_READY_TIMEOUT',
           `was not ready within ${readyTimeout} ms and was killed. Raise "readyTimeout" if it needs longer. ` +
+            (notReady === undefined ? '' : `What it last found when it asked itself: ${notReady}. `) +
             (manualReady ? 'With "manualReady" the new version has to call lifecycle.ready(). ' : '') +
             'This process goes on serving.',
         )
@@ -124,6 +126,7 @@ export async function becomesReady(
         system.setTimeout(onTimeout, Math.max(0, begun + readyTimeout - system.now())),
         successor.onMessage((body) => {
           if (body.type === 'stderr') tail.add(body.text)
+          if (body.type === 'not-ready') notReady = body.reason
           // A successor that has died meanwhile is noticed by its exit.
           if (body.type === 'started')
             successor.send(message({ type: 'ticket-keys', servers: ticketKeys() })).catch(() => {})

@@ -57,10 +57,10 @@ export class Probes {
   }
 
   /** Undefined if it is something else that is asked. */
-  answer(asked: Asked): Promise<HealthAnswer> | undefined {
+  answer(asked: Asked, condition: () => Condition = this.#condition): Promise<HealthAnswer> | undefined {
     if (!this.isFor(asked)) return undefined
     const verbose = this.#verbose && /[?&]verbose(?:[&=]|$)/.test(asked.url ?? '')
-    return pathOf(asked.url) === this.#livez ? this.#live(verbose) : this.#ready(verbose)
+    return pathOf(asked.url) === this.#livez ? this.#live(verbose) : this.#ready(verbose, condition)
   }
 
   async #live(verbose: boolean): Promise<HealthAnswer> {
@@ -68,8 +68,8 @@ export class Probes {
     return say('livez', live, verbose ? [line(live, 'process', state)] : undefined)
   }
 
-  async #ready(verbose: boolean): Promise<HealthAnswer> {
-    const { ready, state } = this.#condition()
+  async #ready(verbose: boolean, condition: () => Condition): Promise<HealthAnswer> {
+    const { ready, state } = condition()
     const process = line(ready, 'process', state)
     // What others say cannot make it ready, and a process that ends has other things to do.
     if (!ready) return say('readyz', false, verbose ? [process] : undefined)
@@ -77,7 +77,7 @@ export class Probes {
     for (const result of results) this.#notice(result)
     const passes = results.every(({ error }) => error === undefined)
     // A drain may have begun meanwhile.
-    const now = this.#condition()
+    const now = condition()
     const lines = [
       line(now.ready, 'process', now.state),
       ...results.map(({ name, error }) => line(error === undefined, name, error?.message ?? 'ok')),

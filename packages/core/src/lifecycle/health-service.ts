@@ -54,8 +54,8 @@ export class HealthService {
   }
 
   /** The answer to such a request; undefined for any other. */
-  answer(request: IncomingMessage): Promise<HealthAnswer> | undefined {
-    return this.#port === undefined ? this.#probes?.answer(request) : undefined
+  answer(request: IncomingMessage, condition?: () => Condition): Promise<HealthAnswer> | undefined {
+    return this.#port === undefined ? this.#probes?.answer(request, condition) : undefined
   }
 
   /** Whether there is an own port that is still to be opened. */

@@ -54,6 +54,8 @@ import {
 } from '../options/options.ts'
 import { ProgressDisplay } from './progress.ts'
 import { Readiness } from '../handover/readiness.ts'
+import { SelfCheck } from '../handover/self-check.ts'
+import { isCheck } from '../health/self-socket.ts'
 import { Reporter } from '../events/reporter.ts'
 import type { RestartResult } from './restart-result.ts'
 import { Restarts } from './restarts.ts'
@@ -101,6 +103,7 @@ export class Lifecycle {
   readonly #history: History
   readonly #health: HealthService
   readonly #readiness: Readiness
+  readonly #selfCheck: SelfCheck
   readonly #arrivals: Arrivals
   readonly #liveArrivals: LiveArrivals
   /** What moves to the successor at a restart beyond idle connections: WebSockets and event streams. */
@@ -127,6 +130,9 @@ export class Lifecycle {
   #watching = false
   #saidReady = false
   #toldReady = false
+  /** Whether all but what the process asks itself has happened for it to be ready. */
+  #checking = false
+  #stopPatience: Release | undefined
 
   constructor(system: System) {
     this.#system = system
@@ -178,7 +184,16 @@ export class Lifecycle {
     })
     const readyTimeout = inheritance?.readyTimeout ?? Infinity
     this.#readiness = new Readiness(system, readyTimeout, () => this.#becomeReady())
+    this.#selfCheck = new SelfCheck(system, {
+      server: () => this.#firstHttpServer(),
+      onNotReady: (reason) => {
+        if (this.#succession.isUnderPredecessor) predecessor?.send(message({ type: 'not-ready', reason }))
+      },
+      onWarmUpFailed: (text) => this.#reporter.write(text, {}, 'warn'),
+    })
     this.#state = new StateMachine((state) => {
+      if (state === 'serving') this.#check()
+      else if (state !== 'restarting') this.#stopChecking()
       this.#exitWatch.update(state)
       this.#updateSignals()
       if (state === 'closed') this.#health.close()
@@ -215,6 +230,7 @@ export class Lifecycle {
       predecessorPid: inheritance?.pid ?? 0,
       ticketKeys: this.#ticketKeys,
       readyTimeout,
+      notReady: () => this.#selfCheck.reason,
       onRestart: () => void this.#restarts.restart(true),
       onDismissed: () => void this.#ending.shutdownAndExit('dismissed', this.#settings, 'SIGTERM'),
     })
@@ -250,7 +266,8 @@ export class Lifecycle {
   /** Liveness and readiness, as data. */
   health(): Health {
     const serving = this.state === 'serving' || this.state === 'restarting'
-    return { live: true, ready: serving && (!this.#settings.manualReady || this.#saidReady) }
+    const answers = this.#toldReady || !SelfCheck.isWanted(this.#settings)
+    return { live: true, ready: serving && answers && this.#isSaidReady }
   }
 
   /**
@@ -290,7 +307,7 @@ export class Lifecycle {
    * `health` does not want the application's servers to answer. For adapters and handlers that send it themselves.
    */
   healthAnswer(request: IncomingMessage): Promise<HealthAnswer> | undefined {
-    return this.#health.answer(request)
+    return this.#answer(request)
   }
 
   /** The paths of such requests: none where the application's servers do not answer them. */
@@ -304,7 +321,7 @@ export class Lifecycle {
    * @returns false for any other request, which it leaves alone
    */
   answerHealth(request: IncomingMessage, response: ServerResponse): boolean {
-    const answering = this.#health.answer(request)
+    const answering = this.#answer(request)
     if (answering === undefined) return false
     void writeAnswer(response, answering)
     return true
@@ -607,6 +624,16 @@ export class Lifecycle {
     return { live, ready: ready || this.state === 'handing-over', state: this.state }
   }
 
+  /** What the process itself is told when it asks for `/readyz`: whether all else is well, or it would wait for itself. */
+  #answer(request: IncomingMessage): Promise<HealthAnswer> | undefined {
+    const isOwn = this.#checking && isCheck(request.socket)
+    return this.#health.answer(request, isOwn ? () => ({ ...this.#condition(), ready: true }) : undefined)
+  }
+
+  get #isSaidReady(): boolean {
+    return !this.#settings.manualReady || this.#saidReady
+  }
+
   #sparingProbes(policy: DrainingPolicy<IncomingMessage>): DrainingPolicy<IncomingMessage> {
     return (request) => (this.#health.isFor(request) ? 'serve' : this.#verdicts.of(policy, request))
   }
@@ -620,6 +647,8 @@ export class Lifecycle {
   #onShutdown(): Promise<void> {
     this.#kept?.onStop()
     this.#readiness.reset()
+    this.#checking = false
+    this.#stopChecking()
     this.#system.predecessor?.send(message({ type: 'stopping' }))
     return this.#restarts.abort()
   }
@@ -701,8 +730,56 @@ export class Lifecycle {
   }
 
   #becomeReady(): void {
+    if (this.#toldReady || this.#checking) return
+    this.#checking = true
+    this.#check()
+  }
+
+  /** Lets the process ask itself before it says that it is ready. */
+  #check(): void {
+    if (!this.#checking) return
+    // Of a cluster's primary the workers answer, and each of them asks itself.
+    if (
+      !SelfCheck.isWanted(this.#settings) ||
+      (this.#workers.size > 0 && this.#firstHttpServer() === undefined)
+    )
+      return this.#sayReady()
+    const { readyTimeout } = this.#settings
+    if (this.#system.predecessor === undefined)
+      this.#stopPatience ??= this.#system.setTimeout(
+        () => this.#reporter.warn(this.#notReady(readyTimeout)),
+        readyTimeout,
+      )
+    this.#selfCheck.start(this.#settings, () => this.#sayReady())
+  }
+
+  #stopChecking(): void {
+    this.#stopPatience?.()
+    this.#stopPatience = undefined
+    this.#selfCheck.stop()
+  }
+
+  #notReady(readyTimeout: number): ZerodropError {
+    const reason = this.#selfCheck.reason ?? 'it has not asked itself yet'
+    return new ZerodropError(
+      'ERR_ZERODROP_READY_TIMEOUT',
+      `This process was not ready within ${readyTimeout} ms: ${reason}. It serves, says that it is not ready, and goes on asking.`,
+    )
+  }
+
+  /** The first of the application's servers that speaks HTTP. */
+  #firstHttpServer(): Server | undefined {
+    return this.#servers.mortal.find((server) => {
+      const connections = this.#servers.get(server)
+      return server.listening && (connections?.http !== undefined || connections?.http2 === true)
+    })
+  }
+
+  #sayReady(): void {
     if (this.#toldReady) return
     this.#toldReady = true
+    this.#checking = false
+    this.#stopChecking()
     const begin = (): void => {
       this.#reporter.tell('ready', { generation: this.#generation })
       this.#succession.becomeReady()
@@ -742,6 +819,8 @@ export class Lifecycle {
     this.#kept?.update()
     if (!this.#isIdle) return
     this.#readiness.reset()
+    this.#checking = false
+    this.#stopChecking()
     if (this.state === 'serving') this.#state.to('starting')
   }
 }

@@ -19,6 +19,8 @@ export interface SuccessionOptions {
   readonly ticketKeys: InheritedTicketKeys | undefined
   /** Milliseconds until this process has to be ready if it loses its predecessor before that. */
   readonly readyTimeout: number
+  /** Why this process is not ready, as far as it has asked itself. */
+  readonly notReady: () => string | undefined
   /** The predecessor was asked for another restart while it made this one. */
   readonly onRestart: () => void
   /** The predecessor goes on, or ends, without this process. */
@@ -163,11 +165,13 @@ export class Succession {
   /** Holds the sockets, and does not serve: whoever connects would wait for ever. */
   #giveUp(): void {
     if (this.#ready) return
+    const reason = this.#options.notReady()
     const { reporter, system } = this.#context
     reporter.warn(
       new ZerodropError(
         'ERR_ZERODROP_READY_TIMEOUT',
         `The predecessor has died, and this process was not ready within ${this.#options.readyTimeout} ms after that, so it ends. ` +
+          (reason === undefined ? '' : `What it last found when it asked itself: ${reason}. `) +
           'Start the application anew.',
       ),
     )

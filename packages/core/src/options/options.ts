@@ -78,6 +78,22 @@ export interface LifecycleOptions {
    */
   readonly manualReady?: boolean
   /**
+   * What has to answer before this process is ready. A path, asked by a request that the process makes to the first of its own HTTP
+   * servers, past the port, until the status is below 500. Or a function, called until it returns true or resolves with it.
+   * Between two questions there are 50 ms, and each time twice as long up to one second. With `manualReady` both have to hold.
+   * `readyTimeout` ends the wait in a successor; a first generation goes on asking, is not ready meanwhile, and says so once.
+   * @default undefined
+   */
+  readonly readyCheck?: string | (() => boolean | Promise<boolean>)
+  /**
+   * Requests that the process makes to itself before it is ready, so that its code is compiled and its pools are filled: paths,
+   * or how often the path of `readyCheck` is asked, or `/` without one. Ten are under way at a time. What fails is told once and
+   * changes nothing; after ten seconds, or a quarter of `readyTimeout`, the rest is left out. 0 and `[]` are none;
+   * Infinity is refused.
+   * @default []
+   */
+  readonly warmUp?: number | readonly string[]
+  /**
    * Which HTTP/1.1 connections without TLS move to the successor at a restart: all of them, none, or those for which a
    * function of the socket returns true. For applications that keep something for each connection. What does not move
    * drains as at a stop. A function that throws, or returns anything but true or false, has said false.
@@ -139,7 +155,8 @@ export type SuccessorEnvironment =
   | ((start: NodeJS.ProcessEnv) => NodeJS.ProcessEnv | Promise<NodeJS.ProcessEnv>)
 
 /** All options with their values, stated here and nowhere else. */
-export interface Settings extends Required<Omit<LifecycleOptions, 'signals' | 'pidFile'>> {
+export interface Settings extends Required<Omit<LifecycleOptions, 'signals' | 'pidFile' | 'readyCheck'>> {
+  readonly readyCheck: LifecycleOptions['readyCheck'] | undefined
   readonly pidFile: string | undefined
   readonly signals: SignalTable
 }
@@ -153,6 +170,8 @@ export const defaults: Settings = {
   handlersTimeout: 5000,
   readyTimeout: 60_000,
   manualReady: false,
+  readyCheck: undefined,
+  warmUp: [],
   migrate: true,
   health: false,
   logger: 'stderr',
@@ -185,6 +204,8 @@ export function checkOptions(options: LifecycleOptions, others: readonly string[
     if (value === undefined) continue
     if (name === 'signals') checkSignalOptions(value, refuse)
     else if (name === 'manualReady') checkBoolean(name, value)
+    else if (name === 'readyCheck') checkReadyCheck(value)
+    else if (name === 'warmUp') checkWarmUp(value)
     else if (name === 'migrate') checkMigrate(value)
     else if (name === 'health') checkHealth(value)
     else if (name === 'logger') checkLogger(value)
@@ -309,6 +330,21 @@ function compare(prefix: string, earlier: object, later: object): void {
 function checkMigrate(value: unknown): void {
   if (typeof value === 'boolean' || typeof value === 'function') return
   throw invalid('migrate', 'true, false or a function', value)
+}
+
+/** What can stand in the first line of a request. */
+const requestPath = /^\/[!-~]*$/
+
+function checkReadyCheck(value: unknown): void {
+  if (typeof value === 'function' || (typeof value === 'string' && requestPath.test(value))) return
+  throw invalid('readyCheck', 'a path such as "/healthz", or a function', value)
+}
+
+function checkWarmUp(value: unknown): void {
+  if (Number.isSafeInteger(value) && Number(value) >= 0) return
+  const isPath = (each: unknown): boolean => typeof each === 'string' && requestPath.test(each)
+  if (Array.isArray(value) && value.every(isPath)) return
+  throw invalid('warmUp', 'a number of requests, 0 or more, or an array of paths such as ["/"]', value)
 }
 
 function checkPath(name: string, value: unknown): void {

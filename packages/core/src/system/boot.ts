@@ -22,7 +22,7 @@ export interface Boot {
  * The version of what two generations say to each other: of the variable `ZERODROP_INHERIT` and of every message. It goes
  * up when either changes.
  */
-export const protocolVersion = 3
+export const protocolVersion = 4
 
 /** The part of what a predecessor hands over that is needed before zerodrop is imported. */
 export interface BootOrders {

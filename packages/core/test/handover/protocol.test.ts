@@ -17,6 +17,7 @@ const examples: Record<string, object> = {
   },
   spare: { listener: 'tcp://*:1' },
   stderr: { text: '' },
+  'not-ready': { reason: 'GET / was answered with 500' },
   ready: {},
   accept: {},
   accepts: {},
@@ -82,12 +83,13 @@ const wrong: Record<string, unknown[]> = {
 
 test('the shapes belong to this version: change a message, and the number goes up', () => {
   expect({ protocolVersion, messageFields }).toEqual({
-    protocolVersion: 3,
+    protocolVersion: 4,
     messageFields: {
       started: {},
       'ticket-keys': { servers: 'ticketKeys' },
       spare: { listener: 'text' },
       stderr: { text: 'text' },
+      'not-ready': { reason: 'text' },
       ready: {},
       accept: {},
       accepts: {},

@@ -58,6 +58,13 @@ describe('checkOptions', () => {
 
   test.each([
     ['migrate', 'yes', 'true, false or a function'],
+    ['readyCheck', 'check', 'a path such as "/healthz", or a function'],
+    ['readyCheck', '/a b', 'a path such as "/healthz", or a function'],
+    ['readyCheck', '/a\r\nX: y', 'a path such as "/healthz", or a function'],
+    ['warmUp', -1, 'a number of requests, 0 or more, or an array of paths such as ["/"]'],
+    ['warmUp', Infinity, 'a number of requests, 0 or more, or an array of paths such as ["/"]'],
+    ['warmUp', ['warm'], 'a number of requests, 0 or more, or an array of paths such as ["/"]'],
+    ['warmUp', '/', 'a number of requests, 0 or more, or an array of paths such as ["/"]'],
     ['migrate', null, 'true, false or a function'],
     ['pidFile', '', 'the path of a file'],
     ['pidFile', 1, 'the path of a file'],

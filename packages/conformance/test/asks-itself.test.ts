@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { LifecycleOptions } from '@zerodrop/core'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
+import { type AppProcess, startApp } from '../src/app-process.ts'
+import { describePosix, identityOf } from './support/site.ts'
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+interface Deploy {
+  failures: number
+  options?: LifecycleOptions
+}
+
+async function start(
+  framework: string,
+  first: Deploy,
+): Promise<{ app: AppProcess; deploy: (next: Deploy) => void; ask: () => Promise<object> }> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  undo.add(() => rmSync(folder, { recursive: true }))
+  const deployFile = path.join(folder, 'deploy.json')
+  const deploy = (next: Deploy): void => writeFileSync(deployFile, JSON.stringify(next))
+  deploy(first)
+  const port = await freePort()
+  const file = path.join(__dirname, '../fixtures/restart/asks-itself.mjs')
+  const app = await startApp({ file, args: [framework, String(port), deployFile] })
+  undo.add(() => app.stop())
+  const ask = async (): Promise<object> => {
+    const client = await RawClient.connect({ port })
+    undo.add(() => client.destroy())
+    return identityOf(await client.request())
+  }
+  return { app, deploy, ask }
+}
+
+describePosix.each(['http', 'express', 'koa', 'fastify'])('%s: readyCheck and warmUp', (framework) => {
+  test('a successor takes over when it answers, and is warm by then', async () => {
+    const { app, deploy, ask } = await start(framework, { failures: 0 })
+    await expect(app.waitFor('ready')).resolves.toMatchObject({ generation: 1, asked: 4 })
+    deploy({ failures: 3 })
+    const from = app.lines.length
+    app.signal('SIGHUP')
+    const { pid } = await app.waitFor('ready', { from })
+    const asked = app.lines.slice(from).filter(({ event }) => event === 'asked')
+    const is = (url: string, check: string) => ({ url, check, header: check, ready: false, generation: 2 })
+    expect(asked.slice(0, 4)).toMatchObject(Array.from({ length: 4 }, () => is('/check', 'ready')))
+    expect(
+      asked.slice(4).toSorted((one, other) => (String(one['url']) < String(other['url']) ? -1 : 1)),
+    ).toMatchObject([is('/broken', 'warm-up'), is('/warm', 'warm-up'), is('/warm', 'warm-up')])
+    await app.exitOf(app.pid)
+    await expect(ask()).resolves.toEqual({ pid, generation: 2, requests: 1 })
+    await app.waitForStderr(
+      /1 of 3 warm-up requests failed, the first of them: GET \/broken was answered with 500/,
+    )
+    app.signal('SIGTERM', pid as number)
+    await expect(app.waitFor('drained', { from: app.lines.length })).resolves.toMatchObject({
+      result: { cut: [], reset: 0 },
+    })
+  })
+})
+
+describePosix('readyCheck', () => {
+  test('a successor that never answers fails the restart, and the last answer is named', async () => {
+    const { app, deploy, ask } = await start('http', { failures: 0, options: { readyTimeout: 5000 } })
+    await app.waitFor('ready')
+    deploy({ failures: 1e9 })
+    app.signal('SIGHUP')
+    await expect(app.waitFor('failed')).resolves.toMatchObject({
+      code: 'ERR_ZERODROP_READY_TIMEOUT',
+      message: expect.stringContaining('GET /check was answered with 500'),
+    })
+    await expect(ask()).resolves.toMatchObject({ pid: app.pid, generation: 1 })
+  })
+
+  test('a first generation serves before it answers, is not ready, and says so once', async () => {
+    const { app, ask } = await start('http', { failures: 1e9, options: { readyTimeout: 100 } })
+    await app.waitForStderr(
+      /ERR_ZERODROP_READY_TIMEOUT: This process was not ready within 100 ms: GET \/check /,
+    )
+    await expect(ask()).resolves.toMatchObject({ pid: app.pid, generation: 1 })
+    expect(app.lines.filter(({ event }) => event === 'ready')).toEqual([])
+  })
+})
