@@ -82,4 +82,13 @@ describePosix('readyCheck', () => {
     await expect(ask()).resolves.toMatchObject({ pid: app.pid, generation: 1 })
     expect(app.lines.filter(({ event }) => event === 'ready')).toEqual([])
   })
+
+  test.each(['express', 'koa', 'fastify'])(
+    '%s: the process is not told at /readyz that it waits for itself',
+    async (framework) => {
+      const options = { health: true, readyCheck: '/readyz', warmUp: 0 }
+      const { app } = await start(framework, { failures: 0, options })
+      await expect(app.waitFor('ready')).resolves.toMatchObject({ generation: 1, asked: 0 })
+    },
+  )
 })
