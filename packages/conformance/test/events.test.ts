@@ -62,6 +62,7 @@ describePosix('on the diagnostics channels', () => {
       'drain:start',
       'drain:accept-stopped',
       'drain:settled',
+      'drain:forceable',
       'hammer',
       'connection:cut',
       'drain:complete',

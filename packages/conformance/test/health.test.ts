@@ -77,6 +77,7 @@ describePosix.each(frameworks)('%s, health: true, in a drain', (framework) => {
     expect([ready.status, ready.body.toString()]).toEqual([503, 'unavailable'])
     await expect(probe(site.port, '/livez')).resolves.toMatchObject({ status: 200 })
     await expect(probe(site.port, '/')).resolves.toMatchObject({ status: 503 })
+    await site.app.waitFor('forceable')
     site.app.signal('SIGTERM')
     await expect(site.app.exited).resolves.toEqual(forced)
   })

@@ -1,4 +1,4 @@
-import { connect } from 'node:http2'
+import type { connect as Connect } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
@@ -50,8 +50,9 @@ export async function requestSelf(system: System, server: Server, request: SelfR
       client.on('error', (error) => end(error.message))
       // In Node 20 and 22 one end does not hear that the other was destroyed.
       accepted.on('close', () => end(unanswered))
-      const ask = 'updateSettings' in server ? askHttp2 : askHttp1
-      ask(client, request, { secure: server instanceof TlsServer, onStatus, onEnd: end })
+      const asking = { secure: server instanceof TlsServer, onStatus, onEnd: end }
+      if ('updateSettings' in server) askHttp2(client, request, asking).catch(reject)
+      else askHttp1(client, request, asking)
     })
   } finally {
     for (const release of releases) release()
@@ -102,7 +103,21 @@ function finalStatus(text: string): number | undefined {
   return undefined
 }
 
-function askHttp2(client: Duplex, { path, kind }: SelfRequest, { secure, onStatus, onEnd }: Asking): void {
+/**
+ * Loads the module only now: a server of it is there, so the application has loaded it. At import it would open the
+ * process's stderr, because `node:http2` loads `node:assert`.
+ */
+async function askHttp2(client: Duplex, request: SelfRequest, asking: Asking): Promise<void> {
+  const { connect } = await import('node:http2')
+  askSession(connect, client, request, asking)
+}
+
+function askSession(
+  connect: typeof Connect,
+  client: Duplex,
+  { path, kind }: SelfRequest,
+  { secure, onStatus, onEnd }: Asking,
+): void {
   const session = connect(`${secure ? 'https' : 'http'}://localhost`, { createConnection: () => client })
   session.on('error', ({ message }) => onEnd(message))
   const stream = session.request({
