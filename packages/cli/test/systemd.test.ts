@@ -6,7 +6,7 @@ import { freePort, leftovers } from '@zerodrop/traffic'
 const root = path.join(__dirname, '../../..')
 const bin = path.join(root, 'packages/cli/dist/main.js')
 const server = path.join(__dirname, 'fixtures/server.mjs')
-const withSystemd = path.join(__dirname, 'support/with-systemd.sh')
+const besideSystemd = path.join(__dirname, 'support/beside-systemd.sh')
 
 /** What the box exits with where it cannot work. */
 const cannot = 77
@@ -54,7 +54,7 @@ describeSystemd('systemd', () => {
       undo.add(() => rmSync(units, { recursive: true, force: true }))
       const port = await freePort()
       writeFileSync(path.join(units, 'app.service'), unit(type, port))
-      const { status, stdout, stderr } = spawnSync(withSystemd, [units, 'bash', '-c', script(port)], {
+      const { status, stdout, stderr } = spawnSync(besideSystemd, [units, 'bash', '-c', script(port)], {
         encoding: 'utf8',
         timeout: 120_000,
       })

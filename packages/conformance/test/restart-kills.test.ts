@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { leftovers, startTraffic } from '@zerodrop/traffic'
-import { describePosix, identityOf, Site } from './support/site.ts'
+import { leftovers, startTraffic, type Traffic } from '@zerodrop/traffic'
+import { describePosix, type Identity, identityOf, Site } from './support/site.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
@@ -88,4 +88,66 @@ describePosix('a predecessor that is killed', () => {
       await site.app.stop()
     }
   }, 600_000)
+})
+
+/** How often each of the two is killed with a deploy behind it: 50 times with ZERODROP_KILLS=500. */
+const deploys = Math.ceil(kills / 10)
+
+/** Who answers a new connection; undefined if its connection died, or nobody listens. */
+async function whoServes(site: Site): Promise<Identity | undefined> {
+  try {
+    const client = await site.connect()
+    const identity = await client.request({ timeout: 20_000 }).then(identityOf, () => undefined)
+    client.destroy()
+    return identity
+  } catch {
+    return undefined
+  }
+}
+
+/** Asks on new connections until this version answers. */
+async function serves(site: Site, version: string, traffic: Traffic): Promise<Identity> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const identity = await whoServes(site)
+    if (identity?.version === version) return identity
+    await traffic.after(5)
+  }
+  throw new Error(`version ${version} does not serve`)
+}
+
+describePosix('a deploy behind a kill', () => {
+  test.each(['predecessor', 'successor'] as const)(
+    `of the %s at any moment of a restart under load, ${deploys} times: it succeeds`,
+    async (victim) => {
+      let survived = 0
+      for (let kill = 0; kill < deploys; kill++) {
+        const site = await Site.start(undo, 'http.mjs')
+        const { app } = site
+        const traffic = startTraffic({ port: site.port, ...counts, paths: { slow: '/slow?ms=50' } })
+        await traffic.after(20)
+        const from = app.lines.length
+        site.deploy('killed')
+        app.signal('SIGHUP')
+        const pid = victim === 'successor' ? (await app.waitFor('booted', { from })).pid! : app.pid
+        // By time and not by an event: the moment is to be any.
+        await delay(Math.random() * longest)
+        if (app.isAlive(pid)) process.kill(pid, 'SIGKILL')
+        await app.exitOf(pid)
+        const server = await whoServes(site)
+        // Nobody is left where the successor had not been started yet, or where its predecessor had ended.
+        if (server !== undefined) {
+          survived++
+          site.deploy('next')
+          app.signal('SIGHUP', server.pid)
+          const next = await serves(site, 'next', traffic)
+          await app.exitOf(server.pid)
+          expect((await whoServes(site))?.pid).toBe(next.pid)
+        }
+        await traffic.stop()
+        await app.stop()
+      }
+      expect(survived).toBeGreaterThan(0)
+    },
+    10 * 60_000,
+  )
 })

@@ -1,13 +1,13 @@
 #!/bin/bash
-# with-systemd.sh UNITS COMMAND [ARG...]: runs COMMAND beside a real systemd (as PID 1 of its own namespaces) that has
+# beside-systemd.sh UNITS COMMAND [ARG...]: runs COMMAND beside a real systemd (as PID 1 of its own namespaces) that has
 # the unit files of the folder UNITS. The root file system is an overlay thrown away at the end: nothing outside changes.
 # COMMAND runs inside, in the current folder, with `systemctl` and `journalctl` at hand; loopback is shared with the outside.
 # Exit status: COMMAND's; 77 where this cannot work (not Linux, not root, no systemd installed): treat it as skipped.
 set -eu
 units=$(cd "$1" && pwd); shift
 here=$(pwd)
-[ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ] && [ -x /lib/systemd/systemd ] && command -v nsenter >/dev/null || { echo "with-systemd: needs Linux, root and systemd" >&2; exit 77; }
-box=$(mktemp -d /var/tmp/with-systemd.XXXXXX)
+[ "$(uname)" = Linux ] && [ "$(id -u)" = 0 ] && [ -x /lib/systemd/systemd ] && command -v nsenter >/dev/null || { echo "beside-systemd: needs Linux, root and systemd" >&2; exit 77; }
+box=$(mktemp -d /var/tmp/beside-systemd.XXXXXX)
 cat >"$box/init" <<'INIT'
 #!/bin/bash
 set -e
@@ -43,7 +43,7 @@ for _ in $(seq 300); do
   if [ -n "$inner" ] && in_box systemctl is-system-running >"$box/state" 2>/dev/null || grep -qsE 'running|degraded|maintenance' "$box/state"; then break; fi
   sleep 0.1
 done
-if ! grep -qsE 'running|degraded|maintenance|starting' "$box/state"; then echo "with-systemd: systemd did not start:" >&2; tail -5 "$box/log" >&2; exit 77; fi
+if ! grep -qsE 'running|degraded|maintenance|starting' "$box/state"; then echo "beside-systemd: systemd did not start:" >&2; tail -5 "$box/log" >&2; exit 77; fi
 status=0
 in_box "$@" || status=$?
 exit "$status"
