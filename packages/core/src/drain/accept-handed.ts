@@ -4,8 +4,8 @@ import type { System } from '../system/system.ts'
 /** How long the primary has to be quiet before a worker declines what it is handed. In milliseconds. */
 const quiet = 100
 
-/** How long a worker waits for that: the others are there to be handed the rest. */
-const patience = 500
+/** How long a worker waits for that: the others are there to be handed the rest. Less than pm2 gives it, which is 1600. */
+const patience = 1200
 
 /** How long it may take to decline what the primary had on its way. */
 export const declining = 20
