@@ -47,7 +47,9 @@ export function describe(
     if (session !== undefined) return hasUnflushed(socket) ? [describeHttp1(connections, socket, times)] : []
     // Its last response was whole before that.
     if (isClosing(socket)) return []
-    const requests = upgraded.has(socket) ? [] : requestsOn(socket)
+    // From Node 26 on the body of an upgrade request may still be outstanding: that is no upload that was answered early.
+    if (upgraded.has(socket)) return [describeHttp1(connections, socket, times)]
+    const requests = requestsOn(socket)
     if (requests.length > 0)
       return requests.map((request) => describeHttp1(connections, socket, times, request))
     // The client of a request that was answered early has its answer, although it is still sending.
