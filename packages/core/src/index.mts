@@ -1,5 +1,6 @@
 // The same instance as `require` gives: the lifecycle of a process exists once.
 export type {
+  Adapter,
   AttachOptions,
   ConnectionCounts,
   ConnectionState,
@@ -52,6 +53,7 @@ export type {
   WebSocketsOptions,
 } from './index.ts'
 export {
+  adapter,
   errorCodes,
   ignore,
   ignored,

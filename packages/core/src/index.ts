@@ -19,6 +19,7 @@ export type { HealthAnswer } from './health/probes.ts'
 export type { ShutdownResult } from './lifecycle/ending.ts'
 export type { DrainRecord, RestartRecord } from './lifecycle/history.ts'
 export type { HookInfo, HookOptions, RestartInfo } from './lifecycle/hooks.ts'
+export type { Adapter } from './lifecycle/adapter.ts'
 export type { AttachOptions, Lifecycle } from './lifecycle/lifecycle.ts'
 export type { Logger } from './events/logger.ts'
 export type {
@@ -27,7 +28,7 @@ export type {
   RestartConcurrency,
   SuccessorEnvironment,
 } from './options/options.ts'
-export { lifecycle } from './lifecycle/process-lifecycle.ts'
+export { adapter, lifecycle } from './lifecycle/process-lifecycle.ts'
 export type { RestartResult } from './lifecycle/restart-result.ts'
 export type { State } from './lifecycle/state.ts'
 export type { DrainStatus, ListenerStatus, Status } from './lifecycle/status.ts'

@@ -19,6 +19,7 @@ function run(script: string, ...args: string[]): unknown {
 test('import and require of every package give the same names, the same values and the one lifecycle', () => {
   const core = [
     'ZerodropError',
+    'adapter',
     'errorCodes',
     'ignore',
     'ignored',

@@ -8,7 +8,7 @@ import type {
   Incapacity,
   Keeper,
   ParentReader,
-  Predecessor,
+  PredecessorChannel,
   Release,
   SignalHandler,
   Supervisor,
@@ -29,7 +29,7 @@ export class FakeSystem implements System {
   readonly pid = 4242
   incapacity: Incapacity | undefined
   inheritVariable: string | undefined
-  predecessor: Predecessor | undefined
+  predecessor: PredecessorChannel | undefined
   keeper: Keeper | undefined
   parent: ParentReader | undefined
   activation: Activation | undefined

@@ -1,4 +1,4 @@
-import { type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
+import { adapter, type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
 import type { Request, RequestHandler } from 'express'
 
 export * from '@zerodrop/core'
@@ -29,12 +29,12 @@ export interface GracefulOptions extends LifecycleOptions {
  * @throws what `lifecycle.configure()` throws: a wrong option, or one that contradicts an earlier call.
  */
 export function graceful(options: GracefulOptions = {}): RequestHandler {
-  const policy = lifecycle.adapt(options)
+  const policy = adapter.adapt(options)
   const handle: RequestHandler = function graceful(request, _response, next) {
     if (!('draining' in request)) addDraining(request)
-    next(lifecycle.admit(request, policy, request))
+    next(adapter.admit(request, policy, request))
   }
-  return lifecycle.healthPaths.length === 0 ? handle : answeringProbes(handle)
+  return adapter.healthPaths.length === 0 ? handle : answeringProbes(handle)
 }
 
 function answeringProbes(handle: RequestHandler): RequestHandler {

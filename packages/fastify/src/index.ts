@@ -1,4 +1,4 @@
-import { type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
+import { adapter, type DrainingPolicy, lifecycle, type LifecycleOptions } from '@zerodrop/core'
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 
@@ -23,7 +23,7 @@ export interface GracefulOptions extends LifecycleOptions {
 
 const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
   try {
-    const policy = lifecycle.adapt(withoutRegisterOptions(options), logOf(app))
+    const policy = adapter.adapt(withoutRegisterOptions(options), logOf(app))
     app.decorateRequest('draining', {
       getter() {
         return lifecycle.draining(this.raw)
@@ -61,11 +61,11 @@ function logOf({ log }: FastifyInstance): FastifyInstance['log'] | undefined {
 
 /** A route that the application has declared itself is left to it. */
 function answerProbes(app: FastifyInstance): void {
-  for (const url of lifecycle.healthPaths) {
+  for (const url of adapter.healthPaths) {
     // The first releases of Fastify 4 cannot be asked.
     if (app.hasRoute?.({ method: 'GET', url }) === true) continue
     const handler: RouteHandlerMethod = async (request, reply) => {
-      const answer = await lifecycle.healthAnswer(request.raw)
+      const answer = await adapter.healthAnswer(request.raw)
       if (answer === undefined) return reply.callNotFound()
       return reply.code(answer.status).headers(answer.headers).send(answer.body)
     }
@@ -75,7 +75,7 @@ function answerProbes(app: FastifyInstance): void {
 
 function refuseWhileDraining(app: FastifyInstance, policy: DrainingPolicy<FastifyRequest>): void {
   app.addHook('onRequest', (request, reply, next) => {
-    const refusal = lifecycle.admit(request.raw, policy, request)
+    const refusal = adapter.admit(request.raw, policy, request)
     if (refusal !== undefined) void reply.headers(refusal.headers)
     next(refusal)
   })
@@ -94,7 +94,7 @@ function drainBeforeClose(app: FastifyInstance): void {
   }
   lifecycle.attach(app.server, { name: 'fastify.close()', onSettled: closeOnce })
   const drainAndClose = async (): Promise<undefined> => {
-    await lifecycle.settle(app.server)
+    await adapter.settle(app.server)
     await closeOnce()
   }
   // With a callback Fastify hands the error to that, and to nobody else.

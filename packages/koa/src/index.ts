@@ -1,4 +1,10 @@
-import { type DrainingPolicy, type HealthAnswer, lifecycle, type LifecycleOptions } from '@zerodrop/core'
+import {
+  adapter,
+  type DrainingPolicy,
+  type HealthAnswer,
+  lifecycle,
+  type LifecycleOptions,
+} from '@zerodrop/core'
 import type { Context, Middleware } from 'koa'
 
 export * from '@zerodrop/core'
@@ -27,19 +33,19 @@ export interface GracefulOptions extends LifecycleOptions {
  * @throws what `lifecycle.configure()` throws: a wrong option, or one that contradicts an earlier call.
  */
 export function graceful(options: GracefulOptions = {}): Middleware {
-  const policy = lifecycle.adapt(options)
+  const policy = adapter.adapt(options)
   const handle: Middleware = function graceful(context, next) {
     if (!('draining' in context)) addDraining(context)
-    const refusal = lifecycle.admit(context.req, policy, context)
+    const refusal = adapter.admit(context.req, policy, context)
     if (refusal !== undefined) throw refusal
     return next()
   }
-  return lifecycle.healthPaths.length === 0 ? handle : answeringProbes(handle)
+  return adapter.healthPaths.length === 0 ? handle : answeringProbes(handle)
 }
 
 function answeringProbes(handle: Middleware): Middleware {
   return function graceful(context, next) {
-    const answering = lifecycle.healthAnswer(context.req)
+    const answering = adapter.healthAnswer(context.req)
     return answering === undefined ? handle(context, next) : answer(context, answering)
   }
 }

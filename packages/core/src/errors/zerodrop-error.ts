@@ -37,6 +37,7 @@ export const errorCodes = {
     "The function \"onDrainingRequest\" threw, or returned neither 'serve' nor 'refuse'.",
   ERR_ZERODROP_DRAIN_INTERRUPTED: 'Something other than zerodrop ended the process in the middle of a drain.',
   ERR_ZERODROP_STEP_FAILED: 'A step of a drain or a hand-over threw; zerodrop went on with the next.',
+  ERR_ZERODROP_EVENTS_READ_ONLY: 'The application emitted an event of the lifecycle.',
   ERR_ZERODROP_LISTENER_FAILED: 'A listener of an event of the lifecycle threw.',
   ERR_ZERODROP_MIGRATE_FAILED: 'The function "migrate" threw, or returned neither true nor false.',
   ERR_ZERODROP_WEBSOCKETS_INVALID: 'Something that is not a WebSocketServer of ws was given as one.',

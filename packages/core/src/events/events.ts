@@ -195,32 +195,50 @@ export const lifecycleEvents: Descriptions = {
 /** The names on `node:diagnostics_channel` begin with this. */
 const prefix = 'zerodrop:'
 
-/** A typed emitter whose listeners cannot break what they watch. Each event is published on its channel too. */
+/** What a user listens to: an emitter whose events only zerodrop itself emits. */
 export class Events extends EventEmitter<LifecycleEvents> {
   /**
-   * Tells all listeners, each whatever becomes of the others: the drain or restart that is under way goes on.
-   * @param onError called with what one of them threw, or rejected with later
+   * Not for the events of the lifecycle.
+   * @throws `ERR_ZERODROP_EVENTS_READ_ONLY`
    */
-  tell<Name extends keyof LifecycleEvents>(
-    name: Name,
-    payload: LifecycleEvents[Name][0],
-    onError: (error: ZerodropError) => void = () => {},
-  ): void {
-    const fail = (what: string, cause: unknown): void => {
-      const text = `A listener of the event "${name}" ${what}, and zerodrop went on without it: ${show(cause)}`
-      onError(new ZerodropError('ERR_ZERODROP_LISTENER_FAILED', text, { cause }))
-    }
-    for (const cause of publish(channel(`${prefix}${name}`), payload)) fail('threw', cause)
-    for (const listener of (this as EventEmitter).rawListeners(name)) {
-      try {
-        const result: unknown = Reflect.apply(listener, this, [payload])
-        if (isThenable(result)) result.then(undefined, (cause: unknown) => fail('rejected', cause))
-      } catch (cause) {
-        fail('threw', cause)
-      }
-    }
-    return undefined
+  override emit<Name>(name: Name | keyof LifecycleEvents, ...args: unknown[]): boolean {
+    if (Object.hasOwn(lifecycleEvents, name as PropertyKey)) throw readOnly(String(name))
+    // Node's own: 'newListener' and 'removeListener'.
+    return (super.emit as (...event: unknown[]) => boolean).call(this, name, ...args)
   }
+}
+
+/**
+ * Emits an event: calls all listeners, each whatever becomes of the others, and publishes it on its channel. No listener
+ * can break the drain or restart that is under way.
+ * @param onError called with what one of them threw, or rejected with later
+ */
+export function emit<Name extends keyof LifecycleEvents>(
+  events: Events,
+  name: Name,
+  payload: LifecycleEvents[Name][0],
+  onError: (error: ZerodropError) => void = () => {},
+): void {
+  const fail = (what: string, cause: unknown): void => {
+    const text = `A listener of the event "${name}" ${what}, and zerodrop went on without it: ${show(cause)}`
+    onError(new ZerodropError('ERR_ZERODROP_LISTENER_FAILED', text, { cause }))
+  }
+  for (const cause of publish(channel(`${prefix}${name}`), payload)) fail('threw', cause)
+  for (const listener of (events as EventEmitter).rawListeners(name)) {
+    try {
+      const result: unknown = Reflect.apply(listener, events, [payload])
+      if (isThenable(result)) result.then(undefined, (cause: unknown) => fail('rejected', cause))
+    } catch (cause) {
+      fail('threw', cause)
+    }
+  }
+}
+
+function readOnly(name: string): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_EVENTS_READ_ONLY',
+    `Only zerodrop emits "${name}" on lifecycle.events: its listeners act on what has happened. Use an EventEmitter of your own for events of the application.`,
+  )
 }
 
 /** Not `instanceof Promise`: there are others, and those of other realms. */

@@ -1,7 +1,7 @@
 import { Attempts } from '../errors/attempts.ts'
 import { show } from '../errors/reason.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
-import { Events, type LifecycleEvents } from './events.ts'
+import { emit, Events, type LifecycleEvents } from './events.ts'
 import type { System } from '../system/system.ts'
 import { lineOf, type LogLine } from './log-lines.ts'
 import type { Level, Logger } from './logger.ts'
@@ -43,7 +43,7 @@ export class Reporter {
   tell<Name extends keyof LifecycleEvents>(name: Name, ...payload: LifecycleEvents[Name]): void {
     for (const witness of this.#witnesses)
       this.#attempts.run(`following "${name}"`, () => witness(name, payload[0]))
-    this.events.tell(name, payload[0], (error) =>
+    emit(this.events, name, payload[0], (error) =>
       this.write(`${error.code}: ${error.message}`, { err: error }, 'warn'),
     )
     const line = lineOf(name, payload[0])

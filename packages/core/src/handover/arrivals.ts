@@ -3,8 +3,8 @@ import type { Server, Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { seemUsed } from '../connections/seem-used.ts'
 import type { Address } from '../listeners/address.ts'
-import type { Predecessor, Release, System } from '../system/system.ts'
-import { readMessage, message } from './protocol.ts'
+import type { Release, System } from '../system/system.ts'
+import type { Predecessor } from './predecessor.ts'
 
 /** The listening handle of a server. `onconnection` is what libuv's accept calls, and node:cluster for its workers. */
 interface ListeningHandle {
@@ -37,9 +37,7 @@ export class Arrivals {
 
   /** @param find the connections of the listening server of an address */
   listen(predecessor: Predecessor, find: (listener: Address) => Connections | undefined): Release {
-    return predecessor.onMessage((value, handle) => {
-      const body = readMessage(value)
-      if (body?.type !== 'connection') return
+    return predecessor.on('connection', (body, handle) => {
       const connections = find(body.listener)
       const taken = connections !== undefined && this.#take(connections, handle, body)
       if (taken) this.#taken++
@@ -58,9 +56,9 @@ export class Arrivals {
   #flush(predecessor: Predecessor): void {
     const { taken, full, nobody } = this.#answers
     this.#answers = { taken: [], full: [], nobody: [] }
-    if (taken.length > 0) predecessor.send(message({ type: 'taken', ids: taken }))
-    if (full.length > 0) predecessor.send(message({ type: 'declined', ids: full, listening: true }))
-    if (nobody.length > 0) predecessor.send(message({ type: 'declined', ids: nobody, listening: false }))
+    if (taken.length > 0) predecessor.sendTaken(taken)
+    if (full.length > 0) predecessor.sendDeclined(full, true)
+    if (nobody.length > 0) predecessor.sendDeclined(nobody, false)
   }
 
   #take({ server, requests }: Connections, handle: unknown, { used, requests: count }: Past): boolean {

@@ -39,10 +39,6 @@ export class SelfCheck {
     this.#observer = observer
   }
 
-  static isWanted({ readyCheck, warmUp }: Options): boolean {
-    return readyCheck !== undefined || pathsOf(readyCheck, warmUp).length > 0
-  }
-
   /** Why the process is not ready, as far as it was asked. */
   get reason(): string | undefined {
     return this.#reason
@@ -154,6 +150,11 @@ export class SelfCheck {
     await Promise.race([over, whenAborted(abort)])
     release()
   }
+}
+
+/** Whether the options ask for a check. */
+export function isWanted({ readyCheck, warmUp }: Pick<Options, 'readyCheck' | 'warmUp'>): boolean {
+  return readyCheck !== undefined || pathsOf(readyCheck, warmUp).length > 0
 }
 
 function pathsOf(readyCheck: Options['readyCheck'], warmUp: Options['warmUp']): readonly string[] {

@@ -3,8 +3,9 @@ import { Server as TlsServer } from 'node:tls'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import { shadow } from '../system/shadow.ts'
 import { tlsPolicyOf } from '../system/tls-policy.ts'
-import type { Predecessor, Release } from '../system/system.ts'
-import { readMessage, type TicketKeys } from './protocol.ts'
+import type { Release } from '../system/system.ts'
+import type { Predecessor } from './predecessor.ts'
+import type { TicketKeys } from './protocol.ts'
 
 /** What Node keeps on a tls.Server beyond what it documents. */
 interface NativeTlsServer extends TlsServer {
@@ -39,10 +40,7 @@ export class InheritedTicketKeys {
   constructor(predecessor: Predecessor) {
     this.#releases.push(
       noteChoices((server) => this.#chosen.add(server)),
-      predecessor.onMessage((value) => {
-        const body = readMessage(value)
-        if (body?.type === 'ticket-keys') this.#arrive(body.servers)
-      }),
+      predecessor.on('ticket-keys', ({ servers }) => this.#arrive(servers)),
     )
   }
 

@@ -3,7 +3,7 @@ import type { Handover } from '../handover/live/handover.ts'
 import type { Hold } from '../listeners/hold.ts'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { System } from '../system/system.ts'
-import type { Charge } from './charge.ts'
+import type { ServingRole } from './serving-role.ts'
 import type { ClusterWorkers } from '../servers/cluster-workers.ts'
 import type { Drains } from '../servers/drains.ts'
 import type { Hooks } from './hooks.ts'
@@ -23,7 +23,7 @@ export interface Context {
   readonly drains: Drains
   readonly workers: ClusterWorkers
   readonly hooks: Hooks
-  readonly charge: Charge
+  readonly servingRole: ServingRole
   readonly state: StateMachine
   readonly handover: Handover
   /** As they are now: each call of `configure()` may change them. */

@@ -20,8 +20,8 @@ export interface ShutdownResult extends DrainResult {
  */
 export class Ending {
   readonly #context: Context
-  readonly #onShutdown: () => Promise<void>
   readonly #attempts: Attempts
+  #onBegin: () => Promise<void> = () => Promise.resolve()
   #unbound: Promise<void> = Promise.resolve()
   #result: Promise<ShutdownResult> | undefined
   #group: DrainGroup | undefined
@@ -41,18 +41,21 @@ export class Ending {
   readonly #forced: Promise<void>
   #force: () => void = () => {}
 
-  /**
-   * @param onShutdown called when a drain without successor begins, before anything else happens; the process does not
-   * end before what it returns has resolved
-   */
-  constructor(context: Context, onShutdown: () => Promise<void>) {
+  constructor(context: Context) {
     this.#context = context
-    this.#onShutdown = onShutdown
     this.#attempts = new Attempts((error) => context.reporter.warn(error))
     this.#others = new Others(context)
     this.#forced = new Promise((resolve) => {
       this.#force = resolve
     })
+  }
+
+  /**
+   * Calls back when a drain without successor begins, before anything else happens. The process does not end before what
+   * the listener returns has resolved.
+   */
+  onBegin(listener: () => Promise<void>): void {
+    this.#onBegin = listener
   }
 
   /** Whether this process ends by zerodrop's own doing, and not by having nothing left to do. */
@@ -127,7 +130,7 @@ export class Ending {
    * @param told when the hooks have run that were called as it began
    */
   async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
-    const { charge, datagrams, hooks, reporter, state } = this.#context
+    const { datagrams, hooks, reporter, servingRole, state } = this.#context
     const attempts = this.#attempts
     const drained = await group.drained
     if (this.exits) attempts.run('deferring exits', () => this.#others.deferExits())
@@ -142,7 +145,7 @@ export class Ending {
       await hooks.run('onShutdown', { reason, ...result })
     }
     await this.#unlessForced(close)
-    attempts.run('giving up the pid file', () => charge.end())
+    attempts.run('giving up the pid file', () => servingRole.end())
     attempts.run('closing', () => state.to('closed'))
     reporter.tell('drain:complete', { milliseconds: result.milliseconds, cut: result.cut.length, result })
     return result
@@ -214,9 +217,9 @@ export class Ending {
 
   /** Ends the process where it is. */
   abandon(status: number): void {
-    const { charge, reporter, system } = this.#context
+    const { reporter, servingRole, system } = this.#context
     if (this.#forcedStatus === undefined) this.#nameAbandoned()
-    this.#attempts.run('giving up the pid file', () => charge.end())
+    this.#attempts.run('giving up the pid file', () => servingRole.end())
     reporter.tell('exit', { code: status })
     system.exit(status)
   }
@@ -235,7 +238,7 @@ export class Ending {
   async #shutdown(reason: string, settings: Settings): Promise<ShutdownResult> {
     const { drains, hooks, reporter, servers, state, workers } = this.#context
     const attempts = this.#attempts
-    this.#unbound = attempts.wait('giving up a restart', () => this.#onShutdown())
+    this.#unbound = attempts.wait('giving up a restart', () => this.#onBegin())
     attempts.run('beginning to drain', () => state.to('draining'))
     reporter.tell('drain:start', { reason })
     const told = hooks.run('onDrain', { reason })

@@ -12,23 +12,24 @@ import type { Reporter } from '../events/reporter.ts'
 export class HealthService {
   readonly #system: System
   readonly #reporter: Reporter
-  readonly #condition: () => Condition
   #probes: Probes | undefined
   #port: HealthPort | undefined
   #address: string | undefined
   #opening: Promise<void> | undefined
 
-  constructor(system: System, reporter: Reporter, condition: () => Condition) {
+  constructor(system: System, reporter: Reporter) {
     this.#system = system
     this.#reporter = reporter
-    this.#condition = condition
   }
 
-  /** Takes the options; the first that say something hold. */
-  configure(asked: boolean | HealthOptions): void {
+  /**
+   * Takes the options; the first that say something hold.
+   * @param condition what the answers are made from
+   */
+  configure(asked: boolean | HealthOptions, condition: () => Condition): void {
     if (asked === false || this.#probes !== undefined) return
     const options = asked === true ? {} : asked
-    this.#probes = new Probes(this.#system, options, this.#condition, ({ name, error }) =>
+    this.#probes = new Probes(this.#system, options, condition, ({ name, error }) =>
       this.#reporter.tell('health:check', { check: name, passes: error === undefined, error }),
     )
     const { host, port } = options

@@ -30,6 +30,7 @@ export class Kept {
     this.#keeper = keeper
     this.#context = context
     this.#generation = generation
+    context.servingRole.onTaken(() => this.#onTaken())
     keeper.inherits(inherited)
     keeper.onGone(actions.abandoned)
     keeper.onAsk(async (what) => {
@@ -41,15 +42,15 @@ export class Kept {
   }
 
   /** This process serves from now on, or again. */
-  onCharge(): void {
+  #onTaken(): void {
     this.#keeper.takeCharge(this.#generation)
     this.update()
   }
 
   /** Tells the keeper which sockets there are. Only the process that serves says so. */
   update(): void {
-    const { charge, datagrams, listeners } = this.#context
-    if (!charge.held || this.#stopping) return
+    const { datagrams, listeners, servingRole } = this.#context
+    if (!servingRole.held || this.#stopping) return
     const servers = listeners.inheritable.map(({ server, bound, requested }) => ({
       bound,
       requested,
@@ -61,6 +62,6 @@ export class Kept {
   /** Nobody is to connect any more: what the keeper holds open would let clients wait for an answer that never comes. */
   onStop(): void {
     this.#stopping = true
-    if (this.#context.charge.held) this.#keeper.keep([])
+    if (this.#context.servingRole.held) this.#keeper.keep([])
   }
 }

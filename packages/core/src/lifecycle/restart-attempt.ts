@@ -189,11 +189,11 @@ export class RestartAttempt {
   }
 
   #takeLeave({ successor, servers }: Started): HandOver {
-    const { charge, reporter, state, system } = this.#context
+    const { reporter, servingRole, state, system } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
     reporter.tell('restart:handing-over', { pid, generation })
-    charge.pass()
+    servingRole.pass()
     successor.release('serve')
     if (system.parent !== undefined) {
       const rest = system.parent.stopReading()
@@ -216,7 +216,7 @@ export class RestartAttempt {
   }
 
   async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {
-    const { charge, hooks, listeners, reporter, state, system } = this.#context
+    const { hooks, listeners, reporter, servingRole, state, system } = this.#context
     const told = hooks.run('onDrain', { reason: 'restart' })
     if ((await handOver.run(this.#watch(successor))) === 'drained')
       return this.#ending.finish(handOver.group, 'restart', told)
@@ -225,7 +225,7 @@ export class RestartAttempt {
     system.parent?.read()
     this.#ending.leave()
     state.to('serving')
-    charge.take()
+    servingRole.take()
     void hooks.run('onReady', { generation: this.generation - 1 })
     const consequence = 'This process has taken over again.'
     const error = this.#hung

@@ -3,6 +3,8 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { exitStatus, isHeld, type SignalAction, type SignalFunction } from '../signals/signal-actions.ts'
 import { watchSignals } from '../signals/signal-watch.ts'
 import type { Release } from '../system/system.ts'
+import type { Openings } from '../listeners/openings.ts'
+import type { Configuration } from './configuration.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import type { ExitWatch } from './exit-watch.ts'
@@ -11,7 +13,9 @@ import { RepeatedStops } from './repeated-stops.ts'
 import type { Restarts } from './restarts.ts'
 
 /** What else there is that a signal can act on. */
-interface Parts {
+export interface SignalParts {
+  readonly configuration: Configuration
+  readonly openings: Openings
   readonly ending: Ending
   readonly restarts: Restarts
   readonly exitWatch: ExitWatch
@@ -22,6 +26,8 @@ interface Parts {
 /** What a signal does, which depends on where the process is in its life. */
 export class SignalReactions {
   readonly #context: Context
+  readonly #configuration: Configuration
+  readonly #openings: Openings
   readonly #ending: Ending
   readonly #restarts: Restarts
   readonly #exitWatch: ExitWatch
@@ -31,13 +37,34 @@ export class SignalReactions {
   #stops = 0
   #leftToOthers = false
 
-  constructor(context: Context, { ending, restarts, exitWatch, dumpStatus }: Parts) {
+  constructor(
+    context: Context,
+    { configuration, openings, ending, restarts, exitWatch, dumpStatus }: SignalParts,
+  ) {
     this.#context = context
+    this.#configuration = configuration
+    this.#openings = openings
     this.#ending = ending
     this.#restarts = restarts
     this.#exitWatch = exitWatch
     this.#dumpStatus = dumpStatus
     this.#repeatedStops = new RepeatedStops(context.system, context.reporter)
+  }
+
+  /**
+   * Handles signals from before the first server is bound, because its port accepts at once, until the last has closed, and
+   * through a drain to the exit. To be called whenever one of these may have changed.
+   */
+  update(): void {
+    const { state, system, workers } = this.#context
+    const wanted =
+      this.#configuration.configured &&
+      (state.current !== 'starting' || workers.size > 0 || this.#openings.size > 0) &&
+      // Also while the last hooks run: a signal must not end what zerodrop is about to end.
+      (state.current !== 'closed' || this.#ending.exits) &&
+      system.incapacity !== 'worker-thread'
+    if (wanted) this.watch()
+    else this.release()
   }
 
   /** Begins to handle the signals of the table, and what a supervisor says in their place. */

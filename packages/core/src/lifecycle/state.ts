@@ -36,22 +36,23 @@ export function step(from: State, to: State): State {
   )
 }
 
-/** The state of a process, and who is told of each step. */
+/** The state of a process, and those that follow its steps. */
 export class StateMachine {
   #current: State = 'starting'
-  readonly #onStep: (state: State) => void
-
-  constructor(onStep: (state: State) => void) {
-    this.#onStep = onStep
-  }
+  readonly #listeners: ((state: State) => void)[] = []
 
   get current(): State {
     return this.#current
   }
 
+  /** Calls back after each step. Listeners hear of it in the order in which they were added. */
+  onStep(listener: (state: State) => void): void {
+    this.#listeners.push(listener)
+  }
+
   /** @throws `ERR_ZERODROP_ILLEGAL_STEP` */
   to(state: State): void {
     this.#current = step(this.#current, state)
-    this.#onStep(state)
+    for (const listener of this.#listeners) listener(state)
   }
 }

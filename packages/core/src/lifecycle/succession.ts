@@ -1,20 +1,17 @@
 import { Attempts } from '../errors/attempts.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { type Body, message, readMessage } from '../handover/protocol.ts'
+import type { Predecessor } from '../handover/predecessor.ts'
+import type { Body } from '../handover/protocol.ts'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
-import { unreadable } from '../handover/unreadable.ts'
 import type { Address } from '../listeners/address.ts'
 import { removeSocketFile, type SocketFile } from '../listeners/unix-path.ts'
 import { listeningHandle } from '../system/node-internals.ts'
-import type { Predecessor } from '../system/system.ts'
 import type { Context } from './context.ts'
 
 export interface SuccessionOptions {
   readonly generation: number
   /** Undefined for the first generation. */
   readonly predecessor: Predecessor | undefined
-  /** Of the predecessor; 0 for the first generation. */
-  readonly predecessorPid: number
   /** What the TLS servers are given before they serve; undefined if the predecessor has none. */
   readonly ticketKeys: InheritedTicketKeys | undefined
   /** Milliseconds until this process has to be ready if it loses its predecessor before that. */
@@ -46,24 +43,17 @@ export class Succession {
     this.#options = options
     const { predecessor } = options
     this.#predecessor = predecessor
-    predecessor?.onMessage((value) => {
-      const body = readMessage(value)
-      if (body === undefined) this.#warnOnce(value)
-      if (body?.type === 'serve') this.#takeCharge()
-      else if (body?.type === 'ended') this.#onEnded(body)
-      else if (body?.type === 'ask') predecessor.send(message({ type: 'alive', id: body.id }))
-      else if (body?.type === 'accept') this.#accept()
-      else if (body?.type === 'parent') context.system.parent?.read(body.rest)
-      else if (body?.type === 'restart') options.onRestart()
-      else if (body?.type === 'stop') options.onDismissed()
-    })
-    predecessor?.onDisconnect(() => this.#onOrphaned())
-    predecessor?.send(message({ type: 'started' }))
-  }
-
-  /** Whether this process has a predecessor that has not handed over to it. */
-  get isUnderPredecessor(): boolean {
-    return this.#predecessor !== undefined && !this.#context.charge.held
+    if (predecessor === undefined) return
+    predecessor.onUnreadable((error) => this.#warnOnce(error))
+    predecessor.on('serve', () => this.#takeOver())
+    predecessor.on('ended', (how) => this.#onEnded(how))
+    predecessor.on('ask', ({ id }) => predecessor.sendAlive(id))
+    predecessor.on('accept', () => this.#accept())
+    predecessor.on('parent', ({ rest }) => context.system.parent?.read(rest))
+    predecessor.on('restart', options.onRestart)
+    predecessor.on('stop', options.onDismissed)
+    predecessor.onDisconnect(() => this.#onOrphaned())
+    predecessor.sendStarted()
   }
 
   /** The process listens and serves, or the application has said so. It happens once. */
@@ -76,7 +66,7 @@ export class Succession {
     const asked = system.endBoot().some((signal) => signals.reactions[signal]?.action === 'restart')
     if (asked && restartConcurrency === 'newest') this.#options.onRestart()
     const predecessor = this.#predecessor
-    if (predecessor === undefined) this.#takeCharge()
+    if (predecessor === undefined) this.#takeOver()
     else this.#tellReady(predecessor)
     void hooks.run('onReady', { generation: this.#options.generation })
   }
@@ -86,10 +76,8 @@ export class Succession {
     return this.#ready
   }
 
-  #warnOnce(value: unknown): void {
-    const who = `The predecessor (pid ${this.#options.predecessorPid})`
-    const error = unreadable(who, value, 'It was ignored, and so are others like it.')
-    if (error === undefined || this.#warned) return
+  #warnOnce(error: ZerodropError): void {
+    if (this.#warned) return
     this.#warned = true
     this.#context.reporter.warn(error)
   }
@@ -103,14 +91,14 @@ export class Succession {
       { address },
       'warn',
     )
-    this.#predecessor?.send(message({ type: 'accepts' }))
+    this.#predecessor.sendAccepts()
   }
 
   #tellReady(predecessor: Predecessor): void {
     for (const { server, bound } of this.#context.listeners.inheritable) {
-      predecessor.send(message({ type: 'spare', listener: bound }), listeningHandle(server))
+      predecessor.sendSpare(bound, listeningHandle(server))
     }
-    predecessor.send(message({ type: 'ready' }))
+    predecessor.sendReady()
   }
 
   /** Takes new connections from now on, and what it inherited and does not listen on is closed. */
@@ -128,17 +116,17 @@ export class Succession {
     this.#unwanted.push(...listeners.inherited.closeRest())
   }
 
-  #takeCharge(): void {
-    const { charge, hooks } = this.#context
-    if (charge.held) return
+  #takeOver(): void {
+    const { hooks, servingRole } = this.#context
+    if (servingRole.held) return
     this.#accept()
-    charge.take()
+    servingRole.take()
     // Not before: the predecessor was still reached by these.
     for (const { file, inode } of this.#unwanted.splice(0))
       this.#attempts.run('removing the file of a Unix socket', () => removeSocketFile(file, inode))
-    const { generation, predecessor, predecessorPid: pid } = this.#options
+    const { generation, predecessor } = this.#options
     if (predecessor === undefined) return
-    void hooks.run('onRestart', { role: 'successor', generation, pid })
+    void hooks.run('onRestart', { role: 'successor', generation, pid: predecessor.pid })
   }
 
   #onEnded({ pid, milliseconds, migrated, cut }: Body & { type: 'ended' }): void {
@@ -153,11 +141,11 @@ export class Succession {
     if (current === 'draining' || current === 'closed') return
     if (!this.#predecessorEnded)
       this.#context.reporter.tell('predecessor:died', {
-        pid: this.#options.predecessorPid,
+        pid: this.#options.predecessor?.pid ?? 0,
         ready: this.#ready,
       })
     // It has handed over, or it has died: there is nobody else.
-    if (this.#ready) return this.#takeCharge()
+    if (this.#ready) return this.#takeOver()
     this.#accept()
     this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)
   }

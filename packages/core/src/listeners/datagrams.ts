@@ -51,20 +51,20 @@ export class Datagrams {
   readonly #system: System
   readonly #inherited: InheritedListeners
   readonly #hold: Hold
-  readonly #observer: DatagramsObserver
+  #observer: DatagramsObserver | undefined
   readonly #bound = new Set<Socket>()
   readonly #ignored = new WeakSet<NodeSocket>()
   #received = 0
 
-  constructor(system: System, inherited: InheritedListeners, hold: Hold, observer: DatagramsObserver) {
+  constructor(system: System, inherited: InheritedListeners, hold: Hold) {
     this.#system = system
     this.#inherited = inherited
     this.#hold = hold
-    this.#observer = observer
   }
 
   /** Begins to see every UDP socket that is made. */
-  watch(): Release {
+  watch(observer: DatagramsObserver): Release {
+    this.#observer = observer
     const onSocket = (message: unknown): void => this.#prepare((message as { socket: Socket }).socket)
     subscribe('udp.socket', onSocket)
     return () => unsubscribe('udp.socket', onSocket)
@@ -144,12 +144,12 @@ export class Datagrams {
     const { bind } = handle
     handle.bind = (address, port, flags) => {
       const isOurs = port > 0 && !this.#ignored.has(socket)
-      if (isOurs) this.#observer.onBinding(socket)
+      if (isOurs) this.#observer?.onBinding(socket)
       const status = this.#bind(socket, handle, address, port, () =>
         Reflect.apply(bind, handle, [address, port, flags]),
       )
       if (isOurs && status === 0) this.#track(socket)
-      else this.#observer.onFailed(socket)
+      else this.#observer?.onFailed(socket)
       return status
     }
   }
@@ -162,7 +162,7 @@ export class Datagrams {
     const status = handle.open(inherited.fd)
     const found = status === 0 ? addressOf(socket) : 'no UDP socket'
     if (found !== inherited.bound) {
-      this.#observer.onWarning(mismatch(inherited.fd, inherited.bound, found ?? 'no UDP socket'))
+      this.#observer?.onWarning(mismatch(inherited.fd, inherited.bound, found ?? 'no UDP socket'))
       return status === 0 ? -constants.errno.EINVAL : status
     }
     keepMemberships(handle)
@@ -171,7 +171,7 @@ export class Datagrams {
         onClosed: () => this.#inherited.offer(inherited),
         onFailed: (status) => {
           const found = `not one (recvStart: ${getSystemErrorName(status)})`
-          this.#observer.onWarning(mismatch(inherited.fd, inherited.bound, found))
+          this.#observer?.onWarning(mismatch(inherited.fd, inherited.bound, found))
         },
       })
     }
@@ -181,11 +181,11 @@ export class Datagrams {
   #track(socket: Socket): void {
     this.#bound.add(socket)
     socket.once('close', () => this.#forget(socket))
-    this.#observer.onBound(socket)
+    this.#observer?.onBound(socket)
   }
 
   #forget(socket: NodeSocket): void {
-    if (this.#bound.delete(socket as Socket)) this.#observer.onClosed()
+    if (this.#bound.delete(socket as Socket)) this.#observer?.onClosed()
   }
 }
 

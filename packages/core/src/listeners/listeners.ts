@@ -104,7 +104,7 @@ export class Listeners {
   readonly inherited: InheritedListeners
   readonly #system: System
   readonly #hold: Hold
-  readonly #observer: ListenersObserver
+  #observer: ListenersObserver | undefined
   readonly #listening = new Map<Server, Listener>()
   readonly #attempts = new Map<Server, Attempt>()
   readonly #ignored = new WeakSet<Server>()
@@ -113,15 +113,15 @@ export class Listeners {
   /** Those that node:cluster opens in a primary, to accept connections for workers. */
   readonly #clusters = new WeakSet<Server>()
 
-  constructor(system: System, inherited: InheritedListeners, hold: Hold, observer: ListenersObserver) {
+  constructor(system: System, inherited: InheritedListeners, hold: Hold) {
     this.#system = system
     this.inherited = inherited
     this.#hold = hold
-    this.#observer = observer
   }
 
   /** Begins to see every `listen()` of the process. */
-  watch(): Release {
+  watch(observer: ListenersObserver): Release {
+    this.#observer = observer
     const handlers: [string, (message: unknown) => void][] = [
       ['tracing:net.server.listen:asyncStart', (message) => this.#onStart(message as ListenMessage)],
       [
@@ -129,7 +129,7 @@ export class Listeners {
         (message) => {
           const { server } = message as { server: Server }
           this.#onEnd(server)
-          if (!this.#listening.has(server)) this.#observer.onFailed(server)
+          if (!this.#listening.has(server)) this.#observer?.onFailed(server)
         },
       ],
       [
@@ -153,7 +153,7 @@ export class Listeners {
   ignore(server: Server): void {
     this.#ignored.add(server)
     this.#listening.delete(server)
-    this.#observer.onFailed(server)
+    this.#observer?.onFailed(server)
   }
 
   get all(): readonly Listener[] {
@@ -181,7 +181,7 @@ export class Listeners {
     const { server, options } = listener
     if (fd !== undefined) this.inherited.offer({ fd, requested, bound })
     listenQuietly(server, options, (error) => {
-      if (error !== undefined) this.#observer.onFailed(server)
+      if (error !== undefined) this.#observer?.onFailed(server)
       // The application may have no listener left for that, and must not die of it.
       if (error !== undefined && server.listenerCount('error') > 0) server.emit('error', error)
       onDone()
@@ -200,7 +200,7 @@ export class Listeners {
       this.#clusters.add(server)
       return
     }
-    this.#observer.onStart({ server, options })
+    this.#observer?.onStart({ server, options })
     if (!Object.isExtensible(options)) {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const claim = { owner: this, original: options }
@@ -258,7 +258,7 @@ export class Listeners {
       this.#unlent.add(server)
       listenQuietly(server, options, (error) => {
         if (error === undefined) return
-        this.#observer.onFailed(server)
+        this.#observer?.onFailed(server)
         server.emit('error', error)
       })
     })
@@ -269,12 +269,12 @@ export class Listeners {
     this.#attempts.delete(server)
     if (this.#clusters.has(server)) {
       const handle = listeningHandle(server)
-      if (handle !== undefined) this.#observer.onClusterListening(handle)
+      if (handle !== undefined) this.#observer?.onClusterListening(handle)
       return
     }
     if (attempt !== undefined && attempt.claim.owner !== this) return
     const { options = {}, requested, inherited, lent, isHeld, unixPath } = attempt ?? {}
-    if (isHeld?.() === false && inherited !== undefined) this.#observer.onNotHeld(inherited.bound)
+    if (isHeld?.() === false && inherited !== undefined) this.#observer?.onNotHeld(inherited.bound)
     try {
       unixPath?.settle(server)
     } catch (error) {
@@ -349,13 +349,13 @@ export class Listeners {
   #onError({ server, error }: { server: Server; error: Error & { code?: string } }): void {
     const attempt = this.#attempts.get(server)
     this.#attempts.delete(server)
-    this.#observer.onFailed(server)
+    this.#observer?.onFailed(server)
     if (attempt !== undefined && attempt.claim.owner !== this) return
     const { requested, inherited, isHeld, unixPath } = attempt ?? {}
     isHeld?.()
     unixPath?.giveUp(server, error)
     if (inherited !== undefined) {
-      this.#observer.onWarning(
+      this.#observer?.onWarning(
         mismatch(inherited.fd, inherited.bound, `not one (listen: ${error.code ?? error.message})`, error),
       )
     } else this.#tellInUse(requested, error)
@@ -363,7 +363,7 @@ export class Listeners {
 
   #tellInUse(requested: Address | undefined, error: Error & { code?: string }): void {
     if (error.code !== 'EADDRINUSE') return
-    this.#observer.onWarning(
+    this.#observer?.onWarning(
       new ZerodropError(
         'ERR_ZERODROP_ADDRESS_IN_USE',
         `This process cannot listen on ${requested ?? 'the address'}: it is in use. ${this.#whoHolds(requested)}`,
@@ -400,12 +400,12 @@ export class Listeners {
         server.off('close', onClose)
         this.#listening.delete(server)
         stopConnectionsChecking(server)
-        this.#observer.onClosed(server)
+        this.#observer?.onClosed(server)
       }
       server.on('close', onClose)
     }
     this.#listening.set(server, listener)
-    this.#observer.onListening(listener)
+    this.#observer?.onListening(listener)
   }
 }
 

@@ -12,14 +12,17 @@ import type { Release, System } from '../system/system.ts'
  */
 export class Openings {
   readonly #system: Pick<System, 'incapacity' | 'setImmediate'>
-  readonly #onChange: () => void
+  #onChange: () => void = () => {}
   /** Each socket, with what stops waiting for its attempt. */
   readonly #underWay = new Map<object, Release>()
 
-  /** @param onChange called when an attempt begins, and when one has failed */
-  constructor(system: Pick<System, 'incapacity' | 'setImmediate'>, onChange: () => void) {
+  constructor(system: Pick<System, 'incapacity' | 'setImmediate'>) {
     this.#system = system
-    this.#onChange = onChange
+  }
+
+  /** Calls back when an attempt begins, and when one has failed. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener
   }
 
   get size(): number {

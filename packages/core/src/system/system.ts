@@ -7,7 +7,7 @@ import type { ProgressLine } from './progress-line.ts'
 export type Release = () => void
 
 /** The process that started this one by a restart, reached over its IPC channel. */
-export interface Predecessor {
+export interface PredecessorChannel {
   /** @param handle a native handle whose descriptor goes along */
   send(message: object, handle?: unknown): void
   onMessage(listener: (message: unknown, handle: unknown) => void): Release
@@ -153,7 +153,7 @@ export interface System extends SignalSystem {
   readonly commandLine: CommandLine
   /** The value of `ZERODROP_INHERIT` as this process was started with it. It is no longer in the environment. */
   readonly inheritVariable: string | undefined
-  readonly predecessor: Predecessor | undefined
+  readonly predecessor: PredecessorChannel | undefined
   /** Undefined where this process is what everybody knows. */
   readonly keeper: Keeper | undefined
   /** The channel to the process that forked this one; undefined for a program that was started without one. */

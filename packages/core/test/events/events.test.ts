@@ -1,8 +1,9 @@
+import type { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import path from 'node:path'
 import { runInNewContext } from 'node:vm'
-import { Events, lifecycleEvents } from '../../src/events/events.ts'
+import { emit, Events, lifecycleEvents } from '../../src/events/events.ts'
 
 const page = readFileSync(path.resolve(__dirname, '../../../../docs/events.md'), 'utf8')
 
@@ -28,16 +29,16 @@ test('an event is published on its channel, with its payload, while somebody has
     published.push([name, message])
   }
   subscribe('zerodrop:drain:start', hear)
-  events.tell('drain:start', { reason: 'SIGTERM' })
-  events.tell('ready', { generation: 1 })
+  emit(events, 'drain:start', { reason: 'SIGTERM' })
+  emit(events, 'ready', { generation: 1 })
   unsubscribe('zerodrop:drain:start', hear)
-  events.tell('drain:start', { reason: 'SIGINT' })
+  emit(events, 'drain:start', { reason: 'SIGINT' })
   expect(published).toEqual([['zerodrop:drain:start', { reason: 'SIGTERM' }]])
 })
 
 test('nothing is published while nobody has subscribed', () => {
   const publish = jest.spyOn(channel('zerodrop:ready'), 'publish')
-  new Events().tell('ready', { generation: 1 })
+  emit(new Events(), 'ready', { generation: 1 })
   expect(publish).not.toHaveBeenCalled()
   publish.mockRestore()
 })
@@ -50,7 +51,7 @@ test('a listener that throws is told of, and those on channels hear all the same
   const heard = jest.fn()
   subscribe('zerodrop:ready', heard)
   const errors: unknown[] = []
-  events.tell('ready', { generation: 1 }, (error) => errors.push(error))
+  emit(events, 'ready', { generation: 1 }, (error) => errors.push(error))
   expect(errors).toEqual([expect.objectContaining({ code: 'ERR_ZERODROP_LISTENER_FAILED' })])
   unsubscribe('zerodrop:ready', heard)
   expect(heard).toHaveBeenCalledTimes(1)
@@ -78,8 +79,8 @@ test('each listener is told, whatever becomes of the others, and each failure is
       (cause as Error).message ?? cause,
       /(threw|rejected), and zerodrop went on/.exec(message)?.[1],
     ])
-  events.tell('ready', { generation: 1 }, onError)
-  events.tell('ready', { generation: 2 }, onError)
+  emit(events, 'ready', { generation: 1 }, onError)
+  emit(events, 'ready', { generation: 2 }, onError)
   await new Promise((resolve) => setImmediate(resolve))
   expect(told).toEqual(['throws', 'rejects', 'hears 1', 'throws', 'hears 2', 'is late'])
   const code = 'ERR_ZERODROP_LISTENER_FAILED'
@@ -90,4 +91,16 @@ test('each listener is told, whatever becomes of the others, and each failure is
     [code, 'of another realm', 'rejected'],
     [code, 'of another realm', 'rejected'],
   ])
+})
+
+test('nobody but zerodrop emits its events; those of the emitter itself work', () => {
+  const events = new Events()
+  const added: unknown[] = []
+  ;(events as EventEmitter).on('newListener', (name) => added.push(name))
+  const heard = jest.fn()
+  events.on('ready', heard)
+  expect(() => events.emit('ready', { generation: 7 })).toThrow(
+    expect.objectContaining({ code: 'ERR_ZERODROP_EVENTS_READ_ONLY' }),
+  )
+  expect([added, heard.mock.calls]).toEqual([['ready'], []])
 })

@@ -2,6 +2,7 @@ import channels from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import net from 'node:net'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
 import type { LifecycleOptions } from '../../src/options/options.ts'
 import { FakeSystem } from '../fake-system.ts'
 
@@ -24,7 +25,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 /** A primary with two workers that listen. */
 function primary(options: LifecycleOptions = {}) {
   const system = new FakeSystem()
-  const lifecycle = new Lifecycle(system)
+  const lifecycle = new Lifecycle(wire(system))
   lifecycle.configure(options)
   system.cluster.fork(1)
   system.cluster.fork(2)
@@ -125,7 +126,7 @@ describe('a primary of node:cluster', () => {
 describe('a worker of node:cluster', () => {
   test('whose primary goes away drains, and exits', async () => {
     const system = new FakeSystem({ incapacity: 'cluster-worker' })
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure({ lingerTimeout: 0 })
     expect(system.cluster.losePrimary()).toBe(false)
     const server = net.createServer().listen(0, '127.0.0.1')

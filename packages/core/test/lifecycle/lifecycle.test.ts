@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { Adapter } from '../../src/lifecycle/adapter.ts'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
 
 const undo: (() => void)[] = []
@@ -20,6 +22,11 @@ afterEach(() => {
   for (const each of undo.splice(0).reverse()) each()
   jest.restoreAllMocks()
 })
+
+function createAdapter(): Adapter {
+  const parts = wire(new FakeSystem())
+  return new Adapter(parts, new Lifecycle(parts))
+}
 
 /** A server on a path, which a successor can inherit; port 0 it could not. */
 async function serve(where: 'path' | 'port 0' = 'path'): Promise<http.Server> {
@@ -66,7 +73,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
     ['nodemon', 'ERR_ZERODROP_SUPERVISED', /^nodemon runs this process, .* Change a file/],
   ] as const)('%s', async (incapacity, code, text) => {
     const system = new FakeSystem({ incapacity })
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     const failed = jest.fn()
     lifecycle.events.on('restart:failed', failed)
     lifecycle.configure()
@@ -89,7 +96,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
 
   test('by signal: reported, and nothing else happens', async () => {
     const system = new FakeSystem({ incapacity: 'platform' })
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
     await serve()
     const failed = once(lifecycle.events, 'restart:failed')
@@ -100,7 +107,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
   })
 
   test('before anything listens', async () => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     lifecycle.configure()
     await expect(lifecycle.restart()).rejects.toMatchObject({
       code: 'ERR_ZERODROP_NOT_SERVING',
@@ -110,7 +117,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
   })
 
   test('after a shutdown', async () => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     lifecycle.configure()
     await lifecycle.shutdown()
     await expect(lifecycle.restart()).rejects.toMatchObject({ code: 'ERR_ZERODROP_NOT_SERVING' })
@@ -118,7 +125,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
   })
 
   test('with servers of port 0 only', async () => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     lifecycle.configure()
     await serve('port 0')
     await expect(lifecycle.restart()).rejects.toMatchObject({
@@ -132,7 +139,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
 describe('a successor that fails changes nothing', () => {
   async function restarting() {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure({ readyTimeout: 3000 })
     const server = await serve()
     return { system, lifecycle, server }
@@ -182,7 +189,7 @@ describe('a successor that fails changes nothing', () => {
 describe('a function "successorEnv" that never finishes', () => {
   async function waiting() {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure({ readyTimeout: 3000, successorEnv: () => new Promise(() => {}) })
     await serve()
     const failed: Promise<unknown> = lifecycle.restart().catch((error: unknown) => error)
@@ -212,7 +219,7 @@ describe('a function "successorEnv" that never finishes', () => {
 
   test('what it takes is taken from what the successor has', async () => {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     let go = (_environment: NodeJS.ProcessEnv): void => {}
     const environment = new Promise<NodeJS.ProcessEnv>((resolve) => (go = resolve))
     lifecycle.configure({ readyTimeout: 3000, successorEnv: () => environment })
@@ -234,7 +241,7 @@ describe('hooks that hold nothing in the event loop', () => {
     ['onShutdown', () => Promise.reject(new Error('broken'))],
   ] as const)('the process waits for %s all the same, and no longer', async (kind, end) => {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
     let finish = (): void => {}
     const begun = new Promise<void>((begin) => {
@@ -255,7 +262,7 @@ describe('hooks that hold nothing in the event loop', () => {
 
   test('a hammer lets go', async () => {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
     await serve()
     const begun = new Promise<void>((resolve) => {
@@ -276,7 +283,7 @@ describe('hooks that hold nothing in the event loop', () => {
 
 describe('onReady() of a process that is ready already', () => {
   async function ready() {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     lifecycle.configure()
     const told = once(lifecycle.events, 'ready')
     await serve()
@@ -309,7 +316,7 @@ describe('onReady() of a process that is ready already', () => {
 
 describe('what this process was started with', () => {
   test('garbage is raised where the application first calls us, each time, and not on import', () => {
-    const lifecycle = new Lifecycle(new FakeSystem({ inheritVariable: '{"version":1}' }))
+    const lifecycle = new Lifecycle(wire(new FakeSystem({ inheritVariable: '{"version":1}' })))
     const invalid = expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_INVALID' })
     expect(() => lifecycle.configure()).toThrow(invalid)
     expect(() => lifecycle.configure({ drainTimeout: 1 })).toThrow(invalid)
@@ -320,7 +327,7 @@ describe('what this process was started with', () => {
 
 describe('options of the process', () => {
   test('a call that is refused changes nothing', () => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     lifecycle.configure({ drainTimeout: 1 })
     for (const options of [
       { drainTimeout: 2, readyTimeout: 5 },
@@ -332,21 +339,21 @@ describe('options of the process', () => {
 
   test('a refused first call leaves the process to others', async () => {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     expect(() => lifecycle.configure({ nonsense: 1 } as object)).toThrow('no option "nonsense"')
     await serve()
     expect([lifecycle.state, system.signals]).toEqual(['starting', []])
   })
 
   test.each([undefined, null, {}, () => {}, 3000, 'server'])('ignore(%p) is refused', (server) => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     expect(() => lifecycle.ignore(server as never)).toThrow(
       expect.objectContaining({ code: 'ERR_ZERODROP_SERVER_INVALID' }),
     )
   })
 
   test.each([undefined, null, {}, () => {}, 3000, 'server'])('attach(%p) is refused', (server) => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     expect(() => lifecycle.attach(server as never)).toThrow(
       expect.objectContaining({
         code: 'ERR_ZERODROP_SERVER_INVALID',
@@ -357,7 +364,7 @@ describe('options of the process', () => {
 
   test('what a call says of signals holds even while a server listens', async () => {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
     await serve()
     lifecycle.configure({ signals: { SIGUSR1: 'restart', SIGHUP: false } })
@@ -365,7 +372,7 @@ describe('options of the process', () => {
   })
 
   test('a slip in an option of an adapter is answered with all that it has', () => {
-    expect(() => new Lifecycle(new FakeSystem()).adapt({ onDrainingReqeust: 'refuse' } as object)).toThrow(
+    expect(() => createAdapter().adapt({ onDrainingReqeust: 'refuse' } as object)).toThrow(
       /no option "onDrainingReqeust"\. Did you mean "onDrainingRequest"\? .* signals, onDrainingRequest\.$/,
     )
   })
@@ -373,8 +380,7 @@ describe('options of the process', () => {
   test.each([new http.IncomingMessage(null as never), Object.create({ request: {} })])(
     'an adapter that is given no options but a request says that it is to be called: %#',
     (request) => {
-      const lifecycle = new Lifecycle(new FakeSystem())
-      expect(() => lifecycle.adapt(request as object)).toThrow(
+      expect(() => createAdapter().adapt(request as object)).toThrow(
         expect.objectContaining({
           code: 'ERR_ZERODROP_OPTION_INVALID',
           message: expect.stringContaining('app.use(graceful())'),
@@ -388,12 +394,12 @@ describe('options of the process', () => {
     [5000, /^Expected "options of onShutdown hook db" to be an object such as \{ timeout: 5000 \}, got 5000/],
     [{ timeout: '5s' }, /^Expected "timeout of onShutdown hook db" to be a number/],
   ])('wrong options of a hook, %p, name it', (options, text) => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     expect(() => lifecycle.onShutdown('db', () => {}, options as object)).toThrow(text)
   })
 
   test('options of attach() that are wrong are refused', () => {
-    const lifecycle = new Lifecycle(new FakeSystem())
+    const lifecycle = new Lifecycle(wire(new FakeSystem()))
     for (const options of [{ onDrain: () => {} }, { onDrained: 'close' }, { name: 1 }, null]) {
       expect(() => lifecycle.attach(http.createServer(), options as never)).toThrow(
         expect.objectContaining({ code: expect.stringMatching(/^ERR_ZERODROP_OPTION_(UNKNOWN|INVALID)$/) }),
@@ -405,7 +411,7 @@ describe('options of the process', () => {
 describe('a listener of events that throws', () => {
   async function throwing(event: 'drain:start' | 'restart:start' | 'restart:failed') {
     const system = new FakeSystem()
-    const lifecycle = new Lifecycle(system)
+    const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
     await serve()
     lifecycle.events.on(event, () => {
@@ -428,7 +434,7 @@ describe('a listener of events that throws', () => {
 })
 
 test('the status names the hooks that a stop waits for', async () => {
-  const lifecycle = new Lifecycle(new FakeSystem())
+  const lifecycle = new Lifecycle(wire(new FakeSystem()))
   lifecycle.configure()
   await serve()
   let end = () => {}

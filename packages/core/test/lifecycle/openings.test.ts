@@ -4,6 +4,7 @@ import dns from 'node:dns'
 import { once } from 'node:events'
 import net from 'node:net'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
 import { Openings } from '../../src/listeners/openings.ts'
 import { FakeSystem } from '../fake-system.ts'
 
@@ -36,7 +37,7 @@ function configured(conditions: Partial<FakeSystem> = {}) {
   // Subscribed before the lifecycle is, so called before it knows that the server listens.
   const seen: unknown[] = []
   channels.subscribe('tracing:net.server.listen:asyncEnd', () => seen.push([...system.signals]))
-  const lifecycle = new Lifecycle(system)
+  const lifecycle = new Lifecycle(wire(system))
   lifecycle.configure()
   const server = net.createServer()
   undo.push(() => server.close())
@@ -151,7 +152,7 @@ describe('no handler stays', () => {
   )
 
   test.each(['succeed', 'fail'] as const)('on the server, if its attempts %s', (end) => {
-    const openings = new Openings(new FakeSystem(), () => {})
+    const openings = new Openings(new FakeSystem())
     const server = net.createServer()
     for (let attempt = 0; attempt < 2; attempt++) openings.listen(server, { port: 0, host: 'app.test' })
     expect([server.eventNames().length, server.listenerCount('close')]).toEqual([2, 1])

@@ -5,6 +5,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
 
 const undo: (() => void)[] = []
@@ -15,7 +16,7 @@ afterEach(() => {
 async function serving() {
   const system = new FakeSystem()
   system.terminal = true
-  const lifecycle = new Lifecycle(system)
+  const lifecycle = new Lifecycle(wire(system))
   lifecycle.configure({ readyTimeout: 3000 })
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   undo.push(() => rmSync(folder, { recursive: true }))

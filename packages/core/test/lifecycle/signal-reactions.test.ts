@@ -6,6 +6,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
 import type { LifecycleOptions } from '../../src/options/options.ts'
 import { FakeSystem } from '../fake-system.ts'
 
@@ -26,7 +27,7 @@ afterEach(() => {
 /** A process that serves, with one request under way if wanted: nothing answers it. */
 async function serving(options: LifecycleOptions = {}, conditions: Partial<FakeSystem> = {}) {
   const system = Object.assign(new FakeSystem(), conditions)
-  const lifecycle = new Lifecycle(system)
+  const lifecycle = new Lifecycle(wire(system))
   lifecycle.configure(options)
   const server = http.createServer(() => {})
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))

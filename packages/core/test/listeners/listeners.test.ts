@@ -22,16 +22,18 @@ function watch(inherited: ConstructorParameters<typeof InheritedListeners>[0] = 
   const hold = new Hold(system, holds)
   const notHeld: string[] = []
   const listening: net.Server[] = []
-  const listeners = new Listeners(system, new InheritedListeners(inherited), hold, {
-    onStart: () => {},
-    onFailed: () => {},
-    onClusterListening: () => {},
-    onListening: ({ server }) => listening.push(server),
-    onClosed: (server) => listening.splice(listening.indexOf(server), 1),
-    onWarning: (error) => warnings.push(error),
-    onNotHeld: (address) => notHeld.push(address),
-  })
-  undo.push(listeners.watch())
+  const listeners = new Listeners(system, new InheritedListeners(inherited), hold)
+  undo.push(
+    listeners.watch({
+      onStart: () => {},
+      onFailed: () => {},
+      onClusterListening: () => {},
+      onListening: ({ server }) => listening.push(server),
+      onClosed: (server) => listening.splice(listening.indexOf(server), 1),
+      onWarning: (error) => warnings.push(error),
+      onNotHeld: (address) => notHeld.push(address),
+    }),
+  )
   return { listeners, listening, warnings, system, hold, notHeld }
 }
 

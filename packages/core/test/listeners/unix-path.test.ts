@@ -24,16 +24,18 @@ function watch(isServed: (file: string) => boolean): string[] {
   const warnings: string[] = []
   const system = new FakeSystem()
   system.isServed = isServed
-  const listeners = new Listeners(system, new InheritedListeners([]), new Hold(system, false), {
-    onStart: () => {},
-    onFailed: () => {},
-    onListening: () => {},
-    onClosed: () => {},
-    onNotHeld: () => {},
-    onClusterListening: () => {},
-    onWarning: ({ code }) => warnings.push(code),
-  })
-  undo.push(listeners.watch())
+  const listeners = new Listeners(system, new InheritedListeners([]), new Hold(system, false))
+  undo.push(
+    listeners.watch({
+      onStart: () => {},
+      onFailed: () => {},
+      onListening: () => {},
+      onClosed: () => {},
+      onNotHeld: () => {},
+      onClusterListening: () => {},
+      onWarning: ({ code }) => warnings.push(code),
+    }),
+  )
   return warnings
 }
 

@@ -4,6 +4,7 @@ import http from 'node:http'
 import http2 from 'node:http2'
 import net from 'node:net'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
 
 const undo: (() => void)[] = []
@@ -14,7 +15,7 @@ beforeEach(() => {
     undo.push(() => channels.unsubscribe(name, handler))
     subscribe(name, handler)
   })
-  new Lifecycle(new FakeSystem()).configure()
+  new Lifecycle(wire(new FakeSystem())).configure()
 })
 afterEach(() => {
   for (const each of undo.splice(0).reverse()) each()

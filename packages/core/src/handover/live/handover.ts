@@ -36,10 +36,10 @@ export class Handover {
   readonly #restored = new WeakMap<object, unknown>()
   readonly #windows = new WeakMap<Socket, Buffer>()
   readonly #keepsWindows = new WeakSet<WebSocketServerLike>()
-  readonly #onChange: () => void
+  readonly #onChange: (takes: Takes) => void
 
   /** @param onChange called when the successor of another process can take more than before */
-  constructor(onChange: () => void) {
+  constructor(onChange: (takes: Takes) => void) {
     this.#onChange = onChange
   }
 
@@ -60,7 +60,7 @@ export class Handover {
     const others = this.#registrations.filter((each) => each.server !== server)
     if (known.keepWindow === true && !this.#keepsWindows.has(server)) this.#keepWindows(server)
     this.#registrations.splice(0, Infinity, ...others, { server, name, options: known })
-    this.#onChange()
+    this.#onChange(this.takes)
   }
 
   /**
@@ -74,7 +74,7 @@ export class Handover {
     checkStreams(server, options)
     if (this.#streamOptions.size === 0) this.#watched.start((each) => this.streamsOf(each) !== undefined)
     this.#streamOptions.set(server, options)
-    this.#onChange()
+    this.#onChange(this.takes)
   }
 
   /**

@@ -8,13 +8,14 @@ import { extensionsIn, webSocketOn } from '../../connections/web-socket.ts'
 import type { MovedCounts } from '../../events/drain-report.ts'
 import type { Address } from '../../listeners/address.ts'
 import { acceptHandle } from '../../system/node-internals.ts'
-import type { Predecessor, Release, System } from '../../system/system.ts'
-import { readMessage, type Message, message } from '../protocol.ts'
+import type { Release, System } from '../../system/system.ts'
+import type { Predecessor } from '../predecessor.ts'
+import type { Body } from '../protocol.ts'
 import type { Handover } from './handover.ts'
 import { replay } from './replay.ts'
 import { decodeCall, decodeState } from './saved-state.ts'
 
-type Offer = Message & { type: 'live' }
+type Offer = Body & { type: 'live' }
 
 /** A close frame of the server with 1012, "Service Restart". */
 const farewell = Buffer.from([0x88, 2, 1012 >> 8, 1012 & 0xff])
@@ -48,25 +49,24 @@ export class LiveArrivals {
 
   /** @param find the connections of the listening server of an address */
   listen(predecessor: Predecessor, find: (listener: Address) => Connections | undefined): Release {
-    const release = predecessor.onMessage((value, handle) => {
-      const body = readMessage(value)
-      if (body?.type === 'live') this.#offers.set(body.id, body)
-      else if (body?.type === 'late') this.#onLate(body.id, body.call)
-      else if (body?.type === 'catch-up') predecessor.send(message({ type: 'caught-up' }))
-      else if (body?.type === 'live-handle') {
-        const offer = this.#offers.get(body.id)
-        this.#offers.delete(body.id)
+    const releases = [
+      predecessor.on('live', (offer) => this.#offers.set(offer.id, offer)),
+      predecessor.on('late', ({ id, call }) => this.#onLate(id, call)),
+      predecessor.on('catch-up', () => predecessor.sendCaughtUp()),
+      predecessor.on('live-handle', ({ id }, handle) => {
+        const offer = this.#offers.get(id)
+        this.#offers.delete(id)
         const connections = offer && find(offer.listener)
         const state = offer && readState(offer)
         const socket = offer && connections && state && this.#take(offer, connections, handle)
         if (socket === undefined) (handle as { close?(): void } | undefined)?.close?.()
-        predecessor.send(message({ type: 'live-answer', id: body.id, taken: socket !== undefined }))
+        predecessor.sendLiveAnswer(id, socket !== undefined)
         if (offer !== undefined && connections !== undefined && socket !== undefined)
           this.#handle(offer, connections, socket, state?.state)
-      }
-    })
+      }),
+    ]
     return () => {
-      release()
+      for (const release of releases) release()
       for (const [id, { waiting }] of this.#adopted) if (waiting === undefined) this.#adopted.delete(id)
     }
   }

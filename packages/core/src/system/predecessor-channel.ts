@@ -1,9 +1,9 @@
 import type { SendHandle } from 'node:child_process'
 import type { Channel } from './node-internals.ts'
-import type { Predecessor } from './system.ts'
+import type { PredecessorChannel } from './system.ts'
 
 /** The process at the other end of a channel, which has started this one. */
-export function predecessorAt(channel: Channel): Predecessor {
+export function predecessorAt(channel: Channel): PredecessorChannel {
   return {
     send(message, handle) {
       // The callback keeps a predecessor that has just died from becoming an 'error' event of the channel.

@@ -8,7 +8,7 @@ const longest = 10_000
  * version no longer opens one of those, nothing tells this from an application that opens it a little later, so the
  * first listener starts a wait; the predecessor serves meanwhile, and a slow deploy is better than a lost request.
  */
-export class Readiness {
+export class InheritedWait {
   readonly #system: System
   readonly #patience: number
   readonly #onReady: () => void

@@ -1,40 +1,36 @@
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'
+import type { Configuration } from './configuration.ts'
 import { PidFile } from './pid-file.ts'
 import type { Reporter } from '../events/reporter.ts'
 
-/** Being the one process that serves. A restart passes it on; if that fails, it is taken again. */
-export class Charge {
+/** Whether this process is the generation that serves. A restart passes the role on; if that fails, this process takes it again. */
+export class ServingRole {
   readonly #reporter: Reporter
   readonly #pidFile: PidFile
-  readonly #path: () => string | undefined
-  readonly #onTaken: () => void
+  readonly #configuration: Configuration
+  readonly #listeners: (() => void)[] = []
   #held = false
 
-  /**
-   * @param path of the pid file; undefined for none
-   * @param onTaken called when this process serves from now on, or again
-   */
-  constructor(
-    system: System,
-    reporter: Reporter,
-    path: () => string | undefined,
-    onTaken: () => void = () => {},
-  ) {
+  constructor(system: System, reporter: Reporter, configuration: Configuration) {
     this.#reporter = reporter
     this.#pidFile = new PidFile(system.pid)
-    this.#path = path
-    this.#onTaken = onTaken
+    this.#configuration = configuration
   }
 
   get held(): boolean {
     return this.#held
   }
 
+  /** Calls back when this process serves from now on, or again. */
+  onTaken(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
   take(): void {
     this.#held = true
-    this.#onTaken()
-    const path = this.#path()
+    for (const listener of this.#listeners) listener()
+    const { pidFile: path } = this.#configuration.settings
     if (path === undefined) return
     try {
       this.#pidFile.write(path)
@@ -51,7 +47,7 @@ export class Charge {
   /** Nobody serves any more. */
   end(): void {
     this.#held = false
-    const path = this.#path()
+    const { pidFile: path } = this.#configuration.settings
     if (path !== undefined) this.#pidFile.remove(path)
   }
 }

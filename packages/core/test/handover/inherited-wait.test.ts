@@ -1,13 +1,13 @@
-import { Readiness } from '../../src/handover/readiness.ts'
+import { InheritedWait } from '../../src/handover/inherited-wait.ts'
 import { FakeSystem } from '../fake-system.ts'
 
 let system: FakeSystem
 let ready: number
-let readiness: Readiness
+let readiness: InheritedWait
 beforeEach(() => {
   system = new FakeSystem()
   ready = 0
-  readiness = new Readiness(system, 60_000, () => ready++)
+  readiness = new InheritedWait(system, 60_000, () => ready++)
 })
 
 test('ready at once when nothing inherited is left to listen on', () => {
@@ -40,7 +40,7 @@ test('a shutdown ends the wait', () => {
 })
 
 test('the wait is over before the predecessor gives this process up', () => {
-  const hurried = new Readiness(system, 3000, () => ready++)
+  const hurried = new InheritedWait(system, 3000, () => ready++)
   hurried.onListening(1)
   system.advance(1499)
   expect(ready).toBe(0)

@@ -1,0 +1,79 @@
+import type { IncomingMessage } from 'node:http'
+import type { Server } from 'node:net'
+import { type DrainingPolicy, Refusal, refused } from '../drain/refusal.ts'
+import type { Logger } from '../events/logger.ts'
+import type { HealthAnswer } from '../health/probes.ts'
+import { checkOptions, checkPlain, checkPolicy, type LifecycleOptions } from '../options/options.ts'
+import { answerHealth } from './answer-health.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Parts } from './wiring.ts'
+
+/** What the adapter of a framework needs of the lifecycle, beyond what an application does. */
+export class Adapter {
+  readonly #parts: Parts
+  readonly #lifecycle: Lifecycle
+
+  /** @param lifecycle of the same parts */
+  constructor(parts: Parts, lifecycle: Lifecycle) {
+    this.#parts = parts
+    this.#lifecycle = lifecycle
+  }
+
+  /**
+   * `lifecycle.configure()` with the options of an adapter, which include what becomes of requests while draining.
+   * @param frameworkLog where the operator reads, unless the option `logger` says another place
+   * @returns that policy
+   * @throws what `lifecycle.configure()` throws
+   */
+  adapt<Request>(
+    options: LifecycleOptions & { onDrainingRequest?: DrainingPolicy<Request> },
+    frameworkLog?: Logger,
+  ): DrainingPolicy<Request> {
+    checkPlain(options)
+    const { onDrainingRequest = 'serve', ...processWide } = options
+    checkOptions(processWide, ['onDrainingRequest'])
+    this.#lifecycle.configure(processWide)
+    if (frameworkLog !== undefined) this.#parts.context.reporter.logToFramework(frameworkLog)
+    checkPolicy(onDrainingRequest)
+    return onDrainingRequest
+  }
+
+  /**
+   * Decides on a request that has reached an adapter.
+   * @returns undefined to serve it; otherwise the error that the framework's error handling is to answer with
+   */
+  admit<Request>(
+    request: IncomingMessage,
+    policy: DrainingPolicy<Request>,
+    frameworkRequest: Request,
+  ): Refusal | undefined {
+    const { context, health, verdicts } = this.#parts
+    if (policy === 'serve' || !context.servers.isDraining(request) || health.isFor(request)) return undefined
+    if (verdicts.of(policy, frameworkRequest) === 'serve') return undefined
+    refused.add(request)
+    return new Refusal()
+  }
+
+  /**
+   * Begins to drain one server, and those that answer for it on other addresses, while the process goes on. Resolves
+   * when no connection is left that may bring a new request; at once if it does not listen. `server.close()` begins the
+   * same drain, and its callback comes when the last connection has ended.
+   */
+  async settle(server: Server): Promise<void> {
+    const { context, serving } = this.#parts
+    await serving.close(server, context.servers.siblings(server))?.settled
+  }
+
+  /** The paths of health probes: none where the application's servers do not answer them. */
+  get healthPaths(): readonly string[] {
+    return this.#parts.health.paths
+  }
+
+  /**
+   * The answer to a health probe; undefined for any other request, and where the option `health` does not want the
+   * application's servers to answer. For frameworks that send it themselves; `lifecycle.answerHealth()` sends it.
+   */
+  healthAnswer(request: IncomingMessage): Promise<HealthAnswer> | undefined {
+    return answerHealth(this.#parts, request)
+  }
+}

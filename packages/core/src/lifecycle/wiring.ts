@@ -1,0 +1,226 @@
+import { DrainingSignals } from '../drain/draining-signals.ts'
+import { DrainingVerdicts } from '../drain/draining-verdicts.ts'
+import { Reporter } from '../events/reporter.ts'
+import { Arrivals } from '../handover/arrivals.ts'
+import { Handover } from '../handover/live/handover.ts'
+import { LiveArrivals } from '../handover/live/live-arrivals.ts'
+import { Predecessor, sendStarted } from '../handover/predecessor.ts'
+import { SelfCheck } from '../handover/self-check.ts'
+import { InheritedTicketKeys } from '../handover/ticket-keys.ts'
+import { Datagrams } from '../listeners/datagrams.ts'
+import { Hold } from '../listeners/hold.ts'
+import { Listeners } from '../listeners/listeners.ts'
+import { Openings } from '../listeners/openings.ts'
+import { ClusterWorkers } from '../servers/cluster-workers.ts'
+import { Drains } from '../servers/drains.ts'
+import { ManagedServers } from '../servers/managed-servers.ts'
+import { ServerHooks } from '../servers/server-hooks.ts'
+import type { System } from '../system/system.ts'
+import { Configuration } from './configuration.ts'
+import type { Context } from './context.ts'
+import { Ending } from './ending.ts'
+import { ExitWatch } from './exit-watch.ts'
+import { HealthService } from './health-service.ts'
+import { History } from './history.ts'
+import { Hooks } from './hooks.ts'
+import { Kept } from './kept.ts'
+import { type Origin, originOf } from './origin.ts'
+import { ProgressDisplay } from './progress.ts'
+import { firstHttpServer, Readiness } from './readiness.ts'
+import { Restarts } from './restarts.ts'
+import { Serving } from './serving.ts'
+import { ServingRole } from './serving-role.ts'
+import { SignalReactions } from './signal-reactions.ts'
+import { StateMachine } from './state.ts'
+import { StatusReader } from './status-reader.ts'
+import { Succession } from './succession.ts'
+
+/** What the lifecycle of a process is made of. `Lifecycle` and `Adapter` are two views of it. */
+export interface Parts {
+  readonly context: Context
+  readonly origin: Origin
+  readonly configuration: Configuration
+  readonly signals: DrainingSignals
+  readonly serverHooks: ServerHooks
+  readonly verdicts: DrainingVerdicts
+  readonly health: HealthService
+  readonly ending: Ending
+  readonly restarts: Restarts
+  readonly succession: Succession
+  readonly readiness: Readiness
+  readonly status: StatusReader
+  readonly reactions: SignalReactions
+  readonly serving: Serving
+}
+
+/**
+ * Builds the parts of a lifecycle, each from parts that are there already, and then connects those that act on each other
+ * both ways.
+ */
+export function wire(system: System): Parts {
+  // What it tells, and what the user wants.
+  const reporter = new Reporter(system)
+  const history = new History(system, reporter)
+  const configuration = new Configuration()
+
+  // Where it comes from.
+  const origin = originOf(system)
+  const { addresses, generation, inherited, inheritance } = origin
+  const isInherited = (address: string | undefined): boolean =>
+    address !== undefined && addresses.includes(address)
+  const servingRole = new ServingRole(system, reporter, configuration)
+  const predecessor =
+    system.predecessor &&
+    inheritance &&
+    new Predecessor(system.predecessor, inheritance.pid, () => servingRole.held)
+  // Whatever its version, the predecessor learns from this that it waits for a process that will not take over.
+  if (origin.error !== undefined && system.predecessor !== undefined) sendStarted(system.predecessor)
+
+  // Its sockets, its servers, and what moves between generations.
+  const hold = new Hold(system, predecessor !== undefined)
+  const openings = new Openings(system)
+  const listeners = new Listeners(system, inherited, hold)
+  const datagrams = new Datagrams(system, inherited, hold)
+  const handover = new Handover((takes) => predecessor?.sendTakes(takes))
+  const arrivals = new Arrivals(system)
+  const liveArrivals = new LiveArrivals(system, handover)
+  const signals = new DrainingSignals()
+  const servers = new ManagedServers(
+    system,
+    signals,
+    (address) => predecessor?.serves === true && isInherited(address),
+  )
+  const serverHooks = new ServerHooks()
+  const drains = new Drains(system, servers, serverHooks, reporter)
+  const workers = new ClusterWorkers(system, reporter)
+  const verdicts = new DrainingVerdicts((warning) => reporter.warn(warning))
+
+  // Its states, and how it leaves them.
+  const state = new StateMachine()
+  const hooks = new Hooks(system, reporter)
+  const context: Context = {
+    system,
+    reporter,
+    listeners,
+    hold,
+    datagrams,
+    servers,
+    drains,
+    workers,
+    hooks,
+    servingRole,
+    state,
+    handover,
+    get settings() {
+      return configuration.settings
+    },
+  }
+  const ending = new Ending(context)
+  const restarts = new Restarts(context, ending, {
+    generation,
+    predecessorGone: predecessor && new Promise((resolve) => predecessor.onDisconnect(resolve)),
+    tellPredecessor: () => predecessor?.sendRestart(),
+  })
+  const stop = (reason: string): void =>
+    void ending.shutdownAndExit(reason, configuration.settings, 'SIGTERM')
+  const exitWatch = new ExitWatch(context)
+
+  // How it becomes the process that serves.
+  const health = new HealthService(system, reporter)
+  const selfCheck = new SelfCheck(system, {
+    server: () => firstHttpServer(context),
+    onNotReady: (reason) => predecessor?.sendNotReady(reason),
+    onWarmUpFailed: (text) => reporter.write(text, {}, 'warn'),
+  })
+  const readyTimeout = inheritance?.readyTimeout ?? Infinity
+  const ticketKeys =
+    predecessor && inheritance?.ticketKeys === true ? new InheritedTicketKeys(predecessor) : undefined
+  const succession = new Succession(context, {
+    generation,
+    predecessor,
+    ticketKeys,
+    readyTimeout,
+    notReady: () => selfCheck.reason,
+    onRestart: () => void restarts.restart(true),
+    onDismissed: () => stop('dismissed'),
+  })
+  const readiness = new Readiness(context, { generation, readyTimeout, health, selfCheck, succession })
+
+  // What is asked of it from outside.
+  const status = new StatusReader(context, {
+    generation,
+    readiness,
+    history,
+    arrivals,
+    liveArrivals,
+    restarts,
+    isInherited,
+  })
+  const reactions = new SignalReactions(context, {
+    configuration,
+    openings,
+    ending,
+    restarts,
+    exitWatch,
+    dumpStatus: () => status.dump(),
+  })
+  const kept =
+    system.keeper &&
+    new Kept(system.keeper, context, generation, addresses, {
+      restart: () => restarts.restart(),
+      stop: () => stop('stop'),
+      status: () => status.read(),
+      abandoned: () => stop('keeper gone'),
+    })
+  const serving = new Serving(context, {
+    configuration,
+    openings,
+    health,
+    readiness,
+    succession,
+    ending,
+    reactions,
+    ticketKeys,
+    kept,
+    isInherited,
+  })
+
+  // From here on they act on each other.
+  new ProgressDisplay(context).watch()
+  openings.onChange(() => reactions.update())
+  state.onStep((current) => {
+    if (current === 'serving') readiness.check()
+    else if (current !== 'restarting') readiness.stopChecking()
+    exitWatch.update(current)
+    reactions.update()
+    if (current === 'closed') health.close()
+  })
+  ending.onBegin(() => {
+    kept?.onStop()
+    readiness.reset()
+    predecessor?.sendStopping()
+    return restarts.abort()
+  })
+  if (inheritance !== undefined || addresses.length > 0) serving.watch()
+  if (predecessor !== undefined) {
+    predecessor.onDisconnect(arrivals.listen(predecessor, (address) => servers.at(address)))
+    predecessor.onDisconnect(liveArrivals.listen(predecessor, (address) => servers.at(address)))
+  }
+
+  return {
+    context,
+    origin,
+    configuration,
+    signals,
+    serverHooks,
+    verdicts,
+    health,
+    ending,
+    restarts,
+    succession,
+    readiness,
+    status,
+    reactions,
+    serving,
+  }
+}
