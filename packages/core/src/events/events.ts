@@ -53,19 +53,19 @@ type Descriptions = {
 /** Every event, with when it comes and what it carries, as docs/events.md repeats it. A test compares the two. */
 export const lifecycleEvents: Descriptions = {
   inherited: {
-    when: 'This process was started by a restart and was given listening sockets. Once, at the first `configure()`.',
+    when: 'A restart started this process and gave it listening sockets. Once, at the first `configure()`.',
     payload: { generation: 'of this process', listeners: 'the addresses of the sockets' },
   },
   listening: {
     when: 'A server listens. For each server, each time.',
-    payload: { address: 'where it listens', inherited: 'whether the socket came from the predecessor' },
+    payload: { address: 'where it listens', inherited: 'whether it inherited the socket' },
   },
   ready: {
-    when: 'This process is ready for requests: it listens, or with `manualReady` the application has said so, and it has passed its `readyCheck`. Once.',
+    when: 'This process is ready for requests: it listens, with `manualReady` the app has called `lifecycle.ready()`, and it has passed its `readyCheck`. Once.',
     payload: { generation: 'of this process' },
   },
   'health:check': {
-    when: 'A health check has begun to fail, or passes again. Only when its result changes.',
+    when: 'A health check begins to fail, or passes again. Only when its result changes.',
     payload: {
       check: 'its name',
       passes: 'whether it passes now',
@@ -75,52 +75,51 @@ export const lifecycleEvents: Descriptions = {
   'drain:start': {
     when: 'The process begins to drain, without a successor. Once.',
     payload: {
-      reason:
-        "the signal, `'shutdown()'`, or `'dismissed'` in a successor that its predecessor does not let take over",
+      reason: "the signal, `'shutdown()'`, or `'dismissed'` in a successor that its predecessor rejected",
     },
   },
   'signal:merged': {
-    when: 'A signal to stop arrived within 500 ms of the first, or was sent by this process to itself: it is the same request, and cuts nothing. Once.',
+    when: 'A stop signal arrived within 500 ms of the first, or this process sent it to itself. It counts as the same request and cuts nothing. Once.',
     payload: {
-      signal: 'the signal that is not counted',
-      first: 'the one that began the stop',
-      own: 'whether this process has sent it to itself',
+      signal: 'the signal that does not count',
+      first: 'the signal that began the stop',
+      own: 'whether this process sent it to itself',
     },
   },
   'drain:forceable': {
-    when: 'From now on another signal to stop is a second request, which cuts what is left. 500 ms after the first signal, unless the process has ended by then. Once.',
-    payload: { signal: 'the one that began the stop' },
+    when: 'From now on, another stop signal is a second request, which cuts what is left. 500 ms after the first signal, unless the process has ended by then. Once.',
+    payload: { signal: 'the signal that began the stop' },
   },
   'drain:accept-stopped': {
-    when: 'No server accepts new connections any more, and what was queued has been accepted. In a hand-over too.',
+    when: 'No server accepts new connections any more, and queued connections have been accepted. In a hand-over too.',
     payload: { milliseconds: 'since the drain began' },
   },
   'drain:settled': {
-    when: 'No connection is left that may bring a new request. In a hand-over too.',
+    when: 'No connection is left that could bring a new request. In a hand-over too.',
     payload: { milliseconds: 'since the drain began' },
   },
   hammer: {
-    when: 'The deadline has come, or a signal that does not wait for it, such as a second SIGTERM: what is left is cut. At most once in a drain.',
+    when: 'The deadline has passed, or a signal such as a second SIGTERM forces the end: what is left is cut. At most once in a drain.',
     payload: {
       milliseconds: 'since the drain began',
-      forced: 'whether it was a signal',
+      forced: 'whether a signal forced it',
       cut: 'how many requests and connections are cut',
     },
   },
   'connection:cut': {
-    when: 'A request or connection was cut. For each: behind `hammer` what the deadline or a signal cut, and at any time of a drain what other code in this process ended before its response was whole.',
+    when: 'A request or connection was cut. For each: after `hammer`, what the deadline or a signal cut; at any time of a drain, a request that other code in this process ended before its response was complete.',
     payload: {
       connection:
-        "what it was doing, and for whom: a `CutConnection`; its `by` is `'application'` if neither the deadline nor a signal ended it",
+        "a `CutConnection`: what it was doing, and for whom. Its `by` is `'application'` if neither the deadline nor a signal ended it",
       forced: 'as in `hammer`',
     },
   },
   'drain:complete': {
-    when: 'Everything has ended, by itself or cut, and the `onShutdown` hooks have run, unless a signal cut them short. In a hand-over too. Once.',
+    when: 'Every connection has ended or was cut, and the `onShutdown` hooks have run, unless a signal skipped them. In a hand-over too. Once.',
     payload: {
-      milliseconds: "from the first step to the last connection's end, without the hooks",
+      milliseconds: 'from the first step to the end of the last connection, without the hooks',
       cut: 'how much was cut',
-      result: 'the whole report: a `DrainResult`',
+      result: 'the report: a `DrainResult`',
     },
   },
   'restart:start': {
@@ -128,24 +127,24 @@ export const lifecycleEvents: Descriptions = {
     payload: { generation: 'of the successor' },
   },
   'restart:merged': {
-    when: 'A restart was asked for during another one. For each, wherever the signal arrived.',
+    when: 'A restart was requested during another one. For each request, in whichever process the signal arrived.',
     payload: {
-      generation: 'of the successor of the restart that is under way',
-      follows: 'whether one more restart follows that one; if not, it serves for both',
+      generation: 'of the successor of the current restart',
+      follows: 'whether one more restart follows; if not, the current restart serves both requests',
     },
   },
   'restart:ready': {
     when:
-      'The successor is ready. Its probation and the `onRestart` hooks come next. This process serves meanwhile, and so does ' +
-      'the successor on probation.',
+      'The successor is ready. Its probation and the `onRestart` hooks come next. This process keeps serving, and so does ' +
+      'the successor during probation.',
     payload: { pid: 'of the successor', generation: 'of the successor' },
   },
   'restart:handing-over': {
-    when: 'The hand-over begins: this process stops accepting and hands its connections over to the successor.',
+    when: 'The hand-over begins: this process stops accepting and moves its connections to the successor.',
     payload: { pid: 'of the successor', generation: 'of the successor' },
   },
   'restart:complete': {
-    when: 'The successor serves and nothing is left here: this process is about to exit. Once.',
+    when: 'The successor serves, nothing is left in this process, and it is about to exit. Once.',
     payload: {
       pid: 'of the successor',
       generation: 'of the successor',
@@ -153,33 +152,32 @@ export const lifecycleEvents: Descriptions = {
       migrated: 'how many connections the successor took over, of any kind',
       websockets: 'how many of them were WebSockets',
       streams: 'how many of them were event streams',
-      declined:
-        "how many it declined, such as those beyond its server's `maxConnections`: they were drained here",
+      declined: 'how many it declined, for example because of `maxConnections`; they were drained here',
       cut: 'how much was cut',
     },
   },
   'connection:stayed': {
-    when: 'A WebSocket or an event stream that could have moved to the successor stays in this process and is told of the drain. For each.',
-    payload: { connection: 'what it is, and why it stays: a `StayedConnection`' },
+    when: 'A WebSocket or an event stream that could have moved to the successor stays in this process and drains. For each.',
+    payload: { connection: 'a `StayedConnection`: what it is, and why it stays' },
   },
   'restart:failed': {
-    when: 'The successor failed, or none could be started: this process goes on serving as if nothing had happened, unless it is being stopped.',
-    payload: { error: 'why: a `ZerodropError`' },
+    when: 'The successor failed, or none could be started. This process keeps serving, unless it is stopping.',
+    payload: { error: 'the reason: a `ZerodropError`' },
   },
   'predecessor:died': {
-    when: 'The process that this one replaces has died, before or during the hand-over: this process serves in its place. Once.',
+    when: 'The predecessor died before or during the hand-over. This process serves in its place. Once.',
     payload: {
       pid: 'of the predecessor',
       ready: 'whether this process is ready; if not, it serves as soon as it is',
     },
   },
   'predecessor:ended': {
-    when: 'The process that this one replaces has drained and exits. Once; not if it died.',
+    when: 'The predecessor has drained and exits. Once; not if it died.',
     payload: {
       pid: 'of the predecessor',
       milliseconds: 'how long its drain took',
       migrated: 'how many connections this process took over',
-      cut: 'how much the predecessor had to cut',
+      cut: 'how much the predecessor cut',
     },
   },
   exit: {
@@ -187,8 +185,8 @@ export const lifecycleEvents: Descriptions = {
     payload: { code: 'the exit status' },
   },
   warning: {
-    when: 'Something went wrong that no caller waits for.',
-    payload: { error: 'what: a `ZerodropError`' },
+    when: 'Something failed that no caller waits for.',
+    payload: { error: 'a `ZerodropError`' },
   },
 }
 
