@@ -78,6 +78,20 @@ describePosix('a restart signal that comes when the successor may have read the 
     expect(boots(site)).toBe(3)
   })
 
+  test('to the old process, which is about to exit: the successor makes the restart', async () => {
+    const site = await Site.start(undo, 'http.mjs', {}, { blocksAtExit: true })
+    site.deploy('2')
+    const { before, after } = await site.restart()
+    await site.app.waitFor('exiting')
+    site.deploy('3')
+    site.app.signal('SIGHUP', before)
+    site.unblock()
+    await site.app.waitForStderr(merged)
+    await expect(served(site, '3')).resolves.toMatchObject({ generation: 3 })
+    await site.app.exitOf(after)
+    expect(boots(site)).toBe(3)
+  })
+
   test('to the successor, which is only starting: one more follows', async () => {
     const site = await Site.start(undo, 'http.mjs')
     site.deploy('2', 'boots-at-a-gate')

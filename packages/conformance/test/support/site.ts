@@ -42,6 +42,8 @@ export interface SiteSettings {
   probe?: boolean
   /** Adds two hooks of each kind, which say 'hook'; the first of them behaves like this. */
   hooks?: 'succeed' | 'throw' | 'hang' | 'gate'
+  /** Each generation says 'exiting' when zerodrop is about to end it, and does nothing more until the site is unblocked. */
+  blocksAtExit?: boolean
   /** How the first generation is started. */
   start?: Pick<AppOptions, 'args' | 'execArgv' | 'execPath' | 'cwd' | 'env'>
 }

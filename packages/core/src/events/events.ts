@@ -181,7 +181,7 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   exit: {
-    when: 'zerodrop is about to end the process. The last event.',
+    when: 'zerodrop is about to end the process. The last event, unless a restart signal that arrives now is passed on to the successor (`restart:merged`).',
     payload: { code: 'the exit status' },
   },
   warning: {

@@ -186,7 +186,20 @@ export class Ending {
     await this.#unlessForced(() => hooks.run('beforeExit', { status: status() }))
     const code = this.#forcedStatus ?? status()
     reporter.tell('exit', { code })
-    system.exit(code)
+    if (this.#joined) await this.#lastTurn()
+    system.exit(this.#forcedStatus ?? code)
+  }
+
+  /**
+   * A restart signal that has come by now is still passed on to the successor. One that comes later is lost with this
+   * process: the kernel takes it and nobody hears of it. The first callback may come in the turn of the event loop
+   * that had read its signals before this call, the second comes after a turn that reads them.
+   */
+  #lastTurn(): Promise<void> {
+    const { system } = this.#context
+    return new Promise((resolve) => {
+      system.setImmediate(() => system.setImmediate(resolve))
+    })
   }
 
   /** Calls the handlers of others, and waits for what they do, unless a signal ends the wait. */
