@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { type AppProcess, startApp } from '../src/app-process.ts'
 import { type Gates, openGates } from './support/gates.ts'
@@ -87,6 +88,26 @@ describePosix('a cluster whose primary has zerodrop', () => {
     expect(lost).toEqual({})
     expect(refused).toBe(50)
     await expect(cluster.app.exited).resolves.toEqual(clean)
+  })
+
+  test('loses none of 50 clients when the primary is held up as its workers stop', async () => {
+    const { app, port, workers } = await start({
+      policy: 'round-robin',
+      primary: { configured: true },
+      busy: 0.5,
+    })
+    const stream = new NewConnections({ port, host: '127.0.0.1' }, 50)
+    await stream.answered(200)
+    process.kill(app.pid, 'SIGSTOP')
+    for (const pid of [...workers, app.pid]) process.kill(pid, 'SIGINT')
+    for (const pid of workers) await app.waitFor((line) => line.event === 'draining' && line.pid === pid)
+    // Several times what a worker takes for the silence of a primary that has nothing left.
+    await delay(700)
+    process.kill(app.pid, 'SIGCONT')
+    const { answered: _answered, refused, ...lost } = await stream.done
+    expect(lost).toEqual({})
+    expect(refused).toBe(50)
+    await expect(app.exited).resolves.toEqual(clean)
   })
 
   test.each(policies)(

@@ -9,6 +9,7 @@ import type {
   Keeper,
   ParentReader,
   PredecessorChannel,
+  PrimaryState,
   Release,
   SignalHandler,
   Supervisor,
@@ -315,6 +316,26 @@ export class FakeCluster implements ClusterSystem {
 
   stopWorker(id: number, signal: NodeJS.Signals): void {
     this.stopped.push([id, signal])
+  }
+
+  /** What the primary answers; undefined for one without zerodrop, or one that is held up. */
+  primary: PrimaryState | undefined
+  primaryAnswers = false
+
+  askPrimary(listener: (state: PrimaryState) => void): Release {
+    if (this.primary !== undefined) listener(this.primary)
+    return () => {}
+  }
+
+  toldStopping = 0
+
+  tellStopping(): void {
+    this.toldStopping++
+  }
+
+  /** A worker asks what this primary does. */
+  ask(): PrimaryState | undefined {
+    return this.#observer?.onAsked()
   }
 
   onPrimaryGone(listener: () => boolean): Release {

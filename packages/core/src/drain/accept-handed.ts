@@ -1,11 +1,14 @@
 import type { Connections } from '../connections/connections.ts'
-import type { System } from '../system/system.ts'
+import type { PrimaryState, System } from '../system/system.ts'
 
 /** How long the primary has to be quiet before a worker declines what it is handed. In milliseconds. */
 const quiet = 100
 
 /** How long a worker waits for that: the others are there to be handed the rest. Less than pm2 gives it, which is 1600. */
 const patience = 1200
+
+/** How long a worker waits for a primary that stops as well: it has to empty its own accept queue. In milliseconds. */
+const stoppingPatience = 5000
 
 /** How long it may take to decline what the primary had on its way. */
 export const declining = 20
@@ -15,7 +18,8 @@ export const declining = 20
  *
  * A worker that closes its server declines what it is handed from then on, and the primary hands it to another. Behind
  * the last worker nobody is left, and the primary resets what it has. When all of them stop together, the primary needs
- * this long to close its own socket and to hand over what it had accepted.
+ * this long to close its own socket and to hand over what it had accepted. A primary with zerodrop says when it has done
+ * that, and its silence means that it is held up; that of another may mean that it has nothing left.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/cluster/round_robin_handle.js (remove)
  * @param isHurried whether not to wait for longer
  */
@@ -24,12 +28,30 @@ export async function awaitQuiet(
   system: System,
   isHurried: () => boolean,
 ): Promise<void> {
+  const { cluster } = system
   const begun = system.now()
-  let accepted: number
-  do {
-    accepted = connections.accepted
-    await wait(system, quiet)
-  } while (connections.accepted !== accepted && !isHurried() && system.now() - begun < patience)
+  let calm = 0
+  for (;;) {
+    const { accepted } = connections
+    let state: PrimaryState | undefined
+    const release = cluster.askPrimary((answer) => {
+      state = answer
+    })
+    let isHeldUp: boolean
+    let waited: number
+    do {
+      await wait(system, quiet)
+      isHeldUp = cluster.primaryAnswers && state === undefined
+      waited = system.now() - begun
+    } while (isHeldUp && waited < stoppingPatience && !isHurried())
+    release()
+    const isQuiet = connections.accepted === accepted && !isHeldUp && state !== 'stopping'
+    calm = isQuiet ? calm + 1 : 0
+    // What reached the primary before it answered that it serves, its own stop included, shows in the second answer.
+    const isOver = calm >= (state === 'serving' ? 2 : 1)
+    const limit = state === 'stopping' || state === 'closed' ? stoppingPatience : patience
+    if (isOver || isHurried() || waited >= limit) return
+  }
 }
 
 /** Ends with a turn of the event loop that has looked at what arrived in the meantime. */

@@ -15,7 +15,7 @@ function longestTurn(waited: number): number {
 }
 
 /** In so short a turn no connection is likely to have arrived. */
-const shortTurn = 1
+const shortTurn = 0.2
 
 /**
  * Accepts what is in the kernel's accept queue, and closes the socket in the event loop turn that found the queue empty:
@@ -55,8 +55,10 @@ export async function acceptQueued(
     const isOver = isHurried() || waited > patience || !queue.isOpen
     const isQuiet = wasEmpty && length <= longestTurn(waited) && now - quietSince >= quietFor
     if (!isOver && !isQuiet) continue
+    // In a longer turn connections may have arrived behind its poll: only the kernel can tell.
     const left =
       wasEmpty && length <= shortTurn ? 0 : (queueLength(queue.fd ?? -1) ?? queue.accepted - accepted)
+    if (left > 0 && !isOver) continue
     queue.close()
     return left
   }

@@ -255,6 +255,7 @@ export class Ending {
     attempts.run('beginning to drain', () => state.to('draining'))
     reporter.tell('drain:start', { reason })
     const told = hooks.run('onDrain', { reason })
+    this.#context.system.cluster.tellStopping()
     this.#workers = workers.stop(signalOf(reason), settings)
     this.#group = drains.start(servers.mortal, { settings, closeCode: 1001, migrates: () => false })
     const result = await this.finish(this.#group, reason, told)

@@ -95,6 +95,8 @@ export class Serving {
       else this.onGone()
       reactions.update()
     })
+    // Tells whether this primary answers at all, which decides how a worker understands its silence later.
+    system.cluster.askPrimary(() => {})
     system.cluster.onPrimaryGone(() => {
       if (!configuration.configured || state.current === 'starting') return false
       void ending.shutdownAndExit("the end of the cluster's primary", this.#context.settings, undefined)

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { SocketAddress } from 'node:net'
 import { endianness } from 'node:os'
 import type { Address } from './address.ts'
@@ -49,9 +49,16 @@ function inodeOf(fd: number): string | undefined {
   return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
 }
 
-/** The row of a listening socket. */
+/**
+ * The row of a listening socket. The kernel prints those first, so that the rows of the connections are not read.
+ * https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_ipv4.c (tcp_seq_start)
+ */
 function listening(table: 'tcp' | 'tcp6', inode: string): string[] | undefined {
-  return rows(table).find((columns) => columns[9] === inode && columns[3] === tcpListen)
+  for (const columns of rows(table)) {
+    if (columns[3] !== tcpListen) return undefined
+    if (columns[9] === inode) return columns
+  }
+  return undefined
 }
 
 function tcp(table: 'tcp' | 'tcp6', inode: string): Address | undefined {
@@ -68,18 +75,33 @@ function tcp(table: 'tcp' | 'tcp6', inode: string): Address | undefined {
 }
 
 function unix(inode: string): Address | undefined {
-  const row = rows('unix').find(
-    (columns) => columns[6] === inode && (Number.parseInt(columns[3] ?? '', 16) & acceptsConnections) !== 0,
-  )
-  const path = row?.slice(7).join(' ')
-  if (path === undefined || path === '') return undefined
-  // The kernel prints each NUL as @: the first makes a name abstract, and older libuv fills the name up with more.
-  return `unix://${path.replace(/^@(.*?)@*$/s, '\0$1')}`
+  for (const columns of rows('unix')) {
+    const accepts = (Number.parseInt(columns[3] ?? '', 16) & acceptsConnections) !== 0
+    if (columns[6] !== inode || !accepts) continue
+    const path = columns.slice(7).join(' ')
+    // The kernel prints each NUL as @: the first makes a name abstract, and older libuv fills the name up with more.
+    return path === '' ? undefined : `unix://${path.replace(/^@(.*?)@*$/s, '\0$1')}`
+  }
+  return undefined
 }
 
-function rows(table: string): string[][] {
-  const lines = readFileSync(`/proc/self/net/${table}`, 'latin1').split('\n').slice(1)
-  return lines.map((line) => line.trim().split(/ +/))
+/** The rows of a table below its heading, read as far as they are asked for: a table may have a row for each connection. */
+function* rows(table: string): Generator<string[]> {
+  const fd = openSync(`/proc/self/net/${table}`, 'r')
+  try {
+    const buffer = Buffer.allocUnsafe(16_384)
+    let isHeading = true
+    let rest = ''
+    for (let length: number; (length = readSync(fd, buffer)) > 0; ) {
+      const lines = (rest + buffer.toString('latin1', 0, length)).split('\n')
+      rest = lines.pop() ?? ''
+      if (isHeading) lines.shift()
+      isHeading = false
+      for (const line of lines) yield line.trim().split(/ +/)
+    }
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** The kernel prints an address as numbers of 32 bits, in the order of the machine. */

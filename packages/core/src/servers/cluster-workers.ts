@@ -2,7 +2,7 @@ import { acceptQueued } from '../drain/accept-queued.ts'
 import type { Reporter } from '../events/reporter.ts'
 import type { Settings } from '../options/options.ts'
 import { type ListeningHandle, watchAccepted } from '../system/node-internals.ts'
-import type { Release, System } from '../system/system.ts'
+import type { PrimaryState, Release, System } from '../system/system.ts'
 
 /** How much longer than its own deadline a primary waits for its workers, which each have one. In milliseconds. */
 const patience = 5000
@@ -37,6 +37,7 @@ export class ClusterWorkers {
   /** The sockets that the workers accept connections on. This process has them too, and accepts nothing. */
   readonly #shared = new Set<ListeningHandle>()
   #stop: Stop | undefined
+  #state: PrimaryState = 'serving'
 
   constructor(system: System, reporter: Reporter) {
     this.#system = system
@@ -56,6 +57,7 @@ export class ClusterWorkers {
   watch(onChange: (listens: boolean) => void): Release {
     let sharing: Release | undefined
     const watching = this.#system.cluster.onWorkers({
+      onAsked: () => this.#state,
       onFork: () => {
         sharing ??= this.#system.cluster.onSharedHandle((handle) => this.#shared.add(handle))
         onChange(false)
@@ -95,13 +97,19 @@ export class ClusterWorkers {
     })
     const stop: Stop = { signal, awaited: new Set(workers), failed: 0, hurried: false, end }
     this.#stop = stop
+    this.#state = 'stopping'
     // The last to close such a socket resets what is queued: that has to be a worker, which knows whether anything is.
     for (const handle of this.#shared) handle.close()
     this.#shared.clear()
-    for (const id of workers) cluster.stopWorker(id, signal)
+    // A signal to the process group has reached them too: those that have said so are read of in this turn.
+    await new Promise<void>((resolve) => {
+      this.#system.setImmediate(resolve)
+    })
+    for (const id of workers) cluster.stopWorker(id, signal, stop.hurried)
     timers.push(this.#system.setTimeout(() => this.#kill(), drainDelay + drainTimeout + patience))
     if (drainDelay > 0) await Promise.race([wait(drainDelay), ended])
     const reset = await this.#closeHandles()
+    this.#state = 'closed'
     await ended
     for (const release of timers) release()
     for (const id of cluster.workers) cluster.stopWorker(id, signal)
@@ -112,7 +120,7 @@ export class ClusterWorkers {
   force(): void {
     if (this.#stop === undefined) return
     this.#stop.hurried = true
-    for (const id of this.#stop.awaited) this.#system.cluster.stopWorker(id, this.#stop.signal)
+    for (const id of this.#stop.awaited) this.#system.cluster.stopWorker(id, this.#stop.signal, true)
   }
 
   async #closeHandles(): Promise<number> {
@@ -139,7 +147,7 @@ export class ClusterWorkers {
       { ids },
       'warn',
     )
-    for (const id of awaited) this.#system.cluster.stopWorker(id, 'SIGKILL')
+    for (const id of awaited) this.#system.cluster.stopWorker(id, 'SIGKILL', true)
     if (this.#stop !== undefined) this.#stop.failed += awaited.size
     awaited.clear()
     this.#stop?.end()

@@ -1,15 +1,38 @@
 import cluster, { type Worker } from 'node:cluster'
-import { onSharedHandle } from './node-internals.ts'
-import type { ClusterSystem, Release } from './system.ts'
+import { onInternalMessage, onSharedHandle, sendInternalMessage } from './node-internals.ts'
+import type { ClusterSystem, PrimaryState, Release } from './system.ts'
+
+/** What a worker tells its primary: that it stops, or that it wants to know what the primary does. */
+type Message = { readonly act: 'stopping' } | Question
+
+interface Question {
+  readonly act: 'state'
+  readonly id: number
+}
+
+interface Answer extends Question {
+  readonly state: PrimaryState
+}
 
 /** The part of `node:cluster` that zerodrop uses, in a primary and in a worker. It listens to nothing before it is asked. */
 export function realCluster(): ClusterSystem {
   /** Those that live, whether they are still connected or not, each with the signal that it was sent. */
   const workers = new Map<Worker, NodeJS.Signals | undefined>()
+  const stopping = new WeakSet<Worker>()
+  let asked = 0
+  let primaryAnswers = false
   return {
     onWorkers(observer) {
+      const answering = new Set<Release>()
       const fork = (worker: Worker): void => {
         workers.set(worker, undefined)
+        answering.add(
+          onInternalMessage(worker.process, (message) => {
+            const told = message as Message
+            if (told.act === 'stopping') stopping.add(worker)
+            else sendInternalMessage(worker.process, { ...told, state: observer.onAsked() } satisfies Answer)
+          }),
+        )
         observer.onFork()
       }
       const listening = (worker: Worker): void => observer.onListening(worker.id)
@@ -19,25 +42,49 @@ export function realCluster(): ClusterSystem {
         observer.onExit(worker.id, code === 0 || (code === null && signal === asked))
       }
       for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) fork(worker)
-      return on([
+      const watching = on([
         ['fork', fork],
         ['listening', listening],
         ['exit', exit],
       ])
+      return () => {
+        watching()
+        for (const release of answering) release()
+      }
     },
     onSharedHandle: (listener) => onSharedHandle(listener) ?? (() => {}),
     get workers() {
       return [...workers.keys()].map(({ id }) => id)
     },
-    stopWorker(id, signal) {
+    stopWorker(id, signal, isForced = false) {
       const worker = [...workers.keys()].find((each) => each.id === id)
       if (worker === undefined) return
       workers.set(worker, signal)
       // What it is for: an application forks no other for a worker that ends because it was asked to.
       worker.exitedAfterDisconnect = true
+      if (stopping.has(worker) && !isForced) return
       // Windows has no signals: there a worker would end where it is.
       if (process.platform === 'win32' && signal !== 'SIGKILL') worker.disconnect()
       else worker.process.kill(signal)
+    },
+    tellStopping() {
+      if (cluster.isWorker) sendInternalMessage(process, { act: 'stopping' } satisfies Message)
+    },
+    get primaryAnswers() {
+      return primaryAnswers
+    },
+    askPrimary(listener) {
+      if (!cluster.isWorker) return () => {}
+      const question: Question = { act: 'state', id: ++asked }
+      const release = onInternalMessage(process, (answer) => {
+        const { id, state } = answer as Answer
+        if (id !== question.id) return
+        primaryAnswers = true
+        release()
+        listener(state)
+      })
+      sendInternalMessage(process, question)
+      return release
     },
     onPrimaryGone(listener) {
       const { worker } = cluster

@@ -466,6 +466,37 @@ export function onSharedHandle(listener: (handle: ListeningHandle) => void): Rel
   })
 }
 
+/** Marks our own among the messages that Node keeps from the application by their prefix. */
+const internalCommand = 'NODE_ZERODROP'
+
+/** The two ends of a channel to a worker of node:cluster: the worker's own process, and the primary's view of it. */
+export type ChannelEnd = Pick<NodeJS.Process, 'connected' | 'send'> & EventEmitter
+
+/**
+ * Sends a message over the channel between a worker of node:cluster and its primary that no application sees: Node emits
+ * messages whose `cmd` begins with `NODE_` as 'internalMessage', in order with all others. It is lost, without an error,
+ * where nobody listens for it, or where the channel is closed.
+ * https://nodejs.org/docs/latest-v20.x/api/child_process.html#subprocesssendmessage-sendhandle-options-callback
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/child_process.js (isInternal)
+ */
+export function sendInternalMessage(end: ChannelEnd, message: object): void {
+  if (!end.connected) return
+  try {
+    end.send?.({ cmd: internalCommand, ...message }, undefined, undefined, () => {})
+  } catch {
+    // The channel closes at this moment: as lost as above.
+  }
+}
+
+/** Hears what `sendInternalMessage()` sends from the other end. */
+export function onInternalMessage(end: ChannelEnd, listener: (message: object) => void): Release {
+  const onMessage = (message: { cmd?: unknown }): void => {
+    if (message.cmd === internalCommand) listener(message)
+  }
+  end.on('internalMessage', onMessage)
+  return () => end.off('internalMessage', onMessage)
+}
+
 /**
  * Whether node:cluster has just called `listen()` on a server, to accept connections for workers. Node then takes its
  * handle away, and the server is never used. To be called inside `listen()`.

@@ -124,8 +124,13 @@ export interface SignalSystem {
   setImmediate(callback: () => void): Release
 }
 
+/** What a primary of node:cluster does with new connections; `closed` when it has handed over the last. */
+export type PrimaryState = 'serving' | 'stopping' | 'closed'
+
 /** Hears of the workers that a primary of node:cluster has. */
 export interface WorkersObserver {
+  /** A worker asks what its primary does. */
+  onAsked(): PrimaryState
   onFork(): void
   /** A worker listens, and so the cluster serves. */
   onListening(id: number): void
@@ -141,7 +146,17 @@ export interface ClusterSystem {
   onSharedHandle(listener: (handle: ListeningHandle) => void): Release
   /** The ids of those that live. */
   readonly workers: readonly number[]
-  stopWorker(id: number, signal: NodeJS.Signals): void
+  /** Sends a worker a signal, unless it has said that it stops; `isForced` sends it all the same. */
+  stopWorker(id: number, signal: NodeJS.Signals, isForced?: boolean): void
+  /** In a worker, tells its primary that it stops, so that it is not sent the signal that it has had. */
+  tellStopping(): void
+  /** In a worker, whether its primary has ever answered `askPrimary()`, as one with zerodrop does. */
+  readonly primaryAnswers: boolean
+  /**
+   * In a worker, asks its primary what it does. The answer comes behind every connection that the primary had handed to
+   * this worker before; it does not come from a primary without zerodrop.
+   */
+  askPrimary(listener: (state: PrimaryState) => void): Release
   /** In a worker, calls back when its primary is gone. Node ends the process then, unless the listener returns true. */
   onPrimaryGone(listener: () => boolean): Release
 }

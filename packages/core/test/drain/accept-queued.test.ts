@@ -82,6 +82,30 @@ test('in a hurry, says how many connections the kernel resets', async () => {
   await expect(resets(clients)).resolves.toBe(reset)
 })
 
+const describeLinux = process.platform === 'linux' ? describe : describe.skip
+
+describeLinux('where the kernel tells the length of the queue', () => {
+  test('accepts what arrives in a slow turn that had found the queue empty', async () => {
+    const { server, connections, port } = await listen()
+    server.on('connection', (socket) => socket.end())
+    const system = new FakeSystem()
+    const setImmediate = system.setImmediate.bind(system)
+    const clients: net.Socket[] = []
+    system.setImmediate = (callback) =>
+      setImmediate(() => {
+        system.advance(2)
+        // By now a turn of two milliseconds counts as a short one.
+        if (system.now() === 218) clients.push(net.connect(port, '127.0.0.1').on('error', () => {}))
+        // Node connects in the next tick, and loopback completes the handshake at once.
+        process.nextTick(callback)
+      })
+    await expect(acceptQueued(acceptQueueOf(connections), system, () => false)).resolves.toBe(0)
+    server.close()
+    expect(clients).toHaveLength(1)
+    await expect(resets(clients)).resolves.toBe(0)
+  })
+})
+
 test('gives up after two seconds of turns that each accept a connection', async () => {
   const { server, connections, port } = await listen()
   server.on('connection', (socket) => socket.resume())

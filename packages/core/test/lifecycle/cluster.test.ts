@@ -50,6 +50,7 @@ describe('a primary of node:cluster', () => {
   test('passes the signal on at once, and ends when the last of its workers has', async () => {
     const { system, cluster } = primary()
     system.deliver('SIGINT')
+    await turn()
     expect(cluster.stopped).toEqual([
       [1, 'SIGINT'],
       [2, 'SIGINT'],
@@ -62,11 +63,21 @@ describe('a primary of node:cluster', () => {
     expect(system.errors.join('\n')).toContain('2 cluster workers ended, 0 of them with a failure')
   })
 
+  test('tells its workers what it does with new connections', async () => {
+    const { system, cluster } = primary()
+    expect(cluster.ask()).toBe('serving')
+    system.deliver('SIGTERM')
+    expect(cluster.ask()).toBe('stopping')
+    await turn()
+    expect(cluster.ask()).toBe('closed')
+  })
+
   test('runs its hooks behind the end of the workers', async () => {
     const { lifecycle, cluster } = primary()
     const hook = jest.fn()
     lifecycle.onShutdown('database', hook)
     const ending = lifecycle.shutdown()
+    await turn()
     expect(cluster.stopped).toContainEqual([1, 'SIGTERM'])
     cluster.exit(1)
     for (let turns = 0; turns < 10; turns += 1) await turn()
