@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import type { Activation } from '../src/system/activation.ts'
 import type { ProgressLine } from '../src/system/progress-line.ts'
+import type { Notice, ServiceManager } from '../src/system/service-manager.ts'
 import type {
   ClusterSystem,
   CommandLine,
@@ -35,6 +36,7 @@ export class FakeSystem implements System {
   parent: ParentReader | undefined
   activation: Activation | undefined
   supervisor: Supervisor | undefined
+  serviceManager: FakeServiceManager | undefined
   interactive = false
   hungUp = false
   watched = false
@@ -396,5 +398,30 @@ export class FakeChild extends EventEmitter {
     // What it had said before is delivered first.
     this.connected = false
     this.emit('disconnect')
+  }
+}
+
+/** systemd, as far as a service tells it. */
+export class FakeServiceManager implements ServiceManager {
+  readonly variables: Record<string, string> = {}
+  watchdog: number | undefined
+  readonly notices: Notice[] = []
+  /** Reports that a notice could not be sent. */
+  fail: (reason: string) => void = () => {}
+
+  tell(notice: Notice): void {
+    this.notices.push(notice)
+  }
+
+  told(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  onFailed(listener: (reason: string) => void): void {
+    this.fail = listener
+  }
+
+  monotonic(): string {
+    return '1000'
   }
 }

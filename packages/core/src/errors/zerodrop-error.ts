@@ -48,6 +48,7 @@ export const errorCodes = {
   ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',
   ERR_ZERODROP_PID_FILE_FAILED: 'The pid file could not be written.',
+  ERR_ZERODROP_NOTIFY_FAILED: 'systemd could not be notified of what the service does.',
   ERR_ZERODROP_CHECK_FAILED: 'A health check failed.',
   ERR_ZERODROP_CHECK_TIMEOUT: 'A health check did not answer in time.',
   ERR_ZERODROP_HEALTH_PORT: 'The port for health probes could not be opened.',

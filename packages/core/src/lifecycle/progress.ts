@@ -72,7 +72,7 @@ export class ProgressDisplay {
   }
 
   #text(): string {
-    const { drains, servers, state, system } = this.#context
+    const { drains, state, system } = this.#context
     const now = system.now()
     const { progress } = drains
     if (progress === undefined || state.current === 'restarting') {
@@ -81,13 +81,19 @@ export class ProgressDisplay {
         ? `restarting: generation ${generation} is on probation`
         : `restarting: generation ${generation} is not ready yet${left(until - now)}`
     }
-    const counts = servers.mortal
-      .flatMap((server) => servers.get(server) ?? [])
-      .map((connections) => countConnections(connections, isClosing))
-      .reduce(addCounts, noConnections)
-    const what = state.current === 'handing-over' ? 'handing over' : 'draining'
-    return `${what}: ${describeCounts(counts)}${left(progress.deadline - now)}`
+    return describeProgress(this.#context)
   }
+}
+
+/** How far the drain of this process has come, in a line for a person. */
+export function describeProgress({ drains, servers, state, system }: Context): string {
+  const counts = servers.mortal
+    .flatMap((server) => servers.get(server) ?? [])
+    .map((connections) => countConnections(connections, isClosing))
+    .reduce(addCounts, noConnections)
+  const what = state.current === 'handing-over' ? 'handing over' : 'draining'
+  const deadline = drains.progress?.deadline ?? Infinity
+  return `${what}: ${describeCounts(counts)}${left(deadline - system.now())}`
 }
 
 function left(milliseconds: number): string {

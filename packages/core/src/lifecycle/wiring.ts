@@ -28,6 +28,7 @@ import { type Origin, originOf } from './origin.ts'
 import { ProgressDisplay } from './progress.ts'
 import { firstHttpServer, Readiness } from './readiness.ts'
 import { Restarts } from './restarts.ts'
+import { ServiceNotices } from './service-notices.ts'
 import { Serving } from './serving.ts'
 import { ServingRole } from './serving-role.ts'
 import { SignalReactions } from './signal-reactions.ts'
@@ -187,6 +188,8 @@ export function wire(system: System): Parts {
 
   // From here on they act on each other.
   new ProgressDisplay(context).watch()
+  if (system.serviceManager !== undefined)
+    new ServiceNotices(context, system.serviceManager, generation).watch()
   openings.onChange(() => reactions.update())
   state.onStep((current) => {
     if (current === 'serving') readiness.check()

@@ -16,6 +16,7 @@ import { predecessorAt } from './predecessor-channel.ts'
 import { ParentChannel } from './parent-channel.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
+import { serviceManagerOf } from './service-manager.ts'
 import { isSingleExecutable } from './single-executable.ts'
 import { forSuccessor } from './start-environment.ts'
 import { pm2, underNodemon, watched } from './supervisors.ts'
@@ -41,6 +42,9 @@ export function realSystem(): System {
   if (orders !== undefined) parent?.wait()
   const terminals = new Terminals()
   let activation = isMainThread ? activationOf(process.env) : undefined
+  const serviceManager = isServiceProcess()
+    ? serviceManagerOf(keeper?.pid, inheritVariable !== undefined)
+    : undefined
   const deferrals = new Set<Release>()
   return {
     ...realSignals(),
@@ -58,6 +62,7 @@ export function realSystem(): System {
       boot?.end()
       return [...(boot?.survived ?? [])]
     },
+    serviceManager,
     supervisor: inheritVariable === undefined ? pm2() : undefined,
     watched: watched() || underNodemon(),
     get activation() {
@@ -155,7 +160,12 @@ export function realSystem(): System {
         file: commandLine.command(),
         args: [process.argv0, ...args],
         cwd: commandLine.cwd,
-        env: { ...env, [inheritVariableName]: environment[inheritVariableName] },
+        env: {
+          ...env,
+          [inheritVariableName]: environment[inheritVariableName],
+          // What notifies nobody has a successor that notifies nobody.
+          ...(serviceManager?.variables ?? { NOTIFY_SOCKET: undefined }),
+        },
       }
       if (keeper !== undefined)
         return keeper.start(
@@ -194,6 +204,11 @@ function writeError(line: string): void {
   } catch {
     // Node cannot open a descriptor that the application has closed, and the method may be the application's own.
   }
+}
+
+/** A worker of node:cluster, or a thread, is a part of the service. */
+function isServiceProcess(): boolean {
+  return isMainThread && !cluster.isWorker
 }
 
 function incapacity(): Incapacity | undefined {

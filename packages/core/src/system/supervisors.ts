@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { parentOf } from './parent-of.ts'
 import type { Supervisor } from './system.ts'
 
 /** pm2, if it is what started this process, and not a process of pm2's that did. */
@@ -46,10 +47,4 @@ export function underNodemon(): boolean {
     // It has ended meanwhile, or it is not ours to look at.
   }
   return false
-}
-
-function parentOf(pid: number): number {
-  // Behind the name, which may hold any character: the state, then the parent.
-  const [, , parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '').split(' ')
-  return Number(parent)
 }

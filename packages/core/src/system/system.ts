@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import type { Activation } from './activation.ts'
 import type { ListeningHandle } from './node-internals.ts'
 import type { ProgressLine } from './progress-line.ts'
+import type { ServiceManager } from './service-manager.ts'
 
 /** Undoes what the call that returned it did. Calling it again does nothing. */
 export type Release = () => void
@@ -196,6 +197,8 @@ export interface System extends SignalSystem {
   readonly watched: boolean
   /** Who started this process and wants to be told; not a predecessor. */
   readonly supervisor: Supervisor | undefined
+  /** systemd, where this process is a service that notifies it. */
+  readonly serviceManager: ServiceManager | undefined
   /** Monotonic milliseconds. */
   now(): number
   setTimeout(callback: () => void, milliseconds: number): Release

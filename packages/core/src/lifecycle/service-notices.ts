@@ -1,0 +1,130 @@
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { LifecycleEvents } from '../events/events.ts'
+import type { ServiceManager } from '../system/service-manager.ts'
+import type { Context } from './context.ts'
+import { describeProgress } from './progress.ts'
+
+/** A drain that goes on may take 15 seconds more from now on. */
+const moreTime = { EXTEND_TIMEOUT_USEC: '15000000' }
+
+/** How often systemd is told so, in milliseconds. */
+const extensionInterval = 5000
+
+/** The most addresses that one line names. */
+const mostNamed = 3
+
+/**
+ * Notifies systemd of what this service does: `READY`, `RELOADING`, `STOPPING`, `STATUS`, `MAINPID`, `WATCHDOG` and
+ * `EXTEND_TIMEOUT_USEC` of sd_notify(3). Only the process that serves does so.
+ */
+export class ServiceNotices {
+  readonly #context: Context
+  readonly #manager: ServiceManager
+  readonly #generation: number
+  #watched = false
+  /** Whether the pid of the service has changed, or is about to. */
+  #pidMoves: boolean
+
+  /** @param generation of this process */
+  constructor(context: Context, manager: ServiceManager, generation: number) {
+    this.#context = context
+    this.#manager = manager
+    this.#generation = generation
+    this.#pidMoves = context.system.predecessor !== undefined
+  }
+
+  /** From now on systemd is notified. */
+  watch(): void {
+    const { hooks, reporter, servingRole } = this.#context
+    const manager = this.#manager
+    servingRole.onTaken(() => this.#onTaken())
+    manager.onFailed((reason) => reporter.warn(notifyFailed(reason)))
+    // What this process has said has to arrive before the successor speaks, and before systemd sees this process end.
+    hooks.add('onRestart', 'systemd', () => manager.told(), {})
+    hooks.add('beforeExit', 'systemd', () => manager.told(), {})
+    reporter.addWitness((name, payload) => {
+      if (name === 'restart:start') this.#onRestart(payload as LifecycleEvents['restart:start'][0])
+      else if (name === 'restart:handing-over')
+        this.#onHandOver(payload as LifecycleEvents['restart:handing-over'][0])
+      else if (name === 'restart:failed') this.#onFailed(payload as LifecycleEvents['restart:failed'][0])
+      else if (name === 'drain:start') this.#onDrain(payload as LifecycleEvents['drain:start'][0])
+    })
+  }
+
+  /** This process serves from now on, or again. */
+  #onTaken(): void {
+    const { keeper, pid } = this.#context.system
+    // The first generation may have been started by a shell, which has the pid that systemd knows.
+    const mainPid = keeper === undefined && this.#pidMoves ? { MAINPID: String(pid) } : {}
+    this.#manager.tell({ READY: '1', STATUS: this.#serves(), ...mainPid })
+    if (this.#watched || this.#manager.watchdog === undefined) return
+    this.#watched = true
+    this.#showLife(this.#manager.watchdog)
+  }
+
+  /** The timer is late where the event loop is, and a successor that serves says it lives itself. */
+  #showLife(interval: number): void {
+    const { servingRole, system } = this.#context
+    if (servingRole.held) this.#manager.tell({ WATCHDOG: '1' })
+    system.setIdleTimeout(() => this.#showLife(interval), interval)
+  }
+
+  #onRestart({ generation }: LifecycleEvents['restart:start'][0]): void {
+    if (!this.#isService) return
+    this.#manager.tell({
+      RELOADING: '1',
+      MONOTONIC_USEC: this.#manager.monotonic(),
+      STATUS: `${this.#serves()}, generation ${generation} starts`,
+    })
+  }
+
+  /** systemd learns the successor's pid while this process lives: otherwise the service would end with it. */
+  #onHandOver({ pid }: LifecycleEvents['restart:handing-over'][0]): void {
+    if (this.#context.system.keeper !== undefined) return
+    this.#pidMoves = true
+    this.#manager.tell({ MAINPID: String(pid) })
+  }
+
+  #onFailed({ error }: LifecycleEvents['restart:failed'][0]): void {
+    const { servingRole, state } = this.#context
+    if (!servingRole.held || state.current === 'draining') return
+    const why = `the last restart failed: ${error.code}: ${error.message}`
+    this.#manager.tell({ READY: '1', STATUS: `${this.#serves()}; ${why}` })
+  }
+
+  #onDrain({ reason }: LifecycleEvents['drain:start'][0]): void {
+    if (!this.#isService) return
+    this.#manager.tell({ STOPPING: '1', STATUS: `draining: ${reason}`, ...moreTime })
+    this.#extend()
+  }
+
+  /** Timers are late in a service whose event loop hangs: it is given no more time. */
+  #extend(): void {
+    this.#context.system.setIdleTimeout(() => {
+      this.#manager.tell({ STATUS: describeProgress(this.#context), ...moreTime })
+      this.#extend()
+    }, extensionInterval)
+  }
+
+  /** Not a successor that its predecessor dismisses. */
+  get #isService(): boolean {
+    const { servingRole, system } = this.#context
+    return servingRole.held || system.predecessor === undefined
+  }
+
+  #serves(): string {
+    const { servers } = this.#context
+    const addresses = servers.mortal.flatMap((server) => servers.addressOf(server) ?? [])
+    const more = addresses.length > mostNamed ? ` and ${addresses.length - mostNamed} more` : ''
+    const where = addresses.length === 0 ? '' : ` on ${addresses.slice(0, mostNamed).join(', ')}${more}`
+    return `generation ${this.#generation} serves${where}`
+  }
+}
+
+function notifyFailed(reason: string): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_NOTIFY_FAILED',
+    `NOTIFY_SOCKET is set, and this service could not notify systemd: ${reason}. Install the program systemd-notify, ` +
+      'or set Type=exec in the unit. The service itself goes on.',
+  )
+}

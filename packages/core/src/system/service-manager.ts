@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readlinkSync } from 'node:fs'
+import path from 'node:path'
+import { parentOf } from './parent-of.ts'
+
+/** What a service manager is told, by the names of sd_notify(3): `READY`, `STATUS`, `MAINPID`. */
+export type Notice = Readonly<Record<string, string>>
+
+/** systemd, or a program in its place, that has asked this service to notify it. */
+export interface ServiceManager {
+  /** What a successor needs to notify it as well. */
+  readonly variables: Readonly<Record<string, string>>
+  /** How often it wants a sign of life, in milliseconds: half of its limit. Undefined if it wants none. */
+  readonly watchdog: number | undefined
+  /**
+   * Sends a notice. Notices arrive in the order they were sent. A notice that waits for another one to arrive is joined with
+   * the next, unless both tell of a step.
+   */
+  tell(notice: Notice): void
+  /** Resolves when every notice has arrived, or could not be sent. */
+  told(): Promise<void>
+  /** Calls back with the reason when a notice could not be sent, once for each reason. */
+  onFailed(listener: (reason: string) => void): void
+  /** The clock that systemd compares `MONOTONIC_USEC` with, in microseconds. */
+  monotonic(): string
+}
+
+/** A service takes these steps one after another: two of them in one notice have no order. */
+const steps: readonly string[] = ['READY', 'RELOADING', 'STOPPING']
+
+/** `systemd-notify` itself waits five seconds for systemd to have read the notice. */
+const patience = 8000
+
+/**
+ * Whoever asked this service to notify it, by `NOTIFY_SOCKET`. Undefined if nobody did, and in a process that the service has
+ * started for purposes of its own: a child that drains would report that the service stops.
+ * @param keeper the pid of the keeper, where there is one
+ * @param isSuccessor whether a predecessor, which notified the manager, has started this process
+ */
+export function serviceManagerOf(
+  keeper: number | undefined,
+  isSuccessor: boolean,
+): ServiceManager | undefined {
+  const { NOTIFY_SOCKET, SYSTEMD_EXEC_PID, WATCHDOG_PID, WATCHDOG_USEC } = process.env
+  if (NOTIFY_SOCKET === undefined || NOTIFY_SOCKET === '') return undefined
+  const own = [process.pid, keeper].map(String)
+  if (SYSTEMD_EXEC_PID !== undefined && !own.includes(SYSTEMD_EXEC_PID) && !isSuccessor)
+    if (!isStartedByShell(Number(SYSTEMD_EXEC_PID))) return undefined
+  const isWatched = WATCHDOG_PID === undefined || own.includes(WATCHDOG_PID) || isSuccessor
+  const limit = isWatched ? Number(WATCHDOG_USEC) / 1000 : Number.NaN
+  const isWanted = limit > 0
+  const variables = { NOTIFY_SOCKET, ...(isWanted && WATCHDOG_USEC !== undefined && { WATCHDOG_USEC }) }
+  return new NotifyingProgram(variables, isWanted ? Math.max(1, Math.floor(limit / 2)) : undefined)
+}
+
+/** Whether no program of Node's stands between this process and the one that systemd has started, or is that one. */
+function isStartedByShell(first: number): boolean {
+  try {
+    for (let pid = process.ppid; pid > 1; pid = parentOf(pid)) {
+      if (path.basename(readlinkSync(`/proc/${pid}/exe`)) === path.basename(process.execPath)) return false
+      if (pid === first) return true
+    }
+  } catch {
+    // It has ended meanwhile, or it is another user's.
+  }
+  return false
+}
+
+/**
+ * Sends notices by the program `systemd-notify`, which is wherever systemd is.
+ *
+ * The socket takes datagrams, and Node opens no datagram socket in AF_UNIX (https://github.com/nodejs/node/issues/29339). The
+ * other ways cost more: an addon is compiled on the user's machine, and `node:ffi` exists from Node 26 on, where it prints an
+ * ExperimentalWarning. The program takes some milliseconds of another core for each notice, of which a restart sends
+ * four, and it is not the main process: the unit has to say `NotifyAccess=all`.
+ */
+class NotifyingProgram implements ServiceManager {
+  readonly watchdog: number | undefined
+  readonly variables: Readonly<Record<'NOTIFY_SOCKET', string>>
+  readonly #waiting: Notice[] = []
+  readonly #reasons = new Set<string>()
+  #onFailed: (reason: string) => void = () => {}
+  #sending: Promise<void> | undefined
+
+  constructor(variables: Readonly<Record<'NOTIFY_SOCKET', string>>, watchdog: number | undefined) {
+    this.variables = variables
+    this.watchdog = watchdog
+  }
+
+  tell(notice: Notice): void {
+    const last = this.#waiting.at(-1)
+    const isStep = (each: Notice): boolean => steps.some((step) => step in each)
+    if (last === undefined || (isStep(last) && isStep(notice))) this.#waiting.push(notice)
+    else this.#waiting.splice(-1, 1, { ...last, ...notice })
+    this.#sending ??= this.#sendAll()
+  }
+
+  async told(): Promise<void> {
+    await this.#sending
+  }
+
+  onFailed(listener: (reason: string) => void): void {
+    this.#onFailed = listener
+  }
+
+  monotonic(): string {
+    // CLOCK_MONOTONIC: https://github.com/libuv/libuv/blob/v1.50.0/src/unix/linux.c (uv__hrtime)
+    return String(process.hrtime.bigint() / 1000n)
+  }
+
+  async #sendAll(): Promise<void> {
+    for (let notice = this.#waiting.shift(); notice !== undefined; notice = this.#waiting.shift()) {
+      const reason = await this.#send(notice)
+      if (reason === undefined || this.#reasons.has(reason)) continue
+      this.#reasons.add(reason)
+      this.#onFailed(reason)
+    }
+    this.#sending = undefined
+  }
+
+  /** @returns why it could not be sent */
+  #send(notice: Notice): Promise<string | undefined> {
+    // One line for each field: a line break would begin another field.
+    const fields = Object.entries(notice).map(([name, value]) => `${name}=${value.replace(/\s+/g, ' ')}`)
+    return new Promise((resolve) => {
+      let child: ChildProcess
+      try {
+        child = spawn('systemd-notify', fields, {
+          stdio: 'ignore',
+          env: { PATH: process.env['PATH'], NOTIFY_SOCKET: this.variables.NOTIFY_SOCKET },
+          timeout: patience,
+          killSignal: 'SIGKILL',
+        })
+      } catch (error) {
+        // Node's permission model refuses it, for example.
+        resolve((error as Error).message)
+        return
+      }
+      child.unref()
+      child.once('error', (error) => resolve(error.message))
+      child.once('exit', (code, signal) => resolve(code === 0 ? undefined : ending(code, signal)))
+    })
+  }
+}
+
+function ending(code: number | null, signal: string | null): string | undefined {
+  // `systemctl stop` signals every process of the service.
+  if (signal === 'SIGTERM' || signal === 'SIGINT' || signal === 'SIGHUP') return undefined
+  return signal === null ? `systemd-notify exited with code ${code}` : `systemd-notify was ended by ${signal}`
+}

@@ -1,0 +1,85 @@
+import channels from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
+import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
+
+const undo: (() => void)[] = []
+const { subscribe } = channels
+beforeEach(() => {
+  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
+    undo.push(() => channels.unsubscribe(name, handler))
+    subscribe(name, handler)
+  })
+})
+afterEach(() => {
+  for (const each of undo.splice(0).reverse()) each()
+  jest.restoreAllMocks()
+})
+
+async function serve(handler: http.RequestListener = () => {}): Promise<{
+  system: FakeSystem
+  manager: FakeServiceManager
+  lifecycle: Lifecycle
+  port: number
+}> {
+  const system = new FakeSystem()
+  const manager = new FakeServiceManager()
+  manager.watchdog = 1000
+  system.serviceManager = manager
+  const lifecycle = new Lifecycle(wire(system))
+  lifecycle.configure({ drainTimeout: 60_000 })
+  const ready = once(lifecycle.events, 'ready')
+  const server = http.createServer(handler).listen(0, '127.0.0.1')
+  undo.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await ready
+  return { system, manager, lifecycle, port: (server.address() as AddressInfo).port }
+}
+
+test('a service that serves is ready, and shows a sign of life at half of the limit', async () => {
+  const { manager, port, system } = await serve()
+  const ready = { READY: '1', STATUS: `generation 1 serves on tcp://127.0.0.1:${port}` }
+  expect(manager.notices).toEqual([ready, { WATCHDOG: '1' }])
+  system.advance(2000)
+  expect(manager.notices.slice(2)).toEqual([{ WATCHDOG: '1' }, { WATCHDOG: '1' }])
+})
+
+test('a drain asks for more time every five seconds for as long as it goes on', async () => {
+  const requests: http.ServerResponse[] = []
+  const { lifecycle, manager, port, system } = await serve((_request, response) => requests.push(response))
+  const request = http.get({ port, host: '127.0.0.1', agent: false })
+  while (requests.length === 0) await new Promise(setImmediate)
+  manager.watchdog = undefined
+  const told = manager.notices.length
+  const ended = lifecycle.shutdown('SIGTERM')
+  for (let step = 0; step < 2; step++) system.advance(5000)
+  const extended = manager.notices.slice(told).filter(({ EXTEND_TIMEOUT_USEC }) => EXTEND_TIMEOUT_USEC)
+  expect(extended).toEqual([
+    { STOPPING: '1', STATUS: 'draining: SIGTERM', EXTEND_TIMEOUT_USEC: '15000000' },
+    {
+      STATUS: expect.stringMatching(/^draining: 1 connection .*1 in flight/),
+      EXTEND_TIMEOUT_USEC: '15000000',
+    },
+    { STATUS: expect.stringMatching(/, 50 s left$/), EXTEND_TIMEOUT_USEC: '15000000' },
+  ])
+  requests[0]?.end()
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  response.resume()
+  await once(response, 'end')
+  system.advance(60_000)
+  await ended
+})
+
+test('a notice that cannot be sent is a warning', async () => {
+  const { manager, lifecycle } = await serve()
+  const warned = jest.fn()
+  lifecycle.events.on('warning', warned)
+  manager.fail('spawn systemd-notify ENOENT')
+  expect(warned.mock.calls).toMatchObject([[{ error: { code: 'ERR_ZERODROP_NOTIFY_FAILED' } }]])
+})
