@@ -57,10 +57,14 @@ async function start(
 
 /** Without what differs from run to run. */
 function told(recording: NotifyRecorder): Record<string, string>[] {
-  return recording.notices().map(({ SOCKET, MONOTONIC_USEC, ...notice }) => ({
-    ...notice,
-    ...(notice['STATUS'] !== undefined && { STATUS: notice['STATUS'].replace(/\d{4,}/g, 'N') }),
-  }))
+  const numbers = (text: string): string => text.replace(/\d{4,}/g, 'N')
+  return recording.notices().map((notice) =>
+    Object.fromEntries(
+      Object.entries(notice)
+        .filter(([name]) => name !== 'SOCKET')
+        .map(([name, value]) => [name, name === 'MAINPID' ? value : numbers(value)]),
+    ),
+  )
 }
 
 describeUnix('sd_notify', () => {
@@ -86,9 +90,12 @@ describeUnix('sd_notify', () => {
       const notices = told(recording)
       expect(notices.slice(0, 2)).toEqual([
         { READY: '1', STATUS: 'generation 1 serves on tcp://[::]:N' },
-        { RELOADING: '1', STATUS: 'generation 1 serves on tcp://[::]:N, generation 2 starts' },
+        {
+          RELOADING: '1',
+          MONOTONIC_USEC: 'N',
+          STATUS: 'generation 1 serves on tcp://[::]:N, generation 2 starts',
+        },
       ])
-      // The predecessor's word on the successor's pid may arrive on either side of the successor's own.
       expect(notices.filter(({ READY }) => READY !== undefined)).toEqual([
         { READY: '1', STATUS: 'generation 1 serves on tcp://[::]:N' },
         { READY: '1', STATUS: 'generation 2 serves on tcp://[::]:N', ...mainPid },
@@ -99,16 +106,11 @@ describeUnix('sd_notify', () => {
           ),
         },
       ])
-      expect(notices.filter(({ MAINPID }) => MAINPID !== undefined)).toEqual(
-        how === 'plain'
-          ? expect.arrayContaining([{ MAINPID: String(pid) }, expect.objectContaining(mainPid)])
-          : [],
-      )
+      const pids = notices.flatMap(({ MAINPID }) => MAINPID ?? [])
+      expect(pids).toEqual(how === 'plain' ? [String(pid), String(pid)] : [])
       expect(notices.find(({ STOPPING }) => STOPPING === '1')).toMatchObject({
-        EXTEND_TIMEOUT_USEC: '15000000',
+        EXTEND_TIMEOUT_USEC: 'N',
       })
-      for (const { MONOTONIC_USEC, RELOADING } of recording.notices())
-        if (RELOADING === '1') expect(Number(MONOTONIC_USEC)).toBeGreaterThan(0)
     },
   )
 
@@ -121,6 +123,7 @@ describeUnix('sd_notify', () => {
     await app.waitFor('exit')
     const before = signs()
     await arrived(() => signs() >= before + 3)
+    expect(app.stderr).not.toContain('ERR_ZERODROP')
   })
 
   test('a watchdog of another process is not fed', async () => {
