@@ -1,5 +1,6 @@
 import type { Status } from '@zerodrop/core'
 import { leftovers, type RawClient } from '@zerodrop/traffic'
+import { H2Client } from './support/h2-client.ts'
 import { clean, ProtocolSite, unclean } from './support/protocol-site.ts'
 import { describePosix } from './support/site.ts'
 
@@ -92,6 +93,51 @@ describePosix.each(['http', 'https'] as const)('%s behind a net server', (transp
       { address: expect.stringContaining(`:${site.port}`), accepting: true },
       { accepting: true, connections: { idle: 1 } },
     ])
+  })
+})
+
+describePosix.each(['h2c', 'h2'] as const)('HTTP/2 (%s) behind a net server', (transport) => {
+  test('a stop finishes the streams of every session, and ends those without one', async () => {
+    const site = await ProtocolSite.start(undo, 'fed', { transport })
+    const [first, second, idle] = await Promise.all(
+      [1, 2, 3].map(() => H2Client.connect(undo, site.port, site.secure)),
+    )
+    await idle!.get('/')
+    const answers = [first!, second!].map((client) => client.get('/hold'))
+    const visits = [await site.gates.visit(), await site.gates.visit()]
+    await site.drain()
+    await idle!.ended
+    for (const visit of visits) visit.open()
+    for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ status: 200 })
+    await Promise.all([first!.ended, second!.ended])
+    await expect(site.app.exited).resolves.toEqual(clean)
+    expect(site.app.stderr).toContain('2 finished, 0 served meanwhile, 0 cut')
+    expect(site.app.stderr).not.toContain('ERR_ZERODROP')
+  })
+
+  test('the deadline cuts the stream of the first session, and names it once', async () => {
+    const site = await ProtocolSite.start(undo, 'fed', { transport, options: { drainTimeout: 300 } })
+    const client = await H2Client.connect(undo, site.port, site.secure)
+    const held = client.get('/hold').catch((error: unknown) => error)
+    await site.gates.visit()
+    site.app.signal('SIGTERM')
+    await expect(site.app.exited).resolves.toEqual(unclean)
+    await held
+    expect(site.cutLines()).toEqual([expect.stringMatching(/GET \/hold from .*\(handling/)])
+  })
+
+  test('a restart drains it', async () => {
+    const site = await ProtocolSite.start(undo, 'fed', { transport })
+    const client = await H2Client.connect(undo, site.port, site.secure)
+    const held = client.get('/hold')
+    const visit = await site.gates.visit()
+    const { before } = await site.restart()
+    visit.open()
+    await expect(held).resolves.toMatchObject({ status: 200 })
+    await client.ended
+    await site.app.exitOf(before)
+    const next = await H2Client.connect(undo, site.port, site.secure)
+    await expect(next.get('/')).resolves.toMatchObject({ status: 200 })
   })
 })
 

@@ -137,6 +137,7 @@ export class Connections {
     if (!this.#tracking) return
     this.#open.set(socket, this.#time())
     socket.on('close', this.#onClose)
+    if (this.http2 && !this.secure) this.sessions.adopt(socket)
   }
 
   /** Another server goes on with a connection of this one, and with what carries it. */

@@ -35,6 +35,11 @@ export class Sessions implements Iterable<ServerHttp2Session> {
     }
   }
 
+  /** A socket that the server is about to take, in an emission of the event that began before `watch()`. */
+  adopt(socket: Socket): void {
+    this.#arriving = socket
+  }
+
   get size(): number {
     return this.#sockets.size
   }

@@ -10,7 +10,7 @@ export const errorCodes = {
   ERR_ZERODROP_HANDLERS_TIMEOUT: 'Signal handlers of other libraries did not finish in time.',
   ERR_ZERODROP_SERVER_INVALID: 'The value is not a net.Server.',
   ERR_ZERODROP_SERVER_NOT_LISTENING:
-    'An attached server that is neither `http` nor `https` gets its connections from another server instead of listening.',
+    'An attached server that speaks no HTTP gets its connections from another server instead of listening.',
   ERR_ZERODROP_INHERIT_INVALID: 'The variable ZERODROP_INHERIT does not hold what a predecessor writes.',
   ERR_ZERODROP_INHERIT_MISMATCH: 'An inherited descriptor is not a listening socket of its address.',
   ERR_ZERODROP_ADDRESS_IN_USE:

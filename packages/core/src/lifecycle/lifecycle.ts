@@ -154,8 +154,8 @@ export class Lifecycle {
 
   /**
    * Takes care of one server: any `http`, `https`, `http2` or `net` server. Not needed for a server that begins to
-   * listen after `configure()`; needed for one that listened before, for options of its own, and for an `http` or `https`
-   * server that does not listen and is given its connections by another server, by `emit('connection')`.
+   * listen after `configure()`; needed for one that listened before, for options of its own, and for an `http`, `https` or
+   * `http2` server that does not listen and is given its connections by another server, by `emit('connection')`.
    * @throws `ERR_ZERODROP_SERVER_INVALID`, and what `configure()` throws.
    */
   attach(server: Server, options: AttachOptions = {}): void {
@@ -347,9 +347,9 @@ export class Lifecycle {
 function notListening(): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_SERVER_NOT_LISTENING',
-    'A server of HTTP/2, or of no HTTP, that was given to attach() does not listen: it gets its connections from another server, by emit("connection"). ' +
-      'In a drain they are connections of the server that accepted them, which speaks no HTTP: requests in flight finish ' +
-      'until drainTimeout, but no client is told, and what is open then is cut. Let the server listen, on a port or a Unix ' +
-      'socket of its own to which the other server connects.',
+    'A server that was given to attach() speaks no HTTP, does not listen, and gets its connections from another server ' +
+      'by emit("connection"). In a drain, they are connections of the server that accepted them: what is in flight may ' +
+      'finish until drainTimeout, but no client is told, and what is open then is cut. Let the server listen, on a port or ' +
+      'a Unix socket of its own, and have the other server connect to it.',
   )
 }

@@ -111,9 +111,7 @@ export class ManagedServers {
    */
   addFed(server: Server, first: Socket): boolean {
     if (this.#ignored.has(server)) return true
-    const isHttp1 = 'closeIdleConnections' in server && !('updateSettings' in server)
-    if (!isHttp1 || this.#servers.has(server) || trackConnections(server) === undefined) return false
-    if (listConnections(server as HttpServer) === undefined) return false
+    if (this.#servers.has(server) || !canBeFed(server)) return false
     const connections = new Connections(server, () => this.#system.now())
     const fedBy = new Set<Server>()
     const take = (socket: Socket): void => {
@@ -326,4 +324,14 @@ function both(one: Release, other: Release): Release {
 function portOf(server: Server): number | undefined {
   const address = server.address()
   return typeof address === 'object' ? address?.port : undefined
+}
+
+/** Whether the connections of a server can be known that does not listen: Node lists those of HTTP/1 at 'listening'. */
+function canBeFed(server: Server): boolean {
+  if ('updateSettings' in server) return true
+  return (
+    'closeIdleConnections' in server &&
+    trackConnections(server) !== undefined &&
+    listConnections(server as HttpServer) !== undefined
+  )
 }

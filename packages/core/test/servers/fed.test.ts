@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
-import http2 from 'node:http2'
 import net from 'node:net'
 import path from 'node:path'
 import tls from 'node:tls'
@@ -58,7 +57,6 @@ test.each(['net', 'tls'] as const)('a %s server in front gives up what it passes
 })
 
 test.each([
-  ['HTTP/2', () => http2.createServer()],
   ['no HTTP', () => net.createServer()],
   [
     'HTTP on a Node that makes its list of connections elsewhere',
