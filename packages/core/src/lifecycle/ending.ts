@@ -208,7 +208,14 @@ export class Ending {
     if (signal === undefined) return
     if (this.#forcedStatus !== undefined) this.#others.skip(signal)
     // Not held: that nothing keeps the event loop alive is what it waits for.
-    else await Promise.race([this.#others.deliver(signal, this.#group?.servers ?? []), this.#forced])
+    else
+      await Promise.race([
+        this.#others.deliver(
+          signal,
+          (this.#group?.servers ?? []).map(({ server }) => server),
+        ),
+        this.#forced,
+      ])
   }
 
   /** Waits for the application, which may hold nothing open while it works, unless a hammer ends the wait. */
@@ -257,7 +264,7 @@ export class Ending {
     const told = hooks.run('onDrain', { reason })
     this.#context.system.cluster.tellStopping()
     this.#workers = workers.stop(signalOf(reason), settings)
-    this.#group = drains.start(servers.mortal, { settings, closeCode: 1001, migrates: () => false })
+    this.#group = drains.start(servers.drainable, { settings, closeCode: 1001, migrates: () => false })
     const result = await this.finish(this.#group, reason, told)
     return { reason, ...result }
   }

@@ -39,7 +39,7 @@ export class ExitWatch {
   #onExit(status: number, caller: string | undefined): number {
     const { drains, reporter, servers } = this.#context
     const before = (drains.progress?.servers ?? []).reduce((total, { tally }) => total + tally.cut.length, 0)
-    const open = servers.connections.reduce((total, { size }) => total + size, 0)
+    const open = servers.drainable.reduce((total, { connections }) => total + connections.size, 0)
     const cut = this.#cut()
     const cutBefore = before === 0 ? '' : `, and ${before} cut before that`
     const left = `with ${count(open, 'connection')} open and something under way on ${cut.length}${cutBefore}`
@@ -54,8 +54,8 @@ export class ExitWatch {
   #cut(): CutConnection[] {
     const { servers, system } = this.#context
     const now = system.now()
-    return servers.connections
-      .flatMap((connections) => describe(connections, { now, began: () => now }))
+    return servers.drainable
+      .flatMap(({ connections }) => describe(connections, { now, began: () => now }))
       .map(({ age: _unknown, ...known }) => known)
   }
 }

@@ -32,7 +32,7 @@ export class HandOver {
   readonly #migration: Migration
   readonly #live: LiveMigration
   /** What lets the servers emit 'close', which cannot be taken back. */
-  readonly #closes: ReadonlyMap<Server, Release>
+  readonly #closes: readonly { readonly server: Server; readonly close: Release }[]
   #onFinal: () => void = () => {}
 
   constructor(context: Context, successor: Successor, inheritable: readonly Inheritable[]) {
@@ -43,8 +43,8 @@ export class HandOver {
     this.#inheritable = inheritable
     const permit = new MigrationPermit((error) => reporter.warn(error))
     const leaving = inheritable.flatMap(({ server, bound }): Leaving[] => {
-      const connections = servers.get(server)
-      const policy = servers.migrationPolicy(server) ?? settings.migrate
+      const connections = servers.get(server)?.connections
+      const policy = servers.settingsOf(server).migrate ?? settings.migrate
       if (connections?.migratable !== true || policy === false) return []
       return [{ connections, listener: bound, mayMove: (socket) => permit.allows(policy, socket) }]
     })
@@ -53,17 +53,17 @@ export class HandOver {
       successor,
       handover,
       inheritable.flatMap(({ server, bound }): LiveLeaving[] => {
-        const connections = servers.get(server)
+        const connections = servers.get(server)?.connections
         if (connections?.http === undefined) return []
-        const policy = servers.migrationPolicy(server) ?? settings.migrate
+        const policy = servers.settingsOf(server).migrate ?? settings.migrate
         const never = connections.secure ? 'tls' : policy === false ? 'migrate' : undefined
         return [{ connections, listener: bound, never, mayMove: (socket) => permit.allows(policy, socket) }]
       }),
     )
     this.#migrating = new Set(leaving.map(({ connections }) => connections))
-    this.#closes = new Map(servers.servers.map((server) => [server, postponeClose(server)]))
+    this.#closes = servers.open.map(({ server }) => ({ server, close: postponeClose(server) }))
     this.group = drains.start(
-      servers.servers,
+      servers.open,
       {
         settings: { ...settings, drainDelay: 0 },
         closeCode: 1012,
@@ -103,15 +103,15 @@ export class HandOver {
     const { reporter, system, servers } = this.#context
     const died = new Promise<'died'>((resolve) => this.#successor.onDeath(() => resolve('died')))
     this.#migration.start({
-      onDeclined: ({ server }, socket) => servers.keep(server, [socket]),
-      onNotListening: ({ server }) => servers.announce(server),
-      onKept: ({ server }, sockets) => servers.keep(server, sockets),
+      onDeclined: ({ server }, socket) => servers.get(server)?.drain?.keep([socket]),
+      onNotListening: ({ server }) => servers.get(server)?.drain?.announce(),
+      onKept: ({ server }, sockets) => servers.get(server)?.drain?.keep(sockets),
     })
     void this.#migration.passed.then(() => {
       if (over) return
       this.#live.start({
         onStays: ({ server }, socket, stayed) => {
-          servers.stays(server, socket)
+          servers.get(server)?.stays(socket)
           reporter.tell('connection:stayed', { connection: stayed })
         },
         onWarning: (error) => reporter.warn(error),
@@ -123,8 +123,8 @@ export class HandOver {
       system.setTimeout(() => {
         if (over) return
         for (const { server } of this.#migrating) {
-          servers.announce(server)
-          servers.stays(server)
+          servers.get(server)?.drain?.announce()
+          servers.get(server)?.stays()
         }
       }, deathPatience)
     })
@@ -156,7 +156,7 @@ export class HandOver {
 
   /** From here on nothing is taken back. The application hears that its servers have closed before its hooks run. */
   async #end(): Promise<void> {
-    for (const close of this.#closes.values()) close()
+    for (const { close } of this.#closes) close()
     await new Promise<void>((resolve) => {
       this.#context.system.setImmediate(resolve)
     })
@@ -169,15 +169,14 @@ export class HandOver {
     const attempts = new Attempts((error) => reporter.warn(error))
     attempts.run('giving the servers back', () => drains.forget())
     attempts.run('listening again', () => datagrams.resume())
-    const closes = new Map(this.#closes)
     for (const each of this.#inheritable)
       attempts.run('listening again', () => {
-        const close = closes.get(each.server)
-        closes.delete(each.server)
+        const close = this.#closes.find(({ server }) => server === each.server)?.close
         // Also where the application has closed it since: it did so because this process was to end.
         if (each.server.listening) close?.()
         else listeners.reopen(each, this.#successor.takeSpare(each.bound), () => close?.())
       })
-    for (const close of closes.values()) attempts.run('closing a server', close)
+    for (const { server, close } of this.#closes)
+      if (!this.#inheritable.some((each) => each.server === server)) attempts.run('closing a server', close)
   }
 }

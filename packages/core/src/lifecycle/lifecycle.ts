@@ -18,6 +18,7 @@ import {
   type MigrationPolicy,
   presetOf,
 } from '../options/options.ts'
+import { serverHook } from '../servers/run-hook.ts'
 import type { Release } from '../system/system.ts'
 import { answerHealth } from './answer-health.ts'
 import type { Context } from './context.ts'
@@ -141,15 +142,16 @@ export class Lifecycle {
    * @throws what `configure()` throws
    */
   register(listen: ListenMessage, close: (() => unknown) | undefined): void {
-    const { configuration, reactions, serverHooks } = this.#parts
+    const { configuration, reactions } = this.#parts
     if (configuration.find(this.#context.system)) {
       reactions.release()
       this.configure()
     }
     this.#context.listeners.join(listen)
     const { server } = listen
-    if (close !== undefined && serverHooks.get(server) === undefined)
-      serverHooks.set(server, "the framework's close()", close)
+    if (close === undefined) return
+    const settings = this.#context.servers.settingsOf(server)
+    settings.hook ??= serverHook("the framework's close()", close)
   }
 
   /**
@@ -167,15 +169,15 @@ export class Lifecycle {
     }
     this.configure()
     checkAttachOptions(options)
-    const { health, serverHooks, verdicts } = this.#parts
+    const { health, verdicts } = this.#parts
     const { listeners, reporter, servers } = this.#context
     const { name = 'onSettled', onSettled, onDrainingRequest, migrate } = options
-    if (onSettled !== undefined) serverHooks.set(server, name, onSettled)
+    const settings = servers.settingsOf(server)
+    if (onSettled !== undefined) settings.hook = serverHook(name, onSettled)
     if (onDrainingRequest !== undefined)
-      servers.setPolicy(server, (request) =>
-        health.isFor(request) ? 'serve' : verdicts.of(onDrainingRequest, request),
-      )
-    if (migrate !== undefined) servers.setMigrationPolicy(server, migrate)
+      settings.drainingPolicy = (request) =>
+        health.isFor(request) ? 'serve' : verdicts.of(onDrainingRequest, request)
+    if (migrate !== undefined) settings.migrate = migrate
     if (server.listening) listeners.add(server)
     else onFed(server, (first) => servers.addFed(server, first) || reporter.warn(notListening()))
   }

@@ -87,9 +87,8 @@ export class ProgressDisplay {
 
 /** How far the drain of this process has come, in a line for a person. */
 export function describeProgress({ drains, servers, state, system }: Context): string {
-  const counts = servers.mortal
-    .flatMap((server) => servers.get(server) ?? [])
-    .map((connections) => countConnections(connections, isClosing))
+  const counts = servers.drainable
+    .map(({ connections }) => countConnections(connections, isClosing))
     .reduce(addCounts, noConnections)
   const what = state.current === 'handing-over' ? 'handing over' : 'draining'
   const deadline = drains.progress?.deadline ?? Infinity

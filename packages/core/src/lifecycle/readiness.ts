@@ -149,8 +149,7 @@ export class Readiness {
 
 /** The first of the application's servers that speaks HTTP. */
 export function firstHttpServer({ servers }: Pick<Context, 'servers'>): Server | undefined {
-  return servers.mortal.find((server) => {
-    const connections = servers.get(server)
-    return server.listening && (connections?.http !== undefined || connections?.http2 === true)
-  })
+  return servers.drainable.find(
+    ({ connections, server }) => server.listening && (connections.http !== undefined || connections.http2),
+  )?.server
 }

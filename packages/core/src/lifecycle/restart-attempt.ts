@@ -126,8 +126,8 @@ export class RestartAttempt {
 
   /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
   #serving(inheritable: readonly Inheritable[]): number {
-    const mortal = new Set(this.#context.servers.mortal)
-    return inheritable.filter(({ server }) => mortal.has(server)).length
+    const { servers } = this.#context
+    return inheritable.filter(({ server }) => servers.get(server)?.exempt === false).length
   }
 
   #start(): Promise<Started> {

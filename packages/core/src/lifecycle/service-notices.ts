@@ -114,7 +114,7 @@ export class ServiceNotices {
 
   #serves(): string {
     const { servers } = this.#context
-    const addresses = servers.mortal.flatMap((server) => servers.addressOf(server) ?? [])
+    const addresses = servers.drainable.flatMap(({ address }) => address ?? [])
     const more = addresses.length > mostNamed ? ` and ${addresses.length - mostNamed} more` : ''
     const where = addresses.length === 0 ? '' : ` on ${addresses.slice(0, mostNamed).join(', ')}${more}`
     return `generation ${this.#generation} serves${where}`

@@ -74,7 +74,8 @@ export class Serving {
   close(server: Server, together: readonly Server[]): DrainGroup | undefined {
     const { drains, servers, settings } = this.#context
     if (!this.#parts.configuration.configured) return undefined
-    return drains.close(server, [...together, ...servers.fedOnlyBy(together)], settings)
+    const open = together.flatMap((each) => servers.get(each) ?? [])
+    return drains.close(server, [...open, ...servers.fedOnlyBy(together)], settings)
   }
 
   /** A socket of this process has closed, or is the application's own affair from now on. */
@@ -109,10 +110,11 @@ export class Serving {
     const { drains, reporter, servers } = this.#context
     const { health, isInherited, kept, openings, ticketKeys } = this.#parts
     const isOwn = health.owns(server)
-    for (const each of [server, ...servers.fedBy(server)]) drains.onListening(each)
+    drains.onListening(server)
+    for (const fed of servers.fedBy(server)) drains.onListening(fed.server)
     servers.add(listener, isOwn, () => this.close(server, [server])?.closed(server))
     ticketKeys?.onListening(server)
-    const address = servers.addressOf(server)
+    const address = servers.get(server)?.address
     if (address !== undefined) reporter.tell('listening', { address, inherited: isInherited(address) })
     if (!isOwn) this.#onBound()
     openings.succeed(server)
@@ -140,7 +142,7 @@ export class Serving {
 
   #onClosed(server: Server): void {
     const { servers } = this.#context
-    const drain = servers.drainOf(server)
+    const drain = servers.get(server)?.drain
     // Node counts only what it has accepted itself: connections that came by `emit('connection')` go on draining.
     if (drain !== undefined && drain.connections.size > 0) {
       void drain.connections.empty().then(() => this.#onClosed(server))

@@ -79,16 +79,14 @@ const mostNamed = 100
 export function statusOf(context: Context, sources: StatusSources): Status {
   const { generation, history, isInherited, migrated, ready } = sources
   const { drains, servers, state, system } = context
-  const listeners = servers.all.map((connections): ListenerStatus => {
-    const { server } = connections
-    const address = servers.addressOf(server)
-    return {
+  const listeners = servers.open.map(
+    ({ address, connections, drain, fedBy, server }): ListenerStatus => ({
       address,
       inherited: isInherited(address),
-      accepting: server.listening || (servers.isFed(server) && servers.drainOf(server) === undefined),
+      accepting: server.listening || (fedBy !== undefined && drain === undefined),
       connections: countConnections(connections, isClosing),
-    }
-  })
+    }),
+  )
   const ending = state.current === 'draining' || state.current === 'handing-over'
   return {
     pid: system.pid,

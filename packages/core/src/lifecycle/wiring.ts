@@ -14,7 +14,6 @@ import { Openings } from '../listeners/openings.ts'
 import { ClusterWorkers } from '../servers/cluster-workers.ts'
 import { Drains } from '../servers/drains.ts'
 import { ManagedServers } from '../servers/managed-servers.ts'
-import { ServerHooks } from '../servers/server-hooks.ts'
 import type { System } from '../system/system.ts'
 import { Configuration } from './configuration.ts'
 import type { Context } from './context.ts'
@@ -42,7 +41,6 @@ export interface Parts {
   readonly origin: Origin
   readonly configuration: Configuration
   readonly signals: DrainingSignals
-  readonly serverHooks: ServerHooks
   readonly verdicts: DrainingVerdicts
   readonly health: HealthService
   readonly ending: Ending
@@ -91,8 +89,7 @@ export function wire(system: System): Parts {
     signals,
     (address) => predecessor?.serves === true && isInherited(address),
   )
-  const serverHooks = new ServerHooks()
-  const drains = new Drains(system, servers, serverHooks, reporter)
+  const drains = new Drains(system, servers, reporter)
   const workers = new ClusterWorkers(system, reporter)
   const verdicts = new DrainingVerdicts((warning) => reporter.warn(warning))
 
@@ -215,7 +212,6 @@ export function wire(system: System): Parts {
     origin,
     configuration,
     signals,
-    serverHooks,
     verdicts,
     health,
     ending,

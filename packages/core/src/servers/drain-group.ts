@@ -1,11 +1,10 @@
 import type { Server } from 'node:net'
 import { Drain, type DrainOptions } from '../drain/drain.ts'
 import type { DrainResult } from '../events/drain-report.ts'
-import type { ServerDrain } from '../drain/server-drain.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { System } from '../system/system.ts'
 import { type Hook, runHook } from './run-hook.ts'
-import type { ServerHooks } from './server-hooks.ts'
+import type { ManagedServer } from './managed-server.ts'
 
 /** One drain of some servers, with what their owners do when they settle. */
 export class DrainGroup {
@@ -15,7 +14,7 @@ export class DrainGroup {
   readonly drained: Promise<DrainResult>
   /** Resolves when the hooks have run as well, with what went wrong in them. */
   readonly done: Promise<readonly ZerodropError[]>
-  readonly servers: readonly Server[]
+  readonly servers: readonly ManagedServer[]
   readonly #drain: Drain
   /** How the drain has ended, once it can no longer be taken back. */
   readonly #outcome: Promise<'over' | 'cancelled'>
@@ -24,23 +23,23 @@ export class DrainGroup {
   /** @param final when a drain with a successor can no longer be taken back */
   constructor(
     system: System,
-    drains: ReadonlyMap<Server, ServerDrain>,
-    hooks: ServerHooks,
+    servers: readonly ManagedServer[],
     options: DrainOptions,
     final: Promise<void> = Promise.resolve(),
   ) {
-    this.servers = [...drains.keys()]
-    this.#drain = new Drain(system, [...drains.values()], options)
+    this.servers = servers
+    const drains = servers.flatMap(({ drain }) => drain ?? [])
+    this.#drain = new Drain(system, drains, options)
     const late: Hook[] = []
     const running: Promise<ZerodropError | undefined>[] = []
     let settle = (): void => {}
     this.settled = new Promise((resolve) => {
       settle = resolve
     })
-    let unsettled = drains.size
+    let unsettled = drains.length
     if (unsettled === 0) settle()
     this.drained = this.#drain.run((settled) => {
-      const entry = hooks.get(settled.connections.server)
+      const entry = servers.find(({ drain }) => drain === settled)?.settings.hook
       // The hook may wait for the server's last connection, so its time begins with the end of the drain.
       // With a successor that may still die nothing is done that cannot be taken back.
       if (entry !== undefined && options.successor) late.push(entry)

@@ -6,8 +6,8 @@ import { Attempts } from '../errors/attempts.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import type { System } from '../system/system.ts'
 import { DrainGroup } from './drain-group.ts'
-import type { ServerHooks } from './server-hooks.ts'
-import type { DrainManner, ManagedServers } from './managed-servers.ts'
+import type { DrainManner, ManagedServer } from './managed-server.ts'
+import type { ManagedServers } from './managed-servers.ts'
 import type { Settings } from '../options/options.ts'
 import type { Reporter } from '../events/reporter.ts'
 
@@ -29,16 +29,15 @@ export interface Progress {
 export class Drains {
   readonly #system: System
   readonly #servers: ManagedServers
-  readonly #hooks: ServerHooks
   readonly #reporter: Reporter
-  readonly #groups = new Map<Server, DrainGroup>()
+  /** Those that are not done, the newest last. */
+  readonly #groups = new Set<DrainGroup>()
   #progress: Progress | undefined
 
-  constructor(system: System, servers: ManagedServers, hooks: ServerHooks, reporter: Reporter) {
+  constructor(system: System, servers: ManagedServers, reporter: Reporter) {
     this.#system = system
     this.#reporter = reporter
     this.#servers = servers
-    this.#hooks = hooks
   }
 
   /** Of the drain that ends the process, once there is one. */
@@ -50,7 +49,7 @@ export class Drains {
    * Begins the drain that ends the process, and tells of its steps.
    * @param final where another process accepts on the same sockets: when it can no longer be replaced by this one
    */
-  start(servers: readonly Server[], manner: DrainManner, final?: Promise<void>): DrainGroup {
+  start(servers: readonly ManagedServer[], manner: DrainManner, final?: Promise<void>): DrainGroup {
     const { drainTimeout, drainDelay } = manner.settings
     const begun = this.#system.now()
     const reporter = this.#reporter
@@ -58,7 +57,7 @@ export class Drains {
       onAcceptStopped: (milliseconds) => reporter.tell('drain:accept-stopped', { milliseconds }),
       onHammer: (milliseconds, forced, cut) => reporter.tell('hammer', { milliseconds, forced, cut }),
     })
-    const drains = servers.flatMap((server) => this.#servers.drainOf(server) ?? [])
+    const drains = servers.flatMap(({ drain }) => drain ?? [])
     const progress = { begun, deadline: begun + drainDelay + drainTimeout, servers: drains }
     this.#progress = progress
     if (progress.deadline === Infinity) {
@@ -91,28 +90,23 @@ export class Drains {
    * Begins to drain servers together. One that drains already goes on as it began, and the new group waits for it too.
    */
   #start(
-    servers: readonly Server[],
+    servers: readonly ManagedServer[],
     manner: DrainManner,
     final?: Promise<void>,
     observer?: DrainObserver,
   ): DrainGroup {
-    const drains = new Map<Server, ServerDrain>()
     const attempts = new Attempts((error) => this.#reporter.warn(error))
     const onCut = (connection: CutConnection, forced: boolean): void =>
       this.#reporter.tell('connection:cut', { connection, forced })
-    for (const server of servers) {
-      const drain = attempts.run('preparing to drain a server', () =>
+    for (const server of servers)
+      attempts.run('preparing to drain a server', () =>
         this.#servers.drain(server, manner, { onCut, attempts }),
       )
-      if (drain !== undefined) drains.set(server, drain)
-    }
     const { drainTimeout, drainDelay } = manner.settings
     const options = { drainTimeout, drainDelay, successor: final !== undefined, observer, onCut, attempts }
-    const group = new DrainGroup(this.#system, drains, this.#hooks, options, final)
-    for (const server of servers) this.#groups.set(server, group)
-    void group.done.then(() => {
-      for (const server of servers) if (this.#groups.get(server) === group) this.#groups.delete(server)
-    })
+    const group = new DrainGroup(this.#system, servers, options, final)
+    this.#groups.add(group)
+    void group.done.then(() => this.#groups.delete(group))
     return group
   }
 
@@ -122,17 +116,17 @@ export class Drains {
    * @returns undefined if the server does not listen, or never had a connection: Node's own `close()` is right then. It
    *   frees the address at once, as a program expects that looks for a free port.
    */
-  close(server: Server, together: readonly Server[], settings: Settings): DrainGroup | undefined {
-    const begun = this.#groups.get(server)
+  close(server: Server, together: readonly ManagedServer[], settings: Settings): DrainGroup | undefined {
+    const begun = this.#groupOf(server)
     if (begun !== undefined) return begun
-    const connections = this.#servers.get(server)
-    if (!server.listening || connections === undefined) return undefined
-    if (connections.untouched) {
-      this.#servers.closeAtOnce(server)
+    const managed = this.#servers.get(server)
+    if (!server.listening || managed === undefined) return undefined
+    if (managed.connections.untouched) {
+      this.#servers.closeAtOnce(managed)
       return undefined
     }
     // Nobody comes back to a port that was picked at random: a test need not wait for that.
-    const lingerTimeout = this.#servers.isFixed(server) ? settings.lingerTimeout : 0
+    const lingerTimeout = managed.fixed ? settings.lingerTimeout : 0
     const manner: DrainManner = {
       settings: { ...settings, lingerTimeout, drainDelay: 0 },
       closeCode: 1001,
@@ -144,17 +138,28 @@ export class Drains {
   /** Gives all servers back as if no drain had begun. */
   forget(): void {
     this.#progress = undefined
-    for (const server of this.#groups.keys()) this.#forget(server)
+    for (const group of this.#groups) {
+      this.#cancel(group)
+      for (const server of group.servers) this.#servers.forgetDrain(server)
+    }
   }
 
   /** A server listens that may be draining: it serves again, unless the whole process ends. */
   onListening(server: Server): void {
-    if (this.#progress === undefined) this.#forget(server)
+    if (this.#progress !== undefined) return
+    const group = this.#groupOf(server)
+    if (group !== undefined) this.#cancel(group)
+    const managed = this.#servers.get(server)
+    if (managed !== undefined) this.#servers.forgetDrain(managed)
   }
 
-  #forget(server: Server): void {
-    this.#groups.get(server)?.cancel()
-    this.#groups.delete(server)
-    this.#servers.forgetDrain(server)
+  /** The newest that a server is in. */
+  #groupOf(server: Server): DrainGroup | undefined {
+    return [...this.#groups].findLast(({ servers }) => servers.some((each) => each.server === server))
+  }
+
+  #cancel(group: DrainGroup): void {
+    group.cancel()
+    this.#groups.delete(group)
   }
 }

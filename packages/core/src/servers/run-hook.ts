@@ -14,6 +14,11 @@ export interface Hook {
 /** The default, in milliseconds. */
 export const hookTimeout = 5000
 
+/** What the application wants to be called for when one server settles. */
+export function serverHook(name: string, hook: () => unknown): Hook {
+  return { name: `hook "${name}" of a server`, hook, timeout: hookTimeout }
+}
+
 /**
  * Runs a hook to its end, its failure or its deadline, whichever comes first. Never rejects.
  * @param ended when the time of the hook begins to run: it may wait for that itself
