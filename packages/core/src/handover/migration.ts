@@ -9,8 +9,7 @@ import { whenQuieter } from '../connections/when-quieter.ts'
 import type { Address } from '../listeners/address.ts'
 import { movableHandleOf } from '../system/node-internals.ts'
 import type { Release, System } from '../system/system.ts'
-import { message } from './protocol.ts'
-import type { Successor } from './successor.ts'
+import type { ConnectionOffer, Successor } from './successor.ts'
 
 /**
  * How the connections follow a successor that has just started: one, and twice as many in all after each of these
@@ -47,13 +46,6 @@ interface Candidate {
   readonly bytesRead: number
   /** Whether it is between two requests, and not before its first. */
   readonly used: boolean
-}
-
-/** What the successor is told of a connection. */
-interface Offer {
-  readonly listener: Address
-  readonly used: boolean
-  readonly requests: number
 }
 
 /**
@@ -114,11 +106,10 @@ export class Migration {
     this.#observer = observer
     this.#begun = this.#system.now()
     this.#releases.push(
-      this.#successor.onMessage((body) => {
-        if (body.type !== 'taken' && body.type !== 'declined') return
-        const answer = body.type === 'taken' || body.listening ? body.type : 'not-listening'
-        for (const id of body.ids) this.#offers.get(id)?.(answer)
-      }),
+      this.#successor.on('taken', ({ ids }) => this.#answer(ids, 'taken')),
+      this.#successor.on('declined', ({ ids, listening }) =>
+        this.#answer(ids, listening ? 'declined' : 'not-listening'),
+      ),
       this.#successor.onGone(() => {
         if (!this.#over) this.dispose()
       }),
@@ -146,6 +137,10 @@ export class Migration {
     this.#over = true
     for (const answer of this.#offers.values()) answer('gone')
     for (const release of this.#releases.splice(0)) release()
+  }
+
+  #answer(ids: readonly number[], answer: Answer): void {
+    for (const id of ids) this.#offers.get(id)?.(answer)
   }
 
   #consider(socket: Socket): void {
@@ -262,12 +257,12 @@ export class Migration {
    * There is no time limit: a successor that is slow may still take it, and two processes that read one connection
    * would tear its requests apart. What ends the wait is its answer, its end, or the end of the drain.
    */
-  #offer(connection: Offer, handle: unknown): Promise<Answer> {
+  #offer(connection: ConnectionOffer, handle: unknown): Promise<Answer> {
     const id = ++this.#id
     return new Promise<Answer>((resolve) => {
       this.#offers.set(id, resolve)
       this.#successor
-        .send(message({ type: 'connection', id, ...connection }), handle)
+        .sendConnection(id, connection, handle)
         .catch(() => resolve(this.#successor.connected ? 'declined' : 'gone'))
     }).finally(() => this.#offers.delete(id))
   }

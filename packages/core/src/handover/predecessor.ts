@@ -1,21 +1,20 @@
 import type { Address } from '../listeners/address.ts'
 import type { PredecessorChannel, Release } from '../system/system.ts'
 import type { Takes } from './live/handover.ts'
+import { type MessageHandler, MessageHandlers } from './message-handlers.ts'
 import { type Body, message, readMessage } from './protocol.ts'
 import { unreadable } from './unreadable.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
-
-type Handlers = {
-  readonly [Type in Body['type']]?: ((body: Body & { type: Type }, handle: unknown) => void)[]
-}
 
 /** The successor's view of the process that it is to replace: the mirror of `Successor`. */
 export class Predecessor {
   /** 0 if it is not known. */
   readonly pid: number
+  /** Resolves when it has closed the channel or has died. */
+  readonly gone: Promise<void>
   readonly #channel: PredecessorChannel
   readonly #hasTakenOver: () => boolean
-  readonly #handlers: Handlers = {}
+  readonly #handlers = new MessageHandlers()
   #connected = true
 
   /** @param hasTakenOver whether this process is the one that serves by now */
@@ -23,14 +22,15 @@ export class Predecessor {
     this.pid = pid
     this.#channel = channel
     this.#hasTakenOver = hasTakenOver
-    channel.onDisconnect(() => {
-      this.#connected = false
+    this.gone = new Promise((resolve) => {
+      channel.onDisconnect(() => {
+        this.#connected = false
+        resolve()
+      })
     })
     channel.onMessage((value, handle) => {
       const body = readMessage(value)
-      if (body === undefined) return
-      for (const handler of this.#handlers[body.type] ?? [])
-        (handler as (body: Body, handle: unknown) => void)(body, handle)
+      if (body !== undefined) this.#handlers.call(body, handle)
     })
   }
 
@@ -40,17 +40,8 @@ export class Predecessor {
   }
 
   /** Calls back for each message of a type. */
-  on<Type extends Body['type']>(
-    type: Type,
-    handler: (body: Body & { type: Type }, handle: unknown) => void,
-  ): Release {
-    const handlers = (this.#handlers[type] ?? []) as (typeof handler)[]
-    Object.assign(this.#handlers, { [type]: handlers })
-    handlers.push(handler)
-    return () => {
-      const index = handlers.indexOf(handler)
-      if (index >= 0) handlers.splice(index, 1)
-    }
+  on<Type extends Body['type']>(type: Type, handler: MessageHandler<Type>): Release {
+    return this.#handlers.add(type, handler)
   }
 
   /** Calls back for each message that this process cannot read. */

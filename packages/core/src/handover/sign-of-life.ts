@@ -1,5 +1,4 @@
 import type { Release, System } from '../system/system.ts'
-import { message } from './protocol.ts'
 import type { Successor } from './successor.ts'
 
 /** How often a successor is asked, in milliseconds. */
@@ -21,6 +20,7 @@ export class SignOfLife {
   readonly #system: System
   readonly #successor: Successor
   readonly #releases: Release[] = []
+  #stopWaiting: Release = () => {}
   readonly #waiting = new Map<number, () => void>()
   #lose: () => void = () => {}
   #asked = 0
@@ -33,11 +33,11 @@ export class SignOfLife {
       this.#lose = resolve
     })
     this.#releases.push(
-      successor.onMessage((body) => {
+      successor.onAny(() => {
         // Whatever it says, it is there.
         this.#unanswered = 0
-        if (body.type === 'alive') this.#answered(body.id)
       }),
+      successor.on('alive', ({ id }) => this.#answered(id)),
     )
     this.#tick()
   }
@@ -51,6 +51,7 @@ export class SignOfLife {
 
   dispose(): void {
     for (const release of this.#releases.splice(0)) release()
+    this.#stopWaiting()
     this.#waiting.clear()
   }
 
@@ -62,13 +63,13 @@ export class SignOfLife {
     }
     this.#ask()
     this.#unanswered++
-    this.#releases[1] = this.#system.setTimeout(() => this.#tick(), interval)
+    this.#stopWaiting = this.#system.setTimeout(() => this.#tick(), interval)
   }
 
   /** One that cannot be asked has died, which is seen elsewhere. */
   #ask(): number {
     const id = ++this.#asked
-    this.#successor.send(message({ type: 'ask', id })).catch(() => {})
+    this.#successor.sendAsk(id)
     return id
   }
 

@@ -5,10 +5,9 @@ import { type Inheritance, type InheritedListener, writeInheritance } from '../l
 import type { Activation } from '../system/activation.ts'
 import type { Release, System } from '../system/system.ts'
 import { abandoned, type Abandonment } from './abandoned.ts'
-import { message, type TicketKeys } from './protocol.ts'
+import type { TicketKeys } from './protocol.ts'
 import { Successor } from './successor.ts'
 import { Tail } from './tail.ts'
-import { isForeign, unreadable } from './unreadable.ts'
 
 /** How long after its end what a successor had said may take to arrive. */
 const lastWordsPatience = 1000
@@ -124,19 +123,13 @@ export async function becomesReady(
       const onAbort = (): void => reject(abandoned(who, abort.reason as Abandonment, false))
       releases.push(
         system.setTimeout(onTimeout, Math.max(0, begun + readyTimeout - system.now())),
-        successor.onMessage((body) => {
-          if (body.type === 'stderr') tail.add(body.text)
-          if (body.type === 'not-ready') notReady = body.reason
-          // A successor that has died meanwhile is noticed by its exit.
-          if (body.type === 'started')
-            successor.send(message({ type: 'ticket-keys', servers: ticketKeys() })).catch(() => {})
-          if (body.type === 'ready') resolve()
+        successor.on('stderr', ({ text }) => tail.add(text)),
+        successor.on('not-ready', ({ reason }) => {
+          notReady = reason
         }),
-      )
-      releases.push(
-        successor.onUnreadable((value) => {
-          if (isForeign(value)) reject(unreadable(who, value, 'This process goes on serving.'))
-        }),
+        successor.on('started', () => successor.sendTicketKeys(ticketKeys())),
+        successor.on('ready', () => resolve()),
+        successor.onForeign(reject),
       )
       void successor.gone.then(() => {
         if (over) return

@@ -1,5 +1,6 @@
 import type { Datagrams } from '../listeners/datagrams.ts'
 import type { Handover } from '../handover/live/handover.ts'
+import type { Predecessor } from '../handover/predecessor.ts'
 import type { Hold } from '../listeners/hold.ts'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { System } from '../system/system.ts'
@@ -26,6 +27,8 @@ export interface Context {
   readonly servingRole: ServingRole
   readonly state: StateMachine
   readonly handover: Handover
+  /** The process that started this one by a restart; undefined for the first generation. */
+  readonly predecessor: Predecessor | undefined
   /** As they are now: each call of `configure()` may change them. */
   readonly settings: Settings
 }

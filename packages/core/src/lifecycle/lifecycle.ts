@@ -120,7 +120,7 @@ export class Lifecycle {
    */
   configure(options: LifecycleOptions = {}): void {
     const { configuration, health, origin, reactions, readiness, serving } = this.#parts
-    const { listeners, reporter, system } = this.#context
+    const { listeners, predecessor, reporter, system } = this.#context
     if (origin.error !== undefined) throw origin.error
     const wanted = configuration.add(options)
     // Sockets that are for nobody in particular are taken only where somebody says whose habit that is.
@@ -130,7 +130,7 @@ export class Lifecycle {
     if (!configuration.configured) this.#begin()
     health.configure(configuration.settings.health, () => readiness.condition())
     // A successor opens it when it is ready: until then its predecessor answers there.
-    if (system.predecessor === undefined) void health.open()
+    if (predecessor === undefined) void health.open()
     if (options.signals !== undefined) reactions.release()
     reactions.update()
   }

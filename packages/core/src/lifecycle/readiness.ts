@@ -90,12 +90,12 @@ export class Readiness {
   /** Goes on with a self-check that is due. */
   check(): void {
     if (!this.#checking) return
-    const { settings, system, workers } = this.#context
+    const { predecessor, settings, system, workers } = this.#context
     // A cluster's primary does not answer: its workers do, and each of them checks itself.
     if (!isWanted(settings) || (workers.size > 0 && firstHttpServer(this.#context) === undefined))
       return this.#pass()
     const { readyTimeout } = settings
-    if (system.predecessor === undefined)
+    if (predecessor === undefined)
       this.#stopWaiting ??= system.setTimeout(
         () => this.#context.reporter.warn(this.#notReady(readyTimeout)),
         readyTimeout,

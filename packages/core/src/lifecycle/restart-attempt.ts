@@ -2,7 +2,6 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { DrainResult, MovedCounts } from '../events/drain-report.ts'
 import { abandoned, type Abandonment } from '../handover/abandoned.ts'
 import { provesItself } from '../handover/probation.ts'
-import { message } from '../handover/protocol.ts'
 import { hangTime, SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Inheritable } from '../listeners/listeners.ts'
@@ -112,7 +111,7 @@ export class RestartAttempt {
     const cut = result.cut.length
     const milliseconds = system.now() - begun
     reporter.tell('restart:complete', { pid, generation, milliseconds, migrated, declined, ...live, cut })
-    successor.sayEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated, cut })
+    successor.sendEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated, cut })
     // This process ends when the handlers of others have left nothing in the event loop.
     successor.unref()
     // After those who wait for this promise have had their turn.
@@ -139,11 +138,9 @@ export class RestartAttempt {
       onSpawned: (successor) => {
         this.#successor = successor
         this.#spawned = system.now()
-        successor.onMessage((body) => {
-          if (body.type === 'restart') onAsked()
-          if (body.type !== 'signal') return
-          const signal = body.name as NodeJS.Signals
-          if (settings.signals.reactions[signal]?.action === 'restart') onAsked()
+        successor.on('restart', onAsked)
+        successor.on('signal', ({ name }) => {
+          if (settings.signals.reactions[name as NodeJS.Signals]?.action === 'restart') onAsked()
         })
       },
     })
@@ -155,7 +152,7 @@ export class RestartAttempt {
     const { pid, generation } = successor
     const abort = this.#abort.signal
     reporter.tell('restart:ready', { pid, generation })
-    if (settings.probation > 0) successor.release('accept')
+    if (settings.probation > 0) successor.sendAccept()
     this.#watch(successor)
     try {
       await provesItself(system, successor, settings.probation, abort)
@@ -189,19 +186,17 @@ export class RestartAttempt {
   }
 
   #takeLeave({ successor, servers }: Started): HandOver {
-    const { reporter, servingRole, state, system } = this.#context
+    const { predecessor, reporter, servingRole, state, system } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
     reporter.tell('restart:handing-over', { pid, generation })
     servingRole.pass()
-    successor.release('serve')
+    successor.sendServe()
     if (system.parent !== undefined) {
-      const rest = system.parent.stopReading()
-      // A successor that has died meanwhile is seen elsewhere.
-      successor.send(message({ type: 'parent', rest })).catch(() => {})
+      successor.sendParent(system.parent.stopReading())
     }
     // A predecessor that still drains must not take the end of this process for a failure.
-    system.predecessor?.send(message({ type: 'stopping' }))
+    predecessor?.sendStopping()
     // What the application has closed since is not opened again if the successor dies.
     const listening = servers.filter(({ server }) => server.listening)
     this.#handOver = new HandOver(this.#context, successor, listening)

@@ -1,6 +1,5 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { MovedCounts } from '../events/drain-report.ts'
-import { message } from '../handover/protocol.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import { RestartAttempt } from './restart-attempt.ts'
@@ -15,15 +14,6 @@ const unboundedPatience = 10_000
 /** The same beyond the deadline of one that has: its hooks run then. */
 const endPatience = 60_000
 
-export interface RestartsOptions {
-  /** Of this process. */
-  readonly generation: number
-  /** Resolves when the process that started this one has ended; undefined if none did. */
-  readonly predecessorGone: Promise<void> | undefined
-  /** Lets the predecessor know that a restart was asked for here, while it has not handed over. */
-  readonly tellPredecessor: () => void
-}
-
 /**
  * Replaces this process by a successor, one attempt at a time, and decides what becomes of the restarts that are asked
  * for meanwhile.
@@ -31,7 +21,7 @@ export interface RestartsOptions {
 export class Restarts {
   readonly #context: Context
   readonly #ending: Ending
-  readonly #options: RestartsOptions
+  readonly #generation: number
   #attempt: RestartAttempt | undefined
   #current: Promise<RestartResult> | undefined
   /** Whether one more restart follows the one that is under way. */
@@ -41,10 +31,11 @@ export class Restarts {
   /** How long this process took until it was ready. */
   #startTime = 0
 
-  constructor(context: Context, ending: Ending, options: RestartsOptions) {
+  /** @param generation of this process */
+  constructor(context: Context, ending: Ending, generation: number) {
     this.#context = context
     this.#ending = ending
-    this.#options = options
+    this.#generation = generation
     context.reporter.addWitness((name) => {
       if (name === 'ready') this.#startTime = context.system.now()
     })
@@ -71,7 +62,7 @@ export class Restarts {
    */
   restart(passedOn = false): Promise<RestartResult> {
     const { settings } = this.#context
-    if (!passedOn && settings.restartConcurrency === 'newest') this.#options.tellPredecessor()
+    if (!passedOn && settings.restartConcurrency === 'newest') this.#context.predecessor?.sendRestart()
     if (this.#current === undefined) return this.#begin()
     const { restartConcurrency } = settings
     if (restartConcurrency === 'reject') return this.#reject()
@@ -90,7 +81,7 @@ export class Restarts {
     this.#follows = false
     const last = this.#attempt
     const attempt = new RestartAttempt(this.#context, this.#ending, {
-      generation: this.#options.generation + 1,
+      generation: this.#generation + 1,
       turn: () => this.#alone(last),
       onAsked: () => void this.restart(),
       onHandOver: () => {
@@ -136,7 +127,7 @@ export class Restarts {
 
   #passOn(): void {
     const successor = this.#attempt?.successor
-    successor?.send(message({ type: 'restart' })).catch(() => {
+    successor?.sendRestart().catch(() => {
       if (this.handsOver)
         this.#context.reporter.write(
           `asked to restart again, but generation ${successor.generation} (pid ${successor.pid}) has ended: signal the process that serves now`,
@@ -164,15 +155,15 @@ export class Restarts {
    * unless a client keeps one of them beyond its time.
    */
   #alone(last: RestartAttempt | undefined): Promise<void> | undefined {
-    const { predecessorGone } = this.#options
-    if (predecessorGone === undefined && last?.successor === undefined) return undefined
+    const { predecessor } = this.#context
+    if (predecessor === undefined && last?.successor === undefined) return undefined
     const { reporter, settings, system } = this.#context
     const { drainTimeout } = settings
-    const ended = Promise.all([predecessorGone, last?.successor?.ended(system, drainTimeout)])
+    const ended = Promise.all([predecessor?.gone, last?.successor?.ended(system, drainTimeout)])
     const bound = drainTimeout === Infinity ? unboundedPatience : drainTimeout + endPatience
     return new Promise((resolve) => {
       const release = system.setTimeout(() => {
-        const generation = this.#options.generation + 1
+        const generation = this.#generation + 1
         const text = `an earlier generation has not ended within ${bound} ms; generation ${generation} is started beside it`
         reporter.write(text, { milliseconds: bound, generation }, 'warn')
         resolve()

@@ -3,7 +3,6 @@ import type { Successor } from '../handover/successor.ts'
 import { becomesReady, spawnSuccessor } from '../handover/successor-start.ts'
 import { successorEnvironment } from '../handover/successor-environment.ts'
 import { ticketKeysOf } from '../handover/ticket-keys.ts'
-import { isForeign, unreadable } from '../handover/unreadable.ts'
 import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts'
 import type { Inheritable } from '../listeners/listeners.ts'
 import { survivedSignals } from '../signals/signal-actions.ts'
@@ -93,10 +92,8 @@ async function pause(system: Context['system'], milliseconds: number, abort: Abo
 
 /** Tells of the first message of a successor that cannot be read. */
 function warnOnce(reporter: Context['reporter'], successor: Successor): void {
-  const release = successor.onUnreadable((value) => {
-    if (isForeign(value)) return
+  const release = successor.onUnreadable((error) => {
     release()
-    const error = unreadable(successor.name, value, 'It was ignored, and so are others like it.')
-    if (error !== undefined) reporter.warn(error)
+    reporter.warn(error)
   })
 }

@@ -10,8 +10,6 @@ import type { Context } from './context.ts'
 
 export interface SuccessionOptions {
   readonly generation: number
-  /** Undefined for the first generation. */
-  readonly predecessor: Predecessor | undefined
   /** What the TLS servers are given before they serve; undefined if the predecessor has none. */
   readonly ticketKeys: InheritedTicketKeys | undefined
   /** Milliseconds until this process has to be ready if it loses its predecessor before that. */
@@ -41,7 +39,7 @@ export class Succession {
     this.#context = context
     this.#attempts = new Attempts((error) => context.reporter.warn(error))
     this.#options = options
-    const { predecessor } = options
+    const { predecessor } = context
     this.#predecessor = predecessor
     if (predecessor === undefined) return
     predecessor.onUnreadable((error) => this.#warnOnce(error))
@@ -124,7 +122,8 @@ export class Succession {
     // Not before: the predecessor was still reached by these.
     for (const { file, inode } of this.#unwanted.splice(0))
       this.#attempts.run('removing the file of a Unix socket', () => removeSocketFile(file, inode))
-    const { generation, predecessor } = this.#options
+    const { predecessor } = this.#context
+    const { generation } = this.#options
     if (predecessor === undefined) return
     void hooks.run('onRestart', { role: 'successor', generation, pid: predecessor.pid })
   }
@@ -141,7 +140,7 @@ export class Succession {
     if (current === 'draining' || current === 'closed') return
     if (!this.#predecessorEnded)
       this.#context.reporter.tell('predecessor:died', {
-        pid: this.#options.predecessor?.pid ?? 0,
+        pid: this.#context.predecessor?.pid ?? 0,
         ready: this.#ready,
       })
     // It has handed over, or it has died: there is nobody else.

@@ -109,16 +109,13 @@ export function wire(system: System): Parts {
     servingRole,
     state,
     handover,
+    predecessor,
     get settings() {
       return configuration.settings
     },
   }
   const ending = new Ending(context)
-  const restarts = new Restarts(context, ending, {
-    generation,
-    predecessorGone: predecessor && new Promise((resolve) => predecessor.onDisconnect(resolve)),
-    tellPredecessor: () => predecessor?.sendRestart(),
-  })
+  const restarts = new Restarts(context, ending, generation)
   const stop = (reason: string): void =>
     void ending.shutdownAndExit(reason, configuration.settings, 'SIGTERM')
   const exitWatch = new ExitWatch(context)
@@ -135,7 +132,6 @@ export function wire(system: System): Parts {
     predecessor && inheritance?.ticketKeys === true ? new InheritedTicketKeys(predecessor) : undefined
   const succession = new Succession(context, {
     generation,
-    predecessor,
     ticketKeys,
     readyTimeout,
     notReady: () => selfCheck.reason,

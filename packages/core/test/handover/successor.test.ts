@@ -177,16 +177,18 @@ test.each([protocolVersion - 1, protocolVersion + 1])(
   },
 )
 
-test('what it says in a wrong form is handed to whoever reports it, and nothing else', async () => {
+test('a message in a wrong form is reported, and nothing else', async () => {
   const successor = await spawned()
-  const heard: unknown[] = []
-  const release = successor.onUnreadable((value) => heard.push(value))
+  const errors: unknown[] = []
+  const release = successor.onUnreadable((error) => errors.push(error))
   const wrong = { zerodrop: protocolVersion, type: 'taken' }
   for (const value of [message({ type: 'ready' }), 'x', null, { type: 'taken' }, wrong])
     system.child.says(value)
   release()
   system.child.says(wrong)
-  expect(heard).toEqual([wrong])
+  expect(errors).toEqual([
+    failure('ERR_ZERODROP_PROTOCOL_MISMATCH', /sent a message of type "taken" in a form/),
+  ])
 })
 
 test('what a child does after it failed, or was ready, disturbs nobody', async () => {
@@ -200,7 +202,7 @@ test('what a child does after it failed, or was ready, disturbs nobody', async (
   system.child.emit('error', new Error('kill EPERM'))
   system.child.exits(1)
   expect([gone, died].map(({ mock }) => mock.calls.length)).toEqual([1, 1])
-  await expect(successor.send(message({ type: 'taken', ids: [1] }))).rejects.toThrow('channel closed')
+  await expect(successor.sendRestart()).rejects.toThrow('channel closed')
 })
 
 test('a successor that was told to stop has not died, and its spare sockets are let go', async () => {
@@ -304,31 +306,33 @@ describe('dismissed', () => {
 })
 
 describe('a handle behind messages without one', () => {
-  const late = (bytes: number) => message({ type: 'late', id: 1, call: 'x'.repeat(bytes) })
-  const taken = message({ type: 'live-handle', id: 1 })
+  const offer = { listener: 'tcp://*:1', used: true, requests: 0 }
+  const connection = message({ type: 'connection', id: 1, ...offer })
+  const sendLate = (successor: Successor, bytes: number) => successor.sendLate(1, 'x'.repeat(bytes))
+  const sendConnection = (successor: Successor) => successor.sendConnection(1, offer, {})
   const turn = () => new Promise((resolve) => setImmediate(resolve))
 
   test('follows at once where they are short', async () => {
     const successor = await spawned()
     const { child } = system.spawned[0]!
-    for (let each = 0; each < 5; each++) await successor.send(late(100))
-    void successor.send(taken, {}).catch(() => {})
-    expect(child.sent.at(-1)).toEqual(taken)
+    for (let each = 0; each < 5; each++) await sendLate(successor, 100)
+    void sendConnection(successor).catch(() => {})
+    expect(child.sent.at(-1)).toEqual(connection)
     child.exits(1)
   })
 
   test('waits until the successor has read them where they are long', async () => {
     const successor = await spawned()
     const { child } = system.spawned[0]!
-    await successor.send(late(60_000))
-    const sending = [successor.send(taken, {}), successor.send(taken, {})]
+    await sendLate(successor, 60_000)
+    const sending = [sendConnection(successor), sendConnection(successor)]
     for (const each of sending) each.catch(() => {})
     expect(child.sent.at(-1)).toEqual(message({ type: 'catch-up' }))
     await turn()
-    expect(child.sent.filter((each) => each === taken)).toHaveLength(0)
+    expect(child.sent.filter((each) => (each as { type: string }).type === 'connection')).toHaveLength(0)
     child.says(message({ type: 'caught-up' }))
     await turn()
-    expect(child.sent.slice(-2)).toEqual([taken, taken])
+    expect(child.sent.slice(-2)).toEqual([connection, connection])
     expect(child.sent).toHaveLength(4)
     child.exits(1)
     await Promise.allSettled(sending)
@@ -337,23 +341,23 @@ describe('a handle behind messages without one', () => {
   test('waits again for what was sent meanwhile', async () => {
     const successor = await spawned()
     const { child } = system.spawned[0]!
-    await successor.send(late(60_000))
-    successor.send(taken, {}).catch(() => {})
-    await successor.send(late(60_000))
+    await sendLate(successor, 60_000)
+    sendConnection(successor).catch(() => {})
+    await sendLate(successor, 60_000)
     child.says(message({ type: 'caught-up' }))
     await turn()
     expect(child.sent.at(-1)).toEqual(message({ type: 'catch-up' }))
     child.says(message({ type: 'caught-up' }))
     await turn()
-    expect(child.sent.at(-1)).toEqual(taken)
+    expect(child.sent.at(-1)).toEqual(connection)
     child.exits(1)
   })
 
   test('fails if the successor goes meanwhile', async () => {
     const successor = await spawned()
     const { child } = system.spawned[0]!
-    await successor.send(late(60_000))
-    const sending = successor.send(taken, {})
+    await sendLate(successor, 60_000)
+    const sending = sendConnection(successor)
     child.exits(1)
     await expect(sending).rejects.toThrow('channel')
   })

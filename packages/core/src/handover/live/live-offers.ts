@@ -1,6 +1,5 @@
 import type { Address } from '../../listeners/address.ts'
 import type { Release } from '../../system/system.ts'
-import { message } from '../protocol.ts'
 import type { Successor } from '../successor.ts'
 import type { Departure } from './move.ts'
 
@@ -17,9 +16,9 @@ export class LiveOffers {
   }
 
   listen(): Release {
-    return this.#successor.onMessage((body) => {
-      if (body.type === 'live-answer') this.#waiting.get(body.id)?.(body.taken ? 'taken' : 'declined')
-    })
+    return this.#successor.on('live-answer', ({ id, taken }) =>
+      this.#waiting.get(id)?.(taken ? 'taken' : 'declined'),
+    )
   }
 
   /**
@@ -31,8 +30,7 @@ export class LiveOffers {
     const answer = await new Promise<Answer>((resolve) => {
       this.#waiting.set(id, resolve)
       this.#successor
-        .send(message({ type: 'live', id, listener, ...offer }))
-        .then(() => this.#successor.send(message({ type: 'live-handle', id }), handle))
+        .sendLive(id, listener, offer, handle)
         .catch(() => resolve(this.#successor.connected ? 'declined' : 'gone'))
     })
     this.#waiting.delete(id)
@@ -41,7 +39,7 @@ export class LiveOffers {
 
   /** The application has called a method of a WebSocket that was taken. It may be gone by then, and nobody waits for this. */
   late(id: number, call: string): void {
-    this.#successor.send(message({ type: 'late', id, call })).catch(() => {})
+    this.#successor.sendLate(id, call).catch(() => {})
   }
 
   giveUp(): void {
