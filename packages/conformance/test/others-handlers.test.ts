@@ -36,6 +36,14 @@ const libraries = [
   'closeEvent',
   'passive',
   'shutdown',
+  'awaited',
+  'iterated',
+  'aborted',
+  'flag',
+  'thread',
+  'removesAll',
+  'removesEach',
+  'restores',
 ]
 const cases = libraries.flatMap((library) => [
   [library, 'early'],
@@ -80,16 +88,19 @@ describePosix('handlers of other libraries on the signal that stops the process'
     expect(site.app.stderr).not.toContain('ERR_ZERODROP')
   })
 
-  test('a status that tells of a failure stays as it is', async () => {
-    const { site, answer, visit } = await busy('failing', 'early', {}, { hooks: 'succeed' })
-    await site.drain()
-    visit.open()
-    await answer
-    await expect(site.app.exited).resolves.toEqual({ code: 3, signal: null })
-    expect(site.app.lines).toContainEqual(
-      expect.objectContaining({ kind: 'beforeExit', info: { status: 3 } }),
-    )
-  })
+  test.each(['failing', 'failingLater'])(
+    '%s: a status that tells of a failure stays as it is',
+    async (library) => {
+      const { site, answer, visit } = await busy(library, 'early', {}, { hooks: 'succeed' })
+      await site.drain()
+      visit.open()
+      await answer
+      await expect(site.app.exited).resolves.toEqual({ code: 3, signal: null })
+      expect(site.app.lines).toContainEqual(
+        expect.objectContaining({ kind: 'beforeExit', info: { status: 3 } }),
+      )
+    },
+  )
 
   test('an error that nobody catches is told by its own status and its stack', async () => {
     const { site, answer, visit } = await busy('crashing')
@@ -141,7 +152,17 @@ describePosix('handlers of other libraries on the signal that stops the process'
 })
 
 describePosix('handlers of other libraries on a signal that restarts', () => {
-  const restarted = ['closeWithGrace', 'terminus', 'nest', 'hapi', 'closeAndExit', 'passive']
+  const restarted = [
+    'closeWithGrace',
+    'terminus',
+    'nest',
+    'hapi',
+    'closeAndExit',
+    'passive',
+    'awaited',
+    'flag',
+    'removesAll',
+  ]
 
   test.each(restarted)('%s: a restart that fails has touched nothing', async (library) => {
     const { site, client, answer, visit } = await busy(library)

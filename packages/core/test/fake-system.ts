@@ -128,6 +128,8 @@ export class FakeSystem implements System {
     return this.others.get(signal) ?? []
   }
 
+  /** What other code has set as `process.exitCode`. */
+  exitStatus = 0
   readonly #deferrals = new Set<(status: number) => void>()
 
   deferExit(_signals: readonly NodeJS.Signals[], onExit: (status: number) => void): Release {

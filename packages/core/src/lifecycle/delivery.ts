@@ -8,8 +8,9 @@ import type { SignalHandler, System } from '../system/system.ts'
  * ended, and waits for what they do.
  *
  * A handler is done when it has called `process.exit()` or has raised the signal again, when it has thrown, or when it has
- * returned and had begun nothing asynchronous. For the others the wait ends when nothing is left that keeps the event
- * loop alive, or when their time is over.
+ * looked who else listens and has begun nothing: it leaves the end to them. For the others the wait ends when nothing is
+ * left that keeps the event loop alive, or when their time is over. One that has only set a flag or has resolved a promise
+ * is among them, because the program may be waiting for that.
  */
 export class Delivery {
   readonly #system: System
@@ -71,7 +72,7 @@ export class Delivery {
       })
       hook.disable()
       if (isThenable(result)) result.then(undefined, (cause: unknown) => this.#onFailed(handler, cause))
-      else if (!begins) this.#done(handler)
+      else if (handler.looked && !begins) this.#done(handler)
     } catch (cause) {
       hook.disable()
       this.#onFailed(handler, cause)
@@ -94,9 +95,9 @@ export class Delivery {
   #reportLate(milliseconds: number): void {
     const names = this.running.map((name) => `"${name}"`).join(', ')
     const text =
-      `These handlers of ${this.#signal} had neither ended the process nor finished within ${milliseconds} ms, and zerodrop went on ` +
-      `without them: ${names}. Something else may keep the event loop alive, such as a database pool that no onShutdown hook ` +
-      'closes. A handler that does not end the process can be called at once instead ("hold" in docs/signals.md).'
+      `These handlers of ${this.#signal} had not ended the process within ${milliseconds} ms, something still kept the event loop ` +
+      `alive, and zerodrop went on without them: ${names}. That may be a database pool that no onShutdown hook closes. A handler ` +
+      'that does not end the process can be called at once instead ("hold" in docs/signals.md).'
     this.#reporter.warn(new ZerodropError('ERR_ZERODROP_HANDLERS_TIMEOUT', text))
   }
 }

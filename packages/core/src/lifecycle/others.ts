@@ -15,9 +15,9 @@ export class Others {
     this.#context = context
   }
 
-  /** The exit status with which other code would have ended the process: the first that is not 0. */
+  /** The exit status with which other code would have ended the process: the first that is not 0, or what it has set. */
   get status(): number {
-    return this.#status
+    return this.#status === 0 ? this.#context.system.exitStatus : this.#status
   }
 
   /** The handlers that are being waited for, by what reports call them. */

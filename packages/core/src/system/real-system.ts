@@ -100,6 +100,9 @@ export function realSystem(): System {
       const timer = setInterval(() => {}, longestTimer)
       return () => clearInterval(timer)
     },
+    get exitStatus() {
+      return Number(process.exitCode ?? 0) || 0
+    },
     exit(code) {
       for (const release of deferrals) release()
       try {

@@ -1,10 +1,15 @@
+import type { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
+import { withoutLeakWarnings } from './leak-warnings.ts'
+import {
+  describe,
+  immediateKey,
+  type Listener,
+  listenersOf,
+  looksAround,
+  unwrapped,
+} from './listeners-of-process.ts'
 import type { Release, SignalHandler } from './system.ts'
-
-type Listener = ((...args: unknown[]) => unknown) & { readonly [immediateKey]?: unknown }
-
-/** A handler that has this property, with the value true, hears of a held signal at once. Anybody may set it. */
-export const immediateKey: unique symbol = Symbol.for('zerodrop.immediate')
 
 /** What stands in the list of a signal's listeners in place of a handler. */
 interface Gate extends Listener {
@@ -45,6 +50,11 @@ export function signalGates(): SignalGates {
  */
 export class SignalGates {
   readonly #watched = new Map<string | symbol, Watched>()
+  /** What takes care of the lists of listeners, in the order in which it is put there. */
+  readonly #keepers: [event: 'newListener' | 'removeListener', listener: Listener][] = [
+    ['newListener', (name) => this.#onAdded(name as string | symbol)],
+    ['removeListener', (name, listener) => this.#onRemoved(name as string | symbol, listener as Listener)],
+  ]
   /** Every gate, with whether its handler is to be called once. */
   readonly #gates = new WeakMap<Listener, boolean>()
   #watches = 0
@@ -67,17 +77,18 @@ export class SignalGates {
     }
     watched.own.add(onSignal)
     if (holds) watched.holds++
-    process.prependListener(signal, onSignal)
+    this.#watches++
+    this.#keep()
     this.#place(signal)
-    if (this.#watches++ === 0) process.on('newListener', this.#onNewListener)
     let released = false
     return () => {
       if (released) return
       released = true
       if (holds) watched.holds--
-      process.off(signal, onSignal)
       watched.own.delete(onSignal)
-      if (--this.#watches === 0) process.off('newListener', this.#onNewListener)
+      process.off(signal, onSignal)
+      if (--this.#watches > 0) return
+      for (const [event, listener] of this.#keepers) process.off(event, listener)
     }
   }
 
@@ -90,26 +101,68 @@ export class SignalGates {
       const call = (): unknown => {
         heard.add(handler)
         if (this.#gates.get(listener) ?? handler !== listener) process.off(signal, listener)
-        return Reflect.apply(handler, process, [signal, constants.signals[signal]])
+        const args = [signal, constants.signals[signal]]
+        const { result, looked } = looksAround(() => Reflect.apply(handler, process, args))
+        entry.looked = looked
+        return result
       }
-      return [{ name: describe(handler), call }]
+      const entry = { name: describe(handler), looked: false, call }
+      return [entry]
     })
   }
 
-  readonly #onNewListener = (name: string | symbol): void => {
+  #onAdded(name: string | symbol): void {
     // Added behind this event, and no signal is delivered before the microtasks have run.
     if (this.#watched.has(name) && !this.#placing) queueMicrotask(() => this.#place(name as NodeJS.Signals))
   }
 
-  /** Gives each handler that has none its gate, in order. Our own, which is first, keeps the signal ours meanwhile. */
+  /**
+   * Others may remove theirs, by `removeAllListeners()` too, but not ours. A signal without a listener would end the
+   * process at once, so the last is back before Node hears that it was removed: Node's own listener of this event is
+   * behind ours. Earlier, the loop of `removeAllListeners()` would be over a list that changes.
+   */
+  #onRemoved(name: string | symbol, listener: Listener): void {
+    if (this.#placing || this.#watches === 0) return
+    const watched = this.#watched.get(name)
+    if (watched !== undefined && process.listenerCount(name) === 0) this.#place(name as NodeJS.Signals)
+    else if (watched?.own.has(listener) === true) queueMicrotask(() => this.#place(name as NodeJS.Signals))
+    // As `removeAllListeners()` does for all events, which goes on to forget all that has been put back meanwhile.
+    else if (this.#keepers.some((keeper) => keeper[1] === listener)) queueMicrotask(() => this.#restore())
+  }
+
+  #restore(): void {
+    this.#keep()
+    for (const signal of this.#watched.keys()) this.#place(signal as NodeJS.Signals)
+  }
+
+  /** Begins to take care of the lists, and does so again when somebody has put an end to it. */
+  #keep(): void {
+    if (this.#watches === 0) return
+    const lists: EventEmitter = process
+    for (const [event, listener] of this.#keepers)
+      if (!listenersOf(event).includes(listener)) lists.prependListener(event, listener)
+  }
+
+  /**
+   * Puts our own handlers first, each once, and gives each of the others that has none its gate, in order. Ours keep the
+   * signal ours meanwhile.
+   */
   #place(signal: NodeJS.Signals): void {
     const { own } = this.#of(signal)
-    const others = listenersOf(signal).filter((listener) => !own.has(listener))
-    if (own.size === 0 || others.every((listener) => this.#gates.has(listener))) return
+    if (own.size === 0) return
+    const all = listenersOf(signal)
+    const others = all.filter((listener) => !own.has(listener))
+    const missing = [...own].filter((listener) => !all.includes(listener))
+    const excess = all.filter((listener, index) => own.has(listener) && all.indexOf(listener) < index)
+    const isInOrder = excess.length === 0 && others.every((listener) => this.#gates.has(listener))
     this.#placing = true
-    for (const listener of others) process.off(signal, listener)
-    for (const listener of others)
-      process.on(signal, this.#gates.has(listener) ? listener : this.#gate(signal, listener))
+    withoutLeakWarnings(() => {
+      for (const listener of missing) process.prependListener(signal, listener)
+      if (isInOrder) return
+      for (const listener of [...excess, ...others]) process.off(signal, listener)
+      for (const listener of others)
+        process.on(signal, this.#gates.has(listener) ? listener : this.#gate(signal, listener))
+    })
     this.#placing = false
   }
 
@@ -136,20 +189,4 @@ export class SignalGates {
     this.#watched.set(signal, fresh)
     return fresh
   }
-}
-
-/** As they stand in the list: those added by `once()` in the wrapper that takes them off when it is called. */
-function listenersOf(name: string | symbol): Listener[] {
-  return process.rawListeners(name) as Listener[]
-}
-
-function unwrapped(listener: Listener & { readonly listener?: Listener }): Listener {
-  return listener.listener ?? listener
-}
-
-/** By what a person finds a function in the source. */
-function describe(handler: Listener): string {
-  if (handler.name !== '') return handler.name
-  const source = String(handler).replaceAll(/\s+/g, ' ')
-  return source.length > 60 ? `${source.slice(0, 59)}…` : source
 }

@@ -60,6 +60,8 @@ export interface Supervisor {
 export interface SignalHandler {
   /** Its name, or where it has none the beginning of its source. */
   readonly name: string
+  /** Whether it has looked, when it was called, who else listens. */
+  readonly looked: boolean
   /** Calls it as Node would. */
   call(): unknown
 }
@@ -206,6 +208,8 @@ export interface System extends SignalSystem {
   setIdleTimeout(callback: () => void, milliseconds: number): Release
   /** Keeps the process from ending by itself, as one does that has nothing left to wait for. */
   hold(): Release
+  /** The exit status that other code has set, for when the process ends by itself: `process.exitCode`. */
+  readonly exitStatus: number
   exit(code: number): void
   /**
    * Calls back when the process ends, whoever ends it, unless a signal does. What the listener returns becomes the exit

@@ -3,6 +3,10 @@ import { Delivery } from '../../src/lifecycle/delivery.ts'
 import { FakeSystem } from '../fake-system.ts'
 
 const never = new Promise<void>(() => {})
+const looked: unique symbol = Symbol('looked')
+
+/** A handler that looks who else listens. */
+const looking = (call: () => unknown) => Object.assign(call, { [looked]: true })
 
 function setUp() {
   const system = new FakeSystem()
@@ -11,8 +15,12 @@ function setUp() {
   reporter.events.on('warning', ({ error }) => warnings.push(error))
   const delivery = new Delivery(system, reporter, 'SIGTERM')
   let done = false
-  const run = (milliseconds: number, ...calls: (() => unknown)[]) => {
-    const handlers = calls.map((call, index) => ({ name: `handler ${index + 1}`, call }))
+  const run = (milliseconds: number, ...calls: ((() => unknown) & { [looked]?: boolean })[]) => {
+    const handlers = calls.map((call, index) => ({
+      name: `handler ${index + 1}`,
+      looked: call[looked] ?? false,
+      call,
+    }))
     const running = delivery.run(handlers, milliseconds).then(() => {
       done = true
     })
@@ -26,23 +34,35 @@ function setUp() {
   return { system, delivery, warnings, run, isDone }
 }
 
-test('handlers that begin nothing are not waited for', async () => {
+test('handlers that look who else listens and begin nothing are not waited for', async () => {
   const { system, run, warnings } = setUp()
   const calls: number[] = []
   await run(
     5000,
-    () => calls.push(1),
-    () => calls.push(2),
+    looking(() => calls.push(1)),
+    looking(() => calls.push(2)),
   )
   expect([calls, system.waitingForIdle, warnings]).toEqual([[1, 2], 0, []])
+})
+
+test('one that only sets a flag is waited for: the program may be looking at it', async () => {
+  const { system, run, isDone, warnings } = setUp()
+  let stopping = false
+  const running = run(5000, () => {
+    stopping = true
+  })
+  expect([await isDone(), stopping]).toEqual([false, true])
+  system.becomeIdle()
+  await running
+  expect([system.waitingForIdle, system.timers, warnings]).toEqual([0, 0, []])
 })
 
 test('one that begins something is waited for until nothing keeps the event loop alive', async () => {
   const { system, delivery, run, isDone, warnings } = setUp()
   const running = run(
     5000,
-    () => {},
-    () => void Promise.resolve().then(() => never),
+    looking(() => {}),
+    looking(() => void Promise.resolve().then(() => never)),
   )
   expect(await isDone()).toBe(false)
   expect(delivery.running).toEqual(['handler 2'])
@@ -87,7 +107,7 @@ test('those that do not finish in time are named', async () => {
   const running = run(
     5000,
     () => never,
-    () => {},
+    looking(() => {}),
     () => never,
   )
   system.advance(4999)
@@ -120,7 +140,11 @@ test.each([
 ])('one that %s is reported, and is done', async (_how, fail) => {
   const { run, warnings } = setUp()
   const next = jest.fn()
-  await run(5000, fail, next)
+  await run(
+    5000,
+    fail,
+    looking(() => next()),
+  )
   expect(next).toHaveBeenCalledTimes(1)
   expect(warnings).toEqual([
     expect.objectContaining({

@@ -105,3 +105,69 @@ test('nothing is left behind but what others have put there', async () => {
   process.emit(signal, signal)
   expect(calls).toEqual([['other', signal]])
 })
+
+const remove = (listener: NodeJS.SignalsListener) => process.off(signal, listener)
+const removals: [string, () => void][] = [
+  ['removeAllListeners() of the signal', () => process.removeAllListeners(signal)],
+  ['off() of each', () => process.listeners(signal).forEach(remove)],
+  ['off() of each, the last first', () => process.listeners(signal).toReversed().forEach(remove)],
+]
+const scenes = removals.flatMap(([title, removeAll]) =>
+  [0, 1, 2].map((others): [string, number, () => void] => [title, others, removeAll]),
+)
+
+test.each(scenes)(
+  '%s, among %i of others: ours comes back, and before the signal does',
+  async (_how, others, removeAll) => {
+    for (let index = 0; index < others; index++) process.on(signal, note('removed'))
+    watch()
+    process.prependListener(signal, note('removed, too'))
+    removeAll()
+    expect(process.listenerCount(signal)).toBe(1)
+    process.on(signal, note('later'))
+    await microtasks()
+    process.emit(signal, signal)
+    expect([calls, process.listenerCount(signal)]).toEqual([['own'], 2])
+  },
+)
+
+test('ours that others put back is there once', async () => {
+  watch()
+  const saved = process.rawListeners(signal) as (() => void)[]
+  process.removeAllListeners(signal)
+  for (const listener of saved) process.on(signal, listener)
+  await microtasks()
+  process.emit(signal, signal)
+  expect([calls, process.listenerCount(signal)]).toEqual([['own'], 1])
+})
+
+test('ours that is let go does not come back', async () => {
+  const release = watch()
+  watch()()
+  process.removeAllListeners(signal)
+  await microtasks()
+  expect(process.listenerCount(signal)).toBe(1)
+  release()
+  await microtasks()
+  expect(process.listenerCount(signal)).toBe(0)
+})
+
+test('Node does not warn of ours, nor again of those of others', async () => {
+  const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
+  for (let index = 0; index < process.getMaxListeners(); index++) process.on(signal, note('other'))
+  watch()
+  await microtasks()
+  expect(warn).not.toHaveBeenCalled()
+  expect(process.getMaxListeners()).toBe(10)
+  warn.mockRestore()
+})
+
+test('a handler that looks who else listens is known by that', () => {
+  process.on(signal, () => process.listeners(signal).length)
+  process.on(signal, () => {})
+  watch()
+  const unheard = signalGates().unheard(signal)
+  for (const handler of unheard) handler.call()
+  expect(unheard.map(({ looked }) => looked)).toEqual([true, false])
+  expect(Object.hasOwn(process, 'listeners')).toBe(false)
+})
