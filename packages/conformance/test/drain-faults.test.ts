@@ -106,3 +106,24 @@ describePosix('a drain goes on', () => {
     expect(app.stderr).toContain('1 cut')
   })
 })
+
+describePosix("a listener of a request's draining signal that throws", () => {
+  test('is an uncaught exception, as of any AbortSignal, and what that cuts is told', async () => {
+    const { app, answer } = await start('draining', await freePort())
+    app.signal('SIGTERM')
+    await expect(answer).rejects.toThrow(/socket hang up|ECONNRESET|aborted/)
+    await expect(app.exited).resolves.toEqual(unclean)
+    expect(app.stderr).toMatch(/Error: broken on purpose\n +at /)
+    expect(app.stderr).toMatch(/ERR_ZERODROP_DRAIN_INTERRUPTED: .*with 1 connection open/)
+  })
+
+  test('changes nothing of the drain where the application handles uncaught exceptions', async () => {
+    const { app, answer } = await start('draining-caught', await freePort())
+    app.signal('SIGTERM')
+    await expect(answer).resolves.toBe('whole')
+    await expect(app.exited).resolves.toEqual(clean)
+    expect(app.lines).toContainEqual(
+      expect.objectContaining({ event: 'uncaught', message: 'broken on purpose' }),
+    )
+  })
+})

@@ -7,7 +7,7 @@ import { tlsPolicyOf } from '../../src/system/tls-policy.ts'
 
 const pem = (name: string) =>
   readFileSync(path.resolve(__dirname, `../../../conformance/fixtures/protocols/localhost.${name}.pem`))
-const [key, cert] = [pem('key'), pem('cert')]
+const [key, cert, crl] = [pem('key'), pem('cert'), pem('crl')]
 const make = (options: TlsOptions = {}): Server => tls.createServer({ key, cert, ...options })
 const policy = (options?: TlsOptions) => tlsPolicyOf(make(options))
 
@@ -20,6 +20,7 @@ test('two servers that ask the same of their clients have the same one, of whate
   // A certificate is renewed every few weeks, and asks nothing of a client.
   expect(tlsPolicyOf(tls.createServer())).toBe(one)
   expect(policy({ ca: cert })).toBe(policy({ ca: cert.toString() }))
+  expect(policy({ crl })).toBe(policy({ crl: crl.toString() }))
   expect(policy({ handshakeTimeout: 1 })).toBe(one)
 })
 
@@ -27,6 +28,7 @@ test.each<[string, TlsOptions]>([
   ['rejectUnauthorized', { rejectUnauthorized: false }],
   ['ca', { ca: cert }],
   ['another ca', { ca: [cert, cert] }],
+  ['crl', { crl }],
   ['minVersion', { minVersion: 'TLSv1.3' }],
   ['maxVersion', { maxVersion: 'TLSv1.2' }],
   ['secureProtocol', { secureProtocol: 'TLSv1_2_method' }],
