@@ -37,7 +37,7 @@ describePosix('releases that are deployed at random moments', () => {
         const serves = await settled(site, `${version}`)
         if (serves !== `${version}`)
           throw new Error(
-            `round ${round}: ${serves} serves and not ${version}; signals went to ${told.join(' ')}\n${app.stderr}`,
+            `round ${round}: ${serves} serves and not ${version}; signals went to ${told.join(' ')}\n${app.stderr.slice(-4000)}`,
           )
       }
       expect(app.stderr).not.toContain('restart failed')
