@@ -237,6 +237,13 @@ export class FakeSystem implements System {
     return this.listenFds
   }
 
+  /** How long a successor has waited for a processor. */
+  waitedForProcessor: number | undefined
+
+  processorWait(_pid: number): number | undefined {
+    return this.waitedForProcessor
+  }
+
   isServed(_path: string): boolean {
     return false
   }

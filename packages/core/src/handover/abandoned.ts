@@ -19,3 +19,11 @@ export function abandoned(who: string, why: Abandonment, ready: boolean): Zerodr
         `${who} was ${ready ? 'told to stop before it took over' : 'killed before it was ready'}: a shutdown came first.`,
       )
 }
+
+/** A shutdown came while the attempt waited for an earlier generation to end. */
+export function notStarted(generation: number): ZerodropError {
+  return new ZerodropError(
+    'ERR_ZERODROP_RESTART_ABORTED',
+    `Generation ${generation} was not started: a shutdown came first.`,
+  )
+}

@@ -88,9 +88,13 @@ export class Predecessor {
     if (this.serves) this.#channel.send(message({ type: 'takes', streams, webSockets }))
   }
 
-  /** A restart was asked for here. */
-  sendRestart(): void {
+  /**
+   * A restart was asked for here.
+   * @returns whether the predecessor is there to make it
+   */
+  sendRestart(): boolean {
     if (this.serves) this.#channel.send(message({ type: 'restart' }))
+    return this.serves
   }
 
   /** This process stops on its own account, or because it was dismissed. */

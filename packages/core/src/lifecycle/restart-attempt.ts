@@ -1,6 +1,6 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { DrainResult, MovedCounts } from '../events/drain-report.ts'
-import { abandoned, type Abandonment } from '../handover/abandoned.ts'
+import { abandoned, type Abandonment, notStarted } from '../handover/abandoned.ts'
 import { provesItself } from '../handover/probation.ts'
 import { hangTime, SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
@@ -16,8 +16,8 @@ import { type Started, startSuccessor } from './start-successor.ts'
 export interface AttemptOptions {
   /** Of the successor. */
   readonly generation: number
-  /** Resolves when this attempt may start its successor. */
-  readonly turn: () => Promise<void> | undefined
+  /** Resolves when this attempt may start its successor, or is given up. */
+  readonly turn: (abort: AbortSignal) => Promise<void> | undefined
   /** Another restart was asked for, at the successor or by its end. */
   readonly onAsked: () => void
   /** The successor takes over. */
@@ -32,7 +32,8 @@ export class RestartAttempt {
   readonly #options: AttemptOptions
   readonly #abort = new AbortController()
   #successor: Successor | undefined
-  #spawned = 0
+  /** When its process was last asked for; undefined before that. */
+  #spawned: number | undefined
   #handOver: HandOver | undefined
   #stopWatching: Release | undefined
   #life: SignOfLife | undefined
@@ -47,9 +48,14 @@ export class RestartAttempt {
     this.generation = options.generation
   }
 
-  /** Undefined until it was started: a restart that is asked for before that is this one. */
+  /** Undefined until its process is there. */
   get successor(): Successor | undefined {
     return this.#successor
+  }
+
+  /** Whether a process was asked for, which may read its code from then on: a restart asked for before that is this one. */
+  get spawns(): boolean {
+    return this.#spawned !== undefined
   }
 
   /** Whether the successor has taken over, or takes over now. */
@@ -67,12 +73,20 @@ export class RestartAttempt {
     return this.#handOver?.live ?? { websockets: 0, streams: 0 }
   }
 
-  /** Gives the attempt up unless the successor takes over by this age of it, in milliseconds. */
+  /**
+   * Gives the attempt up unless the successor takes over by this age of it, in milliseconds. The time in which it waits for a
+   * processor does not count: on a machine that is busy a successor is slow and not stuck.
+   */
   giveUpAt(age: number): void {
-    if (!this.#provisional || this.#stopWatching !== undefined) return
+    if (!this.#provisional || this.#stopWatching !== undefined || this.#spawned === undefined) return
     const { system } = this.#context
-    const left = Math.max(0, this.#spawned + age - system.now())
-    this.#stopWatching = system.setTimeout(() => this.#abandon('newer'), left)
+    const watch = (): void => {
+      const waited = this.#successor === undefined ? undefined : system.processorWait(this.#successor.pid)
+      const left = (this.#spawned ?? 0) + age + (waited ?? 0) - system.now()
+      if (left > 0) this.#stopWatching = system.setTimeout(watch, left)
+      else this.#abandon('newer')
+    }
+    watch()
   }
 
   /** Gives up the successor that has not taken over yet. Resolves when that ends without this process. Never rejects. */
@@ -84,11 +98,12 @@ export class RestartAttempt {
   /** Rejects, and has reported it by then, if this process goes on serving. Otherwise it is about to exit. */
   async run(): Promise<RestartResult> {
     const { datagrams, listeners, reporter, state, system } = this.#context
-    const turn = this.#options.turn()
+    const turn = this.#options.turn(this.#abort.signal)
     if (turn !== undefined) await turn
     const begun = system.now()
     let started: Started
     try {
+      if (this.#abort.signal.aborted) throw notStarted(this.generation)
       const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
       checkRestart(system.incapacity, state.current, serving, this.#context.workers.size)
       state.to('restarting')
@@ -135,9 +150,11 @@ export class RestartAttempt {
     return startSuccessor(this.#context, {
       generation: this.generation,
       abort: this.#abort.signal,
+      onSpawning: () => {
+        this.#spawned = system.now()
+      },
       onSpawned: (successor) => {
         this.#successor = successor
-        this.#spawned = system.now()
         successor.on('restart', onAsked)
         successor.on('signal', ({ name }) => {
           if (settings.signals.reactions[name as NodeJS.Signals]?.action === 'restart') onAsked()

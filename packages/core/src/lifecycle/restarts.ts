@@ -30,6 +30,7 @@ export class Restarts {
   #givenUp = 0
   /** How long this process took until it was ready. */
   #startTime = 0
+  #saidStopping = false
 
   /** @param generation of this process */
   constructor(context: Context, ending: Ending, generation: number) {
@@ -71,6 +72,17 @@ export class Restarts {
     return quiet(follows ? this.#follow(this.#current) : this.#current)
   }
 
+  /**
+   * `restart()` on behalf of somebody to whom nothing can be rejected: a signal, or another generation. A process that
+   * stops declines, and leaves it to the predecessor if there is one.
+   */
+  ask(passedOn = false): void {
+    const { state } = this.#context
+    const stops = state.current === 'draining' || (state.current === 'closed' && !this.handsOver)
+    if (stops) this.#decline(passedOn)
+    else void this.restart(passedOn)
+  }
+
   /** Gives up the successor that has not taken over yet. Resolves when that ends without this process. Never rejects. */
   async abort(): Promise<void> {
     this.#follows = false
@@ -82,8 +94,8 @@ export class Restarts {
     const last = this.#attempt
     const attempt = new RestartAttempt(this.#context, this.#ending, {
       generation: this.#generation + 1,
-      turn: () => this.#alone(last),
-      onAsked: () => void this.restart(),
+      turn: (abort) => this.#alone(last, abort),
+      onAsked: () => this.ask(),
       onHandOver: () => {
         if (this.#follows) this.#passOn()
       },
@@ -108,7 +120,7 @@ export class Restarts {
 
   /** Whether the successor of the attempt that is under way may have read the code before the newest. */
   #mayBeOld(): boolean {
-    return this.#context.settings.restartConcurrency === 'newest' && this.#attempt?.successor !== undefined
+    return this.#context.settings.restartConcurrency === 'newest' && this.#attempt?.spawns === true
   }
 
   /** One more restart follows: the successor makes it, or this process if the attempt fails. */
@@ -142,6 +154,13 @@ export class Restarts {
     this.#context.reporter.tell('restart:merged', { generation, follows })
   }
 
+  #decline(passedOn: boolean): void {
+    if (!passedOn && this.#context.predecessor?.sendRestart() === true) return
+    if (this.#saidStopping) return
+    this.#saidStopping = true
+    this.#context.reporter.write('asked to restart, but this process stops: start the application anew')
+  }
+
   #reject(): Promise<never> {
     const text =
       'This process is restarting already, and "restartConcurrency" is "reject". Ask again when that restart has ended.'
@@ -152,9 +171,9 @@ export class Restarts {
 
   /**
    * Waits for the predecessor's end, and for that of a successor that was not to take over: at most two generations live,
-   * unless a client keeps one of them beyond its time.
+   * unless a client keeps one of them beyond its time. The wait also ends when the attempt is given up.
    */
-  #alone(last: RestartAttempt | undefined): Promise<void> | undefined {
+  #alone(last: RestartAttempt | undefined, abort: AbortSignal): Promise<void> | undefined {
     const { predecessor } = this.#context
     if (predecessor === undefined && last?.successor === undefined) return undefined
     const { reporter, settings, system } = this.#context
@@ -162,16 +181,19 @@ export class Restarts {
     const ended = Promise.all([predecessor?.gone, last?.successor?.ended(system, drainTimeout)])
     const bound = drainTimeout === Infinity ? unboundedPatience : drainTimeout + endPatience
     return new Promise((resolve) => {
+      const end = (): void => {
+        release()
+        abort.removeEventListener('abort', end)
+        resolve()
+      }
       const release = system.setTimeout(() => {
         const generation = this.#generation + 1
         const text = `an earlier generation has not ended within ${bound} ms; generation ${generation} is started beside it`
         reporter.write(text, { milliseconds: bound, generation }, 'warn')
-        resolve()
+        end()
       }, bound)
-      void ended.then(() => {
-        release()
-        resolve()
-      })
+      abort.addEventListener('abort', end)
+      void ended.then(end)
     })
   }
 }

@@ -116,7 +116,7 @@ export class SignalReactions {
     else if (action === 'hammer') this.#hammer(signal)
     else if (action === 'status') this.#dumpStatus()
     else if (action === 'restart' && (this.#isHangUp(signal) || this.#isNodemons())) this.#stopOnce(signal)
-    else if (action === 'restart') this.#restart()
+    else if (action === 'restart') this.#restarts.ask()
   }
 
   /** Whether the terminal is gone, or on Windows the console: nobody is there any more for whom to restart. */
@@ -174,14 +174,6 @@ export class SignalReactions {
     if (!leaving && settings.signals.hammersOnlyDrains) return
     if (!leaving) void this.#ending.shutdownAndExit(signal, hasty(settings), signal)
     this.#ending.hammer(exitStatus(signal))
-  }
-
-  #restart(): void {
-    const { current } = this.#context.state
-    // On the way out without a successor there is nothing left to restart.
-    if (current === 'draining' || (current === 'closed' && !this.#restarts.handsOver)) return
-    // Reported by 'restart:failed' already.
-    this.#restarts.restart().catch(() => {})
   }
 
   /** Calls a function of the application, which must not end what the process is doing. */

@@ -21,7 +21,9 @@ export interface Started {
 export interface StartOptions {
   readonly generation: number
   readonly abort: AbortSignal
-  /** Called when its process is there. From now on it may have read its code. */
+  /** Called when its process has been asked for. From now on it may have read its code; a keeper says so only later. */
+  readonly onSpawning: () => void
+  /** Called when its process is there. */
   readonly onSpawned: (successor: Successor) => void
 }
 
@@ -59,6 +61,8 @@ export async function startSuccessor(context: Context, options: StartOptions): P
       ...(readyTimeout !== Infinity && { readyTimeout }),
     }
     const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
+    // A restart that is asked for in the same turn comes before the successor has read anything.
+    queueMicrotask(options.onSpawning)
     const successor = await spawnSuccessor(system, inheritance, environment)
     options.onSpawned(successor)
     warnOnce(reporter, successor)

@@ -135,7 +135,7 @@ export function wire(system: System): Parts {
     ticketKeys,
     readyTimeout,
     notReady: () => selfCheck.reason,
-    onRestart: () => void restarts.restart(true),
+    onRestart: () => restarts.ask(true),
     onDismissed: () => stop('dismissed'),
   })
   const readiness = new Readiness(context, { generation, readyTimeout, health, selfCheck, succession })

@@ -14,6 +14,7 @@ import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor-channel.ts'
 import { ParentChannel } from './parent-channel.ts'
+import { processorWait } from './processor-wait.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
 import { serviceManagerOf } from './service-manager.ts'
@@ -148,6 +149,7 @@ export function realSystem(): System {
     },
     writeError,
     openProgressLine,
+    processorWait,
     isServed(path) {
       // A single executable takes `-e` for the application's: it would start a second one.
       if (isSingleExecutable()) return true

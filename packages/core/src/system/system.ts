@@ -232,6 +232,8 @@ export interface System extends SignalSystem {
   writeError(line: string): void
   /** See `openProgressLine`: resolves with undefined where there is none. Never rejects. */
   openProgressLine(): Promise<ProgressLine | undefined>
+  /** How long a process has waited for a processor, in milliseconds; undefined if that cannot be told. */
+  processorWait(pid: number): number | undefined
   /** Whether a server answers on a Unix socket's path. Waits for the answer. */
   isServed(path: string): boolean
   /**

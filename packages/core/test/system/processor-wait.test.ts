@@ -1,0 +1,17 @@
+import { processorWait } from '../../src/system/processor-wait.ts'
+
+const describeLinux = process.platform === 'linux' ? describe : describe.skip
+
+describeLinux('how long a process has waited for a processor', () => {
+  test('only grows', () => {
+    const before = processorWait(process.pid)!
+    const end = performance.now() + 20
+    while (performance.now() < end);
+    expect(before).toBeGreaterThanOrEqual(0)
+    expect(processorWait(process.pid)).toBeGreaterThanOrEqual(before)
+  })
+})
+
+test('that of a process that is gone cannot be told', () => {
+  expect(processorWait(2 ** 30)).toBeUndefined()
+})
