@@ -6,6 +6,7 @@ import { inspect } from 'node:util'
 import { defaults } from '../../core/src/options/options.ts'
 import { startApp } from '../src/app-process.ts'
 import type { AppProcess } from '../src/app-process.ts'
+import { blocks } from './support/doc-page.ts'
 import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 
 const root = path.join(__dirname, '../../..')
@@ -53,6 +54,13 @@ async function start(language: string, code: string): Promise<{ app: AppProcess;
   return { app, port }
 }
 
+/** The whole programs of a page of the docs: they import zerodrop and listen. What else they name, a preload declares. */
+function docPrograms(page: string): { name: string; code: string }[] {
+  return blocks(page)
+    .filter(({ code }) => /^import .*'@zerodrop\//m.test(code) && /\.listen\((?:\{ port: )?3000/.test(code))
+    .map(({ place, code }) => ({ name: place, code }))
+}
+
 async function get(port: number): Promise<string> {
   const client = await RawClient.connect({ port })
   const { status, body } = await client.request({ path: '/' })
@@ -77,6 +85,22 @@ test.each(programs)('$name serves, and stops at SIGTERM', async ({ language, cod
   app.signal('SIGTERM')
   expect(await app.exited).toEqual({ code: 0, signal: null })
 })
+
+test.each(['docs/getting-started.md', 'docs/migrating.md'].flatMap(docPrograms))(
+  '$name serves, and stops at SIGTERM',
+  async ({ code }) => {
+    const quick = code
+      .replace('port: 9000', `port: ${await freePort()}`)
+      .replace('drainDelay: 5000', 'drainDelay: 0')
+    const { app, port } = await start(
+      'ts',
+      `globalThis.pool = { query: async () => {}, end: async () => {} }\n${quick}`,
+    )
+    expect(await get(port)).toBe('200 hello')
+    app.signal('SIGTERM')
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+  },
+)
 
 describeLinux('restart', () => {
   test.each(programs)('$name goes on in a new process at SIGHUP', async ({ language, code }) => {

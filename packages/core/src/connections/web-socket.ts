@@ -16,15 +16,16 @@ export interface WebSocketLike extends EventEmitter {
 }
 
 /** What can be relied on of a `WebSocketServer` of `ws`. */
-export interface WebSocketServerLike extends EventEmitter {
+export interface WebSocketServerLike<Client extends WebSocketLike = WebSocketLike> extends EventEmitter {
   /** Undefined or null with `clientTracking: false`. */
-  readonly clients?: Set<WebSocketLike> | null
+  readonly clients?: Set<Client> | null
   readonly options: { readonly path?: string | null }
   handleUpgrade(
     request: IncomingMessage,
     socket: never,
     head: never,
-    callback: (webSocket: never, request: never) => void,
+    // Not the client's type: a parameter of a callback has to be what every class of WebSockets fits.
+    callback: (webSocket: unknown, request: unknown) => void,
   ): void
 }
 

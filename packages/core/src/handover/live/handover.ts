@@ -53,7 +53,10 @@ export class Handover {
    * such as the answer of an asynchronous handler, is sent by the successor.
    * @throws `ERR_ZERODROP_WEBSOCKETS_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    */
-  websockets<State>(server: WebSocketServerLike, options: WebSocketsOptions<State> = {}): void {
+  websockets<State, Client extends WebSocketLike>(
+    server: WebSocketServerLike<Client>,
+    options: WebSocketsOptions<State, Client> = {},
+  ): void {
     checkWebSockets(server, options)
     const known = options as AnyWebSocketsOptions
     const name = known.name ?? server.options.path ?? '*'

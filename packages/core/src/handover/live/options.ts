@@ -12,16 +12,16 @@ export interface OpeningRequest {
   readonly headers: IncomingHttpHeaders
 }
 
-export interface WebSocketsOptions<State = unknown> {
+export interface WebSocketsOptions<State = unknown, Client = never> {
   /**
    * Returns what the successor is to know of a WebSocket: whatever the structured clone algorithm copies, at most
    * 64 KiB. Called when the connection leaves, so this is where its timers stop and where it is taken out of rooms. If it
    * throws, the WebSocket stays and is closed with 1012.
    * @default a function that returns true
    */
-  readonly save?: (webSocket: never, request: OpeningRequest) => State
+  save?(webSocket: Client, request: OpeningRequest): State
   /** Called if the successor did not take a WebSocket after `save`: it goes on here for now. */
-  readonly stay?: (webSocket: never, state: State) => void
+  stay?(webSocket: Client, state: State): void
   /**
    * By which name the successor finds its own server for these WebSockets.
    * @default the option `path` of the server, or '*'
