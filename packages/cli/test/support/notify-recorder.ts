@@ -16,11 +16,14 @@ export function recordNotices(exitStatus = 0): NotifyRecorder {
   const file = path.join(folder, 'notices')
   const program = path.join(folder, 'systemd-notify')
   writeFileSync(file, '')
-  // One write for each notice: two of them at the same time do not mix.
-  writeFileSync(
-    program,
-    `#!/bin/sh\nprintf '%s\\t' "$@" "SOCKET=$NOTIFY_SOCKET" >>'${file}.$$'\nprintf '\\n' >>'${file}.$$'\ncat '${file}.$$' >>'${file}'\nrm '${file}.$$'\nexit ${exitStatus}\n`,
-  )
+  // One write for each notice, so that those of two processes do not mix.
+  const script = [
+    '#!/bin/sh',
+    `line=$(printf '%s\\t' "$@")`,
+    `printf '%s\\n' "$line" >>'${file}'`,
+    `exit ${exitStatus}`,
+  ]
+  writeFileSync(program, `${script.join('\n')}\n`)
   chmodSync(program, 0o755)
   return {
     env: { NOTIFY_SOCKET: '/nowhere', PATH: `${folder}:${process.env['PATH'] ?? ''}` },
