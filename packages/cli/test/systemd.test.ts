@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { freePort, leftovers } from '@zerodrop/traffic'
@@ -14,67 +15,154 @@ const cannot = 77
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
-/** The unit of the example, with the paths of this checkout. */
-function unit(type: string, port: number): string {
-  return readFileSync(path.join(root, 'examples/systemd/app.service'), 'utf8')
+/** A unit of the examples, with the paths of this checkout. */
+function unit(file: string, port: number, type?: string): string {
+  const text = readFileSync(path.join(root, 'examples/systemd', file), 'utf8')
     .replace('[Unit]', '[Unit]\nDefaultDependencies=no')
-    .replace('After=network.target', '')
-    .replace('Type=exec', `Type=${type}`)
+    .replace(/^After=network.target/m, 'After=')
     .replace('WorkingDirectory=/srv/app/current', `WorkingDirectory=${path.dirname(server)}`)
     .replace('PORT=3000', `PORT=${port} VERSION_FILE=/run/version.txt`)
-    .replace('run server.js', 'run server.mjs')
+    .replace('ListenStream=3000', `ListenStream=127.0.0.1:${port}`)
+    .replace(/server\.js$/gm, 'server.mjs')
+    .replace('/usr/bin/node', process.execPath)
     .replaceAll('/srv/app/current/node_modules/.bin/zerodrop', `${process.execPath} ${bin}`)
+  return type === undefined ? text : text.replace(/^Type=.*/m, `Type=${type}`)
 }
 
-/** Deploys twice, once with a version that does not start, and stops. Prints a line for each fact. */
-const script = (port: number): string => `
+/** Runs a script beside a systemd that has these units; undefined where that cannot be done. */
+async function beside(units: Record<string, string>, script: string): Promise<string[] | undefined> {
+  const folder = mkdtempSync('/var/tmp/zerodrop-units-')
+  undo.add(() => rmSync(folder, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(units)) writeFileSync(path.join(folder, name), text)
+  const child = spawn(besideSystemd, [folder, 'bash', '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  undo.add(() => child.kill('SIGTERM'))
+  const said = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
+  const [status] = (await once(child, 'close')) as [number | null]
+  if (status !== cannot) return said.stdout.trim().split('\n')
+  console.warn(`not run, systemd cannot be started here: ${said.stderr.trim()}`)
+  return undefined
+}
+
+const prepare = (port: number): string => `
 [ -e ${bin} ] || exit ${cannot}
-echo 1 > /run/version.txt
-systemctl start app || exit 1
+version() { echo $1 > /run/version.txt; }
 get() { curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 http://127.0.0.1:${port}/ | sed 's/"pid":[0-9]*,//'; echo; }
-get
-before=$(systemctl show app --property MainPID)
-for version in 2 3; do echo $version > /run/version.txt; systemctl reload app; echo "reload $?"; get; done
-echo broken > /run/version.txt; systemctl reload app >/dev/null 2>&1; echo "broken $?"; get
-[ "$before" = "$(systemctl show app --property MainPID)" ] && echo "same pid"
-systemctl show app --property NRestarts
-systemctl stop app
-systemctl show app --property Result --property ExecMainStatus
+show() { systemctl show $unit --property $1 --value | sed 's/[0-9]\\{4,\\}/N/g'; }
+until_shown() { for _ in $(seq 200); do case "$(show $1)" in $2) return;; esac; sleep 0.05; done; echo "never $1=$2"; }
+version 1
 `
+
+/** Deploys twice, once with a version that does not start, and stops. Prints a line for each fact. */
+const deploys = (port: number, name: string): string => `${prepare(port)}
+unit=${name}
+systemctl start $unit || exit 1
+get
+before=$(systemctl show $unit --property MainPID)
+for version in 2 3; do version $version; systemctl reload $unit; echo "reload $?"; get; done
+version broken; systemctl reload $unit >/dev/null 2>&1; echo "broken $?"; get
+[ "$before" = "$(systemctl show $unit --property MainPID)" ] && echo "same pid"
+systemctl show $unit --property NRestarts
+curl --silent http://127.0.0.1:${port}/slow?ms=800 | grep --only-matching '"generation":3' &
+sleep 0.3
+systemctl stop $unit
+wait
+systemctl show $unit --property Result --property ExecMainStatus
+`
+
+const deployed = [
+  '{"version":"1","generation":1}',
+  'reload 0',
+  '{"version":"2","generation":2}',
+  'reload 0',
+  '{"version":"3","generation":3}',
+  'broken 1',
+  '{"version":"3","generation":3}',
+  'same pid',
+  'NRestarts=0',
+  '"generation":3',
+  'Result=success',
+  'ExecMainStatus=0',
+]
 
 /** In the box everything is as outside, but for an empty /tmp. */
 const canRun = process.platform === 'linux' && process.getuid?.() === 0 && !root.startsWith('/tmp/')
 const describeSystemd = canRun ? describe : describe.skip
 
 describeSystemd('systemd', () => {
-  test.each(['simple', 'exec'])(
-    'systemctl reload, Type=%s: one pid, and a broken version changes nothing',
-    async (type) => {
-      const units = mkdtempSync('/var/tmp/zerodrop-units-')
-      undo.add(() => rmSync(units, { recursive: true, force: true }))
-      const port = await freePort()
-      writeFileSync(path.join(units, 'app.service'), unit(type, port))
-      const { status, stdout, stderr } = spawnSync(besideSystemd, [units, 'bash', '-c', script(port)], {
-        encoding: 'utf8',
-        timeout: 120_000,
-      })
-      if (status === cannot) {
-        console.warn(`not run, systemd cannot be started here: ${stderr.trim()}`)
-        return
-      }
-      expect(stdout.trim().split('\n')).toEqual([
-        '{"version":"1","generation":1}',
-        'reload 0',
-        '{"version":"2","generation":2}',
-        'reload 0',
-        '{"version":"3","generation":3}',
-        'broken 1',
-        '{"version":"3","generation":3}',
-        'same pid',
-        'NRestarts=0',
-        'Result=success',
-        'ExecMainStatus=0',
-      ])
-    },
-  )
+  test.each([
+    ['app.service', 'simple'],
+    ['app.service', 'exec'],
+    ['notify.service', 'notify'],
+  ])('systemctl reload, %s, Type=%s: one pid, and a broken version changes nothing', async (file, type) => {
+    const port = await freePort()
+    const said = await beside({ [file]: unit(file, port, type) }, deploys(port, file))
+    expect(said ?? deployed).toEqual(deployed)
+  })
+
+  test('Type=notify: the status of each step', async () => {
+    const port = await freePort()
+    const said = await beside(
+      { 'notify.service': unit('notify.service', port) },
+      `${prepare(port)}
+unit=notify.service
+systemctl start $unit || exit 1
+show StatusText
+version 2; systemctl reload $unit; until_shown StatusText 'generation 2 serves*'; show StatusText; systemctl is-active $unit
+version broken; systemctl reload $unit >/dev/null 2>&1; until_shown StatusText '*failed*'; systemctl is-active $unit
+[ "$(systemctl show $unit --property WatchdogTimestampMonotonic --value)" -gt 0 ] && echo "signs of life"
+systemctl stop $unit
+show Result
+`,
+    )
+    const facts = [
+      'generation 1 serves on tcp://[::]:N',
+      'generation 2 serves on tcp://[::]:N',
+      'active',
+      'active',
+      'signs of life',
+      'success',
+    ]
+    expect(said ?? facts).toEqual(facts)
+  })
+
+  test('Type=notify without a keeper: MainPID follows each restart, and the service goes on', async () => {
+    const port = await freePort()
+    const said = await beside(
+      { 'plain.service': unit('plain.service', port) },
+      `${prepare(port)}
+unit=plain.service
+systemctl start $unit || exit 1
+get
+for version in 2 3; do
+  old=$(systemctl show $unit --property MainPID --value)
+  version $version; systemctl reload $unit; until_shown StatusText "generation $version serves on *:N"
+  while kill -0 $old 2>/dev/null; do sleep 0.05; done
+  new=$(systemctl show $unit --property MainPID --value)
+  [ "$new" != "$old" ] && [ "$new" = "$(curl --silent http://127.0.0.1:${port}/ | sed 's/.*"pid":\\([0-9]*\\).*/\\1/')" ] && echo "MainPID serves"
+  get; systemctl is-active $unit
+done
+systemctl show $unit --property NRestarts
+curl --silent http://127.0.0.1:${port}/slow?ms=800 | grep --only-matching '"generation":3' &
+sleep 0.3
+systemctl stop $unit
+wait
+show Result
+`,
+    )
+    const facts = [
+      '{"version":"1","generation":1}',
+      'MainPID serves',
+      '{"version":"2","generation":2}',
+      'active',
+      'MainPID serves',
+      '{"version":"3","generation":3}',
+      'active',
+      'NRestarts=0',
+      '"generation":3',
+      'success',
+    ]
+    expect(said ?? facts).toEqual(facts)
+  })
 })
