@@ -72,12 +72,12 @@ describeContainer('number 1 of a container (needs unshare)', () => {
     await expect(once(host, 'exit')).resolves.toEqual([0, null])
   })
 
-  test('does not restart, since its successor would end with it', async () => {
-    const { connect, heard, serverPid } = await startHosted(undo, [
-      ...container,
-      process.execPath,
-      gatedServer,
-    ])
+  test('does not restart where it is not to keep its pid, since its successor would end with it', async () => {
+    const { connect, heard, serverPid } = await startHosted(
+      undo,
+      [...container, process.execPath, gatedServer],
+      { options: { keepPid: false } },
+    )
     process.kill(serverPid(), 'SIGHUP')
     await expect(heard('restart-failed')).resolves.toMatchObject({ code: 'ERR_ZERODROP_SUPERVISED' })
     const client = await connect()

@@ -5,10 +5,12 @@ import type { ProgressLine } from '../src/system/progress-line.ts'
 import type { Notice, ServiceManager } from '../src/system/service-manager.ts'
 import type {
   ClusterSystem,
+  ComingKeeper,
   CommandLine,
   Incapacity,
   Keeper,
   ParentReader,
+  PidKeeping,
   PredecessorChannel,
   PrimaryState,
   Release,
@@ -33,6 +35,8 @@ export class FakeSystem implements System {
   inheritVariable: string | undefined
   predecessor: PredecessorChannel | undefined
   keeper: Keeper | undefined
+  comingKeeper: ComingKeeper | undefined
+  readonly pidKeeping = new FakePidKeeping()
   parent: ParentReader | undefined
   activation: Activation | undefined
   supervisor: Supervisor | undefined
@@ -370,6 +374,40 @@ export class FakeCluster implements ClusterSystem {
   /** The primary goes away; returns whether the process goes on. */
   losePrimary(): boolean {
     return this.#onPrimaryGone()
+  }
+}
+
+/** Who relies on the pid, and what stands against keeping it, as the test says. */
+export class FakePidKeeping implements PidKeeping {
+  user: PidKeeping['user']
+  why: string | undefined
+  pidFile: string | undefined
+  /** Set, it is why the successor does not wait for its keeper. */
+  notAwaited: Error | undefined
+  /** The generation that is kept when this process ends. */
+  kept: number | undefined
+
+  get begun(): boolean {
+    return this.kept !== undefined
+  }
+
+  obstacle(): Promise<string | undefined> {
+    return Promise.resolve(this.why)
+  }
+
+  isAwaited(): Promise<void> {
+    return this.notAwaited === undefined ? Promise.resolve() : Promise.reject(this.notAwaited)
+  }
+
+  begin(generation: number): Release {
+    this.kept = generation
+    return () => {
+      this.kept = undefined
+    }
+  }
+
+  unitPidFile(): Promise<string | undefined> {
+    return Promise.resolve(this.pidFile)
   }
 }
 

@@ -37,6 +37,7 @@ export interface LifecycleEvents {
   ]
   'connection:stayed': [{ connection: StayedConnection }]
   'restart:failed': [{ error: ZerodropError }]
+  'keeper:ready': [{ pid: number }]
   'predecessor:died': [{ pid: number; ready: boolean }]
   'predecessor:ended': [{ pid: number; milliseconds: number; migrated: number; cut: number }]
   exit: [{ code: number }]
@@ -163,6 +164,10 @@ export const lifecycleEvents: Descriptions = {
   'restart:failed': {
     when: 'The successor failed, or none could be started. This process keeps serving, unless it is stopping.',
     payload: { error: 'the reason: a `ZerodropError`' },
+  },
+  'keeper:ready': {
+    when: 'The predecessor has become the keeper of this process: it holds the pid that others rely on, and starts later successors. Once, in the second generation.',
+    payload: { pid: 'of the keeper' },
   },
   'predecessor:died': {
     when: 'The predecessor died before or during the hand-over. This process serves in its place. Once.',

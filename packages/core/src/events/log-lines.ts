@@ -58,6 +58,10 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
     quiet('debug', `a ${connection.kind} stays: ${connection.reason}`, connection),
   'restart:failed': ({ error }) =>
     loud('error', `restart failed: ${error.code}: ${error.message}`, { err: error }),
+  'keeper:ready': ({ pid }) =>
+    loud('info', `pid ${pid} is the keeper from now on: signals to it reach the process that serves`, {
+      keeper: pid,
+    }),
   'predecessor:died': ({ pid, ready }) =>
     loud(
       'warn',

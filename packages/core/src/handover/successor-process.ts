@@ -53,8 +53,8 @@ export class SuccessorProcess {
     return () => this.child.off('disconnect', listener)
   }
 
-  kill(): void {
-    this.child.kill('SIGKILL')
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.child.kill(signal)
   }
 
   /** From here on neither the process nor the channel to it keeps this process alive. */

@@ -18,14 +18,16 @@ const lastWordsPatience = 1000
  * Rejects with `ERR_ZERODROP_SPAWN_FAILED`. Whatever happens, this process is not changed by it.
  *
  * @param environment what the application is to see of it
+ * @param isKept whether this process becomes its keeper
  */
 export async function spawnSuccessor(
   system: System,
   inheritance: Inheritance,
   environment: Readonly<NodeJS.ProcessEnv>,
+  isKept = false,
 ): Promise<Successor> {
   try {
-    const spawned = spawn(system, inheritance, environment)
+    const spawned = spawn(system, inheritance, environment, isKept)
     // In the same turn where there is no keeper to ask: nothing that the child does is missed.
     const child = spawned instanceof Promise ? await spawned : spawned
     if (child.pid === undefined) throw (await once(child, 'error'))[0]
@@ -43,13 +45,14 @@ function spawn(
   system: System,
   inheritance: Inheritance,
   environment: Readonly<NodeJS.ProcessEnv>,
+  isKept: boolean,
 ): ChildProcess | Promise<ChildProcess> {
   const { listeners: own, activated } = arranged(inheritance.listeners, system.activation)
   // Descriptors of the child follow from 3 on in the order they are given, and the channel behind them.
   const listeners = own.map((listener, index) => ({ ...listener, fd: first + index }))
   const channel = first + listeners.length
   const written = { ...inheritance, listeners, channel, ...(activated !== undefined && { activated }) }
-  return system.spawn(own, { ...environment, ZERODROP_INHERIT: writeInheritance(written) })
+  return system.spawn(own, { ...environment, ZERODROP_INHERIT: writeInheritance(written) }, isKept)
 }
 
 /** The descriptor behind stdin, stdout and stderr. */

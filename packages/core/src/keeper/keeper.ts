@@ -58,11 +58,14 @@ export class Keeper {
   readonly #backoff: Backoff
   readonly #generations = new Map<number, Child>()
   readonly #listeners = new Map<string, Listener>()
-  #program: KeptProgram
+  /** Undefined until a generation that was adopted has started another one. */
+  #program: KeptProgram | undefined
   /** Of the generation that serves, or served last. */
   #generation = 1
   #serving: Child | undefined
-  /** How the generation that served last has ended. */
+  /** The generation that has served last, also if it has ended; undefined while one starts without a predecessor. */
+  #last: Child | undefined
+  /** How that one has ended. */
   #ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
   #stopping = false
   /** Signals that came while nobody served, each once. */
@@ -74,7 +77,8 @@ export class Keeper {
   >()
   #lastAsked = 0
 
-  constructor(system: KeeperSystem, program: KeptProgram, options: KeeperOptions) {
+  /** @param program what to start first; undefined where a generation is adopted */
+  constructor(system: KeeperSystem, program: KeptProgram | undefined, options: KeeperOptions) {
     this.#system = system
     this.#program = program
     this.#options = options
@@ -87,9 +91,17 @@ export class Keeper {
    * Rejects with `ERR_ZERODROP_SPAWN_FAILED` if it cannot be started.
    */
   async run(): Promise<void> {
-    for (const signal of stops) this.#system.onSignal(signal, () => this.#stop(signal))
-    for (const signal of others) this.#system.onSignal(signal, () => this.#passOn(signal))
+    this.#watchSignals()
     await this.#startFirst()
+  }
+
+  /** Keeps a generation that runs and serves. */
+  adopt(child: Child, generation: number): void {
+    this.#watchSignals()
+    this.#serving = child
+    this.#last = child
+    this.#generation = generation
+    this.#add(child)
   }
 
   /** The pid of the generation that serves; undefined while there is none. */
@@ -117,7 +129,14 @@ export class Keeper {
     })
   }
 
+  #watchSignals(): void {
+    for (const signal of stops) this.#system.onSignal(signal, () => this.#stop(signal))
+    for (const signal of others) this.#system.onSignal(signal, () => this.#passOn(signal))
+  }
+
   async #startFirst(): Promise<void> {
+    if (this.#program === undefined) return
+    this.#last = undefined
     const { file, args, cwd, env } = this.#program
     const listeners = [...this.#listeners].map(([bound, { handle, requested }], index) => ({
       descriptor: handle.fd,
@@ -186,6 +205,7 @@ export class Keeper {
 
   #charge(from: Child, generation: number): void {
     this.#serving = from
+    this.#last = from
     this.#generation = generation
     this.#backoff.succeeded()
     for (const signal of this.#waiting) from.kill(signal)
@@ -224,7 +244,7 @@ export class Keeper {
     for (const { of, settle } of this.#asked.values()) if (of === child) settle()
     for (const other of this.#generations.values())
       other.send(toWire({ type: 'ended', pid: child.pid, code, signal }))
-    if (this.#serving === child || this.#serving === undefined) this.#ended = { code, signal }
+    if (this.#last === child || this.#last === undefined) this.#ended = { code, signal }
     if (this.#serving === child) this.#serving = undefined
     if (this.#generations.size > 0) return
     const ended = this.#ended ?? { code, signal }

@@ -31,11 +31,6 @@ export function checkRestart(
         'ERR_ZERODROP_WORKER_THREAD',
         'A worker thread cannot restart the process. Call restart() in the main thread.',
       )
-    case 'init':
-      throw new ZerodropError(
-        'ERR_ZERODROP_SUPERVISED',
-        'This process is number 1 of its container, and the container would end with it, its successor included. Replace the container; SIGTERM drains this process.',
-      )
     case 'pm2':
       throw new ZerodropError(
         'ERR_ZERODROP_SUPERVISED',

@@ -1,5 +1,5 @@
 import { listeningHandle } from '../system/node-internals.ts'
-import type { Keeper } from '../system/system.ts'
+import type { ComingKeeper, Keeper } from '../system/system.ts'
 import type { Context } from './context.ts'
 
 /** What a keeper may ask this process for. */
@@ -14,24 +14,25 @@ export interface KeptActions {
 
 /** This process below a keeper: what the keeper has to know of it, and what it may ask. */
 export class Kept {
-  readonly #keeper: Keeper
   readonly #context: Context
   readonly #generation: number
+  readonly #actions: KeptActions
+  /** Undefined while it is to come, and where none comes. */
+  #keeper: Keeper | undefined
   #stopping = false
 
-  /** @param inherited addresses of the sockets that this process was given, which the keeper has */
-  constructor(
-    keeper: Keeper,
-    context: Context,
-    generation: number,
-    inherited: readonly string[],
-    actions: KeptActions,
-  ) {
-    this.#keeper = keeper
+  constructor(context: Context, generation: number, actions: KeptActions) {
     this.#context = context
     this.#generation = generation
+    this.#actions = actions
     context.servingRole.onTaken(() => this.#onTaken())
-    keeper.inherits(inherited)
+  }
+
+  /** @param held addresses of the sockets that the keeper has already */
+  keepBy(keeper: Keeper, held: readonly string[]): void {
+    const actions = this.#actions
+    this.#keeper = keeper
+    keeper.inherits(held)
     keeper.onGone(actions.abandoned)
     keeper.onAsk(async (what) => {
       if (what === 'restart') return actions.restart()
@@ -41,9 +42,23 @@ export class Kept {
     })
   }
 
+  /** The predecessor becomes the keeper when it has drained. If it dies instead, this process serves on without one. */
+  async expect({ pid, arrived }: ComingKeeper): Promise<void> {
+    const keeper = await arrived
+    const { reporter, servingRole, system } = this.#context
+    if (keeper === undefined) {
+      const text = `the predecessor died and did not become the keeper: nobody holds pid ${pid} any more, and the service goes on under pid ${system.pid}`
+      reporter.write(text, { pid }, 'warn')
+      return
+    }
+    this.keepBy(keeper, [])
+    if (servingRole.held) this.#onTaken()
+    reporter.tell('keeper:ready', { pid })
+  }
+
   /** This process serves from now on, or again. */
   #onTaken(): void {
-    this.#keeper.takeCharge(this.#generation)
+    this.#keeper?.takeCharge(this.#generation)
     this.update()
   }
 
@@ -56,12 +71,12 @@ export class Kept {
       requested,
       handle: listeningHandle(server),
     }))
-    this.#keeper.keep([...servers, ...datagrams.handles])
+    this.#keeper?.keep([...servers, ...datagrams.handles])
   }
 
   /** Nobody is to connect any more: what the keeper holds open would let clients wait for an answer that never comes. */
   onStop(): void {
     this.#stopping = true
-    if (this.#context.servingRole.held) this.#keeper.keep([])
+    if (this.#context.servingRole.held) this.#keeper?.keep([])
   }
 }

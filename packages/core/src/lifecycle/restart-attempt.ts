@@ -10,6 +10,7 @@ import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import { HandOver } from './hand-over.ts'
+import { keepPid } from './keep-pid.ts'
 import type { RestartResult } from './restart-result.ts'
 import { type Started, startSuccessor } from './start-successor.ts'
 
@@ -38,6 +39,10 @@ export class RestartAttempt {
   #stopWatching: Release | undefined
   #life: SignOfLife | undefined
   #hung = false
+  /** Whether this process becomes the keeper of the successor. */
+  #keepsPid = false
+  /** Lets the end of this process be its end again. */
+  #endAsItself: Release = () => {}
   /** Whether it can still be given up for a newer one. */
   #provisional = true
 
@@ -73,6 +78,11 @@ export class RestartAttempt {
     return this.#handOver?.live ?? { websockets: 0, streams: 0 }
   }
 
+  /** Passes a signal on to the successor that this process is to keep: it was meant for the service. */
+  passOn(signal: NodeJS.Signals): void {
+    if (this.#keepsPid && this.handsOver) this.#successor?.kill(signal)
+  }
+
   /**
    * Gives the attempt up unless the successor takes over by this age of it, in milliseconds. The time in which it waits for a
    * processor does not count: on a machine that is busy a successor is slow and not stuck.
@@ -100,6 +110,7 @@ export class RestartAttempt {
     const { datagrams, listeners, reporter, state, system } = this.#context
     const turn = this.#options.turn(this.#abort.signal)
     if (turn !== undefined) await turn
+    if (system.comingKeeper !== undefined) await system.comingKeeper.arrived
     const begun = system.now()
     let started: Started
     try {
@@ -107,6 +118,9 @@ export class RestartAttempt {
       const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
       checkRestart(system.incapacity, state.current, serving, this.#context.workers.size)
       state.to('restarting')
+      const keeping = keepPid(this.#context)
+      this.#keepsPid = keeping !== undefined && (await keeping)
+      if (this.#abort.signal.aborted) throw notStarted(this.generation)
       started = await this.#start()
       await this.#try(started.successor)
     } catch (error) {
@@ -153,6 +167,7 @@ export class RestartAttempt {
       onSpawning: () => {
         this.#spawned = system.now()
       },
+      isKept: this.#keepsPid,
       onSpawned: (successor) => {
         this.#successor = successor
         successor.on('restart', onAsked)
@@ -172,6 +187,7 @@ export class RestartAttempt {
     if (settings.probation > 0) successor.sendAccept()
     this.#watch(successor)
     try {
+      if (this.#keepsPid) await this.#checkAwaited(successor)
       await provesItself(system, successor, settings.probation, abort)
       // What the hooks give up is given up for this successor.
       this.#provisional = false
@@ -182,6 +198,19 @@ export class RestartAttempt {
       void successor.dismiss(system)
       if (this.#hung) throw this.#hungError(successor, 'This process goes on serving.')
       throw abort.aborted ? abandoned(successor.name, abort.reason as Abandonment, true) : error
+    }
+  }
+
+  async #checkAwaited({ name }: Successor): Promise<void> {
+    try {
+      await this.#context.system.pidKeeping.isAwaited()
+    } catch (cause) {
+      throw new ZerodropError(
+        'ERR_ZERODROP_KEEPER_UNAVAILABLE',
+        `${name} does not wait for this process to become its keeper: ${(cause as Error).message}. It may have a version of ` +
+          'zerodrop that cannot. This process goes on serving. Start the server anew, or with "zerodrop run".',
+        { cause },
+      )
     }
   }
 
@@ -206,6 +235,7 @@ export class RestartAttempt {
     const { predecessor, reporter, servingRole, state, system } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
+    if (this.#keepsPid) this.#endAsItself = system.pidKeeping.begin(generation)
     reporter.tell('restart:handing-over', { pid, generation })
     servingRole.pass()
     successor.sendServe()
@@ -233,6 +263,7 @@ export class RestartAttempt {
     if ((await handOver.run(this.#watch(successor))) === 'drained')
       return this.#ending.finish(handOver.group, 'restart', told)
     this.#handOver = undefined
+    this.#endAsItself()
     handOver.takeBack(listeners)
     system.parent?.read()
     this.#ending.leave()

@@ -83,6 +83,11 @@ export class Restarts {
     else void this.restart(passedOn)
   }
 
+  /** A signal that stops asks the service to end, under the pid that this process is about to keep for its successor. */
+  passOnStop(signal: NodeJS.Signals): void {
+    this.#attempt?.passOn(signal)
+  }
+
   /** Gives up the successor that has not taken over yet. Resolves when that ends without this process. Never rejects. */
   async abort(): Promise<void> {
     this.#follows = false

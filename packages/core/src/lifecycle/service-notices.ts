@@ -53,9 +53,9 @@ export class ServiceNotices {
 
   /** This process serves from now on, or again. */
   #onTaken(): void {
-    const { keeper, pid } = this.#context.system
+    const { comingKeeper, keeper, pid } = this.#context.system
     // The first generation may have been started by a shell, which has the pid that systemd knows.
-    const mainPid = keeper === undefined && this.#pidMoves ? { MAINPID: String(pid) } : {}
+    const mainPid = (keeper ?? comingKeeper) === undefined && this.#pidMoves ? { MAINPID: String(pid) } : {}
     this.#manager.tell({ READY: '1', STATUS: this.#serves(), ...mainPid })
     if (this.#watched || this.#manager.watchdog === undefined) return
     this.#watched = true
@@ -80,7 +80,8 @@ export class ServiceNotices {
 
   /** systemd learns the successor's pid while this process lives: otherwise the service would end with it. */
   #onHandOver({ pid }: LifecycleEvents['restart:handing-over'][0]): void {
-    if (this.#context.system.keeper !== undefined) return
+    const { keeper, pidKeeping } = this.#context.system
+    if (keeper !== undefined || pidKeeping.begun) return
     this.#pidMoves = true
     this.#manager.tell({ MAINPID: String(pid) })
   }

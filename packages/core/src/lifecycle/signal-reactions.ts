@@ -139,6 +139,7 @@ export class SignalReactions {
     const { settings, state } = this.#context
     if (this.#stops > 0 && this.#repeatedStops.isRepeated(signal)) return
     this.#stops++
+    this.#restarts.passOnStop(signal)
     if (this.#stops === 1) {
       this.#repeatedStops.begin(signal, () => {
         if (settings.signals.secondStop === 'default') this.#leaveToOthers()

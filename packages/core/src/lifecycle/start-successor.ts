@@ -21,6 +21,8 @@ export interface Started {
 export interface StartOptions {
   readonly generation: number
   readonly abort: AbortSignal
+  /** Whether this process becomes its keeper. */
+  readonly isKept: boolean
   /** Called when its process has been asked for. From now on it may have read its code; a keeper says so only later. */
   readonly onSpawning: () => void
   /** Called when its process is there. */
@@ -63,7 +65,7 @@ export async function startSuccessor(context: Context, options: StartOptions): P
     const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
     // A restart that is asked for in the same turn comes before the successor has read anything.
     queueMicrotask(options.onSpawning)
-    const successor = await spawnSuccessor(system, inheritance, environment)
+    const successor = await spawnSuccessor(system, inheritance, environment, options.isKept)
     options.onSpawned(successor)
     warnOnce(reporter, successor)
     try {

@@ -158,14 +158,17 @@ export function wire(system: System): Parts {
     exitWatch,
     dumpStatus: () => status.dump(),
   })
+  const { comingKeeper, keeper } = system
   const kept =
-    system.keeper &&
-    new Kept(system.keeper, context, generation, addresses, {
+    (keeper ?? comingKeeper) &&
+    new Kept(context, generation, {
       restart: () => restarts.restart(),
       stop: () => stop('stop'),
       status: () => status.read(),
       abandoned: () => stop('keeper gone'),
     })
+  if (keeper !== undefined) kept?.keepBy(keeper, addresses)
+  else if (comingKeeper !== undefined) void kept?.expect(comingKeeper)
   const serving = new Serving(context, {
     configuration,
     openings,

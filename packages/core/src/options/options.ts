@@ -140,6 +140,14 @@ export interface LifecycleOptions {
    */
   readonly pidFile?: string
   /**
+   * Whether the pid of this process stays through restarts, because the process becomes the keeper of its successors: a
+   * small process that holds the pid and the listening sockets. `'auto'`: where somebody relies on the pid, as a
+   * container, systemd, npm or a terminal does. `true`: always; a restart fails where that cannot be. `false`: never;
+   * a restart fails where the service would end with the pid. Needs Linux and Node 22.15.
+   * @default 'auto'
+   */
+  readonly keepPid?: 'auto' | boolean
+  /**
    * What each signal does, on top of the defaults: SIGINT and SIGTERM `'shutdown'` (on Windows SIGBREAK too), SIGHUP and
    * SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as `{ preset: 'nginx', … }`, replaces the
    * defaults by the table of that system.
@@ -179,6 +187,7 @@ export const defaults: Settings = {
   restartConcurrency: 'newest',
   successorEnv: 'start',
   pidFile: undefined,
+  keepPid: 'auto',
   signals: defaultSignalTable,
 }
 
@@ -211,6 +220,7 @@ export function checkOptions(options: LifecycleOptions, others: readonly string[
     else if (name === 'logger') checkLogger(value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
+    else if (name === 'keepPid') checkKeepPid(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
     else if (finite.has(name)) checkFiniteDuration(name, value)
     else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
@@ -353,6 +363,10 @@ function checkPath(name: string, value: unknown): void {
 
 function checkConcurrency(name: string, value: unknown): void {
   if (!concurrencies.includes(value)) throw invalid(name, '"newest", "queue", "coalesce" or "reject"', value)
+}
+
+function checkKeepPid(name: string, value: unknown): void {
+  if (value !== 'auto' && typeof value !== 'boolean') throw invalid(name, '"auto", true or false', value)
 }
 
 function checkEnvironment(name: string, value: unknown): void {

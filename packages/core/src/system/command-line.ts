@@ -7,9 +7,13 @@ import { startEnvironment } from './start-environment.ts'
 import type { CommandLine } from './system.ts'
 import { commandWords } from './words.ts'
 
-interface RecordedCommandLine extends CommandLine {
+export interface RecordedCommandLine extends CommandLine {
   /** What a successor is started with in this environment. */
   start(env: Readonly<NodeJS.ProcessEnv>): Start
+  /** The preload that a successor is started with; undefined if there is none. */
+  preload(): string | undefined
+  /** The words behind the name of the program, as this process was started. */
+  readonly words: readonly string[]
 }
 
 const rememberedKey = Symbol.for('zerodrop.command-line.v1')
@@ -45,6 +49,8 @@ export function recordCommandLine(preload: string | undefined): RecordedCommandL
   return {
     command: nodeBinary(directory.logical),
     start: (env) => startWith(preloadFile(first, place()), words, env),
+    preload: () => preloadFile(first, place()),
+    words: [...words.options, ...words.rest],
     get cwd() {
       return directory.current
     },

@@ -8,6 +8,12 @@ export const keeperVersion = 1
 /** The variable in which a keeper tells a generation how to reach it, as JSON of a `KeeperOrders`. */
 export const keeperVariableName = 'ZERODROP_KEEPER'
 
+/** The variable in which a process tells its successor that it becomes its keeper, as JSON of a `ComingOrders`. */
+export const comingVariableName = 'ZERODROP_COMING_KEEPER'
+
+/** The variable in which a process tells the keeper that replaces its program whom to keep, as JSON of an `AdoptOrders`. */
+export const adoptVariableName = 'ZERODROP_ADOPT'
+
 /** A listening socket that the keeper has a descriptor of. */
 export interface KeptListener {
   /** Where it is bound, such as `tcp://127.0.0.1:3000`. */

@@ -41,8 +41,12 @@ const told: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGHUP'
 /**
  * The process we are in, as a keeper.
  * @param onEnd called right before it ends
+ * @param heardEarly whether a signal has come before its handler
  */
-export function keeperSystem(onEnd: () => void): KeeperSystem {
+export function keeperSystem(
+  onEnd: () => void,
+  heardEarly: (signal: NodeJS.Signals) => boolean = () => false,
+): KeeperSystem {
   // NODE_OPTIONS=--inspect is meant for the application, which finds the port taken otherwise.
   inspector.close()
   const releases = new Set<Release>()
@@ -52,6 +56,7 @@ export function keeperSystem(onEnd: () => void): KeeperSystem {
     spawn,
     onSignal(signal, listener) {
       process.on(signal, listener)
+      if (heardEarly(signal)) setImmediate(listener)
       const release = (): void => {
         process.off(signal, listener)
       }

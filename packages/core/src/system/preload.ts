@@ -7,6 +7,7 @@
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
+import { comingKeeperKey, takeComingKeeper } from './coming-keeper.ts'
 import type { Channel } from './node-internals.ts'
 import { keeperKey, takeKeeper } from './keeper-link.ts'
 import { takeOrders } from './orders.ts'
@@ -22,6 +23,8 @@ if (own > 0) process.execArgv.splice(own - 1, 2)
 // Worker threads run what the process was started with, too.
 const keeper = isMainThread ? takeKeeper(__filename) : undefined
 if (keeper !== undefined) Object.defineProperty(globalThis, keeperKey, { value: keeper })
+const coming = isMainThread ? takeComingKeeper(__filename) : undefined
+if (coming !== undefined) Object.defineProperty(globalThis, comingKeeperKey, { value: coming })
 const orders = isMainThread ? takeOrders() : undefined
 if (orders !== undefined) {
   const { variable, given, channel } = orders

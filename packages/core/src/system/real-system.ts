@@ -5,6 +5,7 @@ import { show } from '../errors/reason.ts'
 import { activationOf } from './activation.ts'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
+import { type ComingKeeper, comingKeeperKey, takeComingKeeper } from './coming-keeper.ts'
 import { realCluster } from './cluster.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
@@ -14,6 +15,7 @@ import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor-channel.ts'
 import { ParentChannel } from './parent-channel.ts'
+import { realPidKeeping } from './pid-keeping.ts'
 import { processorWait } from './processor-wait.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
@@ -38,7 +40,9 @@ export function realSystem(): System {
   const channel = boot?.channel ?? orders?.channel
   if (channel !== undefined) inspectAfter(channel)
   const keeper = keeperOf()
+  const comingKeeper = comingKeeperOf()
   const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file ?? keeper?.preload)
+  const pidKeeping = realPidKeeping(commandLine, writeError)
   const parent = isMainThread ? ParentChannel.own() : undefined
   if (orders !== undefined) parent?.wait()
   const terminals = new Terminals()
@@ -55,7 +59,11 @@ export function realSystem(): System {
     inheritVariable,
     parent,
     predecessor: channel === undefined ? undefined : predecessorAt(channel),
-    keeper,
+    get keeper() {
+      return keeper ?? comingKeeper?.link
+    },
+    comingKeeper,
+    pidKeeping,
     get environment() {
       return { ...process.env }
     },
@@ -158,7 +166,7 @@ export function realSystem(): System {
         spawnSync(process.execPath, ['-e', connectAndExit, path], { env: {}, timeout: 5000 }).status !== 1
       )
     },
-    spawn(listeners, environment) {
+    spawn(listeners, environment, isKept = false) {
       const { args, env } = commandLine.start(forSuccessor(environment))
       const stdio = ['inherit', 'inherit', 'inherit', ...listeners.map(({ fd }) => fd), 'ipc'] as const
       const program = {
@@ -170,10 +178,12 @@ export function realSystem(): System {
           [inheritVariableName]: environment[inheritVariableName],
           // What notifies nobody has a successor that notifies nobody.
           ...(serviceManager?.variables ?? { NOTIFY_SOCKET: undefined }),
+          ...(isKept && pidKeeping.variables()),
         },
       }
-      if (keeper !== undefined)
-        return keeper.start(
+      const link = keeper ?? comingKeeper?.link
+      if (link !== undefined)
+        return link.start(
           program,
           listeners.map(({ bound }) => bound),
         )
@@ -185,6 +195,7 @@ export function realSystem(): System {
       if (child === undefined)
         throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
       if (parent !== undefined) ParentChannel.keep(child, stdio.length)
+      if (isKept) pidKeeping.started(child)
       return child
     },
   }
@@ -193,6 +204,11 @@ export function realSystem(): System {
 function keeperOf(): KeeperLink | undefined {
   if (!isMainThread) return undefined
   return (globalThis as { [keeperKey]?: KeeperLink })[keeperKey] ?? takeKeeper()
+}
+
+function comingKeeperOf(): ComingKeeper | undefined {
+  if (!isMainThread) return undefined
+  return (globalThis as { [comingKeeperKey]?: ComingKeeper })[comingKeeperKey] ?? takeComingKeeper()
 }
 
 /** Exits with 1 if nobody listens. Any other answer, or none, is that of someone who must not be disturbed. */
@@ -223,7 +239,7 @@ function incapacity(): Incapacity | undefined {
   if (pm2() !== undefined) return 'pm2'
   if (watched()) return 'watcher'
   if (underNodemon()) return 'nodemon'
-  return process.pid === 1 ? 'init' : undefined
+  return undefined
 }
 
 /** @param startEnvironment what a successor is started with, by a restart: it has its sockets by other means */

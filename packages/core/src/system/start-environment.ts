@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { inheritVariableName } from './boot.ts'
-import { keeperVariableName } from './keeper-protocol.ts'
+import { adoptVariableName, comingVariableName, keeperVariableName } from './keeper-protocol.ts'
 import { withoutPreload } from './preloading.ts'
 
 /** What is for one process alone: for this one, by Node or by what started it, so not for a successor. */
 const ownVariables = [
   inheritVariableName,
   keeperVariableName,
+  comingVariableName,
+  adoptVariableName,
   'NODE_CHANNEL_FD',
   'NODE_CHANNEL_SERIALIZATION_MODE',
   'NODE_UNIQUE_ID',

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Activation } from './activation.ts'
 import type { ListeningHandle } from './node-internals.ts'
+import type { PidUser } from './pid-user.ts'
 import type { ProgressLine } from './progress-line.ts'
 import type { ServiceManager } from './service-manager.ts'
 
@@ -39,14 +40,7 @@ export interface CommandLine {
 }
 
 /** Why this process cannot hand its listening sockets to a successor, or must not. */
-export type Incapacity =
-  | 'platform'
-  | 'cluster-worker'
-  | 'worker-thread'
-  | 'init'
-  | 'pm2'
-  | 'watcher'
-  | 'nodemon'
+export type Incapacity = 'platform' | 'cluster-worker' | 'worker-thread' | 'pm2' | 'watcher' | 'nodemon'
 
 /** What pm2 and its like agree on with a process, over the channel they have started it with. */
 export interface Supervisor {
@@ -100,6 +94,32 @@ export interface Keeper {
   onGone(listener: () => void): Release
   /** Calls back when somebody asks through the keeper. What the listener resolves to, or rejects with, is the answer. */
   onAsk(listener: (what: 'restart' | 'stop' | 'status') => Promise<unknown>): Release
+}
+
+/** A keeper that is to come: the predecessor of this process becomes one when it has drained. */
+export interface ComingKeeper {
+  readonly pid: number
+  /** Resolves with the keeper, or with undefined if the predecessor has died instead. */
+  readonly arrived: Promise<Keeper | undefined>
+}
+
+/** How this process can keep its pid through a restart, where somebody relies on it: it becomes the keeper of its successor. */
+export interface PidKeeping {
+  /** Who relies on the pid of this process now; undefined if nobody does, as far as can be seen. */
+  readonly user: PidUser | undefined
+  /** Why this process cannot, in words that follow "because"; undefined if it can. Never rejects. */
+  obstacle(): Promise<string | undefined>
+  /** Rejects if the successor that was started last does not wait for its keeper. */
+  isAwaited(): Promise<void>
+  /**
+   * Makes whatever ends this process replace its program by the keeper's instead.
+   * @param generation of the successor that was started last, which is kept
+   */
+  begin(generation: number): Release
+  /** Whether that is so. */
+  readonly begun: boolean
+  /** The `PIDFile=` of systemd's unit; undefined if there is none, or if systemd does not tell. Never rejects. */
+  unitPidFile(): Promise<string | undefined>
 }
 
 /** The signals of this process. */
@@ -174,6 +194,9 @@ export interface System extends SignalSystem {
   readonly predecessor: PredecessorChannel | undefined
   /** Undefined where this process is what everybody knows. */
   readonly keeper: Keeper | undefined
+  /** Undefined where none is to come. */
+  readonly comingKeeper: ComingKeeper | undefined
+  readonly pidKeeping: PidKeeping
   /** The channel to the process that forked this one; undefined for a program that was started without one. */
   readonly parent: ParentReader | undefined
   /** The environment as it is now. */
@@ -239,10 +262,12 @@ export interface System extends SignalSystem {
   /**
    * Starts a copy of this process. The descriptors of `listeners` become its descriptors 3, 4, …; a channel follows them.
    * A keeper is asked to do it, where there is one.
+   * @param isKept whether it is told to wait for this process as its keeper
    * @throws what `child_process.spawn` throws; with a keeper the promise rejects with what the keeper said
    */
   spawn(
     listeners: readonly { readonly fd: number; readonly bound: string }[],
     environment: Readonly<NodeJS.ProcessEnv>,
+    isKept?: boolean,
   ): ChildProcess | Promise<ChildProcess>
 }

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { Keeper, type KeeperOptions } from '../../src/keeper/keeper.ts'
-import { FakeKeeperSystem, type FakeGeneration } from './fake-keeper-system.ts'
+import { FakeGeneration, FakeKeeperSystem } from './fake-keeper-system.ts'
 
 const program = { file: '/usr/bin/node', args: ['node', 'server.js'], cwd: '/srv', env: { NAME: 'value' } }
 const start = {
@@ -114,6 +114,14 @@ test('the keeper ends as the generation that served last did', async () => {
   expect(system.ends).toEqual([[3, null]])
 })
 
+test('a predecessor that ends after the crash of its successor does not hide it', async () => {
+  const { first, second } = await restarting()
+  second.says({ type: 'charge', generation: 2 })
+  second.ends(7)
+  first.ends(0)
+  expect(system.ends).toEqual([[7, null]])
+})
+
 test('a predecessor that outlives the successor decides: it may serve again', async () => {
   const { first, second } = await restarting()
   second.says({ type: 'charge', generation: 2 })
@@ -149,6 +157,37 @@ test('a stop reaches a generation that is starting at once', async () => {
   expect(first.kills).toEqual(['SIGTERM'])
   first.ends(null, 'SIGTERM')
   expect(system.ends).toEqual([[null, 'SIGTERM']])
+})
+
+describe('a generation that the keeper has not started', () => {
+  const adopt = () => {
+    const keeper = new Keeper(system, undefined, { respawn: false, maxCrashes: 1 })
+    const generation = new FakeGeneration(50, program, [], false)
+    keeper.adopt(generation, 2)
+    return generation
+  }
+
+  test('hears signals before it has said anything', () => {
+    const generation = adopt()
+    system.deliver('SIGHUP')
+    system.deliver('SIGTERM')
+    expect(generation.kills).toEqual(['SIGHUP', 'SIGTERM'])
+  })
+
+  test('has its successors started by the keeper', async () => {
+    const generation = adopt()
+    generation.says({ type: 'charge', generation: 2 })
+    generation.says({ type: 'keep', bound: 'tcp://[::]:3000', requested: 'tcp://*:3000' }, { fd: 17 })
+    generation.says(start)
+    await turn()
+    expect(system.newest.descriptors).toEqual([17])
+    expect(system.newest.orders).toMatchObject({ generation: 3 })
+  })
+
+  test('ends the keeper as it ends', () => {
+    adopt().ends(null, 'SIGSEGV')
+    expect(system.ends).toEqual([[null, 'SIGSEGV']])
+  })
 })
 
 describe('sockets', () => {

@@ -1,0 +1,159 @@
+import { ConnectionRefused, leftovers, RawClient } from '@zerodrop/traffic'
+import { lookUp } from '../src/process-table.ts'
+import {
+  canIsolate,
+  canReplaceProgram,
+  hasPython,
+  isolated,
+  type KeepPidHost,
+  server,
+  startKeepPid,
+  terminal,
+} from './support/keep-pid-host.ts'
+import { describePosix } from './support/site.ts'
+
+const undo = leftovers()
+afterEach(() => undo.disposeAll())
+
+const plain = [process.execPath, server]
+const patient = { drainTimeout: 20_000, lingerTimeout: 0 }
+
+const describeKept = canReplaceProgram ? describe : describe.skip
+const describeTerminal = canReplaceProgram && hasPython ? describe : describe.skip
+const describeContainer = canReplaceProgram && canIsolate ? describe : describe.skip
+
+/** Begins a restart that a slow request keeps from ending, and resolves when the successor has taken over. */
+async function handingOver(kept: KeepPidHost, url = '/slow?ms=1500'): Promise<{ answer: Promise<unknown> }> {
+  const client = await RawClient.connect({ port: kept.port })
+  undo.add(() => client.destroy())
+  const answer = client.request({ path: url })
+  // Behind it, so that it has arrived.
+  await kept.get()
+  kept.deploy('2')
+  kept.signal('SIGHUP')
+  await kept.heard(({ event }) => event === 'handing over')
+  return { answer }
+}
+
+describeKept('a process that keeps its pid', () => {
+  test('with keepPid: true does so where nobody relies on it', async () => {
+    const kept = await startKeepPid(undo, plain, { options: { keepPid: true } })
+    await kept.restart('2')
+    await kept.restart('3')
+    expect(await kept.get()).toMatchObject({ version: '3', generation: 3 })
+    expect(await kept.isSame()).toBe(true)
+    kept.signal('SIGTERM')
+    expect(await kept.ended).toEqual([0, null])
+  })
+
+  test('does not otherwise', async () => {
+    const kept = await startKeepPid(undo, plain)
+    kept.deploy('2')
+    kept.signal('SIGHUP')
+    expect(await kept.ended).toEqual([0, null])
+    expect(await kept.get()).toMatchObject({ version: '2', generation: 2 })
+  })
+
+  test('passes a stop on that comes while it hands over', async () => {
+    const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
+    const { answer } = await handingOver(kept)
+    kept.signal('SIGTERM')
+    await expect(answer).resolves.toMatchObject({ status: 200 })
+    expect(await kept.ended).toEqual([0, null])
+    await expect(kept.get()).rejects.toThrow(ConnectionRefused)
+  })
+
+  test('makes one more restart if it is asked while it hands over', async () => {
+    const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
+    const { answer } = await handingOver(kept)
+    kept.deploy('3')
+    kept.signal('SIGHUP')
+    await expect(answer).resolves.toMatchObject({ status: 200 })
+    await kept.heard(({ event, version }) => event === 'exit listener' && version === '2')
+    expect(await kept.get()).toMatchObject({ version: '3', generation: 3 })
+    expect(await kept.isSame()).toBe(true)
+  })
+
+  test.each([
+    ['an uncaught error', 'throw', /thrown in a drain/],
+    ['process.exit()', 'exit', /ERR_ZERODROP_DRAIN_INTERRUPTED/],
+  ])('becomes the keeper also if %s ends it in its drain', async (_name, then, said) => {
+    const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
+    const { answer } = await handingOver(kept, `/slow?ms=1500&then=${then}`)
+    answer.catch(() => {})
+    await kept.heardOnStderr(said)
+    await kept.heard(({ event }) => event === 'keeper')
+    expect(await kept.get()).toMatchObject({ version: '2' })
+    expect(await kept.isSame()).toBe(true)
+  })
+
+  test('and is killed in its drain leaves a successor that serves on, and says so', async () => {
+    const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
+    const { answer } = await handingOver(kept)
+    answer.catch(() => {})
+    kept.signal('SIGKILL')
+    expect(await kept.ended).toEqual([null, 'SIGKILL'])
+    await kept.heardOnStderr(/did not become the keeper: nobody holds pid \d+ any more/)
+    expect(await kept.get()).toMatchObject({ version: '2' })
+    const { pid } = await kept.get()
+    process.kill(pid as number, 'SIGTERM')
+    await kept.heard((line) => line.event === 'exit listener' && line.pid === pid)
+  })
+
+  test('and is killed as the keeper leaves nobody behind', async () => {
+    const kept = await startKeepPid(undo, plain, { options: { keepPid: true } })
+    await kept.restart('2')
+    const { pid } = await kept.get()
+    kept.signal('SIGKILL')
+    expect(await kept.ended).toEqual([null, 'SIGKILL'])
+    await kept.heard((line) => line.event === 'exit listener' && line.pid === pid)
+  })
+
+  test('keeps NODE_OPTIONS for the application, and its own variables from it', async () => {
+    const env = { NODE_OPTIONS: '--max-http-header-size=20000 --no-deprecation' }
+    const kept = await startKeepPid(undo, plain, { options: { keepPid: true }, env })
+    for (const version of ['2', '3']) {
+      await kept.restart(version)
+      const { argv, ...variables } = await kept.get('/self')
+      expect(argv).toEqual([])
+      expect(variables).toMatchObject(env)
+      const ours = Object.keys(variables).filter((name) => /^ZERODROP_(?!TEST)/.test(name))
+      expect(ours).toEqual([])
+    }
+  })
+})
+
+describeTerminal('a process that keeps its pid (needs python3)', () => {
+  test('at a terminal leaves what is typed to the application, Ctrl-C too', async () => {
+    const kept = await startKeepPid(undo, [...terminal, ...plain], { env: { ZERODROP_TEST_STDIN: '1' } })
+    await kept.restart('2')
+    await kept.restart('3')
+    const { pid } = await kept.get()
+    kept.host.stdin!.write('hello\n')
+    await kept.heard(({ event, text }) => event === 'stdin' && text === 'hello\n')
+    kept.host.stdin!.write('\x03')
+    await kept.heard((line) => line.event === 'exit' && line.pid === pid)
+    expect(await kept.ended).toEqual([0, null])
+  })
+})
+
+describeContainer('a process that must not keep its pid (needs unshare)', () => {
+  test('is refused a restart with keepPid: false as number 1 of a container', async () => {
+    const kept = await startKeepPid(undo, [...isolated, ...plain], { options: { keepPid: false } })
+    kept.signal('SIGHUP')
+    await kept.heardOnStderr(/ERR_ZERODROP_SUPERVISED.*number 1.*"keepPid" is false.*zerodrop run/)
+    expect(await kept.get()).toMatchObject({ version: '1' })
+    expect(lookUp(kept.pid)).toBeDefined()
+  })
+})
+
+const describeOlder = canReplaceProgram ? describe.skip : describePosix
+
+describeOlder('a Node that cannot replace the program of a process', () => {
+  test('refuses a restart with keepPid: true, and serves on', async () => {
+    const kept = await startKeepPid(undo, plain, { options: { keepPid: true } })
+    kept.signal('SIGHUP')
+    await kept.heardOnStderr(/ERR_ZERODROP_KEEPER_UNAVAILABLE.*Node v\S+ cannot replace the program/)
+    expect(await kept.get()).toMatchObject({ version: '1' })
+  })
+})

@@ -1,0 +1,119 @@
+import { accessSync, constants } from 'node:fs'
+import { inspect } from 'node:util'
+import { isMainThread } from 'node:worker_threads'
+import { show } from '../errors/reason.ts'
+import { processStat } from './process-stat.ts'
+import { isAwaitedAt, newRendezvous, type Rendezvous } from './rendezvous.ts'
+import type { Release } from './system.ts'
+
+/** What a keeper needs that has replaced the program of its generation's predecessor. */
+export interface AdoptOrders extends Rendezvous {
+  /** Of the generation that serves. */
+  readonly pid: number
+  readonly generation: number
+}
+
+/** The program that replaces this process's. */
+export interface Replacement {
+  readonly file: string
+  /** The first is the name under which the program finds itself called. */
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+}
+
+type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => void
+
+/** Since 22.15 and 23.11; `@types/node` of 20 does not know it. Throws in a worker thread. */
+function execve(): Execve | undefined {
+  const { execve: replace } = process as { execve?: Execve }
+  return isMainThread && typeof replace === 'function' ? replace.bind(process) : undefined
+}
+
+/**
+ * Why this process cannot become the keeper of its successor, in words that follow "because"; undefined if it can, as far
+ * as can be seen before.
+ * @param program the file that it would run
+ */
+export async function keeperObstacle(program: string | undefined): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'that needs Linux'
+  if (execve() === undefined)
+    return `Node ${process.version} cannot replace the program of a process: 22.15 and later can`
+  if (program === undefined)
+    return 'the file of the keeper is not there: zerodrop is part of a bundle or of a single executable'
+  if (process.versions['pnp'] !== undefined)
+    return "the file of the keeper may lie in an archive, which only Yarn's Plug'n'Play can read"
+  if (process.send !== undefined) return 'its parent has a channel to it, which a keeper does not pass on'
+  if (hasPermissionModel()) return "Node's permission model is on"
+  if (processStat(process.pid) === undefined) return '/proc cannot be read'
+  try {
+    await isAwaitedAt(newRendezvous())
+    return undefined
+  } catch (error) {
+    // Nobody waits there, which is as it should be: the socket could be made.
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return undefined
+    return `it may not use Unix sockets: ${(error as Error).message}. In a unit, add AF_UNIX to RestrictAddressFamilies=`
+  }
+}
+
+function hasPermissionModel(): boolean {
+  return (process as { permission?: unknown }).permission !== undefined
+}
+
+/**
+ * Makes whatever ends this process replace its program instead, behind the listeners of 'exit' that others have: the pid
+ * stays. A signal that Node does not handle still ends it.
+ * @param replacement made when that happens; a number is the exit status with which the process ends after all
+ * @param onFailed called with the reason if it cannot be: the process ends then
+ */
+export function replaceAtExit(
+  replacement: () => Replacement | number,
+  onFailed: (reason: string) => void,
+): Release {
+  // Node prints the error that ends a process behind 'exit', when this one has another program.
+  const onUncaught = (error: unknown): void => void process.stderr.write(`Uncaught ${inspect(error)}\n`)
+  const onExit = (code: number): void => {
+    const listeners = process.listeners('exit')
+    for (const listener of listeners.slice(listeners.indexOf(onExit) + 1)) callAtExit(listener, code)
+    try {
+      const made = replacement()
+      if (typeof made === 'number') {
+        if (made !== 0) process.exitCode = made
+        return
+      }
+      const { file, args, cwd, env } = made
+      // A failed execve aborts the process before Node 26.
+      accessSync(file, constants.X_OK)
+      changeDirectory(cwd)
+      execve()?.(file, args, strings(env))
+    } catch (error) {
+      onFailed((error as Error).message)
+    }
+  }
+  process.on('exit', onExit)
+  process.on('uncaughtExceptionMonitor', onUncaught)
+  return () => {
+    process.off('exit', onExit)
+    process.off('uncaughtExceptionMonitor', onUncaught)
+  }
+}
+
+function callAtExit(listener: (code: number) => void, code: number): void {
+  try {
+    listener.call(process, code)
+  } catch (error) {
+    process.stderr.write(`[zerodrop] pid ${process.pid}: a listener of 'exit' threw: ${show(error)}\n`)
+  }
+}
+
+function changeDirectory(cwd: string): void {
+  try {
+    process.chdir(cwd)
+  } catch {
+    // It is gone: a keeper needs none.
+  }
+}
+
+function strings(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined))
+}

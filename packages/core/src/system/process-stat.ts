@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+
+/** What Linux says of a process: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+export interface ProcessStat {
+  /** `Z` for one that has ended and that its parent has not asked about. */
+  readonly state: string
+  readonly parent: number
+  readonly group: number
+  /** 0 for a process without a terminal. */
+  readonly terminal: number
+  /** The process group that the terminal's keys reach. */
+  readonly foreground: number
+  /** As `waitpid` gives it; 0 until the process has ended, and for a process of another user. */
+  readonly waitStatus: number
+}
+
+/** Undefined if there is no such process, or no /proc. */
+export function processStat(pid: number): ProcessStat | undefined {
+  let text: string
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return undefined
+  }
+  // Behind the name, which may hold any character: field 3 and up.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const field = (number: number): number => Number(fields[number - 3])
+  return {
+    state: fields[0] ?? '',
+    parent: field(4),
+    group: field(5),
+    terminal: field(7),
+    foreground: field(8),
+    waitStatus: field(52),
+  }
+}
+
+/** The words of a process's command line; empty if there is no such process. */
+export function commandOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
+  } catch {
+    return []
+  }
+}
