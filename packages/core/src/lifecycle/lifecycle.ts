@@ -10,7 +10,7 @@ import type { Health } from '../health/health.ts'
 import { writeAnswer } from '../health/write-answer.ts'
 import { isDatagramSocket } from '../listeners/datagrams.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
-import type { ListenMessage } from '../listeners/listeners.ts'
+import type { ListenMessage } from '../listeners/listener.ts'
 import {
   checkAttachOptions,
   checkHook,

@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import type { ListenMessage } from '../listeners/listeners.ts'
+import type { ListenMessage } from '../listeners/listener.ts'
 import { lifecycle } from './process-lifecycle.ts'
 
 export type { ListenMessage }

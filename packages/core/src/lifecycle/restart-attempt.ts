@@ -4,7 +4,7 @@ import { abandoned, type Abandonment, notStarted } from '../handover/abandoned.t
 import { provesItself } from '../handover/probation.ts'
 import { hangTime, SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
-import type { Inheritable } from '../listeners/listeners.ts'
+import type { Inheritable } from '../listeners/listener.ts'
 import type { Release } from '../system/system.ts'
 import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'

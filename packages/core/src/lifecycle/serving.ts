@@ -1,7 +1,7 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server } from 'node:net'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
-import type { Listener, ListenMessage } from '../listeners/listeners.ts'
+import type { Listener, ListenMessage } from '../listeners/listener.ts'
 import type { Openings } from '../listeners/openings.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
 import type { ListeningHandle } from '../system/node-internals.ts'
