@@ -13,7 +13,8 @@ import { scrape } from './scrape.mjs'
 const usage = `npm run bench -- [overhead | memory | exit | scrape | migrate] [options]
 
 Without a command: all of them. See benchmarks/README.md.
-  --framework <name>   overhead, memory: http, express, koa or fastify; otherwise all for overhead, http for memory
+  --framework <name>   overhead, memory: http, express, koa or fastify; memory: also ws; otherwise all for overhead, http and
+                       ws for memory
   --mode <name>        overhead: together, processes or switching; otherwise together and switching
   --what <name>        exit: nothing, inFlight, idle or busy; otherwise all
   --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2), migrate 5 restarts
@@ -85,27 +86,7 @@ const commands = {
   },
 
   async memory() {
-    const framework = values.framework ?? 'http'
-    if (memoryVariants[framework] === undefined) throw new Error(`Unknown framework: ${framework}`)
-    const connections = allowedConnections(asked('connections', 20_000))
-    const rounds = asked('rounds', 2)
-    const onSample = (name, { heap, rss }) =>
-      progress(`${name}: heap ${heap.toFixed(1)}, resident ${rss.toFixed(0)}`)
-    const results = await memory({ framework, connections, rounds, onSample })
-    title(`Bytes per idle connection, ${framework}: ${connections} connections, ${rounds} rounds`)
-    console.table(
-      Object.fromEntries(
-        results.map(({ name, heap, heapOverBase, rss, rssOverBase }) => [
-          name,
-          {
-            heap: heap.toFixed(0),
-            'heap over base': heapOverBase.toFixed(0),
-            resident: rss.toFixed(0),
-            'resident over base': rssOverBase.toFixed(0),
-          },
-        ]),
-      ),
-    )
+    for (const framework of values.framework ? [values.framework] : ['http', 'ws']) await memoryOf(framework)
   },
 
   async exit() {
@@ -154,6 +135,33 @@ const commands = {
     console.table(Object.fromEntries(results.map((result, index) => [`to generation ${index + 2}`, result])))
     console.log(`clients that asked meanwhile: ${JSON.stringify(traffic)}`)
   },
+}
+
+/** Prints what a connection of one framework costs, for `ws` an open WebSocket. */
+async function memoryOf(framework) {
+  if (memoryVariants[framework] === undefined) throw new Error(`Unknown framework: ${framework}`)
+  const connections = allowedConnections(asked('connections', 20_000))
+  const rounds = asked('rounds', 2)
+  const onSample = (name, { heap, rss }) =>
+    progress(`${name}: heap ${heap.toFixed(1)}, resident ${rss.toFixed(0)}`)
+  const results = await memory({ framework, connections, rounds, onSample })
+  title(
+    `Bytes per ${framework === 'ws' ? 'open WebSocket' : 'idle connection'}, ${framework}: ${connections} connections, ${rounds} rounds`,
+  )
+  console.table(
+    Object.fromEntries(
+      results.map(({ name, heap, heapOverBase, externalOverBase, rss, rssOverBase }) => [
+        name,
+        {
+          heap: heap.toFixed(0),
+          'heap over base': heapOverBase.toFixed(0),
+          'of that external': externalOverBase.toFixed(0),
+          resident: rss.toFixed(0),
+          'resident over base': rssOverBase.toFixed(0),
+        },
+      ]),
+    ),
+  )
 }
 
 function title(text) {

@@ -11,13 +11,15 @@ export function allowedConnections(wanted) {
   return Math.min(wanted, hard - 100)
 }
 
-/** Idle keep-alive connections to a server, on each of which one request was made, held by another process. */
+/** Idle connections to a server, on each of which one request was made, held by another process. */
 export class HeldConnections {
   #child
 
-  static async open(port, count) {
+  /** @param protocol `'websocket'`: the request asks for one */
+  static async open(port, count, protocol = 'http') {
     const held = new HeldConnections()
-    held.#child = fork(fileURLToPath(new URL('holder.mjs', import.meta.url)), [String(port), String(count)])
+    const args = [String(port), String(count), protocol]
+    held.#child = fork(fileURLToPath(new URL('holder.mjs', import.meta.url)), args)
     keepTrack(held.#child)
     await held.#message()
     return held

@@ -1,9 +1,11 @@
-/** Opens connections (argv: port, count), makes one request on each, and keeps them until the server ends them. */
+/** Opens connections (argv: port, count, protocol), makes one request on each, and keeps them until the server ends them. */
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import net from 'node:net'
 
-const [port, count] = process.argv.slice(2).map(Number)
-const request = Buffer.from('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+const [port, count] = process.argv.slice(2, 4).map(Number)
+const [protocol] = process.argv.slice(4)
+const plain = Buffer.from('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
 const atOnce = 100
 /** One address has some 28 000 ports for connections to one server. */
 const portsPerAddress = 10_000
@@ -27,8 +29,28 @@ async function hold(index) {
 }
 
 async function ask(socket) {
-  socket.write(request)
+  socket.write(protocol === 'websocket' ? upgrade() : plain)
   await once(socket, 'data')
+}
+
+/** As Chromium asks for a WebSocket, each with a key of its own. */
+function upgrade() {
+  const lines = [
+    'GET /socket HTTP/1.1',
+    `Host: 127.0.0.1:${port}`,
+    'Connection: Upgrade',
+    'Pragma: no-cache',
+    'Cache-Control: no-cache',
+    'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36',
+    'Upgrade: websocket',
+    `Origin: http://127.0.0.1:${port}`,
+    'Sec-WebSocket-Version: 13',
+    'Accept-Encoding: gzip, deflate, br, zstd',
+    'Accept-Language: en-US,en;q=0.9',
+    `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}`,
+    'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n`
 }
 
 /** How many of the connections are open and answer once more. */

@@ -32,15 +32,18 @@ describeLinux('the soak', () => {
     expect(soak.stdout).toMatch(/^processes +1$/m)
   })
 
-  test('with --streams in short succeeds over WebSockets and event streams', async () => {
-    const soak = start('--streams', '--clients', '20', '--restarts', '2', '--pause', '300')
-    expect([await soak.exit(), soak.stderr]).toEqual([
-      [0, null],
-      expect.not.stringContaining('Not as expected'),
-    ])
-    for (const what of ['echoes', 'asynchronous answers', 'pushes', 'pings', 'events of streams'])
-      expect(soak.stdout).toMatch(new RegExp(`^${what} +[1-9][\\d,]* +0 +0 +0 +0$`, 'm'))
-  })
+  test.each([[], ['--keeper']])(
+    'with --streams in short succeeds over WebSockets and event streams %j',
+    async (...flags) => {
+      const soak = start('--streams', '--clients', '20', '--restarts', '2', '--pause', '300', ...flags)
+      expect([await soak.exit(), soak.stderr]).toEqual([
+        [0, null],
+        expect.not.stringContaining('Not as expected'),
+      ])
+      for (const what of ['echoes', 'asynchronous answers', 'pushes', 'pings', 'events of streams'])
+        expect(soak.stdout).toMatch(new RegExp(`^${what} +[1-9][\\d,]* +0 +0 +0 +0$`, 'm'))
+    },
+  )
 
   test('has a control, which restarts nothing', async () => {
     const soak = start('koa', '--control', '--restarts', '2', '--requests', '2000', '--clients', '4')

@@ -16,11 +16,11 @@ export const streamsCommand: Command<StreamsOptions, StreamsOutcome> = {
   help,
   parse: parseArguments,
   work: runStreamsSoak,
-  report({ clients, restarts }, outcome) {
+  report({ clients, restarts, keeper }, outcome) {
     const { tallies, problem, seconds } = outcome
     console.log(
       `\n${clients} WebSockets and ${clients} event streams, Node ${process.version}, ` +
-        `${outcome.restarts} restarts in ${seconds.toFixed(0)} s\n`,
+        `${outcome.restarts} restarts ${keeper ? 'below a keeper ' : ''}in ${seconds.toFixed(0)} s\n`,
     )
     const row = (cells: readonly (string | number)[]): void =>
       console.log(

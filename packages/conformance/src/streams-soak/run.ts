@@ -24,13 +24,13 @@ export interface StreamsOutcome {
 
 /** Restarts a server under clients that hold one connection each, and tells what they have noticed. */
 export async function runStreamsSoak(
-  { clients, restarts, pause }: StreamsOptions,
+  { clients, restarts, pause, keeper }: StreamsOptions,
   { undo, progress, interrupted }: { undo: Leftovers; progress: Progress; interrupted: AbortSignal },
 ): Promise<StreamsOutcome> {
   const port = await freePort()
   const file = path.join(repository, 'packages/conformance/fixtures/soak/streams.mjs')
   const env = { PORT: String(port), EPOCH: String(Date.now()), PERIOD: '40' }
-  const generations = await Generations.start({ file, env }, undo)
+  const generations = await Generations.start({ file, env, keeper }, undo)
   const proxy = await startDelayProxy({ targetPort: port, roundTrip: 30 })
   undo.add(() => proxy.close())
   const webSockets = {

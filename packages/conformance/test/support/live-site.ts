@@ -30,14 +30,16 @@ export class LiveSite {
   readonly gates: Gates
   readonly #undo: Leftovers
   readonly #write: (deploy: LiveDeploy) => void
+  /** Whether the first process is a keeper, which is the one to signal. */
+  readonly #isKept: boolean
 
   private constructor(
     app: AppProcess,
-    port: number,
-    gates: Gates,
+    { port, gates, isKept }: { port: number; gates: Gates; isKept: boolean },
     undo: Leftovers,
     write: LiveSite['deploy'],
   ) {
+    this.#isKept = isKept
     this.app = app
     this.port = port
     this.gates = gates
@@ -45,7 +47,13 @@ export class LiveSite {
     this.#write = write
   }
 
-  static async start(undo: Leftovers, fixture: string, deploy: LiveDeploy = {}): Promise<LiveSite> {
+  /** @param isKept whether the application runs below `zerodrop run` */
+  static async start(
+    undo: Leftovers,
+    fixture: string,
+    deploy: LiveDeploy = {},
+    isKept = false,
+  ): Promise<LiveSite> {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const gates = await openGates(undo)
@@ -64,13 +72,15 @@ export class LiveSite {
         }),
       )
     write(deploy)
+    const script = path.join(__dirname, '../../fixtures/live', `${fixture}.mjs`)
     const app = await startApp({
-      file: path.join(__dirname, '../../fixtures/live', `${fixture}.mjs`),
+      file: isKept ? path.join(__dirname, '../../../cli/dist/main.js') : script,
+      args: isKept ? ['run', '--control', path.join(folder, 'control.sock'), script] : [],
       env: { ZERODROP_TEST_DEPLOY: file },
     })
     undo.add(() => app.stop())
     await app.waitFor('listening')
-    return new LiveSite(app, port, gates, undo, write)
+    return new LiveSite(app, { port, gates, isKept }, undo, write)
   }
 
   deploy(version: LiveDeploy): void {
@@ -80,7 +90,8 @@ export class LiveSite {
   /** Restarts, and resolves when the predecessor has begun to hand over. */
   async begin(): Promise<{ before: number; after: number; from: number }> {
     const from = this.app.lines.length
-    const before = this.app.signal('SIGHUP')
+    const before = this.app.lines.findLast(({ event }) => event === 'listening')!.pid as number
+    this.app.signal('SIGHUP', this.#isKept ? this.app.pid : before)
     const { pid } = await this.app.waitFor('listening', { from })
     await this.app.waitFor('handing-over', { from })
     return { before, after: pid as number, from }

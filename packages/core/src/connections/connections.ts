@@ -10,7 +10,8 @@ import { onEvent } from './on-event.ts'
 import { RequestCounts } from './request-counts.ts'
 import { isUsed } from './seem-used.ts'
 import { Sessions } from './sessions.ts'
-import { noteUpgrades, type Upgraded } from './upgrades.ts'
+import type { UpgradedConnections } from './upgraded-connections.ts'
+import { Upgrades } from './upgrades.ts'
 
 /**
  * The open connections of one server. For HTTP/1 without TLS, Node has a list of its own: until a drain begins zerodrop
@@ -26,7 +27,7 @@ export class Connections {
   /** HTTP/2 streams, each with the headers of its request. */
   readonly streams: Map<ServerHttp2Stream, IncomingHttpHeaders> = new Map()
   /** Connections that left HTTP for another protocol. */
-  readonly upgraded: Map<Socket, Upgraded> = new Map()
+  readonly upgraded: UpgradedConnections
   /** Of HTTP/1 only, and only if the server limits them. */
   readonly requests: RequestCounts | undefined
   /** With the time of their opening, if that was seen. */
@@ -57,6 +58,16 @@ export class Connections {
     }
     const { http } = this
     this.requests = http && new RequestCounts(http)
+    const upgrades = new Upgrades(
+      http,
+      () => this.#time(),
+      (socket) => {
+        if (!this.#tracking) socket.on('close', this.#onClose)
+        this.#changed()
+      },
+    )
+    this.upgraded = upgrades.open
+    this.#releases.push(() => upgrades.dispose())
     if (this.http2)
       this.#releases.push(
         this.sessions.watch(server, this.secure ? 'secureConnection' : 'connection'),
@@ -80,18 +91,6 @@ export class Connections {
           socket.on('close', this.#onClose)
         }),
       )
-    if (http === undefined) return
-    this.#releases.push(
-      noteUpgrades(
-        server,
-        () => this.#time(),
-        (upgraded) => {
-          this.upgraded.set(upgraded.socket, upgraded)
-          if (!this.#tracking) upgraded.socket.on('close', this.#onClose)
-          this.#changed()
-        },
-      ),
-    )
   }
 
   /** Takes its listeners off the server. What it knows of open connections stays, until they have ended. */

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Release } from '../system/system.ts'
-import { type KeptText, KeptTexts } from './kept-texts.ts'
+import { KeptHeads } from './kept-heads.ts'
 import { onEvent } from './on-event.ts'
-import { requestHead } from './request-head.ts'
+import { UpgradedConnections } from './upgraded-connections.ts'
 import { webSocketOn } from './web-socket.ts'
 import { WrittenFrames } from './written-frames.ts'
 
@@ -22,40 +22,44 @@ export class Upgraded {
   readonly at: number
   /** What is written on a WebSocket, frame by frame; undefined for other protocols, and where `ws` writes it. */
   frames: WrittenFrames | undefined
-  /**
-   * What had been written on the connection by then: more means that the application has answered the upgrade. Undefined
-   * if the connection is a Duplex that does not count.
-   */
-  readonly bytesWritten: number | undefined
-  readonly #bytes: Buffer
-  readonly #start: number
-  readonly #end: number
+  /** Whether somebody has asked for this object, and may know it by its identity. */
+  isShared = false
+  readonly #heads: KeptHeads
+  readonly #head: string
 
-  constructor(request: IncomingMessage, stream: Duplex, protocol: string, head: KeptText, at: number) {
-    const { socket } = request
+  /** @param head as `heads` has packed it */
+  constructor(socket: Socket, stream: Duplex, protocol: string, at: number, heads: KeptHeads, head: string) {
     this.socket = socket
     this.stream = stream
     this.protocol = protocol
     this.at = at
-    this.bytesWritten = (socket as Partial<Socket>).bytesWritten
-    this.#bytes = head.bytes
-    this.#start = head.start
-    this.#end = head.end
-    if (protocol === 'websocket') this.#follow()
+    this.#heads = heads
+    this.#head = head
   }
 
-  /** `ws` needs nobody who follows it, and is there as soon as the upgrade is answered. */
-  #follow(): void {
-    this.frames = new WrittenFrames(this.stream, () => {
-      const isNeeded = webSocketOn(this.stream) === undefined
-      if (!isNeeded) this.frames = undefined
-      return isNeeded
-    })
+  /** What `toKept()` returned, again as an object. */
+  static revive(socket: Socket, kept: string, heads: KeptHeads): Upgraded {
+    const end = kept.indexOf(' ')
+    return new Upgraded(
+      socket,
+      socket,
+      'websocket',
+      Number.parseInt(kept.slice(0, end), 36),
+      heads,
+      kept.slice(end + 1),
+    )
+  }
+
+  /** All that there is to know of a WebSocket on its own socket whose frames nobody follows; undefined for any other. */
+  toKept(): string | undefined {
+    if (this.stream !== this.socket || this.protocol !== 'websocket' || this.frames !== undefined)
+      return undefined
+    return Buffer.from(`${this.at.toString(36)} ${this.#head}`, 'latin1').toString('latin1')
   }
 
   /** The head of the request by which it left, as it came. */
   get head(): string {
-    return this.#bytes.toString('latin1', this.#start, this.#end)
+    return this.#heads.unpack(this.#head)
   }
 }
 
@@ -71,15 +75,48 @@ export function targetOf({ head }: Upgraded): { readonly method: string; readonl
  * Sees every connection of a server that leaves HTTP. Node lets go of such a socket altogether, and whether a server
  * upgrades at all depends on whether anyone listens: so this listens only as long as somebody else does.
  */
-export function noteUpgrades(server: Server, now: () => number, note: (upgraded: Upgraded) => void): Release {
-  const releases: Release[] = []
-  const heads = new KeptTexts()
-  for (const event of leaving) {
-    const onLeave = (request: IncomingMessage, stream: Duplex): void => {
-      const protocol = event === 'connect' ? event : protocolOf(request)
-      // Now: what handles the upgrade may change the request, as express-ws does with its URL.
-      note(new Upgraded(request, stream, protocol, heads.keep(requestHead(request)), now()))
+export class Upgrades {
+  /** Those that are open. */
+  readonly open: UpgradedConnections
+  readonly #heads = new KeptHeads()
+  readonly #releases: Release[] = []
+
+  /** @param server undefined for one that does not speak HTTP/1 */
+  constructor(server: Server | undefined, now: () => number, onLeft: (socket: Socket) => void) {
+    this.open = new UpgradedConnections((socket, kept) => Upgraded.revive(socket, kept, this.#heads))
+    if (server === undefined) return
+    for (const event of leaving) {
+      const onLeave = (request: IncomingMessage, stream: Duplex): void => {
+        const { socket } = request
+        const protocol = event === 'connect' ? event : protocolOf(request)
+        // Now: what handles the upgrade may change the request, as express-ws does with its URL.
+        const head = this.#heads.pack(request)
+        const upgraded = new Upgraded(socket, stream, protocol, now(), this.#heads, head)
+        if (protocol === 'websocket') this.#follow(upgraded)
+        this.open.add(upgraded)
+        onLeft(socket)
+      }
+      this.#listen(server, event, onLeave)
     }
+  }
+
+  dispose(): void {
+    for (const release of this.#releases.splice(0)) release()
+  }
+
+  /** `ws` needs nobody who follows it, and is there as soon as the upgrade is answered. */
+  #follow(upgraded: Upgraded): void {
+    const { stream } = upgraded
+    upgraded.frames = new WrittenFrames(stream, () => {
+      const isNeeded = webSocketOn(stream) === undefined
+      if (isNeeded) return true
+      upgraded.frames = undefined
+      this.open.shrink(upgraded)
+      return false
+    })
+  }
+
+  #listen(server: Server, event: string, onLeave: (request: IncomingMessage, stream: Duplex) => void): void {
     const others = (): number =>
       server.listenerCount(event) - server.listeners(event).filter((each) => each === onLeave).length
     const listen = (): void => {
@@ -87,7 +124,7 @@ export function noteUpgrades(server: Server, now: () => number, note: (upgraded:
       // First, since the application may end the socket at once.
       server.prependListener(event, onLeave)
     }
-    releases.push(
+    this.#releases.push(
       onEvent(server, 'newListener', (name: string | symbol, listener: unknown) => {
         if (name === event && listener !== onLeave) listen()
       }),
@@ -97,9 +134,6 @@ export function noteUpgrades(server: Server, now: () => number, note: (upgraded:
       () => server.off(event, onLeave),
     )
     if (others() > 0) listen()
-  }
-  return () => {
-    for (const release of releases) release()
   }
 }
 

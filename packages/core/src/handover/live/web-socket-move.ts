@@ -61,10 +61,8 @@ export class WebSocketMove implements Move {
     if (socket.destroyed) return 'over'
     const webSocket = webSocketOn(socket)
     if (webSocket === undefined) {
-      const { bytesWritten } = this.#upgraded
       // Its upgrade may not have been answered yet.
-      const answered = bytesWritten === undefined || socket.bytesWritten !== bytesWritten
-      return answered ? 'other-implementation' : 'busy'
+      return this.#upgraded.frames?.position === 'unanswered' ? 'busy' : 'other-implementation'
     }
     const registration = this.#context.handover.registrationOf(webSocket)
     if (registration === undefined) return 'not-registered'
