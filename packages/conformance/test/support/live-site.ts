@@ -87,10 +87,18 @@ export class LiveSite {
     this.#write(version)
   }
 
+  /** The process that serves. */
+  get #newest(): number {
+    const serving = this.app.lines.filter(
+      ({ event, pid = 0 }) => event === 'listening' && this.app.isAlive(pid),
+    )
+    return serving.at(-1)!.pid!
+  }
+
   /** Restarts, and resolves when the predecessor has begun to hand over. */
   async begin(): Promise<{ before: number; after: number; from: number }> {
     const from = this.app.lines.length
-    const before = this.app.lines.findLast(({ event }) => event === 'listening')!.pid as number
+    const before = this.#newest
     this.app.signal('SIGHUP', this.#isKept ? this.app.pid : before)
     const { pid } = await this.app.waitFor('listening', { from })
     await this.app.waitFor('handing-over', { from })

@@ -47,7 +47,7 @@ export class Handover {
    * Lets the open WebSockets of a `WebSocketServer` of `ws` move to the successor at a restart: their clients notice
    * nothing. The successor's own handlers see the original request again, and `restored()` gives them what `save`
    * returned. Without this call WebSockets are closed with 1012 at a restart. For `ws` 7 and 8; a second call for the
-   * same server replaces the options.
+   * same server, or with the same option `name`, replaces the first.
    *
    * A message of which a half has arrived moves too. What the old process still sends on a WebSocket that has moved,
    * such as the answer of an asynchronous handler, is sent by the successor.
@@ -60,7 +60,9 @@ export class Handover {
     checkWebSockets(server, options)
     const known = options as AnyWebSocketsOptions
     const name = known.name ?? server.options.path ?? '*'
-    const others = this.#registrations.filter((each) => each.server !== server)
+    const others = this.#registrations.filter(
+      (each) => each.server !== server && (known.name === undefined || each.name !== name),
+    )
     if (known.keepWindow === true && !this.#keepsWindows.has(server)) this.#keepWindows(server)
     this.#registrations.splice(0, Infinity, ...others, { server, name, options: known })
     this.#onChange(this.takes)

@@ -3,7 +3,8 @@ import { shadow } from '../../system/shadow.ts'
 
 /**
  * Lets a WebSocket outlive its socket: it has not closed, but goes on in another process. The application hears no
- * 'close' and finds it open, so that what it still sends is not refused.
+ * 'close' and finds it open, so that what it still sends is not refused. For good: a WebSocket comes back to no process that
+ * it has left, so nothing undoes this.
  */
 export function letGo(webSocket: WebSocketLike): void {
   const { readyState } = webSocket

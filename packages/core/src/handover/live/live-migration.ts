@@ -247,7 +247,7 @@ export class LiveMigration {
     const text =
       code === 'ERR_ZERODROP_WEBSOCKETS_UNKNOWN'
         ? 'zerodrop does not understand the version of ws whose WebSockets are to move: they stay in this process and are closed with 1012. Use ws 7.5 or 8, or a newer zerodrop.'
-        : 'The function "match" or "stay" of the handover threw: its connection stays in this process. This is reported once.'
+        : 'The function "match", "stay" or "isAtRest" of the handover threw: its connection stays in this process. This is reported once.'
     this.#observer?.onWarning(own ?? new ZerodropError(code, text, { cause }))
   }
 }

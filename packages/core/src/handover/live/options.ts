@@ -23,6 +23,12 @@ export interface WebSocketsOptions<State = unknown, Client = never> {
   /** Called if the successor did not take a WebSocket after `save`: it goes on here for now. */
   stay?(webSocket: Client, state: State): void
   /**
+   * Whether a WebSocket may leave now. Asked before `save`, some 50 times a second, until it returns true: for a protocol
+   * that is in the middle of something which the successor could not finish.
+   * @default a function that returns true
+   */
+  readonly isAtRest?: (webSocket: never) => boolean
+  /**
    * By which name the successor finds its own server for these WebSockets.
    * @default the option `path` of the server, or '*'
    */
@@ -46,6 +52,7 @@ export interface StreamsOptions<State = unknown> {
 export interface AnyWebSocketsOptions {
   readonly save?: (webSocket: WebSocketLike, request: OpeningRequest) => unknown
   readonly stay?: (webSocket: WebSocketLike, state: unknown) => void
+  readonly isAtRest?: (webSocket: WebSocketLike) => boolean
   readonly name?: string
   readonly keepWindow?: boolean
 }
@@ -53,6 +60,7 @@ export interface AnyWebSocketsOptions {
 const webSocketOptions = {
   save: checkFunction,
   stay: checkFunction,
+  isAtRest: checkFunction,
   name: checkText,
   keepWindow: checkBoolean,
 }

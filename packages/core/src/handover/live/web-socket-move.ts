@@ -76,7 +76,12 @@ export class WebSocketMove implements Move {
     if (!readsAfresh(webSocket) && keptWindow(webSocket) === undefined) return 'compressed'
     const ready = isAtRest(webSocket) && !hasUnflushed(socket) && halfReceived(webSocket).length <= mostHalf
     if (!ready) this.#makeRest()
-    return ready ? 'ready' : 'busy'
+    // Last, and with its client read again: what the application waits for may have to come from there.
+    if (!ready) return 'busy'
+    const agrees = this.#applicationAgrees(webSocket, registration)
+    if (agrees === false) this.dispose()
+    if (typeof agrees === 'string') return agrees
+    return agrees ? 'ready' : 'busy'
   }
 
   depart(): Departure | StayReason {
@@ -125,6 +130,15 @@ export class WebSocketMove implements Move {
         stopped.resume()
         registration.options.stay?.(webSocket, decodeState(state))
       },
+    }
+  }
+
+  #applicationAgrees(webSocket: WebSocketLike, { options }: Registration): boolean | 'save-failed' {
+    try {
+      return options.isAtRest?.(webSocket) ?? true
+    } catch (error) {
+      this.#context.onWarning('ERR_ZERODROP_SAVE_FAILED', error)
+      return 'save-failed'
     }
   }
 

@@ -1,0 +1,3 @@
+import { testNeighbour } from './support/neighbours.ts'
+
+testNeighbour('haproxy')

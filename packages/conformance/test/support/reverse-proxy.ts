@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePort, type Leftovers } from '@zerodrop/traffic'
+
+export type ProxyKind = 'nginx' | 'haproxy'
+
+export interface ProxyOptions {
+  /** Ports of the servers behind it. */
+  readonly servers: readonly number[]
+  /** Whether it keeps connections to the servers open between two requests. */
+  readonly keepsAlive: boolean
+  /** Whether its clients speak TLS. */
+  readonly tls?: boolean
+}
+
+const pems = path.join(__dirname, '../../fixtures/protocols')
+const pem = (name: string): string => path.join(pems, `localhost.${name}.pem`)
+
+/** `describe`, or a skip that names the program which is missing. */
+export function describeWith(kind: ProxyKind): jest.Describe {
+  return spawnSync(kind, ['-v']).error === undefined && process.platform === 'linux'
+    ? describe
+    : (describe.skip as jest.Describe)
+}
+
+/** Starts a reverse proxy, and resolves with its port when it accepts connections. */
+export async function startProxy(undo: Leftovers, kind: ProxyKind, options: ProxyOptions): Promise<number> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-proxy-'))
+  undo.add(() => rmSync(folder, { recursive: true, force: true }))
+  const port = await freePort()
+  const file = path.join(folder, 'proxy.conf')
+  const configure = kind === 'nginx' ? nginx : haproxy
+  writeFileSync(file, configure(port, folder, options))
+  if (options.tls === true)
+    writeFileSync(
+      path.join(folder, 'both.pem'),
+      readFileSync(pem('cert'), 'utf8') + readFileSync(pem('key'), 'utf8'),
+    )
+  const args = kind === 'nginx' ? ['-p', folder, '-e', 'stderr', '-c', file] : ['-db', '-f', file]
+  const child = spawn(kind, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  undo.add(() => end(child))
+  while (!(await accepts(port))) {
+    if (child.exitCode !== null) throw new Error(`${kind} has exited:\n${said}`)
+    await delay(20)
+  }
+  return port
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exited
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = net.connect({ port, host: '127.0.0.1' })
+  const result = await Promise.race([
+    once(socket, 'connect').then(() => true),
+    once(socket, 'close').then(() => false),
+  ]).catch(() => false)
+  socket.destroy()
+  return result
+}
+
+/** As docs/load-balancers.md recommends it. */
+function nginx(port: number, folder: string, { servers, keepsAlive, tls = false }: ProxyOptions): string {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  return `
+daemon off;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+worker_processes 1;
+pid ${folder}/nginx.pid;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
+  map $http_upgrade $connection_upgrade { default upgrade; '' ${keepsAlive ? "''" : 'close'}; }
+  upstream app {
+    ${servers.map((server) => `server 127.0.0.1:${server} max_fails=0;`).join('\n    ')}
+    ${keepsAlive ? 'keepalive 32;\n    keepalive_timeout 2s;' : ''}
+  }
+  server {
+    listen 127.0.0.1:${port}${tls ? ' ssl' : ''};
+    ${tls ? `ssl_certificate ${pem('cert')};\n    ssl_certificate_key ${pem('key')};` : ''}
+    location / {
+      proxy_pass http://app;
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
+      proxy_buffering off;
+      proxy_read_timeout 1h;
+      proxy_next_upstream error timeout;
+    }
+  }
+}
+`
+}
+
+function haproxy(port: number, folder: string, { servers, keepsAlive, tls = false }: ProxyOptions): string {
+  return `
+global
+  maxconn 1024
+  ${tls ? 'ssl-default-bind-options ssl-min-ver TLSv1.2' : ''}
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 1h
+  timeout server 1h
+  timeout tunnel 1h
+  retries 3
+  option redispatch 1
+frontend all
+  bind 127.0.0.1:${port}${tls ? ` ssl crt ${folder}/both.pem` : ''}
+  default_backend app
+backend app
+  ${keepsAlive ? 'http-reuse safe' : 'option http-server-close\n  http-reuse never'}
+  default-server pool-purge-delay 1s
+  ${servers.map((server, index) => `server app${index} 127.0.0.1:${server}`).join('\n  ')}
+`
+}

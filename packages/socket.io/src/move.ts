@@ -1,0 +1,147 @@
+import type { IncomingMessage } from 'node:http'
+import { serialize } from 'node:v8'
+import { lifecycle, type WebSocketServerLike, type WebSocketsOptions, ZerodropError } from '@zerodrop/core'
+import { Arrivals, type MovedState } from './arrivals.ts'
+import {
+  type EngineSocket,
+  type Internals,
+  type NamespaceSocket,
+  onWebSocketServer,
+  recovers,
+  understands,
+  type WebSocket,
+} from './internals.ts'
+import { Sessions } from './sessions.ts'
+
+/** A `Server` of socket.io that is attached to an HTTP server. */
+export interface MovableSocketIoServer {
+  readonly engine: object
+}
+
+export interface MoveSocketIoOptions<Socket = unknown> {
+  /** Called for each socket that leaves: stop its timers here. In the old process it emits no `'disconnect'`. */
+  readonly leave?: (socket: Socket) => void
+  /** Called if the successor did not take a socket after `leave`: it goes on here for now. Start its timers again. */
+  readonly stay?: (socket: Socket) => void
+}
+
+/** What a client had in this process, to give it back. */
+interface Left {
+  readonly engineSocket: EngineSocket
+  readonly sockets: readonly { readonly socket: NamespaceSocket; readonly rooms: Set<string> }[]
+}
+
+/** The name by which the successor knows these WebSockets, for each path of its own. */
+const nameOf = (io: object): string => `socket.io ${(io as { path?: () => string }).path?.() ?? ''}`.trimEnd()
+
+/**
+ * Lets clients of socket.io that use a WebSocket move to the successor at a restart: they notice nothing. Needs the option
+ * `connectionStateRecovery`. The successor emits 'connection' with `socket.recovered` true for each, with the same id,
+ * rooms and data. Call it in every version, as soon as the server is attached and before it listens.
+ *
+ * A client moves when no acknowledgement of it is outstanding and no message is on its way. What the server answers late to
+ * an acknowledgement of the client's reaches it. Clients that poll are not moved: see `drainSocketIo()`.
+ * @throws `ERR_ZERODROP_OPTION_INVALID` if the server is not attached, is of a version that is not understood, or lacks
+ *   the option `connectionStateRecovery`
+ */
+export function moveSocketIo<Socket = unknown>(
+  io: MovableSocketIoServer,
+  { leave, stay }: MoveSocketIoOptions<Socket> = {},
+): void {
+  if (!understands(io))
+    throw invalid(
+      'takes a Server of socket.io 4.6 or later that is attached to an HTTP server: call it behind `new Server(httpServer)` or `io.attach(httpServer)`.',
+    )
+  if (!recovers(io))
+    throw invalid(
+      'needs a Server with the option `connectionStateRecovery: {}`: only then can a socket go on with its id.',
+    )
+  if (known.has(io.engine)) return
+  known.add(io.engine)
+  const internals = io as unknown as Internals
+  const arrivals = new Arrivals(internals, (request: IncomingMessage) => lifecycle.handover.restored(request))
+  const sessions = new Sessions(internals, (namespace) => arrivals.addNamespace(namespace))
+  const left = new WeakMap<WebSocket, Left>()
+  const options: WebSocketsOptions<MovedState> = {
+    name: nameOf(io),
+    isAtRest: (webSocket: WebSocket) => sessions.isAtRest(webSocket),
+    save: (webSocket: WebSocket): MovedState => {
+      const engineSocket = sessions.engineSocketOf(webSocket)
+      if (engineSocket === undefined) throw new Error('This WebSocket belongs to no client of socket.io.')
+      const sockets = sessions.socketsOf(engineSocket)
+      const state = stateOf(engineSocket, sockets)
+      // Throws if a socket's data cannot be copied: then nothing has been taken off yet.
+      serialize(state)
+      for (const socket of sockets) leave?.(socket as Socket)
+      left.set(webSocket, takeOff(internals, engineSocket, sockets))
+      return state
+    },
+    stay: (webSocket: WebSocket) => {
+      const had = left.get(webSocket)
+      if (had === undefined) return
+      left.delete(webSocket)
+      putBack(internals, had)
+      for (const { socket } of had.sockets) stay?.(socket as Socket)
+    },
+  }
+  onWebSocketServer(internals.engine, (server) => {
+    arrivals.addServer(server)
+    lifecycle.handover.websockets(server as unknown as WebSocketServerLike, options)
+  })
+}
+
+const known = new WeakSet<object>()
+
+function stateOf({ id }: EngineSocket, sockets: readonly NamespaceSocket[]): MovedState {
+  return {
+    version: 1,
+    sid: id,
+    sockets: sockets.map((socket) => ({
+      namespace: socket.nsp.name,
+      auth: socket.handshake.auth,
+      session: {
+        sid: socket.id,
+        pid: socket.pid ?? '',
+        rooms: [...socket.rooms],
+        data: socket.data,
+        missedPackets: [],
+      },
+    })),
+  }
+}
+
+/** Takes a client out of this process's lists: its own broadcasts, pings and `io.close()` are no business of a client that has moved. */
+function takeOff(
+  { engine }: Internals,
+  engineSocket: EngineSocket,
+  sockets: readonly NamespaceSocket[],
+): Left {
+  delete engine.clients[engineSocket.id]
+  engine.clientsCount--
+  clearTimeout(engineSocket.pingIntervalTimer ?? undefined)
+  clearTimeout(engineSocket.pingTimeoutTimer ?? undefined)
+  return {
+    engineSocket,
+    sockets: sockets.map((socket) => {
+      const rooms = new Set(socket.rooms)
+      socket.nsp.adapter.delAll(socket.id)
+      socket.nsp.sockets.delete(socket.id)
+      return { socket, rooms }
+    }),
+  }
+}
+
+function putBack({ engine }: Internals, { engineSocket, sockets }: Left): void {
+  if (engineSocket.readyState !== 'open') return
+  engine.clients[engineSocket.id] = engineSocket
+  engine.clientsCount++
+  engineSocket.schedulePing()
+  for (const { socket, rooms } of sockets) {
+    socket.nsp.sockets.set(socket.id, socket)
+    socket.nsp.adapter.addAll(socket.id, rooms)
+  }
+}
+
+function invalid(what: string): ZerodropError {
+  return new ZerodropError('ERR_ZERODROP_OPTION_INVALID', `moveSocketIo() ${what}`)
+}
