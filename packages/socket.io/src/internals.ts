@@ -4,9 +4,10 @@
  */
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import type { WebSocketLike } from '@zerodrop/core'
 
 /** A WebSocket of `ws`. */
-export interface WebSocket extends EventEmitter {
+export interface WebSocket extends WebSocketLike {
   send(data: unknown, ...rest: unknown[]): void
   pause(): void
   resume(): void

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { serialize } from 'node:v8'
-import { lifecycle, type WebSocketServerLike, type WebSocketsOptions, ZerodropError } from '@zerodrop/core'
+import { lifecycle, type WebSocketsOptions, ZerodropError } from '@zerodrop/core'
+import type { Socket } from 'socket.io'
 import { Arrivals, type MovedState } from './arrivals.ts'
 import {
   type EngineSocket,
@@ -18,11 +19,11 @@ export interface MovableSocketIoServer {
   readonly engine: object
 }
 
-export interface MoveSocketIoOptions<Socket = unknown> {
+export interface MoveSocketIoOptions {
   /** Called for each socket that leaves: stop its timers here. In the old process it emits no `'disconnect'`. */
-  readonly leave?: (socket: Socket) => void
+  leave?(socket: Socket): void
   /** Called if the successor did not take a socket after `leave`: it goes on here for now. Start its timers again. */
-  readonly stay?: (socket: Socket) => void
+  stay?(socket: Socket): void
 }
 
 /** What a client had in this process, to give it back. */
@@ -44,10 +45,7 @@ const nameOf = (io: object): string => `socket.io ${(io as { path?: () => string
  * @throws `ERR_ZERODROP_OPTION_INVALID` if the server is not attached, is of a version that is not understood, or lacks
  *   the option `connectionStateRecovery`
  */
-export function moveSocketIo<Socket = unknown>(
-  io: MovableSocketIoServer,
-  { leave, stay }: MoveSocketIoOptions<Socket> = {},
-): void {
+export function moveSocketIo(io: MovableSocketIoServer, options: MoveSocketIoOptions = {}): void {
   if (!understands(io))
     throw invalid(
       'takes a Server of socket.io 4.6 or later that is attached to an HTTP server: call it behind `new Server(httpServer)` or `io.attach(httpServer)`.',
@@ -62,7 +60,7 @@ export function moveSocketIo<Socket = unknown>(
   const arrivals = new Arrivals(internals, (request: IncomingMessage) => lifecycle.handover.restored(request))
   const sessions = new Sessions(internals, (namespace) => arrivals.addNamespace(namespace))
   const left = new WeakMap<WebSocket, Left>()
-  const options: WebSocketsOptions<MovedState> = {
+  const handover: WebSocketsOptions<MovedState, WebSocket> = {
     name: nameOf(io),
     isAtRest: (webSocket: WebSocket) => sessions.isAtRest(webSocket),
     save: (webSocket: WebSocket): MovedState => {
@@ -72,7 +70,7 @@ export function moveSocketIo<Socket = unknown>(
       const state = stateOf(engineSocket, sockets)
       // Throws if a socket's data cannot be copied: then nothing has been taken off yet.
       serialize(state)
-      for (const socket of sockets) leave?.(socket as Socket)
+      for (const socket of sockets) options.leave?.(socket as unknown as Socket)
       left.set(webSocket, takeOff(internals, engineSocket, sockets))
       return state
     },
@@ -81,12 +79,12 @@ export function moveSocketIo<Socket = unknown>(
       if (had === undefined) return
       left.delete(webSocket)
       putBack(internals, had)
-      for (const { socket } of had.sockets) stay?.(socket as Socket)
+      for (const { socket } of had.sockets) options.stay?.(socket as unknown as Socket)
     },
   }
   onWebSocketServer(internals.engine, (server) => {
     arrivals.addServer(server)
-    lifecycle.handover.websockets(server as unknown as WebSocketServerLike, options)
+    lifecycle.handover.websockets(server as never, handover)
   })
 }
 

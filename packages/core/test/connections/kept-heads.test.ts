@@ -41,8 +41,15 @@ test('what differs from client to client does not fill the table', () => {
   const heads = new KeptHeads()
   for (let client = 0; client < 20_000; client++) {
     const each = request(`/socket?id=${client}`, [
-      ...['Sec-WebSocket-Key', `key ${client}`, 'Cookie', `c=${client}`, 'X-Forwarded-For', `ip ${client}`],
-      ...[`X-${client}`, 'value', ...usual],
+      'Sec-WebSocket-Key',
+      `key ${client}`,
+      'Cookie',
+      `c=${client}`,
+      'X-Forwarded-For',
+      `ip ${client}`,
+      `X-${client}`,
+      'value',
+      ...usual,
     ])
     expect(heads.unpack(heads.pack(each))).toBe(requestHead(each))
   }

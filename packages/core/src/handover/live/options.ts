@@ -27,7 +27,7 @@ export interface WebSocketsOptions<State = unknown, Client = never> {
    * that is in the middle of something which the successor could not finish.
    * @default a function that returns true
    */
-  readonly isAtRest?: (webSocket: never) => boolean
+  isAtRest?(webSocket: Client): boolean
   /**
    * By which name the successor finds its own server for these WebSockets.
    * @default the option `path` of the server, or '*'
