@@ -6,14 +6,15 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stamps = join(root, 'node_modules', '.cache', 'zerodrop-build')
 
 export const publicPackages = ['core', 'express', 'koa', 'fastify', 'prometheus', 'socket.io', 'cli']
-const packages = [...publicPackages, 'traffic', 'conformance']
+// The CLI has the code of @zerodrop/traffic in it.
+const packages = ['traffic', ...publicPackages, 'conformance']
 
 export function build() {
   const fingerprint = createHash('sha256')
@@ -43,6 +44,7 @@ function buildPackage(name, digest) {
   const old = `${fresh}-old`
   try {
     compile(join(folder, 'tsconfig.build.json'), fresh)
+    if (name === 'cli') bundleTraffic(folder, fresh)
     if (existsSync(dist)) renameSync(dist, old)
     renameSync(fresh, dist)
     writeFileSync(stamp, digest)
@@ -60,6 +62,27 @@ function compile(project, outDir) {
     stdio: 'inherit',
   })
   if (status !== 0) throw new Error(`tsc -p ${project} failed`)
+}
+
+/**
+ * Puts the clients of the private package @zerodrop/traffic into the one file of the CLI that exports them: no user of
+ * it has to install that package, nor the histograms which the CLI does not use.
+ */
+function bundleTraffic(folder, outDir) {
+  const { buildSync } = createRequire(import.meta.url)('esbuild')
+  const door = join('verify', 'traffic')
+  buildSync({
+    entryPoints: [resolve(root, folder, 'src', `${door}.ts`)],
+    outfile: join(outDir, `${door}.js`),
+    allowOverwrite: true,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    conditions: ['@zerodrop/source'],
+    external: ['hdr-histogram-js'],
+    sourcemap: true,
+  })
 }
 
 function sourceFiles(folder) {

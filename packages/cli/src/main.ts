@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { restart, status, stop } from './ask.ts'
 import { fail } from './fail.ts'
 import { run } from './run.ts'
+import { addVerify } from './verify/add-command.ts'
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
@@ -49,6 +50,8 @@ for (const [name, description, action] of [
   if (name === 'status') command.option('--watch', 'print it again each second until it ends', false)
   command.action(guarded(action))
 }
+
+addVerify(program, version, (action) => action().catch(fail))
 
 await program.parseAsync()
 

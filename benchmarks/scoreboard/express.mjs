@@ -1,0 +1,3 @@
+import { expressRoutes, host, port } from './routes.mjs'
+
+expressRoutes().listen(port, host)

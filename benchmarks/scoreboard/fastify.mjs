@@ -1,0 +1,6 @@
+import Fastify from 'fastify'
+import { fastifyRoutes, host, port } from './routes.mjs'
+
+const app = Fastify()
+fastifyRoutes(app)
+await app.listen({ port, host })

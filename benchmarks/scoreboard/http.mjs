@@ -1,0 +1,4 @@
+import http from 'node:http'
+import { handler, host, port } from './routes.mjs'
+
+http.createServer(handler).listen(port, host)

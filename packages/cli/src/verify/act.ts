@@ -1,0 +1,31 @@
+import { StreamFailure } from './clients/h2.ts'
+import { NothingToJudge } from './situations/situation.ts'
+import type { Situation } from './situations/situation.ts'
+import type { Stage } from './stage.ts'
+import { ConnectionGone, ConnectionRefused, LostRequest } from './traffic.ts'
+import type { Fault } from './verdict.ts'
+
+export interface Acted {
+  /** Why the situation says nothing. */
+  readonly skipped?: string
+  /** A client that came to nothing before the event. */
+  readonly faults: readonly Fault[]
+}
+
+/** Plays a situation to its end, and closes its clients. */
+export async function act(situation: Situation, stage: Stage): Promise<Acted> {
+  try {
+    await situation.act(stage)
+    return { faults: [] }
+  } catch (error) {
+    if (error instanceof NothingToJudge) return { skipped: error.message, faults: [] }
+    if (!isOfTheServer(error)) throw error
+    return { faults: [{ kind: 'down', saw: `a client came to nothing (${(error as Error).message})` }] }
+  } finally {
+    await stage.clear()
+  }
+}
+
+function isOfTheServer(error: unknown): boolean {
+  return [ConnectionGone, ConnectionRefused, LostRequest, StreamFailure].some((kind) => error instanceof kind)
+}

@@ -1,0 +1,68 @@
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import type { VerifyFlags } from './flags.ts'
+
+/** Adds `zerodrop verify`; its code is loaded when it is used. */
+export function addVerify(
+  program: Command,
+  version: string,
+  guarded: (action: () => Promise<void>) => Promise<void>,
+): void {
+  program
+    .command('verify')
+    .description('put clients on a server, stop it or deploy over it, and say what became of each request')
+    .argument('[command...]', 'what starts the server, behind two dashes: zerodrop verify -- node server.js')
+    .option('--get <path>', 'a route that answers at once', '/')
+    .option('--slow <path>', 'a route that takes a while, such as 500 ms')
+    .option('--large <path>', 'a route with a response of several megabytes')
+    .option('--upload <path>', 'a route that takes a POST with a body')
+    .option('--sse <path>', 'an event stream')
+    .option('--ws <path>', 'a WebSocket')
+    .option('--h2', 'use HTTP/2 as well', false)
+    .option('--url <url>', 'where the server listens; found by itself otherwise')
+    .option('--pid <pid>', 'a server that runs already, instead of a command', wholeNumber)
+    .option('--stop <signal>', 'stop it with this signal (default: SIGTERM)')
+    .option('--restart <signal>', 'deploy over it with this signal instead')
+    .option(
+      '--restart-command <command>',
+      'deploy over it with this command instead; ZERODROP_VERIFY_PID is the pid',
+    )
+    .option('--break <command>', 'makes the next version a broken one, for the broken deploy')
+    .option('--mend <command>', 'takes back what --break did')
+    .option('--rtt <ms>', "the network's round trip", wholeNumber, 30)
+    .option('--limit <ms>', 'a server that takes longer to end, or a response, hangs', wholeNumber, 15_000)
+    .option('--start-limit <ms>', 'how long the server may take until it answers', wholeNumber, 20_000)
+    .option(
+      '--jobs <n>',
+      'how many servers run side by side, where the server listens on PORT',
+      wholeNumber,
+      6,
+    )
+    .option('--repeat <n>', 'play each situation so many times', wholeNumber, 1)
+    .option('--only <names>', 'only these situations, separated by commas', names)
+    .option('--list', 'list the situations', false)
+    .option('--json', 'print a report as JSON', false)
+    .option('--junit <file>', 'write a report as JUnit XML')
+    .option('--html <file>', 'write a report as one HTML page, with a timeline of each situation')
+    .option('--github', 'print annotations for GitHub Actions, and write its step summary', false)
+    .option('--baseline <file>', 'fail only what did not fail in this report of --json')
+    .option(
+      '--docker <image>',
+      'verify a container of this image; what is behind the two dashes is its command',
+    )
+    .action(async (command: string[], flags: VerifyFlags) =>
+      guarded(async () => {
+        const { verify } = await import('./command.ts')
+        process.exitCode = await verify(command, flags, version)
+      }),
+    )
+}
+
+function names(value: string, before: string[] = []): string[] {
+  return [...before, ...value.split(',').map((name) => name.trim())]
+}
+
+function wholeNumber(value: string): number {
+  if (/^\d+$/.test(value) && Number.isSafeInteger(Number(value))) return Number(value)
+  throw new InvalidArgumentError('It has to be a whole number.')
+}

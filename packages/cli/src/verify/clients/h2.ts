@@ -1,0 +1,58 @@
+import { connect, constants } from 'node:http2'
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import type { Address } from '../server/running.ts'
+
+export interface StreamAnswer {
+  readonly status: number
+}
+
+export interface StreamExchange {
+  readonly stream: ClientHttp2Stream
+  readonly answer: Promise<StreamAnswer>
+}
+
+/** How a stream ended without a whole response. */
+export class StreamFailure extends Error {
+  /** Whether the server says that it has not looked at the request, so that any client sends it again. */
+  readonly refused: boolean
+  readonly begun: boolean
+
+  constructor(code: number, begun: boolean, message: string) {
+    super(message)
+    this.refused = code === constants.NGHTTP2_REFUSED_STREAM
+    this.begun = begun
+  }
+}
+
+/** With TLS by ALPN, without it by prior knowledge. */
+export function openSession({ protocol, host, port }: Address): Promise<ClientHttp2Session> {
+  const session = connect(`${protocol}://${host}:${port}`, { rejectUnauthorized: false })
+  return new Promise((resolve, reject) => {
+    session.once('connect', () => {
+      session.off('error', reject)
+      // The streams tell what became of them.
+      session.on('error', () => {})
+      resolve(session)
+    })
+    session.once('error', reject)
+  })
+}
+
+export function requestOn(session: ClientHttp2Session, path: string, method: string = 'GET'): StreamExchange {
+  const stream = session.request({ ':path': path, ':method': method }, { endStream: method === 'GET' })
+  let status = 0
+  let ended = false
+  stream.on('response', (headers) => (status = Number(headers[':status'] ?? 0)))
+  stream.on('end', () => (ended = true))
+  stream.resume()
+  const answer = new Promise<StreamAnswer>((resolve, reject) => {
+    let cause = ''
+    stream.on('error', (error: Error) => (cause = error.message))
+    stream.once('close', () => {
+      const code = stream.rstCode ?? 0
+      if (ended && status > 0 && code === constants.NGHTTP2_NO_ERROR) resolve({ status })
+      else reject(new StreamFailure(code, status > 0, cause || 'the session ended before the response'))
+    })
+  })
+  return { stream, answer }
+}

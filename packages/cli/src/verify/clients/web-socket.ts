@@ -1,0 +1,23 @@
+import { WebSocket } from 'ws'
+import type { Address } from '../server/running.ts'
+
+const HANDSHAKE = 5000
+
+/** Rejects if the server does not upgrade the connection. */
+export function openWebSocket({ protocol, host, port }: Address, path: string): Promise<WebSocket> {
+  const scheme = protocol === 'https' ? 'wss' : 'ws'
+  const socket = new WebSocket(`${scheme}://${host}:${port}${path}`, {
+    handshakeTimeout: HANDSHAKE,
+    rejectUnauthorized: false,
+    perMessageDeflate: false,
+  })
+  return new Promise((resolve, reject) => {
+    socket.once('open', () => {
+      socket.off('error', reject)
+      // A reset is told by the close that follows it.
+      socket.on('error', () => {})
+      resolve(socket)
+    })
+    socket.once('error', reject)
+  })
+}

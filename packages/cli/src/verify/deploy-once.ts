@@ -1,0 +1,228 @@
+import { spawn } from 'node:child_process'
+import { act } from './act.ts'
+import type { Launched, Launcher } from './launcher.ts'
+import { latencyOf } from './report.ts'
+import type { RunReport } from './report.ts'
+import { commandLineOf, pids, processEntry, socketInodes } from './server/proc.ts'
+import { listeningRows } from './server/sockets.ts'
+import type { ProcessEntry } from './server/proc.ts'
+import type { Settings } from './settings.ts'
+import type { Situation } from './situations/situation.ts'
+import { Stage } from './stage.ts'
+import { until } from './until.ts'
+import { lossFaults } from './verdict.ts'
+import type { Fault } from './verdict.ts'
+
+/** A server that is deployed over and over, and started again only if it is gone. */
+export class Deployed {
+  readonly #launcher: Launcher
+  readonly #settings: Settings
+  #launched: Launched | undefined
+
+  constructor(launcher: Launcher, settings: Settings) {
+    this.#launcher = launcher
+    this.#settings = settings
+  }
+
+  /** Plays a situation around one deploy, or two. */
+  async play(situation: Situation): Promise<RunReport> {
+    this.#launched ??= await this.#launcher.launch()
+    const { server, findings } = this.#launched
+    const settings = this.#settings
+    const over = new AbortController()
+    const deploy = new Deploy(findings.address.port, () => this.#trigger(), settings.limit)
+    let outcome: Promise<DeployOutcome> | undefined
+    const trigger = async (): Promise<void> => {
+      if (situation.event === 'broken') await shell(settings.broken?.break ?? 'true', server.pid)
+      outcome = deploy.run(situation.event).finally(() => over.abort())
+    }
+    const stage = new Stage({ settings, findings, server, trigger, over: over.signal })
+    const acted = await act(situation, stage)
+    if (situation.event === 'broken') await shell(settings.broken?.mend ?? 'true', server.pid)
+    const deployed = await outcome
+    stage.ledger.closeAll()
+    const timeline = stage.ledger.entries()
+    const { skipped } = acted
+    const faults =
+      skipped === undefined ? [...acted.faults, ...lossFaults(timeline), ...(deployed?.faults ?? [])] : []
+    if (deployed === undefined || deployed.faults.length > 0) await this.end()
+    return {
+      verdict: skipped !== undefined ? 'skip' : faults.length > 0 ? 'fail' : 'pass',
+      ...(skipped !== undefined && { reason: skipped }),
+      counts: stage.ledger.counts(),
+      faults,
+      endingInWords: deployed?.words ?? '',
+      took: deployed?.took,
+      connections: stage.kept,
+      latency: latencyOf(timeline),
+      timeline,
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.#launched !== undefined) await this.#launcher.end(this.#launched.server)
+    this.#launched = undefined
+  }
+
+  async #trigger(): Promise<void> {
+    const { event } = this.#settings
+    const server = this.#launched?.server
+    if (server === undefined) return
+    if (event.kind === 'restart-command') void shell(event.command, server.pid)
+    else newestRoot(server.pid, server.members()).forEach((pid) => process.kill(pid, event.signal))
+  }
+}
+
+/** The process that was started, or what has taken its place. */
+function newestRoot(root: number, members: readonly ProcessEntry[]): number[] {
+  if (members.some(({ pid }) => pid === root)) return [root]
+  const inside = new Set(members.map(({ pid }) => pid))
+  return members
+    .filter(({ parent }) => !inside.has(parent))
+    .slice(-1)
+    .map(({ pid }) => pid)
+}
+
+interface DeployOutcome {
+  readonly faults: readonly Fault[]
+  readonly words: string
+  readonly took: number
+}
+
+/** One deploy, seen from outside: who listens on the port, and who no longer does. */
+class Deploy {
+  readonly #port: number
+  readonly #trigger: () => Promise<void>
+  readonly #limit: number
+  #before: readonly Holder[] = []
+  /** What was there before and does not listen on the port. */
+  #strangers: ReadonlySet<number> = new Set()
+
+  constructor(port: number, trigger: () => Promise<void>, limit: number) {
+    this.#port = port
+    this.#trigger = trigger
+    this.#limit = limit
+  }
+
+  async run(kind: Situation['event']): Promise<DeployOutcome> {
+    const from = performance.now()
+    const deadline = from + this.#limit
+    const there = pids()
+    this.#before = await this.#holders(there)
+    this.#strangers = new Set(there.filter((pid) => this.#before.every((holder) => holder.pid !== pid)))
+    await this.#trigger()
+    if (kind === 'broken') return this.#broken(from, deadline)
+    const first = await until(() => this.#newer(this.#before), deadline, POLL)
+    if (first === undefined)
+      return failed('not-deployed', `no new process listened within ${this.#limit} ms`, from)
+    let old = this.#before
+    if (kind === 'twice') {
+      old = await this.#holders()
+      await this.#trigger()
+      const second = await until(() => this.#newer([...old, ...this.#before]), deadline, POLL)
+      if (second === undefined)
+        return failed(
+          'not-deployed',
+          'what serves in the end was started before the second deploy began',
+          from,
+        )
+    }
+    const gone = await until(
+      async () => (await this.#remaining(old)).length === 0 || undefined,
+      deadline,
+      POLL,
+    )
+    if (gone === undefined) {
+      const remaining = (await this.#remaining(old)).map(({ pid }) => pid).join(', ')
+      return failed(
+        'old-stays',
+        `the old process (${remaining}) was still running after ${this.#limit} ms`,
+        from,
+      )
+    }
+    const took = Math.round(performance.now() - from)
+    return { faults: [], words: `deployed in ${(took / 1000).toFixed(1)} s`, took }
+  }
+
+  /** The new version must come to nothing: over when a process of it has come and gone. */
+  async #broken(from: number, deadline: number): Promise<DeployOutcome> {
+    const parents = new Set(this.#before.map(({ pid }) => pid))
+    const newcomer = await until(
+      () => this.#others().find(({ pid, parent }) => parents.has(parent) && !parents.has(pid)),
+      deadline,
+      5,
+    )
+    if (newcomer !== undefined)
+      await until(() => processEntry(newcomer.pid)?.started !== newcomer.started || undefined, deadline, POLL)
+    const took = Math.round(performance.now() - from)
+    if ((await this.#holders()).some((holder) => isAmong(this.#before, holder)))
+      return { faults: [], words: 'the old version serves on', took }
+    return failed('old-gone', 'the old process is gone, though the new version could not start', from)
+  }
+
+  /** A process that listens on the port and is none of these. */
+  async #newer(than: readonly ProcessEntry[]): Promise<ProcessEntry | undefined> {
+    return (await this.#holders()).find((holder) => !isAmong(than, holder))
+  }
+
+  /** Every process that has the listening socket open. */
+  async #holders(among?: readonly number[]): Promise<Holder[]> {
+    const inodes = new Set(
+      (await listeningRows()).flatMap(({ port, inode }) => (port === this.#port ? [inode] : [])),
+    )
+    const candidates = among?.flatMap((pid) => processEntry(pid) ?? []) ?? this.#others()
+    return candidates
+      .filter(({ pid }) => [...socketInodes(pid)].some((inode) => inodes.has(inode)))
+      .map((entry) => ({ ...entry, commandLine: commandLineOf(entry.pid) }))
+  }
+
+  /** Those that listened before, and those that are new. */
+  #others(): ProcessEntry[] {
+    return pids().flatMap((pid) => (this.#strangers.has(pid) ? [] : (processEntry(pid) ?? [])))
+  }
+
+  /** Those of `old` that live, except a master, and one that has become the keeper of the new ones. */
+  async #remaining(old: readonly Holder[]): Promise<Holder[]> {
+    const above = new Set(
+      (await this.#holders())
+        .filter((each) => !isAmong(old, each))
+        .flatMap(({ parent }) => ancestors(parent)),
+    )
+    const isMaster = ({ pid, commandLine }: Holder): boolean =>
+      above.has(pid) &&
+      (old.some(({ parent }) => ancestors(parent).includes(pid)) || commandLineOf(pid) !== commandLine)
+    return old.filter((holder) => processEntry(holder.pid)?.started === holder.started && !isMaster(holder))
+  }
+}
+
+/** A process that has the listening socket open. */
+interface Holder extends ProcessEntry {
+  readonly commandLine: string
+}
+
+function ancestors(pid: number): number[] {
+  return pid > 1 ? [pid, ...ancestors(processEntry(pid)?.parent ?? 0)] : []
+}
+
+/** Milliseconds. */
+const POLL = 20
+
+function failed(kind: Fault['kind'], saw: string, from: number): DeployOutcome {
+  return { faults: [{ kind, saw }], words: saw, took: Math.round(performance.now() - from) }
+}
+
+function isAmong(some: readonly ProcessEntry[], entry: ProcessEntry): boolean {
+  return some.some(({ pid, started }) => pid === entry.pid && started === entry.started)
+}
+
+function shell(command: string, pid: number): Promise<void> {
+  const child = spawn(command, {
+    shell: true,
+    stdio: 'ignore',
+    env: { ...process.env, ZERODROP_VERIFY_PID: String(pid) },
+  })
+  return new Promise((resolve) => {
+    child.once('close', () => resolve())
+    child.once('error', () => resolve())
+  })
+}

@@ -1,0 +1,126 @@
+import { cureFor } from './cures.ts'
+import { Deployed } from './deploy-once.ts'
+import type { Launcher } from './launcher.ts'
+import type { RunReport, SituationReport } from './report.ts'
+import { stopOnce, tooQuick } from './run-once.ts'
+import type { Findings, Settings } from './settings.ts'
+import type { Situation } from './situations/situation.ts'
+import type { FaultKind } from './verdict.ts'
+
+export interface PlayOptions {
+  readonly situations: readonly Situation[]
+  readonly launcher: Launcher
+  readonly findings: Findings
+  readonly settings: Settings
+  readonly repeat: number
+  readonly jobs: number
+  readonly onBegin: (situation: Situation) => void
+  readonly onEnd: (report: SituationReport) => void
+}
+
+/** Plays all situations; servers that need no fixed port run side by side. */
+export async function play(options: PlayOptions): Promise<SituationReport[]> {
+  const { situations, settings, findings } = options
+  const lanes = settings.event.kind === 'stop' && findings.movable ? options.jobs : 1
+  const reports = new Map<Situation, SituationReport>()
+  // Those that may take up to the limit come first, so that the others run beside them.
+  const queue = [...situations].sort((one, other) => Number(other.cuts ?? false) - Number(one.cuts ?? false))
+  const lane = async (): Promise<void> => {
+    const deployed = new Deployed(options.launcher, settings)
+    try {
+      for (let situation = queue.shift(); situation !== undefined; situation = queue.shift()) {
+        options.onBegin(situation)
+        const report = await playOne(situation, options, deployed)
+        reports.set(situation, report)
+        options.onEnd(report)
+      }
+    } finally {
+      await deployed.end()
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(lanes, situations.length) }, lane))
+  return situations.flatMap((situation) => reports.get(situation) ?? [])
+}
+
+async function playOne(
+  situation: Situation,
+  options: PlayOptions,
+  deployed: Deployed,
+): Promise<SituationReport> {
+  const { settings, findings, repeat } = options
+  const reason = skipReason(situation, settings, findings)
+  const runs: RunReport[] = []
+  if (reason !== undefined) runs.push(skipped(reason))
+  for (let run = 0; reason === undefined && run < repeat; run += 1) {
+    if (settings.event.kind !== 'stop') {
+      runs.push(await deployed.play(situation))
+      continue
+    }
+    runs.push(await stopped(situation, options, settings.event.signal))
+  }
+  return summarise(situation, runs, settings)
+}
+
+/** On a busy machine a response can be there before the signal is; then it is asked for again. */
+const ATTEMPTS = 3
+
+async function stopped(
+  situation: Situation,
+  { launcher, settings }: PlayOptions,
+  signal: NodeJS.Signals,
+): Promise<RunReport> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { server, findings } =
+      situation.event === 'early' ? await launcher.launchUnready() : await launcher.launch()
+    try {
+      const run = await stopOnce(situation, server, findings, settings, signal)
+      if (run.reason !== tooQuick || attempt === ATTEMPTS) return run
+    } finally {
+      await launcher.end(server)
+    }
+  }
+}
+
+function skipReason(situation: Situation, settings: Settings, findings: Findings): string | undefined {
+  const missing =
+    situation.needs?.filter((name) => (name === 'h2' ? !settings.h2 : settings.routes[name] === undefined)) ??
+    []
+  if (missing.length > 0) return `it needs ${missing.map((name) => `--${name}`).join(' and ')}`
+  return situation.skip?.(settings, findings)
+}
+
+function skipped(reason: string): RunReport {
+  const none = { count: 0, p50: 0, p99: 0, max: 0 }
+  return {
+    verdict: 'skip',
+    reason,
+    counts: {},
+    faults: [],
+    endingInWords: '',
+    latency: { before: none, around: none },
+    timeline: [],
+  }
+}
+
+export function summarise(
+  situation: Situation,
+  runs: readonly RunReport[],
+  { event }: Settings,
+): SituationReport {
+  const { name, title, does, judges } = situation
+  const verdict = runs.some((run) => run.verdict === 'fail')
+    ? 'fail'
+    : runs.every((run) => run.verdict === 'skip')
+      ? 'skip'
+      : 'pass'
+  const seen = new Set<FaultKind>()
+  const cures = runs.flatMap(({ faults, ending }) => {
+    const died = event.kind === 'stop' && ending?.signal === event.signal
+    return faults.flatMap((fault) => {
+      if (seen.has(fault.kind)) return []
+      seen.add(fault.kind)
+      return [{ ...fault, cure: cureFor(fault.kind, situation.cures, died) }]
+    })
+  })
+  return { name, title, does, judges, verdict, runs, cures }
+}

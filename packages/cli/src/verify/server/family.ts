@@ -1,0 +1,67 @@
+import { hasInEnvironment, pids, processEntry } from './proc.ts'
+import type { ProcessEntry } from './proc.ts'
+
+/**
+ * Every process that came from the one that was started: its descendants, its session, and whatever carries its mark in the
+ * environment. One of the three still finds a process that daemonizes, is orphaned or overwrites its environment.
+ */
+export class Family {
+  readonly #root: number
+  readonly #mark: string | undefined
+  readonly #members = new Map<number, ProcessEntry>()
+  /** No relatives, and they become none: a child has the environment of its parent from the start. */
+  readonly #others = new Set<number>()
+
+  constructor(root: number, mark?: string) {
+    this.#root = root
+    this.#mark = mark
+    const entry = processEntry(root)
+    if (entry !== undefined) this.#members.set(root, entry)
+  }
+
+  /** Those that live, the oldest first. */
+  members(): ProcessEntry[] {
+    const there = pids()
+    this.#forget(new Set(there))
+    const fresh = there.flatMap((pid) =>
+      this.#others.has(pid) || this.#members.has(pid) ? [] : (processEntry(pid) ?? []),
+    )
+    for (const entry of fresh) if (this.#belongs(entry)) this.#members.set(entry.pid, entry)
+    for (let before = -1; before !== this.#members.size; ) {
+      before = this.#members.size
+      for (const entry of fresh) if (this.#members.has(entry.parent)) this.#members.set(entry.pid, entry)
+    }
+    for (const { pid } of fresh) if (!this.#members.has(pid)) this.#others.add(pid)
+    return [...this.#members.values()].sort(
+      (one, other) => one.started - other.started || one.pid - other.pid,
+    )
+  }
+
+  /** Sends a signal to each member; those that are gone are left out. */
+  signal(signal: NodeJS.Signals): void {
+    for (const { pid } of this.members()) send(pid, signal)
+  }
+
+  /** A pid that is gone may come again as another process. */
+  #forget(there: ReadonlySet<number>): void {
+    for (const pid of this.#others) if (!there.has(pid)) this.#others.delete(pid)
+    for (const [pid, { started }] of this.#members) {
+      const now = processEntry(pid)
+      if (now?.started !== started) this.#members.delete(pid)
+      else this.#members.set(pid, now)
+    }
+  }
+
+  #belongs(entry: ProcessEntry): boolean {
+    if (this.#mark === undefined) return entry.pid === this.#root && this.#members.size === 0
+    return entry.session === this.#root || hasInEnvironment(entry.pid, this.#mark)
+  }
+}
+
+export function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

@@ -1,0 +1,82 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/** `started`, in the kernel's own clock, tells a process from a later one with the same pid. */
+export interface ProcessEntry {
+  readonly pid: number
+  readonly parent: number
+  readonly session: number
+  readonly started: number
+}
+
+export function pids(): number[] {
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
+}
+
+/** The live process with this pid. A zombie holds no socket and no memory, so it counts as gone. */
+export function processEntry(pid: number): ProcessEntry | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  // The command, the second field, is in parentheses and may contain blanks and parentheses.
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  if (fields === undefined || fields[0] === 'Z' || fields[0] === 'X') return undefined
+  return {
+    pid,
+    parent: Number(fields[1]),
+    session: Number(fields[3]),
+    started: Number(fields[19]),
+  }
+}
+
+export function hasInEnvironment(pid: number, entry: string): boolean {
+  return read(`/proc/${pid}/environ`)?.split('\0').includes(entry) ?? false
+}
+
+export function commandLineOf(pid: number): string {
+  return read(`/proc/${pid}/cmdline`)?.split('\0').join(' ').trim() ?? ''
+}
+
+/** The signals that the process has not received yet, as a mask. */
+export function pendingSignals(pid: number): bigint {
+  const mask = read(`/proc/${pid}/status`)?.match(/^ShdPnd:\s*([0-9a-f]+)$/m)?.[1]
+  return mask === undefined ? 0n : BigInt(`0x${mask}`)
+}
+
+/** Whether every thread of the process is stopped, as SIGSTOP leaves it. */
+export function isStopped(pid: number): boolean {
+  const state = read(`/proc/${pid}/status`)?.match(/^State:\s*(\S)/m)?.[1]
+  return state === undefined || state === 'T' || state === 'Z'
+}
+
+/** The inodes of the sockets that a process has open. */
+export function socketInodes(pid: number): Set<number> {
+  const inodes = new Set<number>()
+  for (const name of list(`/proc/${pid}/fd`)) {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${name}`)) ?? []
+    if (inode !== undefined) inodes.add(Number(inode))
+  }
+  return inodes
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    // The process is gone, or belongs to another user.
+    return undefined
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function link(file: string): string {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return ''
+  }
+}

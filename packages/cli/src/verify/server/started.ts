@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { Failure } from '../../fail.ts'
+import { until } from '../until.ts'
+import { Family, send } from './family.ts'
+import { isStopped } from './proc.ts'
+import type { ProcessEntry } from './proc.ts'
+import type { Exit, Running } from './running.ts'
+
+export interface StartOptions {
+  readonly command: readonly [string, ...string[]]
+  readonly port: number | undefined
+}
+
+/** srvx, below Nitro and Nuxt, installs no shutdown of its own where these are set; a pipeline sets them for verify itself. */
+export const clearedVariables = ['CI', 'TEST'] as const
+
+const OUTPUT = 4000
+const KILL_TIME = 5000
+
+/** Starts the command in a process group and a session of its own; rejects if there is no such command. */
+export async function startServer({ command, port }: StartOptions): Promise<StartedServer> {
+  const mark = `ZERODROP_VERIFY=${randomUUID()}`
+  const env: NodeJS.ProcessEnv = { ...process.env, ZERODROP_VERIFY: mark.slice(mark.indexOf('=') + 1) }
+  for (const name of clearedVariables) delete env[name]
+  if (port !== undefined) env['PORT'] = String(port)
+  const [file, ...args] = command
+  const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve)
+    child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(file, error)))
+  })
+  return new StartedServer(child, mark)
+}
+
+function notStarted(file: string, error: NodeJS.ErrnoException): Failure {
+  const why = error.code === 'ENOENT' ? 'there is no such command' : error.message
+  return new Failure(`${file} cannot be started: ${why}.`, { status: 2, code: error.code })
+}
+
+export class StartedServer implements Running {
+  readonly pid: number
+  readonly exited: Promise<Exit>
+  exit: Exit | undefined
+  output = ''
+  readonly #family: Family
+
+  constructor(child: ChildProcess, mark: string) {
+    this.pid = child.pid as number
+    this.#family = new Family(this.pid, mark)
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output = (this.output + text).slice(-OUTPUT)
+      })
+    this.exited = new Promise((resolve) =>
+      child.once('exit', (status, signal) => {
+        this.exit = { status, signal, at: performance.now() }
+        resolve(this.exit)
+      }),
+    )
+  }
+
+  members(): ProcessEntry[] {
+    return this.#family.members()
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.exit === undefined) send(this.pid, signal)
+  }
+
+  async freeze(): Promise<void> {
+    this.#family.signal('SIGSTOP')
+    const stopped = (): true | undefined => this.members().every(({ pid }) => isStopped(pid)) || undefined
+    await until(stopped, performance.now() + KILL_TIME)
+  }
+
+  thaw(): void {
+    this.#family.signal('SIGCONT')
+  }
+
+  async kill(): Promise<void> {
+    const gone = (): true | undefined => {
+      // Repeated, because a process may fork between the look and the signal.
+      this.#family.signal('SIGKILL')
+      return this.members().length === 0 || undefined
+    }
+    await until(gone, performance.now() + KILL_TIME)
+    // Its exit status is to be collected, or it stays as a zombie where process 1 collects none.
+    await until(() => this.exit, performance.now() + KILL_TIME)
+  }
+}

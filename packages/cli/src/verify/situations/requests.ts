@@ -1,0 +1,150 @@
+import { responseHead } from '../clients/response-head.ts'
+import type { Stage } from '../stage.ts'
+import { NothingToJudge } from './situation.ts'
+import type { Situation } from './situation.ts'
+
+export const inFlight: Situation = {
+  name: 'in-flight',
+  title: 'slow request in flight',
+  does: 'one client waits for a slow response',
+  judges: 'the response arrives whole',
+  at: ['stop', 'restart'],
+  needs: ['slow'],
+  spansEvent: true,
+  async act(stage) {
+    const client = await stage.connect()
+    const asked = stage.ask(client, 'client', 'slow')
+    await stage.taken(client)
+    await stage.event()
+    await asked
+  },
+}
+
+export const responseInProgress: Situation = {
+  name: 'response-in-progress',
+  title: 'response in progress',
+  does: 'one client has received the beginning of a response',
+  judges: 'the rest arrives',
+  at: ['stop', 'restart'],
+  skip: ({ routes }, { slowStreams }) =>
+    slowStreams || routes.large !== undefined
+      ? undefined
+      : 'it needs --large, or a --slow route that sends its response piece by piece',
+  spansEvent: true,
+  async act(stage) {
+    const route = stage.findings.slowStreams ? 'slow' : 'large'
+    const client = await stage.connect()
+    const head = responseHead(client, stage.settings.limit)
+    const asked = stage.ask(client, 'client', route)
+    await head
+    if (route === 'large') client.pause()
+    await stage.event()
+    client.resume()
+    await asked
+  },
+}
+
+export const pipelining: Situation = {
+  name: 'pipelining',
+  title: 'pipelined requests',
+  does: 'one client has written four requests at once on one connection',
+  judges: 'all four are answered, in order',
+  at: ['stop', 'restart'],
+  alone: true,
+  async act(stage) {
+    const client = await stage.connect()
+    await stage.freeze()
+    client.socket.cork()
+    const asked = [1, 2, 3, 4].map((number) => stage.ask(client, `request ${number}`, 'get'))
+    client.socket.uncork()
+    await stage.event()
+    await Promise.all(asked)
+  },
+}
+
+export const arrived: Situation = {
+  name: 'arrived',
+  title: 'request not yet read',
+  does: 'one client has written a request on a kept connection, and the server has not read it when the signal comes',
+  judges: 'the request is answered',
+  at: ['stop', 'restart'],
+  alone: true,
+  spansEvent: true,
+  cures: { lost: 'race', reset: 'race' },
+  async act(stage) {
+    const client = await stage.connect()
+    await client.request({ path: stage.route('get') })
+    if (!client.open || client.sawClose)
+      throw new NothingToJudge('the server keeps no connection open between requests')
+    await stage.freeze()
+    const asked = stage.ask(client, 'client', 'get')
+    await stage.event()
+    await asked
+  },
+}
+
+export const acceptQueue: Situation = {
+  name: 'accept-queue',
+  title: 'connection in the accept queue',
+  does: 'one client has connected and written its request, and the server has not accepted the connection when the signal comes',
+  judges: 'the request is answered',
+  at: ['stop', 'restart'],
+  alone: true,
+  cures: { lost: 'queue', reset: 'queue' },
+  async act(stage) {
+    await stage.freeze()
+    const client = await stage.connect()
+    const asked = stage.ask(client, 'client', 'get')
+    await stage.event()
+    await asked
+  },
+}
+
+/** Below the backlog of Node's listeners, 511. */
+const FLOOD = 200
+
+export const flood: Situation = {
+  name: 'flood',
+  title: 'flood of connections',
+  does: `${FLOOD} clients connect and ask in the moment of the signal`,
+  judges: 'each is answered, or gets no connection at all; none is reset',
+  at: ['stop', 'restart'],
+  alone: true,
+  cures: { lost: 'queue', reset: 'queue' },
+  async act(stage) {
+    await stage.freeze()
+    let connected = 0
+    let onConnected = (): void => {}
+    const allConnected = new Promise<void>((resolve) => (onConnected = resolve))
+    const asked = Array.from({ length: FLOOD }, async (_, index) => {
+      const name = `client ${index + 1}`
+      try {
+        const client = await stage.connect(stage.settings.limit)
+        const answer = stage.ask(client, name, 'get')
+        if (++connected === FLOOD) onConnected()
+        await answer
+        client.destroy()
+      } catch (error) {
+        stage.refuse(name, error)
+      }
+    })
+    // Where the backlog is shorter, the rest connects when the server goes on.
+    await Promise.race([allConnected, backlogFull(stage, () => connected)])
+    await stage.event()
+    await Promise.all(asked)
+  },
+}
+
+/** Resolves when a while has passed without another connection. */
+function backlogFull(stage: Stage, connected: () => number): Promise<void> {
+  return new Promise((resolve) => {
+    let before = -1
+    const timer = setInterval(() => {
+      if (connected() !== before && !stage.over.aborted) before = connected()
+      else {
+        clearInterval(timer)
+        resolve()
+      }
+    }, 250)
+  })
+}

@@ -1,0 +1,172 @@
+import type { ClientHttp2Session } from 'node:http2'
+import type { WebSocket } from 'ws'
+import { openSession } from './clients/h2.ts'
+import { openWebSocket } from './clients/web-socket.ts'
+import { Ledger } from './ledger.ts'
+import { isLoss, outcomeOf, outcomeOfError } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
+import { clientOptions } from './server/address.ts'
+import { serverEnd } from './server/sockets.ts'
+import type { Running } from './server/running.ts'
+import type { Findings, Routes, Settings } from './settings.ts'
+import { RawClient, startDelayProxy } from './traffic.ts'
+import type { DelayProxy, RawResponse, RequestOptions } from './traffic.ts'
+import { until } from './until.ts'
+
+export interface StageOptions {
+  readonly settings: Settings
+  readonly findings: Findings
+  readonly server: Running
+  /** Brings the event about, and resolves when it has been sent. */
+  readonly trigger: () => Promise<void>
+  /** Aborted when a restart is over, and when a restart or a stop has taken too long. */
+  readonly over: AbortSignal
+}
+
+/** What a situation has at hand: one server, clients to put on it, and the event. */
+export class Stage {
+  readonly settings: Settings
+  readonly findings: Findings
+  readonly server: Running
+  readonly over: AbortSignal
+  readonly ledger: Ledger = new Ledger()
+  /** Of clients that keep their connections: how many are on their first at the end. */
+  kept: { clients: number; kept: number } | undefined
+  readonly #trigger: () => Promise<void>
+  readonly #closing: (() => unknown)[] = []
+  #proxy: Promise<DelayProxy> | undefined
+  #frozen = false
+
+  constructor({ settings, findings, server, trigger, over }: StageOptions) {
+    this.settings = settings
+    this.findings = findings
+    this.server = server
+    this.over = over
+    this.#trigger = trigger
+  }
+
+  get isRestart(): boolean {
+    return this.settings.event.kind !== 'stop'
+  }
+
+  route(name: keyof Routes): string {
+    return this.settings.routes[name] as string
+  }
+
+  /** A connection of its own, without a network in between. @throws ConnectionRefused */
+  async connect(timeout?: number): Promise<RawClient> {
+    const options = clientOptions(this.findings.address)
+    const client = await RawClient.connect({ ...options, ...(timeout !== undefined && { timeout }) })
+    this.#closing.push(() => client.destroy())
+    return client
+  }
+
+  /** A connection over the network's round trip. */
+  async connectFar(): Promise<RawClient> {
+    const { address } = this.findings
+    this.#proxy ??= startDelayProxy({
+      targetHost: address.host,
+      targetPort: address.port,
+      roundTrip: this.settings.roundTrip,
+    })
+    const { port } = await this.#proxy
+    const client = await RawClient.connect({ ...clientOptions(address), host: '127.0.0.1', port })
+    this.#closing.push(() => client.destroy())
+    return client
+  }
+
+  async connectHttp2(): Promise<ClientHttp2Session> {
+    const session = await openSession(this.findings.address)
+    this.#closing.push(() => session.destroy())
+    return session
+  }
+
+  async connectWebSocket(): Promise<WebSocket> {
+    const socket = await openWebSocket(this.findings.address, this.route('ws'))
+    this.#closing.push(() => socket.terminate())
+    return socket
+  }
+
+  /** Makes one request and notes what becomes of it. */
+  async ask(
+    client: RawClient,
+    name: string,
+    route: keyof Routes,
+    request: RequestOptions = {},
+  ): Promise<Outcome> {
+    const path = this.route(route)
+    const note = this.ledger.open(name, `${request.method ?? 'GET'} ${path}`)
+    return this.watch(note, route, () => client.request({ path, timeout: this.settings.limit, ...request }))
+  }
+
+  /** Notes what becomes of a response that is on its way. */
+  async watch(
+    note: (outcome: Outcome, detail?: string) => void,
+    route: keyof Routes,
+    response: () => Promise<RawResponse>,
+  ): Promise<Outcome> {
+    try {
+      const { status } = await response()
+      const outcome = outcomeOf(status, this.findings.statuses[route] ?? 200)
+      note(outcome, outcome === 'answered' ? undefined : `status ${status}`)
+      return outcome
+    } catch (error) {
+      const outcome = this.#inContext(outcomeOfError(error))
+      note(outcome, isLoss(outcome) ? (error as Error).message : undefined)
+      return outcome
+    }
+  }
+
+  /** A connect that fails. */
+  refuse(name: string, error: unknown): void {
+    const outcome = this.#inContext(outcomeOfError(error))
+    this.ledger.open(name, 'connect')(outcome, (error as Error).message)
+  }
+
+  /** In a restart somebody has to be there all the time. */
+  #inContext(outcome: Outcome): Outcome {
+    return outcome === 'refused' && this.isRestart ? 'down' : outcome
+  }
+
+  /** Resolves when the server has accepted the connection and read every byte of it. */
+  async taken(client: Pick<RawClient, 'localPort'> & { socket: { writableLength: number } }): Promise<void> {
+    const { port } = this.findings.address
+    const isTaken = async (): Promise<true | undefined> => {
+      const end = client.socket.writableLength === 0 ? await serverEnd(port, client.localPort) : undefined
+      return (end !== undefined && end.inode !== 0 && end.unread === 0) || undefined
+    }
+    await until(isTaken, performance.now() + this.settings.limit)
+  }
+
+  /** Stops the server where it is until the event, so that what is sent now waits in the kernel when the signal arrives. */
+  async freeze(): Promise<void> {
+    await this.server.freeze()
+    this.#frozen = true
+  }
+
+  /** The server is told to stop, or to restart. */
+  async event(): Promise<void> {
+    this.ledger.mark()
+    await this.#trigger()
+    if (this.#frozen) this.server.thaw()
+    this.#frozen = false
+  }
+
+  /** Resolves when the event is over. */
+  async untilOver(): Promise<void> {
+    if (this.over.aborted) return
+    await new Promise<void>((resolve) => this.over.addEventListener('abort', () => resolve(), { once: true }))
+  }
+
+  /** Resolves when the server has closed the connection, or with `kept` when the event is over. */
+  async untilEnded(client: RawClient): Promise<'fin' | 'reset' | 'local' | 'kept'> {
+    return Promise.race([client.ended, this.untilOver().then(() => 'kept' as const)])
+  }
+
+  /** Closes every client. */
+  async clear(): Promise<void> {
+    if (this.#frozen) this.server.thaw()
+    for (const close of this.#closing.splice(0)) close()
+    await (await this.#proxy)?.close()
+  }
+}

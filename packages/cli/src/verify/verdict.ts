@@ -1,0 +1,84 @@
+import { constants } from 'node:os'
+import type { Entry } from './ledger.ts'
+import { isLoss, losses } from './outcome.ts'
+import type { Loss } from './outcome.ts'
+import type { Exit } from './server/running.ts'
+
+/**
+ * What is wrong with a run: a loss, or how the server ended.
+ * - `running`: it had not ended at the limit
+ * - `status`: it ended with an error status, though nothing had to be cut
+ * - `left-behind`: the process that got the signal ended, others of the server did not
+ * - `not-deployed`: no new process serves after a restart
+ * - `old-stays`: the old process had not ended at the limit
+ * - `old-gone`: the old process is gone, though the new version could not start
+ */
+export type FaultKind =
+  | Loss
+  | 'running'
+  | 'status'
+  | 'left-behind'
+  | 'not-deployed'
+  | 'old-stays'
+  | 'old-gone'
+
+export interface Fault {
+  readonly kind: FaultKind
+  /** What the clients saw, as the end of a sentence. */
+  readonly saw: string
+}
+
+/** How the process that got the signal ended. */
+export interface Ending {
+  readonly status: number | null | undefined
+  readonly signal: NodeJS.Signals | null
+  /** Milliseconds after the signal. */
+  readonly after: number
+}
+
+const lossWords: Record<Loss, string> = {
+  hung: 'waited in vain for a response',
+  cut: 'received only the beginning of a response',
+  reset: 'had their connection reset before the response',
+  lost: 'had their connection closed without a response',
+  failed: 'received an error',
+  down: 'got no connection',
+}
+
+/** The faults that the clients saw, the worst first. */
+export function lossFaults(entries: readonly Entry[]): Fault[] {
+  const clients = new Set(entries.map(({ client }) => client))
+  return losses.flatMap((kind): Fault[] => {
+    const lost = entries.filter(({ outcome }) => outcome === kind)
+    if (lost.length === 0) return []
+    const who = new Set(lost.map(({ client }) => client)).size
+    const detail = lost.find((entry) => entry.detail !== undefined)?.detail
+    const saw = `${who} of ${clients.size} clients ${lossWords[kind]}${detail === undefined ? '' : ` (${detail})`}`
+    return [{ kind, saw }]
+  })
+}
+
+export function hasLoss(entries: readonly Entry[]): boolean {
+  return entries.some(({ outcome }) => isLoss(outcome))
+}
+
+export function endingOf(exit: Exit, eventAt: number): Ending {
+  return { status: exit.status, signal: exit.signal, after: Math.max(0, Math.round(exit.at - eventAt)) }
+}
+
+/** Whether the server let the signal end it, or ended itself as if it had. */
+export function isOwnSignal(
+  { status, signal }: Pick<Ending, 'status' | 'signal'>,
+  sent: NodeJS.Signals,
+): boolean {
+  return signal === sent || status === 128 + constants.signals[sent]
+}
+
+export function endingInWords(ending: Ending | undefined, sent: NodeJS.Signals): string {
+  if (ending === undefined) return 'still running'
+  const { status, signal } = ending
+  if (status === undefined) return 'ended'
+  if (isOwnSignal(ending, sent))
+    return signal === null ? `exit ${status} (${sent})` : `${sent} (${128 + constants.signals[sent]})`
+  return signal ?? `exit ${status}`
+}
