@@ -105,7 +105,9 @@ function deliver(report: Report, { json, junit: junitFile, html: htmlFile, githu
   if (junitFile !== undefined) writeReport(junitFile, junit(report))
   if (htmlFile !== undefined) writeReport(htmlFile, html(report))
   if (!github) return
-  process.stdout.write(annotations(report))
+  // GitHub reads them from either; with --json standard output is the report alone.
+  const stream = json ? process.stderr : process.stdout
+  stream.write(annotations(report))
   const { GITHUB_STEP_SUMMARY: file } = process.env
   if (file !== undefined) appendFileSync(file, stepSummary(report))
 }

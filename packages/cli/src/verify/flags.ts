@@ -86,7 +86,7 @@ export function settingsOf(command: readonly string[], flags: VerifyFlags): Plan
     only: flags.url === undefined ? undefined : addressOf(flags.url),
     chosen: choose(event, flags.only),
     said: {
-      command: target.kind === 'pid' ? `pid ${target.pid}` : command.join(' '),
+      command: targetInWords(target),
       event: eventInWords(event),
     },
   }
