@@ -41,6 +41,18 @@ async function serve(where: 'path' | 'port 0' = 'path'): Promise<http.Server> {
   return server
 }
 
+/** Closes a server whose drain waits for the clock of a fake system. */
+async function close(server: http.Server, system: FakeSystem): Promise<void> {
+  let closed = false
+  server.close(() => {
+    closed = true
+  })
+  while (!closed) {
+    system.advance(1000)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 async function answers(server: http.Server): Promise<boolean> {
   const address = server.address()
   const where = typeof address === 'string' ? { socketPath: address } : { port: address?.port }
@@ -87,6 +99,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
     expect([system.spawned, system.exits]).toEqual([[], []])
     // Signals reach the main thread only.
     expect(system.signals.length).toBe(incapacity === 'worker-thread' ? 0 : 4)
+    await close(server, system)
   })
 
   test('by signal: reported, and nothing else happens', async () => {
