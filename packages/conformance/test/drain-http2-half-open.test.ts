@@ -57,7 +57,7 @@ describePosix.each(ways)(
     })
 
     test('does not end the process at a signal that forces the drain', async () => {
-      const site = await start({ signals: { SIGQUIT: 'hammer' } })
+      const site = await start({ signals: { SIGQUIT: 'force' } })
       const idle = await leaveHalfOpen(site)
       const busy = await connect(site)
       busy.get('/hold?busy')

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { Connections } from './connections.ts'
 import { currentResponse } from './exchange.ts'
 import { listActivity } from './list.ts'
-import { isUsed } from './seem-used.ts'
+import { isUsed } from './mark-as-used.ts'
 
 /** How many connections are doing what, and how many requests are in flight. */
 export interface ConnectionCounts {

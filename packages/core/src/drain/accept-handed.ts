@@ -5,10 +5,10 @@ import type { PrimaryState, System } from '../system/system.ts'
 const quiet = 100
 
 /** How long a worker waits for that: the others are there to be handed the rest. Less than pm2 gives it, which is 1600. */
-const patience = 1200
+const handedTimeout = 1200
 
 /** How long a worker waits for a primary that stops as well: it has to empty its own accept queue. In milliseconds. */
-const stoppingPatience = 5000
+const stoppingTimeout = 5000
 
 /** How long it may take to decline what the primary had on its way. */
 export const declining = 20
@@ -43,13 +43,13 @@ export async function awaitQuiet(
       await wait(system, quiet)
       isHeldUp = cluster.primaryAnswers && state === undefined
       waited = system.now() - begun
-    } while (isHeldUp && waited < stoppingPatience && !isHurried())
+    } while (isHeldUp && waited < stoppingTimeout && !isHurried())
     release()
     const isQuiet = connections.accepted === accepted && !isHeldUp && state !== 'stopping'
     calm = isQuiet ? calm + 1 : 0
     // What reached the primary before it answered that it serves, its own stop included, shows in the second answer.
     const isOver = calm >= (state === 'serving' ? 2 : 1)
-    const limit = state === 'stopping' || state === 'closed' ? stoppingPatience : patience
+    const limit = state === 'stopping' || state === 'closed' ? stoppingTimeout : handedTimeout
     if (isOver || isHurried() || waited >= limit) return
   }
 }

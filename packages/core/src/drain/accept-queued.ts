@@ -4,7 +4,7 @@ import { type AcceptQueue, holdAccepted } from '../system/node-internals.ts'
 import type { System } from '../system/system.ts'
 
 /** How long the accept queue is given to become empty, in milliseconds. */
-const patience = 2000
+const queueTimeout = 2000
 
 /**
  * How long a turn of the event loop may have taken that found the accept queue empty: connections that arrived after it
@@ -52,7 +52,7 @@ export async function acceptQueued(
     const [waited, length] = [now - begun, now - start]
     const wasEmpty = queue.accepted === accepted
     if (!wasEmpty) quietSince = now
-    const isOver = isHurried() || waited > patience || !queue.isOpen
+    const isOver = isHurried() || waited > queueTimeout || !queue.isOpen
     const isQuiet = wasEmpty && length <= longestTurn(waited) && now - quietSince >= quietFor
     if (!isOver && !isQuiet) continue
     // In a longer turn connections may have arrived behind its poll: only the kernel can tell.

@@ -5,7 +5,7 @@ import type { Release, System } from '../system/system.ts'
  * How long a client that goes on sending may be silent before it is cut. Time for a FIN to come back over any network;
  * nginx waits 5 s (`lingering_timeout`), but for clients that are still uploading.
  */
-const patience = 2000
+const finTimeout = 2000
 
 /**
  * Ends a connection so that the last response arrives: FIN, then reading to the client's FIN, then close. Closing at
@@ -22,7 +22,7 @@ export function closeGently(socket: Socket, system: System): void {
   let stopWaiting: Release = () => {}
   const wait = (): void => {
     stopWaiting()
-    stopWaiting = system.setTimeout(() => socket.destroy(), patience)
+    stopWaiting = system.setTimeout(() => socket.destroy(), finTimeout)
   }
   socket.on('data', wait)
   socket.once('close', () => stopWaiting())

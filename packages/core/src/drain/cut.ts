@@ -3,7 +3,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed, unreadRequest } from '../connections/exchange.ts'
-import { isUsed } from '../connections/seem-used.ts'
+import { isUsed } from '../connections/mark-as-used.ts'
 import { targetOf } from '../connections/upgrades.ts'
 import type { Attempts } from '../errors/attempts.ts'
 import type { System } from '../system/system.ts'
@@ -31,7 +31,7 @@ const current: RequestsOn = (socket) => {
 }
 
 /** Names everything that is under way on a server's connections. What is idle is not: ending it cuts nothing. */
-export function describe(
+export function describeCut(
   connections: Connections,
   times: Times,
   requestsOn: RequestsOn = current,

@@ -23,7 +23,7 @@ export interface DrainObserver {
    * @param forced whether the deadline was not waited for
    * @param cut how much is cut
    */
-  onHammer(milliseconds: number, forced: boolean, cut: number): void
+  onForce(milliseconds: number, forced: boolean, cut: number): void
 }
 
 /** How long what can be ended correctly at the deadline may take to be sent. */
@@ -41,8 +41,8 @@ export class Drain {
   readonly #servers: readonly ServerDrain[]
   readonly #options: DrainOptions
   readonly #timers: Release[] = []
-  readonly #hammered: Promise<'hammered' | 'forced' | 'cancelled'>
-  #hammer: () => void = () => {}
+  readonly #ended: Promise<'deadline' | 'forced' | 'cancelled'>
+  #expire: () => void = () => {}
   #force: () => void = () => {}
   #cancel: () => void = () => {}
 
@@ -50,8 +50,8 @@ export class Drain {
     this.#system = system
     this.#servers = servers
     this.#options = options
-    this.#hammered = new Promise((resolve) => {
-      this.#hammer = () => resolve('hammered')
+    this.#ended = new Promise((resolve) => {
+      this.#expire = () => resolve('deadline')
       this.#force = () => resolve('forced')
       this.#cancel = () => resolve('cancelled')
     })
@@ -65,11 +65,11 @@ export class Drain {
     const { attempts, drainDelay, drainTimeout, successor, observer } = this.#options
     const begun = this.#system.now()
     const delayed = this.#wait(drainDelay)
-    this.#timers.push(this.#system.setTimeout(this.#hammer, drainDelay + drainTimeout))
+    this.#timers.push(this.#system.setTimeout(this.#expire, drainDelay + drainTimeout))
     this.#each('beginning to drain a server', (server) => server.start())
-    if (drainDelay > 0) await Promise.race([delayed, this.#hammered])
+    if (drainDelay > 0) await Promise.race([delayed, this.#ended])
     const accepting = this.#system.now()
-    void this.#hammered.then(() => this.#each('hurrying a server', (server) => server.hurry()))
+    void this.#ended.then(() => this.#each('hurrying a server', (server) => server.hurry()))
     const stopping = this.#servers.map((server) =>
       attempts.wait('closing a listening socket', () => server.stopAccepting(successor)),
     )
@@ -82,8 +82,8 @@ export class Drain {
     const settled = attempts.guard('telling that a server has settled', onSettled)
     this.#each('watching for the last request', (server) => server.onSettled(() => settled(server)))
     const empty = this.#allEmpty()
-    const outcome = await Promise.race([empty, this.#hammered])
-    if (outcome === 'hammered' || outcome === 'forced') await this.#cut(empty, outcome === 'forced', begun)
+    const outcome = await Promise.race([empty, this.#ended])
+    if (outcome === 'deadline' || outcome === 'forced') await this.#cut(empty, outcome === 'forced', begun)
     const ended = this.#system.now()
     this.#dispose()
     return {
@@ -94,7 +94,7 @@ export class Drain {
   }
 
   /** Ends the wait: what is left is cut now, connections that could still move to a successor included. */
-  hammer(): void {
+  force(): void {
     this.#force()
   }
 
@@ -105,9 +105,9 @@ export class Drain {
 
   async #cut(empty: Promise<unknown>, forced: boolean, begun: number): Promise<void> {
     const { attempts, observer, onCut } = this.#options
-    const cut = this.#each('cutting what is left', (server) => server.hammer(forced)).flat()
+    const cut = this.#each('cutting what is left', (server) => server.force(forced)).flat()
     attempts.run('telling of the deadline', () =>
-      observer?.onHammer(this.#system.now() - begun, forced, cut.length),
+      observer?.onForce(this.#system.now() - begun, forced, cut.length),
     )
     for (const connection of cut) attempts.run('telling what was cut', () => onCut(connection, forced))
     await Promise.race([empty, this.#wait(lastWords)])

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed, isLast, unreadRequest } from '../connections/exchange.ts'
 import { hasMoved } from '../connections/moved.ts'
-import { isUsed } from '../connections/seem-used.ts'
+import { isUsed } from '../connections/mark-as-used.ts'
 import type { Release, System } from '../system/system.ts'
 import { whenAborted } from './aborted-requests.ts'
 import { isClosing } from './close-gently.ts'
@@ -32,7 +32,7 @@ export class Http1Requests {
   /** Responses that had left this process whole by the end of `end()`, whatever becomes of their connection then. */
   readonly #sent = new WeakSet<ServerResponse>()
   /** Whether what is under way was cut, and whether a signal did it. */
-  #hammered: { readonly forced: boolean } | undefined
+  #forced: { readonly forced: boolean } | undefined
   #idle: Set<Socket> | undefined
   readonly #releases: Release[] = []
   readonly #onEnd: (this: Socket) => void
@@ -91,8 +91,8 @@ export class Http1Requests {
   }
 
   /** What is open is cut, however it ends now. */
-  hammer(forced: boolean): void {
-    this.#hammered = { forced }
+  force(forced: boolean): void {
+    this.#forced = { forced }
     for (const requests of this.#open.values()) this.#tally.cutRequests += requests.size
     this.#open.clear()
   }
@@ -179,13 +179,13 @@ export class Http1Requests {
   #cut(socket: Socket, request?: IncomingMessage): void {
     if (request !== undefined) this.#tally.cutRequests++
     const named = describeHttp1(this.#connections, socket, this.#times(), request)
-    if (this.#hammered === undefined) this.#tally.addCut({ ...named, by: 'application' })
-    else this.#tally.addCut(named, this.#hammered.forced)
+    if (this.#forced === undefined) this.#tally.addCut({ ...named, by: 'application' })
+    else this.#tally.addCut(named, this.#forced.forced)
   }
 
   /** Whether the head of a request had begun when the connection was closed, and nobody has answered that. */
   #isReading(socket: Socket): boolean {
-    if (this.#hammered !== undefined || isClosing(socket) || !isUsed(socket)) return false
+    if (this.#forced !== undefined || isClosing(socket) || !isUsed(socket)) return false
     if (this.#connections.upgraded.has(socket)) return false
     // Node, or a listener of 'clientError', has answered it.
     if (socket.errored) return false

@@ -40,7 +40,7 @@ export class Http2Requests {
   }
 
   /** What is open is cut, however it ends now. */
-  hammer(): void {
+  force(): void {
     this.#tally.cutRequests += this.#open.size
     this.#open.clear()
   }

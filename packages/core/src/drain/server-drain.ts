@@ -8,7 +8,7 @@ import type { Upgraded } from '../connections/upgrades.ts'
 import { Attempts } from '../errors/attempts.ts'
 import type { Release, System } from '../system/system.ts'
 import { isClosing } from './close-gently.ts'
-import { cut, describe, describeMoving, type Times } from './cut.ts'
+import { cut, describeCut, describeMoving, type Times } from './cut.ts'
 import type { DrainingSignals } from './draining-signals.ts'
 import { holdConnections } from './hold-connections.ts'
 import { Http1Drain } from './http1-drain.ts'
@@ -47,7 +47,7 @@ export interface ServerDrainOptions {
   readonly departures?: Departures | undefined
   /** Called before this process stops listening, where no other goes on: from then on no client should find the server. */
   readonly onStopping: () => void
-  /** Told of each thing that was cut, but for what `hammer()` returns. */
+  /** Told of each thing that was cut, but for what `force()` returns. */
   readonly onCut: (connection: CutConnection, forced: boolean) => void
   /** Reports what a step throws. */
   readonly attempts?: Attempts
@@ -89,7 +89,7 @@ export class ServerDrain {
   readonly #signals: DrainingSignals
   /** When those requests began that arrived since the drain did. */
   readonly #begun = new WeakMap<IncomingMessage, number>()
-  /** Idle connections that were on their way to a successor at the hammer. */
+  /** Idle connections that were on their way to a successor when the drain was forced. */
   #spared: ReadonlySet<Socket> = new Set()
   #start = 0
   readonly #settling = new Set<Settling>()
@@ -283,7 +283,7 @@ export class ServerDrain {
    * Cuts what is left, the streams that can be ended correctly excepted: those are ended. Idle connections that leave
    * for a successor are not cut: moving them ends by itself, and on some the next request may be waiting unread.
    */
-  hammer(forced: boolean): readonly CutConnection[] {
+  force(forced: boolean): readonly CutConnection[] {
     const { connections } = this
     const under = this.underWay()
     const quiet = this.migrates ? [...connections.idle(), ...connections.unused()] : []
@@ -292,10 +292,10 @@ export class ServerDrain {
     for (const socket of connections.sockets.keys())
       if (this.#options.departures?.isUnderWay(socket) === true) untouched.add(socket)
     const attempts = this.#attempts
-    attempts.run('counting what is cut of HTTP/1', () => this.#http1Requests.hammer(forced))
-    attempts.run('counting what is cut of HTTP/2', () => this.#http2Requests.hammer())
+    attempts.run('counting what is cut of HTTP/1', () => this.#http1Requests.force(forced))
+    attempts.run('counting what is cut of HTTP/2', () => this.#http2Requests.force())
     this.tally.cut.push(...under)
-    attempts.run('telling WebSockets', () => this.#upgraded.hammer(untouched))
+    attempts.run('telling WebSockets', () => this.#upgraded.force(untouched))
     cut(connections, this.#system, (exchange) => this.#signals.isWatched(exchange), {
       spared: untouched,
       spread: this.#options.closeSpread,
@@ -306,7 +306,7 @@ export class ServerDrain {
 
   /** What it waits for: everything that is under way. */
   underWay(): CutConnection[] {
-    return describe(this.connections, this.#times(), (socket) => this.#http1Requests.on(socket))
+    return describeCut(this.connections, this.#times(), (socket) => this.#http1Requests.on(socket))
   }
 
   /** Whether its idle connections leave for a successor. */

@@ -24,7 +24,7 @@ export class Tally {
   readonly cut: CutConnection[] = []
   readonly #onCut: (connection: CutConnection, forced: boolean) => void
 
-  /** @param onCut told of each that is not part of what `ServerDrain.hammer()` returns */
+  /** @param onCut told of each that is not part of what `ServerDrain.force()` returns */
   constructor(onCut: (connection: CutConnection, forced: boolean) => void) {
     this.#onCut = onCut
   }

@@ -85,7 +85,7 @@ export class UpgradedDrain {
   }
 
   /** Tells at once those that were to leave. */
-  hammer(spared: ReadonlySet<Socket>): void {
+  force(spared: ReadonlySet<Socket>): void {
     for (const socket of this.#leaving) {
       if (spared.has(socket)) continue
       const upgraded = this.#connections.upgraded.get(socket)

@@ -1,7 +1,7 @@
 import type { CutConnection, DrainResult } from './drain-report.ts'
 
 /** What was cut, in words for a log. */
-export function name({
+export function describeConnection({
   state,
   method,
   url,

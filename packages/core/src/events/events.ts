@@ -16,7 +16,7 @@ export interface LifecycleEvents {
   'drain:forceable': [{ signal: string }]
   'drain:accept-stopped': [{ milliseconds: number }]
   'drain:settled': [{ milliseconds: number }]
-  hammer: [{ milliseconds: number; forced: boolean; cut: number }]
+  'drain:force': [{ milliseconds: number; forced: boolean; cut: number }]
   'connection:cut': [{ connection: CutConnection; forced: boolean }]
   'drain:complete': [{ milliseconds: number; cut: number; result: DrainResult }]
   'restart:start': [{ generation: number }]
@@ -99,7 +99,7 @@ export const lifecycleEvents: Descriptions = {
     when: 'No connection is left that could bring a new request. In a hand-over too.',
     payload: { milliseconds: 'since the drain began' },
   },
-  hammer: {
+  'drain:force': {
     when: 'The deadline has passed, or a signal such as a second SIGTERM forces the end: what is left is cut. At most once in a drain.',
     payload: {
       milliseconds: 'since the drain began',
@@ -108,11 +108,11 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'connection:cut': {
-    when: 'A request or connection was cut. For each: after `hammer`, what the deadline or a signal cut; at any time of a drain, a request that other code in this process ended before its response was complete.',
+    when: 'A request or connection was cut. For each: after `drain:force`, what the deadline or a signal cut; at any time of a drain, a request that other code in this process ended before its response was complete.',
     payload: {
       connection:
         "a `CutConnection`: what it was doing, and for whom. Its `by` is `'application'` if neither the deadline nor a signal ended it",
-      forced: 'as in `hammer`',
+      forced: 'as in `drain:force`',
     },
   },
   'drain:complete': {

@@ -1,4 +1,4 @@
-import { name } from './describe-drain.ts'
+import { describeConnection } from './describe-drain.ts'
 import type { CutConnection } from './drain-report.ts'
 import type { LifecycleEvents } from './events.ts'
 import type { Level } from './logger.ts'
@@ -33,9 +33,9 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
     ),
   'drain:accept-stopped': (fields) => quiet('debug', 'no new connections', fields),
   'drain:settled': (fields) => quiet('debug', 'no new requests', fields),
-  hammer: (fields) => quiet('warn', fields.forced ? 'cut by a signal' : 'deadline', fields),
+  'drain:force': (fields) => quiet('warn', fields.forced ? 'cut by a signal' : 'deadline', fields),
   'connection:cut': ({ connection, forced }) =>
-    loud('warn', `cut ${cutBy(connection, forced)}: ${name(connection)}`, {
+    loud('warn', `cut ${cutBy(connection, forced)}: ${describeConnection(connection)}`, {
       ...connection,
       forced,
     }),

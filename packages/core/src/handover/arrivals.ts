@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Server, Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
-import { seemUsed } from '../connections/seem-used.ts'
+import { markAsUsed } from '../connections/mark-as-used.ts'
 import type { Address } from '../listeners/address.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Predecessor } from './predecessor.ts'
@@ -61,7 +61,11 @@ export class Arrivals {
     if (nobody.length > 0) predecessor.sendDeclined(nobody, false)
   }
 
-  #take({ server, requests }: Connections, handle: unknown, { used, requests: count }: Past): boolean {
+  #take(
+    { server, requests }: Connections,
+    handle: unknown,
+    { used, requests: count }: ConnectionPast,
+  ): boolean {
     const listening = (server as { _handle?: ListeningHandle | null })._handle
     if (handle === undefined || typeof listening?.onconnection !== 'function') return false
     // Node would drop it, and its client would see a reset.
@@ -81,7 +85,7 @@ export class Arrivals {
     requests?.inherit(socket, count)
     // One that was never used is what Node takes it for: a client that has connected and says nothing.
     if (!used) return true
-    seemUsed(socket)
+    markAsUsed(socket)
     this.#expireLikeIdle(server, socket)
     return true
   }
@@ -105,7 +109,7 @@ export class Arrivals {
 }
 
 /** What a connection has seen in the predecessor. */
-interface Past {
+interface ConnectionPast {
   readonly used: boolean
   readonly requests: number
 }

@@ -10,21 +10,21 @@ const longest = 10_000
  */
 export class InheritedWait {
   readonly #system: System
-  readonly #patience: number
+  readonly #timeout: number
   readonly #onReady: () => void
   #stopWaiting: Release | undefined
 
   /** @param readyTimeout milliseconds that the predecessor gives this process: half of them are for what it does before */
   constructor(system: System, readyTimeout: number, onReady: () => void) {
     this.#system = system
-    this.#patience = Math.min(longest, readyTimeout / 2)
+    this.#timeout = Math.min(longest, readyTimeout / 2)
     this.#onReady = onReady
   }
 
   /** @param missing how many inherited listeners nobody has asked for yet */
   onListening(missing: number): void {
     if (missing === 0) this.#ready()
-    else this.#stopWaiting ??= this.#system.setTimeout(() => this.#ready(), this.#patience)
+    else this.#stopWaiting ??= this.#system.setTimeout(() => this.#ready(), this.#timeout)
   }
 
   /** Nothing listens any more: what listens next is the first. */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
 import { closeMoved } from '../connections/moved.ts'
-import { isUsed } from '../connections/seem-used.ts'
+import { isUsed } from '../connections/mark-as-used.ts'
 import { whenQuieter } from '../connections/when-quieter.ts'
 import type { Address } from '../listeners/address.ts'
 import { movableHandleOf } from '../system/node-internals.ts'
@@ -22,7 +22,7 @@ const warmUp = { double: 20, end: 250 }
 type Answer = 'taken' | 'declined' | 'not-listening' | 'gone'
 
 /** One server whose connections may leave, and the address by which the successor knows its own. */
-export interface Leaving {
+export interface MigrationSource {
   readonly connections: Connections
   readonly listener: Address
   /** Asked for each connection when it could move. One that may not is not asked for again. */
@@ -41,7 +41,7 @@ export interface MigrationObserver {
 /** A connection that could move now. */
 interface Candidate {
   readonly socket: Socket
-  readonly leaving: Leaving
+  readonly leaving: MigrationSource
   /** What had been read on it by then. */
   readonly bytesRead: number
   /** Whether it is between two requests, and not before its first. */
@@ -60,7 +60,7 @@ interface Candidate {
 export class Migration {
   readonly #system: System
   readonly #successor: Successor
-  readonly #leaving: readonly Leaving[]
+  readonly #leaving: readonly MigrationSource[]
   readonly #candidates = new Set<Socket>()
   readonly #releases: Release[] = []
   /** The connections on their way, by the id of their message, each with what the answer to it calls. */
@@ -82,7 +82,7 @@ export class Migration {
   readonly #awaited = new WeakSet<Socket>()
   #observer: MigrationObserver | undefined
 
-  constructor(system: System, successor: Successor, leaving: readonly Leaving[]) {
+  constructor(system: System, successor: Successor, leaving: readonly MigrationSource[]) {
     this.#system = system
     this.#successor = successor
     this.#leaving = leaving
@@ -198,7 +198,7 @@ export class Migration {
   }
 
   /** Asks Node once for all candidates of a server: the question costs as much for one as for all. */
-  #ready(leaving: Leaving): Candidate[] {
+  #ready(leaving: MigrationSource): Candidate[] {
     const { connections } = leaving
     const mine = [...this.#candidates].filter(
       (socket) => connections.sockets.has(socket) && !this.#kept.has(socket),

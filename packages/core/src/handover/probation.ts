@@ -3,14 +3,14 @@ import type { Successor } from './successor.ts'
 import type { Release, System } from '../system/system.ts'
 
 /** How long after the end of its channel it may take until it is known how a successor has ended. */
-const exitPatience = 1000
+const exitTimeout = 1000
 
 /**
  * Waits for as long as a successor that is ready serves on probation. Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED` if it
  * ends in that time, and with the reason of `abort`.
  * @param milliseconds 0 does not wait, Infinity waits for ever
  */
-export async function provesItself(
+export async function waitForProbation(
   system: System,
   successor: Successor,
   milliseconds: number,
@@ -23,8 +23,8 @@ export async function provesItself(
       const stopWaiting = system.setTimeout(resolve, milliseconds)
       const onGone = (): void => {
         stopWaiting()
-        const fail = (): void => reject(ended(successor))
-        releases.push(system.setTimeout(fail, exitPatience))
+        const fail = (): void => reject(describeEnd(successor))
+        releases.push(system.setTimeout(fail, exitTimeout))
         void successor.gone.then(fail)
       }
       releases.push(stopWaiting, successor.onGone(onGone))
@@ -38,7 +38,7 @@ export async function provesItself(
   }
 }
 
-function ended({ generation, pid, ending }: Successor): ZerodropError {
+function describeEnd({ generation, pid, ending }: Successor): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_SUCCESSOR_EXITED',
     `The successor (generation ${generation}, pid ${pid}) ${ending} while it was on probation; see what it printed. ` +

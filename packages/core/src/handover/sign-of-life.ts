@@ -8,10 +8,10 @@ const interval = 1000
  * After so many questions without an answer a successor hangs. They are counted, and not the time: a process that was held
  * up itself, or a machine that was asleep, has asked once. An event loop that is blocked for five seconds is only slow.
  */
-const patience = 9
+const mostUnanswered = 9
 
 /** How long it takes until a successor counts as hung, in milliseconds. */
-export const hangTime: number = interval * patience
+export const hangTime: number = interval * mostUnanswered
 
 /** Asks a successor that is ready whether it lives: one whose event loop is blocked for good takes the service with it. */
 export class SignOfLife {
@@ -56,7 +56,7 @@ export class SignOfLife {
   }
 
   #tick(): void {
-    if (this.#unanswered >= patience) {
+    if (this.#unanswered >= mostUnanswered) {
       this.dispose()
       this.#lose()
       return

@@ -22,10 +22,12 @@ export function successorEnvironment(
 ): Readonly<NodeJS.ProcessEnv> | Promise<Readonly<NodeJS.ProcessEnv>> {
   const start = system.commandLine.env
   if (option === 'start') return start
-  return option === 'current' ? system.environment : inTime(system, made(option, { ...start }), limits)
+  return option === 'current'
+    ? system.environment
+    : inTime(system, resolveEnvironment(option, { ...start }), limits)
 }
 
-async function made(
+async function resolveEnvironment(
   make: (start: NodeJS.ProcessEnv) => unknown,
   start: NodeJS.ProcessEnv,
 ): Promise<NodeJS.ProcessEnv> {
@@ -48,7 +50,7 @@ async function inTime<Result>(
   const over = new Promise<never>((_, reject) => {
     const onAbort = (): void => reject(aborted())
     releases.push(
-      system.setTimeout(() => reject(late(readyTimeout)), readyTimeout),
+      system.setTimeout(() => reject(tooLate(readyTimeout)), readyTimeout),
       () => abort.removeEventListener('abort', onAbort),
     )
     abort.addEventListener('abort', onAbort)
@@ -70,7 +72,7 @@ function failed(why: string, cause?: unknown): ZerodropError {
   )
 }
 
-function late(readyTimeout: number): ZerodropError {
+function tooLate(readyTimeout: number): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_READY_TIMEOUT',
     `The successor was not started, because the function "successorEnv" did not finish within ${readyTimeout} ms, which is ` +

@@ -10,7 +10,7 @@ import { Successor } from './successor.ts'
 import { Tail } from './tail.ts'
 
 /** How long after its end what a successor had said may take to arrive. */
-const lastWordsPatience = 1000
+const lastWordsTimeout = 1000
 
 /**
  * Starts a copy of this process that inherits the listening sockets.
@@ -101,7 +101,7 @@ export interface ReadyOptions {
  * Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`, `ERR_ZERODROP_PROTOCOL_MISMATCH`,
  * `ERR_ZERODROP_RESTART_ABORTED` or `ERR_ZERODROP_RESTART_SUPERSEDED`; the successor is still to be dismissed then.
  */
-export async function becomesReady(
+export async function waitUntilReady(
   system: System,
   successor: Successor,
   { readyTimeout, manualReady, begun, abort, ticketKeys }: ReadyOptions,
@@ -142,7 +142,7 @@ export async function becomesReady(
             `${successor.ending} before it was ready; see what it printed. This process goes on serving.`,
           )
         // The end of the channel comes behind all that was said on it.
-        releases.push(successor.onGone(exited), system.setTimeout(exited, lastWordsPatience))
+        releases.push(successor.onGone(exited), system.setTimeout(exited, lastWordsTimeout))
       })
       abort.addEventListener('abort', onAbort)
       releases.push(() => abort.removeEventListener('abort', onAbort))

@@ -15,7 +15,7 @@ import { isForeign, unreadable } from './unreadable.ts'
 const stopTimeout = 5000
 
 /** A listening handle that is only held: Node closes what it wraps. */
-interface Spare {
+interface SpareHandle {
   readonly fd: number
   close(): void
 }
@@ -36,7 +36,7 @@ export class Successor extends SuccessorProcess {
   readonly #channel: HandleChannel
   readonly #handlers = new MessageHandlers()
   readonly #unread = new UnreadBytes()
-  readonly #spares = new Map<Address, Spare>()
+  readonly #spares = new Map<Address, SpareHandle>()
   #catchingUp: Promise<void> | undefined
   /** Whether it may have begun to work, for clients or in its hooks. */
   #working = false
@@ -62,7 +62,7 @@ export class Successor extends SuccessorProcess {
       this.takes = takes
     })
     this.on('spare', ({ listener }, handle) => {
-      if (handle !== undefined) this.#spares.set(listener, handle as Spare)
+      if (handle !== undefined) this.#spares.set(listener, handle as SpareHandle)
     })
   }
 

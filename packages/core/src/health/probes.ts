@@ -52,12 +52,15 @@ export class Probes {
     return [this.#livez, this.#readyz].filter((path) => path !== false)
   }
 
-  isFor({ method, url }: Asked): boolean {
+  isFor({ method, url }: ProbeRequest): boolean {
     return (method === 'GET' || method === 'HEAD') && this.paths.includes(pathOf(url))
   }
 
   /** Undefined if it is something else that is asked. */
-  answer(asked: Asked, condition: () => Condition = this.#condition): Promise<HealthAnswer> | undefined {
+  answer(
+    asked: ProbeRequest,
+    condition: () => Condition = this.#condition,
+  ): Promise<HealthAnswer> | undefined {
     if (!this.isFor(asked)) return undefined
     const verbose = this.#verbose && /[?&]verbose(?:[&=]|$)/.test(asked.url ?? '')
     return pathOf(asked.url) === this.#livez ? this.#live(verbose) : this.#ready(verbose, condition)
@@ -65,14 +68,14 @@ export class Probes {
 
   async #live(verbose: boolean): Promise<HealthAnswer> {
     const { live, state } = this.#condition()
-    return say('livez', live, verbose ? [line(live, 'process', state)] : undefined)
+    return answerOf('livez', live, verbose ? [line(live, 'process', state)] : undefined)
   }
 
   async #ready(verbose: boolean, condition: () => Condition): Promise<HealthAnswer> {
     const { ready, state } = condition()
     const process = line(ready, 'process', state)
     // What others say cannot make it ready, and a process that ends has other things to do.
-    if (!ready) return say('readyz', false, verbose ? [process] : undefined)
+    if (!ready) return answerOf('readyz', false, verbose ? [process] : undefined)
     const results = await Promise.all(this.#checks.map((check) => check.run()))
     for (const result of results) this.#notice(result)
     const passes = results.every(({ error }) => error === undefined)
@@ -82,7 +85,7 @@ export class Probes {
       line(now.ready, 'process', now.state),
       ...results.map(({ name, error }) => line(error === undefined, name, error?.message ?? 'ok')),
     ]
-    return say('readyz', passes && now.ready, verbose ? lines : undefined)
+    return answerOf('readyz', passes && now.ready, verbose ? lines : undefined)
   }
 
   #notice(result: CheckResult): void {
@@ -95,7 +98,7 @@ export class Probes {
 }
 
 /** What is read of a request. */
-export interface Asked {
+export interface ProbeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
 }
@@ -109,7 +112,7 @@ function line(passes: boolean, name: string, text: string): string {
   return `[${passes ? '+' : '-'}]${name} ${text}`
 }
 
-function say(path: string, passes: boolean, lines: readonly string[] | undefined): HealthAnswer {
+function answerOf(path: string, passes: boolean, lines: readonly string[] | undefined): HealthAnswer {
   const status = passes ? 200 : 503
   if (lines === undefined) return { status, headers, body: passes ? 'ok' : 'unavailable' }
   return { status, headers, body: [...lines, `${path} check ${passes ? 'passed' : 'failed'}`, ''].join('\n') }

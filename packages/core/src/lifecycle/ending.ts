@@ -63,8 +63,8 @@ export class Ending {
     return this.#exits || this.#joined
   }
 
-  /** Whether something is being drained that a hammer could cut short. */
-  get canHammer(): boolean {
+  /** Whether something is being drained that force() could cut short. */
+  get canForce(): boolean {
     return this.#group !== undefined
   }
 
@@ -117,11 +117,11 @@ export class Ending {
   }
 
   /** Cuts what is left; the process exits with this status. */
-  hammer(status: number): void {
+  force(status: number): void {
     if (this.#forcedStatus === undefined) this.#nameAbandoned()
     this.#forcedStatus = status
     this.#force()
-    this.#group?.hammer()
+    this.#group?.force()
     this.#context.workers.force()
   }
 
@@ -218,7 +218,7 @@ export class Ending {
       ])
   }
 
-  /** Waits for the application, which may hold nothing open while it works, unless a hammer ends the wait. */
+  /** Waits for the application, which may hold nothing open while it works, unless force() ends the wait. */
   async #unlessForced(work: () => Promise<void>): Promise<void> {
     if (this.#forcedStatus !== undefined) return
     const release = this.#context.system.hold()

@@ -1,5 +1,5 @@
-import { describe } from '../drain/cut.ts'
-import { name } from '../events/describe-drain.ts'
+import { describeCut } from '../drain/cut.ts'
+import { describeConnection } from '../events/describe-drain.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import type { Release } from '../system/system.ts'
@@ -47,7 +47,7 @@ export class ExitWatch {
     const final = status === 0 && cut.length + before > 0 ? 1 : status
     if (this.#reason === undefined) reporter.warn(interrupted(caller, left, { status, final }))
     else reporter.write(`ended by ${this.#reason}, ${left}`)
-    for (const each of cut.slice(0, most)) reporter.write(`cut by that: ${name(each)}`)
+    for (const each of cut.slice(0, most)) reporter.write(`cut by that: ${describeConnection(each)}`)
     return final
   }
 
@@ -55,7 +55,7 @@ export class ExitWatch {
     const { servers, system } = this.#context
     const now = system.now()
     return servers.drainable
-      .flatMap(({ connections }) => describe(connections, { now, began: () => now }))
+      .flatMap(({ connections }) => describeCut(connections, { now, began: () => now }))
       .map(({ age: _unknown, ...known }) => known)
   }
 }

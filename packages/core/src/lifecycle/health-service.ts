@@ -3,7 +3,7 @@ import type { Server } from 'node:net'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { HealthPort } from '../health/health-port.ts'
 import type { HealthOptions } from '../health/options.ts'
-import { type Asked, type Condition, type HealthAnswer, Probes } from '../health/probes.ts'
+import { type ProbeRequest, type Condition, type HealthAnswer, Probes } from '../health/probes.ts'
 import { requestedAddress } from '../listeners/address.ts'
 import type { System } from '../system/system.ts'
 import type { Reporter } from '../events/reporter.ts'
@@ -50,7 +50,7 @@ export class HealthService {
   }
 
   /** Whether a request to one of the application's servers asks how the process is. */
-  isFor(request: Asked): boolean {
+  isFor(request: ProbeRequest): boolean {
     return this.#port === undefined && this.#probes?.isFor(request) === true
   }
 

@@ -39,7 +39,7 @@ const backwards: ReadonlySet<HookKind> = new Set(['onShutdown', 'beforeExit'])
 /** What runs on the way out. */
 const last: ReadonlySet<HookKind> = new Set(['onDrain', 'onShutdown', 'beforeExit'])
 
-interface Registered<Info> {
+interface Registration<Info> {
   readonly name: string
   readonly hook: (info: Info) => unknown
   readonly timeout: number
@@ -49,7 +49,7 @@ interface Registered<Info> {
 export class Hooks {
   readonly #system: System
   readonly #reporter: Reporter
-  readonly #registered = new Map<HookKind, Set<Registered<never>>>()
+  readonly #registered = new Map<HookKind, Set<Registration<never>>>()
   readonly #running = new Map<string, HookKind>()
 
   constructor(system: System, reporter: Reporter) {
@@ -87,14 +87,14 @@ export class Hooks {
 
   /** Runs all hooks of a kind, one after another. Never rejects: what goes wrong is reported, and the next one runs. */
   async run<Kind extends HookKind>(kind: Kind, info: HookInfo[Kind]): Promise<void> {
-    const hooks = [...(this.#registered.get(kind) ?? [])] as Registered<HookInfo[Kind]>[]
+    const hooks = [...(this.#registered.get(kind) ?? [])] as Registration<HookInfo[Kind]>[]
     if (backwards.has(kind)) hooks.reverse()
     for (const hook of hooks) await this.#run(kind, hook, info)
   }
 
   async #run<Kind extends HookKind>(
     kind: Kind,
-    { name, hook, timeout }: Registered<HookInfo[Kind]>,
+    { name, hook, timeout }: Registration<HookInfo[Kind]>,
     info: HookInfo[Kind],
   ): Promise<void> {
     this.#running.set(name, kind)

@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 import { describeCounts } from './status.ts'
 
 /** What ends sooner shows nothing: Ctrl-C with nothing in flight ends at once, and looks like it. */
-const patience = 300
+const showDelay = 300
 
 /** How often the line changes. */
 const interval = 250
@@ -42,7 +42,7 @@ export class ProgressDisplay {
   #begin(): void {
     const { system } = this.#context
     this.#stopWaiting?.()
-    const release = system.setTimeout(() => void this.#open(release), patience)
+    const release = system.setTimeout(() => void this.#open(release), showDelay)
     this.#stopWaiting = release
   }
 
@@ -79,7 +79,7 @@ export class ProgressDisplay {
       const { generation = 0, until = Infinity, ready = false } = this.#successor ?? {}
       return ready
         ? `restarting: generation ${generation} is on probation`
-        : `restarting: generation ${generation} is not ready yet${left(until - now)}`
+        : `restarting: generation ${generation} is not ready yet${describeTimeLeft(until - now)}`
     }
     return describeProgress(this.#context)
   }
@@ -92,9 +92,9 @@ export function describeProgress({ drains, servers, state, system }: Context): s
     .reduce(addCounts, noConnections)
   const what = state.current === 'handing-over' ? 'handing over' : 'draining'
   const deadline = drains.progress?.deadline ?? Infinity
-  return `${what}: ${describeCounts(counts)}${left(deadline - system.now())}`
+  return `${what}: ${describeCounts(counts)}${describeTimeLeft(deadline - system.now())}`
 }
 
-function left(milliseconds: number): string {
+function describeTimeLeft(milliseconds: number): string {
   return milliseconds === Infinity ? '' : `, ${Math.max(0, Math.ceil(milliseconds / 1000))} s left`
 }

@@ -1,7 +1,7 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { DrainResult, MovedCounts } from '../events/drain-report.ts'
 import { abandoned, type Abandonment, notStarted } from '../handover/abandoned.ts'
-import { provesItself } from '../handover/probation.ts'
+import { waitForProbation } from '../handover/probation.ts'
 import { hangTime, SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Inheritable } from '../listeners/listener.ts'
@@ -9,10 +9,10 @@ import type { Release } from '../system/system.ts'
 import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
-import { HandOver } from './hand-over.ts'
+import { Retirement } from './retirement.ts'
 import { keepPid } from './keep-pid.ts'
 import type { RestartResult } from './restart-result.ts'
-import { type Started, startSuccessor } from './start-successor.ts'
+import { type StartedSuccessor, startSuccessor } from './start-successor.ts'
 
 export interface AttemptOptions {
   /** Of the successor. */
@@ -35,7 +35,7 @@ export class RestartAttempt {
   #successor: Successor | undefined
   /** When its process was last asked for; undefined before that. */
   #spawned: number | undefined
-  #handOver: HandOver | undefined
+  #retirement: Retirement | undefined
   #stopWatching: Release | undefined
   #life: SignOfLife | undefined
   #hung = false
@@ -65,17 +65,17 @@ export class RestartAttempt {
 
   /** Whether the successor has taken over, or takes over now. */
   get handsOver(): boolean {
-    return this.#handOver !== undefined
+    return this.#retirement !== undefined
   }
 
   /** How many connections the successor has taken over so far. */
   get moved(): number {
-    return this.#handOver?.moved ?? 0
+    return this.#retirement?.moved ?? 0
   }
 
   /** How many of them were WebSockets and event streams. */
   get movedLive(): MovedCounts {
-    return this.#handOver?.live ?? { websockets: 0, streams: 0 }
+    return this.#retirement?.live ?? { websockets: 0, streams: 0 }
   }
 
   /** Passes a signal on to the successor that this process is to keep: it was meant for the service. */
@@ -112,7 +112,7 @@ export class RestartAttempt {
     if (turn !== undefined) await turn
     if (system.comingKeeper !== undefined) await system.comingKeeper.arrived
     const begun = system.now()
-    let started: Started
+    let started: StartedSuccessor
     try {
       if (this.#abort.signal.aborted) throw notStarted(this.generation)
       const serving = this.#serving(listeners.inheritable) + datagrams.inheritable.length
@@ -133,10 +133,10 @@ export class RestartAttempt {
       this.#stopWatching?.()
     }
     const { successor, sockets } = started
-    const handOver = this.#takeLeave(started)
-    const result = await this.#end(handOver, successor)
+    const retirement = this.#takeLeave(started)
+    const result = await this.#end(retirement, successor)
     const { pid, generation } = successor
-    const { declined, live, moved: migrated, stayed } = handOver
+    const { declined, live, moved: migrated, stayed } = retirement
     const cut = result.cut.length
     const milliseconds = system.now() - begun
     reporter.tell('restart:complete', { pid, generation, milliseconds, migrated, declined, ...live, cut })
@@ -158,7 +158,7 @@ export class RestartAttempt {
     return inheritable.filter(({ server }) => servers.get(server)?.exempt === false).length
   }
 
-  #start(): Promise<Started> {
+  #start(): Promise<StartedSuccessor> {
     const { settings, system } = this.#context
     const { onAsked } = this.#options
     return startSuccessor(this.#context, {
@@ -188,7 +188,7 @@ export class RestartAttempt {
     this.#watch(successor)
     try {
       if (this.#keepsPid) await this.#checkAwaited(successor)
-      await provesItself(system, successor, settings.probation, abort)
+      await waitForProbation(system, successor, settings.probation, abort)
       // What the hooks give up is given up for this successor.
       this.#provisional = false
       this.#stopWatching?.()
@@ -231,7 +231,7 @@ export class RestartAttempt {
     return new ZerodropError('ERR_ZERODROP_SUCCESSOR_HUNG', text)
   }
 
-  #takeLeave({ successor, servers }: Started): HandOver {
+  #takeLeave({ successor, servers }: StartedSuccessor): Retirement {
     const { predecessor, reporter, servingRole, state, system } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
@@ -246,25 +246,25 @@ export class RestartAttempt {
     predecessor?.sendStopping()
     // What the application has closed since is not opened again if the successor dies.
     const listening = servers.filter(({ server }) => server.listening)
-    this.#handOver = new HandOver(this.#context, successor, listening)
+    this.#retirement = new Retirement(this.#context, successor, listening)
     this.#options.onHandOver()
-    return this.#handOver
+    return this.#retirement
   }
 
-  #end(handOver: HandOver, successor: Successor): Promise<DrainResult> {
-    const done = this.#finish(handOver, successor)
-    this.#ending.join(handOver.group, done)
+  #end(retirement: Retirement, successor: Successor): Promise<DrainResult> {
+    const done = this.#finish(retirement, successor)
+    this.#ending.join(retirement.group, done)
     return done
   }
 
-  async #finish(handOver: HandOver, successor: Successor): Promise<DrainResult> {
+  async #finish(retirement: Retirement, successor: Successor): Promise<DrainResult> {
     const { hooks, listeners, reporter, servingRole, state, system } = this.#context
     const told = hooks.run('onDrain', { reason: 'restart' })
-    if ((await handOver.run(this.#watch(successor))) === 'drained')
-      return this.#ending.finish(handOver.group, 'restart', told)
-    this.#handOver = undefined
+    if ((await retirement.run(this.#watch(successor))) === 'drained')
+      return this.#ending.finish(retirement.group, 'restart', told)
+    this.#retirement = undefined
     this.#endAsItself()
-    handOver.takeBack(listeners)
+    retirement.takeBack(listeners)
     system.parent?.read()
     this.#ending.leave()
     state.to('serving')

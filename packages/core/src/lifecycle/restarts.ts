@@ -6,13 +6,13 @@ import { RestartAttempt } from './restart-attempt.ts'
 import type { RestartResult } from './restart-result.ts'
 
 /** An attempt that is not ready by this age, in milliseconds, is stuck if this process itself has started faster. */
-const patience = 5000
+const stuckTimeout = 5000
 
 /** How long a restart waits for the end of an earlier generation that has no deadline, in milliseconds. */
-const unboundedPatience = 10_000
+const unboundedTimeout = 10_000
 
 /** The same beyond the deadline of one that has: its hooks run then. */
-const endPatience = 60_000
+const endTimeout = 60_000
 
 /**
  * Replaces this process by a successor, one attempt at a time, and decides what becomes of the restarts that are asked
@@ -133,7 +133,8 @@ export class Restarts {
     this.#follows = true
     const isNewest = this.#context.settings.restartConcurrency === 'newest'
     if (this.handsOver) this.#passOn()
-    else if (isNewest) this.#attempt?.giveUpAt(Math.max(patience, 2 * this.#startTime) * 2 ** this.#givenUp)
+    else if (isNewest)
+      this.#attempt?.giveUpAt(Math.max(stuckTimeout, 2 * this.#startTime) * 2 ** this.#givenUp)
     try {
       return await current
     } catch (error) {
@@ -184,7 +185,7 @@ export class Restarts {
     const { reporter, settings, system } = this.#context
     const { drainTimeout } = settings
     const ended = Promise.all([predecessor?.gone, last?.successor?.ended(system, drainTimeout)])
-    const bound = drainTimeout === Infinity ? unboundedPatience : drainTimeout + endPatience
+    const bound = drainTimeout === Infinity ? unboundedTimeout : drainTimeout + endTimeout
     return new Promise((resolve) => {
       const end = (): void => {
         release()

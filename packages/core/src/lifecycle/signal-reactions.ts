@@ -113,7 +113,7 @@ export class SignalReactions {
   #act(action: SignalAction, signal: NodeJS.Signals): void {
     if (typeof action === 'function') this.#call(action, signal)
     else if (action === 'shutdown') this.#stop(signal)
-    else if (action === 'hammer') this.#hammer(signal)
+    else if (action === 'force') this.#force(signal)
     else if (action === 'status') this.#dumpStatus()
     else if (action === 'restart' && (this.#isHangUp(signal) || this.#isNodemons())) this.#stopOnce(signal)
     else if (action === 'restart') this.#restarts.ask()
@@ -151,7 +151,7 @@ export class SignalReactions {
     }
     if (settings.signals.secondStop === 'ignore') return
     const draining = state.current === 'draining' || state.current === 'handing-over'
-    if (this.#stops === 2 && draining && this.#ending.canHammer) this.#ending.hammer(exitStatus(signal))
+    if (this.#stops === 2 && draining && this.#ending.canForce) this.#ending.force(exitStatus(signal))
     else {
       this.#exitWatch.expect(signal)
       this.#ending.abandon(exitStatus(signal))
@@ -169,12 +169,12 @@ export class SignalReactions {
     this.release()
   }
 
-  #hammer(signal: NodeJS.Signals): void {
+  #force(signal: NodeJS.Signals): void {
     const { settings, state } = this.#context
     const leaving = state.current === 'draining' || state.current === 'handing-over'
-    if (!leaving && settings.signals.hammersOnlyDrains) return
+    if (!leaving && settings.signals.forcesOnlyDrains) return
     if (!leaving) void this.#ending.shutdownAndExit(signal, hasty(settings), signal)
-    this.#ending.hammer(exitStatus(signal))
+    this.#ending.force(exitStatus(signal))
   }
 
   /** Calls a function of the application, which must not end what the process is doing. */

@@ -1,6 +1,6 @@
 import type { TicketKeys } from '../handover/protocol.ts'
 import type { Successor } from '../handover/successor.ts'
-import { becomesReady, spawnSuccessor } from '../handover/successor-start.ts'
+import { waitUntilReady, spawnSuccessor } from '../handover/successor-start.ts'
 import { successorEnvironment } from '../handover/successor-environment.ts'
 import { ticketKeysOf } from '../handover/ticket-keys.ts'
 import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts'
@@ -11,7 +11,7 @@ import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 
 /** A successor that is ready, and what it was given. */
-export interface Started {
+export interface StartedSuccessor {
   readonly successor: Successor
   readonly servers: readonly Inheritable[]
   /** The sockets of these servers, and those that have no connections. */
@@ -40,7 +40,7 @@ const longestPause = 1000
  * then: it is started again, with the newest code.
  * https://github.com/nodejs/node/blob/v20.19.0/src/node.cc (ResetSignalHandlers, PlatformInit)
  */
-export async function startSuccessor(context: Context, options: StartOptions): Promise<Started> {
+export async function startSuccessor(context: Context, options: StartOptions): Promise<StartedSuccessor> {
   const { datagrams, listeners, reporter, settings, system } = context
   const { readyTimeout, manualReady, signals } = settings
   const { generation, abort } = options
@@ -69,7 +69,7 @@ export async function startSuccessor(context: Context, options: StartOptions): P
     options.onSpawned(successor)
     warnOnce(reporter, successor)
     try {
-      await becomesReady(system, successor, { readyTimeout, manualReady, begun, abort, ticketKeys })
+      await waitUntilReady(system, successor, { readyTimeout, manualReady, begun, abort, ticketKeys })
       return { successor, servers, sockets }
     } catch (error) {
       void successor.dismiss(system)

@@ -1,6 +1,6 @@
 import { addCounts, type ConnectionCounts, countConnections, noConnections } from '../connections/count.ts'
 import { isClosing } from '../drain/close-gently.ts'
-import { name } from '../events/describe-drain.ts'
+import { describeConnection } from '../events/describe-drain.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
 import type { DrainRecord, History, RestartRecord } from './history.ts'
@@ -149,7 +149,7 @@ function describeDrain({ milliseconds, timeLeft, waitingFor, hooks }: DrainStatu
   const left = timeLeft === Infinity ? 'no deadline' : `${Math.round(timeLeft)} ms left`
   return [
     `draining for ${Math.round(milliseconds)} ms, ${left}`,
-    ...waitingFor.map((each) => `waiting for ${name(each)}`),
+    ...waitingFor.map((each) => `waiting for ${describeConnection(each)}`),
     ...hooks.map((hook) => `waiting for the ${hook}`),
   ]
 }

@@ -37,7 +37,7 @@ export interface DatagramsObserver {
 const answerTime = 500
 
 /** Under a steady rain of datagrams there is no quiet turn to wait for. */
-const patience = 1000
+const queueTimeout = 1000
 
 /**
  * The UDP sockets that this process has bound to a port of its choice. There are no connections and nothing to drain:
@@ -127,7 +127,7 @@ export class Datagrams {
   /** Turns of the loop go by until one has received nothing. */
   async #readQueued(): Promise<void> {
     for (const socket of this.#bound) socket.on('message', () => this.#received++)
-    const deadline = this.#system.now() + patience
+    const deadline = this.#system.now() + queueTimeout
     let received: number
     do {
       received = this.#received

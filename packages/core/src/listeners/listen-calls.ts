@@ -27,7 +27,7 @@ export interface Attempt {
 }
 
 /** What is known of a server, whether it listens or not. */
-export interface KnownServer {
+export interface ServerRecord {
   /** Its call of `listen()` that is on its way. */
   attempt?: Attempt
   /** While it listens. */
@@ -50,13 +50,13 @@ export class ListenCalls {
   readonly #system: System
   readonly #inherited: InheritedListeners
   readonly #hold: Hold
-  readonly #know: (server: Server) => KnownServer
+  readonly #know: (server: Server) => ServerRecord
   readonly #observer: ListenCallsObserver
 
   constructor(
     system: System,
     { inherited, hold }: { readonly inherited: InheritedListeners; readonly hold: Hold },
-    know: (server: Server) => KnownServer,
+    know: (server: Server) => ServerRecord,
     observer: ListenCallsObserver,
   ) {
     this.#system = system

@@ -6,7 +6,7 @@ import { boundAddress } from './address.ts'
 import { addressInUse } from './address-in-use.ts'
 import type { Hold } from './hold.ts'
 import type { InheritedListeners } from './inheritance.ts'
-import { type KnownServer, ListenCalls } from './listen-calls.ts'
+import { type ServerRecord, ListenCalls } from './listen-calls.ts'
 import { listenQuietly } from './listen-quietly.ts'
 import type { Inheritable, Listener, ListenersObserver, ListenMessage } from './listener.ts'
 
@@ -21,7 +21,7 @@ export class Listeners {
   readonly inherited: InheritedListeners
   readonly #system: System
   readonly #hold: Hold
-  readonly #known = new WeakMap<Server, KnownServer>()
+  readonly #known = new WeakMap<Server, ServerRecord>()
   readonly #listening = new Set<Listener>()
   #observer: ListenersObserver | undefined
   #calls: ListenCalls | undefined
@@ -150,7 +150,7 @@ export class Listeners {
     delete known.listener
   }
 
-  #know(server: Server): KnownServer {
+  #know(server: Server): ServerRecord {
     const known = this.#known.get(server) ?? {}
     this.#known.set(server, known)
     return known

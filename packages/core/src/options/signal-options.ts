@@ -18,7 +18,7 @@ export interface SignalOptions
   readonly preset?: SignalPreset
 }
 
-const actions = ['shutdown', 'restart', 'hammer', 'status', 'ignore']
+const actions = ['shutdown', 'restart', 'force', 'status', 'ignore']
 const parts = ['action', 'before', 'after', 'hold']
 const presets = Object.keys(signalPresets)
 

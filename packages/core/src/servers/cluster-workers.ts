@@ -5,7 +5,7 @@ import { type ListeningHandle, watchAccepted } from '../system/node-internals.ts
 import type { PrimaryState, Release, System } from '../system/system.ts'
 
 /** How much longer than its own deadline a primary waits for its workers, which each have one. In milliseconds. */
-const patience = 5000
+const workersTimeout = 5000
 
 /** How the workers ended. */
 export interface WorkersResult {
@@ -106,7 +106,7 @@ export class ClusterWorkers {
       this.#system.setImmediate(resolve)
     })
     for (const id of workers) cluster.stopWorker(id, signal, stop.hurried)
-    timers.push(this.#system.setTimeout(() => this.#kill(), drainDelay + drainTimeout + patience))
+    timers.push(this.#system.setTimeout(() => this.#kill(), drainDelay + drainTimeout + workersTimeout))
     if (drainDelay > 0) await Promise.race([wait(drainDelay), ended])
     const reset = await this.#closeHandles()
     this.#state = 'closed'

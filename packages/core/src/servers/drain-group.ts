@@ -70,8 +70,8 @@ export class DrainGroup {
     if ((await this.#outcome) === 'cancelled') await closed
   }
 
-  hammer(): void {
-    this.#drain.hammer()
+  force(): void {
+    this.#drain.force()
   }
 
   /** Ends the drain where it is; hooks that have not begun do not run. */

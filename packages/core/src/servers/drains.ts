@@ -1,6 +1,6 @@
 import type { Server } from 'node:net'
 import type { DrainObserver } from '../drain/drain.ts'
-import { name } from '../events/describe-drain.ts'
+import { describeConnection } from '../events/describe-drain.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import { Attempts } from '../errors/attempts.ts'
 import type { CutConnection } from '../events/drain-report.ts'
@@ -12,7 +12,7 @@ import type { Settings } from '../options/options.ts'
 import type { Reporter } from '../events/reporter.ts'
 
 /** After so many milliseconds a drain without a deadline says what it waits for. */
-const patience = 10_000
+const reportDelay = 10_000
 
 /** How much of that it names. */
 const mostNamed = 10
@@ -55,13 +55,13 @@ export class Drains {
     const reporter = this.#reporter
     const group = this.#start(servers, manner, final, {
       onAcceptStopped: (milliseconds) => reporter.tell('drain:accept-stopped', { milliseconds }),
-      onHammer: (milliseconds, forced, cut) => reporter.tell('hammer', { milliseconds, forced, cut }),
+      onForce: (milliseconds, forced, cut) => reporter.tell('drain:force', { milliseconds, forced, cut }),
     })
     const drains = servers.flatMap(({ drain }) => drain ?? [])
     const progress = { begun, deadline: begun + drainDelay + drainTimeout, servers: drains }
     this.#progress = progress
     if (progress.deadline === Infinity) {
-      const release = this.#system.setTimeout(() => this.#sayWaiting(progress), patience)
+      const release = this.#system.setTimeout(() => this.#sayWaiting(progress), reportDelay)
       void group.drained.then(release)
     }
     void group.settled.then(() => {
@@ -76,7 +76,7 @@ export class Drains {
   #sayWaiting({ begun, servers }: Progress): void {
     const waiting = servers.flatMap((server) => server.underWay())
     if (waiting.length === 0) return
-    const named = waiting.slice(0, mostNamed).map(name).join('; ')
+    const named = waiting.slice(0, mostNamed).map(describeConnection).join('; ')
     const more = waiting.length > mostNamed ? `; and ${waiting.length - mostNamed} more` : ''
     const milliseconds = Math.round(this.#system.now() - begun)
     this.#reporter.write(

@@ -13,7 +13,7 @@ import { type DrainManner, type DrainParts, ManagedServer, type ServerSettings }
 import { drainOnClose } from './server-close.ts'
 
 /** What is known of a server for as long as it exists. */
-interface Known {
+interface ServerRecord {
   readonly settings: ServerSettings
   /** While it is open. */
   managed?: ManagedServer
@@ -24,7 +24,7 @@ export class ManagedServers {
   readonly #system: System
   readonly #signals: DrainingSignals
   readonly #isPredecessors: (address: Address) => boolean
-  readonly #known = new WeakMap<Server, Known>()
+  readonly #known = new WeakMap<Server, ServerRecord>()
   readonly #open = new Set<ManagedServer>()
   #draining = 0
 
@@ -212,7 +212,7 @@ export class ManagedServers {
     return server !== undefined && this.get(server)?.drain?.tells(request.socket) === true
   }
 
-  #know(server: Server): Known {
+  #know(server: Server): ServerRecord {
     const known = this.#known.get(server) ?? { settings: {} }
     this.#known.set(server, known)
     return known

@@ -13,13 +13,13 @@ export const signalPresets: Readonly<Record<SignalPreset, SignalTable>> = {
       SIGHUP: { action: 'restart' },
       SIGINT: { action: 'shutdown' },
       SIGTERM: { action: 'shutdown' },
-      SIGUSR2: { action: 'hammer' },
+      SIGUSR2: { action: 'force' },
       // For hooks only.
       SIGUSR1: { action: 'ignore' },
       SIGTSTP: { action: 'ignore' },
     },
     secondStop: 'ignore',
-    hammersOnlyDrains: true,
+    forcesOnlyDrains: true,
   },
   goagain: {
     reactions: {
@@ -32,7 +32,7 @@ export const signalPresets: Readonly<Record<SignalPreset, SignalTable>> = {
       SIGUSR1: { action: 'ignore' },
     },
     secondStop: 'ignore',
-    hammersOnlyDrains: false,
+    forcesOnlyDrains: false,
   },
   grace: {
     reactions: {
@@ -41,12 +41,12 @@ export const signalPresets: Readonly<Record<SignalPreset, SignalTable>> = {
       SIGUSR2: { action: 'restart' },
     },
     secondStop: 'default',
-    hammersOnlyDrains: false,
+    forcesOnlyDrains: false,
   },
   nginx: {
     reactions: {
-      SIGINT: { action: 'hammer' },
-      SIGTERM: { action: 'hammer' },
+      SIGINT: { action: 'force' },
+      SIGTERM: { action: 'force' },
       SIGQUIT: { action: 'shutdown' },
       SIGHUP: { action: 'restart' },
       SIGUSR2: { action: 'restart' },
@@ -54,12 +54,12 @@ export const signalPresets: Readonly<Record<SignalPreset, SignalTable>> = {
       SIGUSR1: { action: 'ignore' },
     },
     secondStop: 'ignore',
-    hammersOnlyDrains: false,
+    forcesOnlyDrains: false,
   },
   unicorn: {
     reactions: {
-      SIGINT: { action: 'hammer' },
-      SIGTERM: { action: 'hammer' },
+      SIGINT: { action: 'force' },
+      SIGTERM: { action: 'force' },
       SIGQUIT: { action: 'shutdown' },
       SIGHUP: { action: 'restart' },
       SIGUSR2: { action: 'restart' },
@@ -69,6 +69,6 @@ export const signalPresets: Readonly<Record<SignalPreset, SignalTable>> = {
       SIGTTOU: { action: 'ignore' },
     },
     secondStop: 'ignore',
-    hammersOnlyDrains: false,
+    forcesOnlyDrains: false,
   },
 }

@@ -8,13 +8,13 @@ export type SignalFunction = (signal: NodeJS.Signals) => unknown
  *
  * - `'shutdown'` drains and exits.
  * - `'restart'` starts a successor and hands over to it.
- * - `'hammer'` cuts at once what a drain or a hand-over has left; while the process serves, it stops and cuts
+ * - `'force'` cuts at once what a drain or a hand-over has left; while the process serves, it stops and cuts
  *   everything. Exits with 128 + the signal's number.
  * - `'status'` writes what the process is doing to the log, as `lifecycle.dumpStatus()` does.
  * - `'ignore'` takes the signal and does nothing.
  * - A function is called.
  */
-export type SignalAction = 'shutdown' | 'restart' | 'hammer' | 'status' | 'ignore' | SignalFunction
+export type SignalAction = 'shutdown' | 'restart' | 'force' | 'status' | 'ignore' | SignalFunction
 
 /** What a signal does, and what happens around it. */
 export interface SignalReaction {
@@ -27,7 +27,7 @@ export interface SignalReaction {
   /**
    * Whether handlers that others have put on the signal with `process.on()` are held: see `isHeld`. With false they are
    * called at once, as if zerodrop were not there.
-   * @default true for `'shutdown'`, `'restart'` and `'hammer'`, otherwise false
+   * @default true for `'shutdown'`, `'restart'` and `'force'`, otherwise false
    */
   readonly hold?: boolean
 }
@@ -37,7 +37,7 @@ export interface SignalReaction {
  * last connection has ended; those of a signal that restarts it are not called.
  */
 export function isHeld({ action = 'ignore', hold }: SignalReaction): boolean {
-  return hold ?? (action === 'shutdown' || action === 'restart' || action === 'hammer')
+  return hold ?? (action === 'shutdown' || action === 'restart' || action === 'force')
 }
 
 /** The signals that are handled. */
@@ -47,9 +47,9 @@ export type SignalMap = Readonly<Partial<Record<NodeJS.Signals, SignalReaction>>
 export interface SignalTable {
   readonly reactions: SignalMap
   /** What a signal to stop does to a process that stops already; `'default'`: what it does to any program. */
-  readonly secondStop: 'hammer' | 'ignore' | 'default'
-  /** Whether `'hammer'` only acts on what is on its way out. */
-  readonly hammersOnlyDrains: boolean
+  readonly secondStop: 'force' | 'ignore' | 'default'
+  /** Whether `'force'` only acts on what is on its way out. */
+  readonly forcesOnlyDrains: boolean
   /** The signals that the application has named itself: these are handled although Node was given them too. */
   readonly named?: readonly string[]
 }
@@ -69,15 +69,15 @@ export const defaultSignalTable: SignalTable = {
     SIGHUP: { action: 'restart' },
     SIGUSR2: { action: 'restart' },
   },
-  secondStop: 'hammer',
-  hammersOnlyDrains: false,
+  secondStop: 'force',
+  forcesOnlyDrains: false,
 }
 
 /** The signals that do not end the process. */
 export function survivedSignals({ reactions }: SignalTable): NodeJS.Signals[] {
   const entries = Object.entries(reactions) as [NodeJS.Signals, SignalReaction][]
   return entries.flatMap(([signal, { action }]) =>
-    action === 'shutdown' || action === 'hammer' || !(signal in constants.signals) ? [] : [signal],
+    action === 'shutdown' || action === 'force' || !(signal in constants.signals) ? [] : [signal],
   )
 }
 

@@ -41,7 +41,7 @@ describe('each request that a drain sees has one end', () => {
     const early = tally.cutRequests
     expect(early).toBe(cut.length)
     expect(cut.every(({ by }) => by === 'application')).toBe(true)
-    const late = drain.hammer(false)
+    const late = drain.force(false)
     await turns()
     const { begun, arrived, finished, served, refused, left, cutRequests } = tally
     expect(begun).toBeGreaterThan(0)

@@ -11,7 +11,7 @@ const steps = [
   'stopAccepting',
   'linger',
   'onSettled',
-  'hammer',
+  'force',
   'destroy',
   'giveUpMoving',
   'dispose',
@@ -69,8 +69,8 @@ class FakeServerDrain {
     this.#call('onSettled')
     listener()
   }
-  hammer(): [] {
-    this.#call('hammer')
+  force(): [] {
+    this.#call('force')
     return []
   }
   destroy(): void {
@@ -117,9 +117,9 @@ test.each(steps)('a drain goes on to its end when a server throws at: %s', async
   const result = await passing(system, drain.ended)
   expect(result).toMatchObject({ cut: [] })
   expect(sound.calls).toEqual(
-    expect.arrayContaining(['start', 'stopAccepting', 'hammer', 'destroy', 'dispose']),
+    expect.arrayContaining(['start', 'stopAccepting', 'force', 'destroy', 'dispose']),
   )
-  expect(broken.calls).toEqual(expect.arrayContaining(['start', 'stopAccepting', 'hammer', 'dispose']))
+  expect(broken.calls).toEqual(expect.arrayContaining(['start', 'stopAccepting', 'force', 'dispose']))
   expect(errors).toEqual([
     expect.objectContaining({
       code: 'ERR_ZERODROP_STEP_FAILED',
@@ -129,7 +129,7 @@ test.each(steps)('a drain goes on to its end when a server throws at: %s', async
   expect(system.timers).toBe(0)
 })
 
-test.each(['onAcceptStopped', 'onHammer', 'onSettled'] as const)(
+test.each(['onAcceptStopped', 'onForce', 'onSettled'] as const)(
   'a drain goes on to its end when its owner throws at: %s',
   async (step) => {
     const system = new FakeSystem()
@@ -137,7 +137,7 @@ test.each(['onAcceptStopped', 'onHammer', 'onSettled'] as const)(
     const fail = (): never => {
       throw new Error(`${step} is broken on purpose`)
     }
-    const observer = { onAcceptStopped: () => {}, onHammer: () => {} }
+    const observer = { onAcceptStopped: () => {}, onForce: () => {} }
     const onSettled = step === 'onSettled' ? fail : () => {}
     const server = new FakeServerDrain()
     const drain = run(system, [server], errors, { observer: { ...observer, [step]: fail }, onSettled })

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import type { ServerHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { Connections } from '../../src/connections/connections.ts'
-import { describe as describeConnections } from '../../src/drain/cut.ts'
+import { describeCut } from '../../src/drain/cut.ts'
 import { Http2Drain } from '../../src/drain/http2-drain.ts'
 import { FakeSystem } from '../fake-system.ts'
 
@@ -28,7 +28,7 @@ function lookupsFor(count: number): number {
   const { connections } = serve(count, false)
   lookups = 0
   new Http2Drain(connections, new FakeSystem()).announce()
-  expect(describeConnections(connections, { now: 0, began: () => 0 })).toHaveLength(count)
+  expect(describeCut(connections, { now: 0, began: () => 0 })).toHaveLength(count)
   connections.handshaking()
   return lookups
 }

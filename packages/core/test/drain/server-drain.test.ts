@@ -34,7 +34,7 @@ test('an idle connection that has not moved when the drain gives up is cut', asy
   client.responses[0]!.end()
   await turns()
   drain.start()
-  expect(drain.hammer(false)).toEqual([])
+  expect(drain.force(false)).toEqual([])
   expect(client.stream.destroyed).toBe(false)
   drain.giveUpMoving()
   expect(cut).toMatchObject([{ state: 'moving' }])

@@ -1,7 +1,7 @@
 import { message } from '../../src/handover/protocol.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
 import { spawnSuccessor } from '../../src/handover/successor-start.ts'
-import { provesItself } from '../../src/handover/probation.ts'
+import { waitForProbation } from '../../src/handover/probation.ts'
 import { FakeSystem } from '../fake-system.ts'
 
 let system: FakeSystem
@@ -20,7 +20,7 @@ async function start() {
   )
   system.child.says(message({ type: 'ready' }))
   const stop = new AbortController()
-  const proof = provesItself(system, successor, 5000, stop.signal)
+  const proof = waitForProbation(system, successor, 5000, stop.signal)
   proof.catch(() => {})
   return { proof, stop }
 }

@@ -1,7 +1,7 @@
 import { message } from '../../src/handover/protocol.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
 import type { Successor } from '../../src/handover/successor.ts'
-import { becomesReady, spawnSuccessor } from '../../src/handover/successor-start.ts'
+import { waitUntilReady, spawnSuccessor } from '../../src/handover/successor-start.ts'
 import { readInheritance, type Inheritance } from '../../src/listeners/inheritance.ts'
 import { FakeSystem } from '../fake-system.ts'
 
@@ -28,7 +28,7 @@ afterEach(() => {
 
 const spawned = () => spawnSuccessor(system, inheritance, {})
 const watch = (successor: Successor, readyTimeout = 60_000, manualReady = false) =>
-  becomesReady(system, successor, {
+  waitUntilReady(system, successor, {
     readyTimeout,
     manualReady,
     begun: system.now(),

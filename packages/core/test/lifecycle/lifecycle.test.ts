@@ -268,7 +268,7 @@ describe('hooks that hold nothing in the event loop', () => {
     expect(system.held).toBe(0)
   })
 
-  test('a hammer lets go', async () => {
+  test('a second signal lets go', async () => {
     const system = new FakeSystem()
     const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()

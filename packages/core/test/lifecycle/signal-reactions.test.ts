@@ -114,8 +114,8 @@ describe('a function for a signal', () => {
   })
 })
 
-describe("'hammer'", () => {
-  const signals = { SIGQUIT: 'hammer' } as const
+describe("'force'", () => {
+  const signals = { SIGQUIT: 'force' } as const
 
   test('cuts everything of a process that serves', async () => {
     const { system, hold } = await serving({ signals, drainDelay: 9000 })

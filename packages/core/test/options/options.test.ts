@@ -140,7 +140,7 @@ describe('checkOptions', () => {
       SIGQUIT: 'shutdown',
       SIGHUP: 'ignore',
       SIGCONT: 'restart',
-      SIGWINCH: 'hammer',
+      SIGWINCH: 'force',
       SIGUSR1: () => {},
       SIGURG: { before: () => {} },
       SIGIO: { action: () => {}, after: undefined },
@@ -154,7 +154,7 @@ describe('checkOptions', () => {
 
   test('an action that does not exist is refused with those that do', () => {
     expect(check({ signals: { SIGTERM: 'stop' } })).toThrow(
-      'Expected "signals.SIGTERM" to be one of "shutdown", "restart", "hammer", "status", "ignore", a function, an object of "action", "before", "after", "hold", or false, got "stop".',
+      'Expected "signals.SIGTERM" to be one of "shutdown", "restart", "force", "status", "ignore", a function, an object of "action", "before", "after", "hold", or false, got "stop".',
     )
   })
 

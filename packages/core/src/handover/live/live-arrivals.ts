@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Connections } from '../../connections/connections.ts'
 import { isChunked, isEncoded, isEventStream } from '../../connections/event-stream.ts'
-import { noteUsed } from '../../connections/seem-used.ts'
+import { noteUsed } from '../../connections/mark-as-used.ts'
 import { extensionsIn, webSocketOn } from '../../connections/web-socket.ts'
 import type { MovedCounts } from '../../events/drain-report.ts'
 import type { Address } from '../../listeners/address.ts'
@@ -23,7 +23,7 @@ const farewell = Buffer.from([0x88, 2, 1012 >> 8, 1012 & 0xff])
 const lastChunk = Buffer.from('0\r\n\r\n')
 
 /** A WebSocket that was taken over. */
-interface Adopted {
+interface AdoptedWebSocket {
   readonly socket: Socket
   /** Calls that came before its own handlers had it; undefined once they have. */
   waiting: string[] | undefined
@@ -34,7 +34,7 @@ export class LiveArrivals {
   readonly #system: System
   readonly #handover: Handover
   readonly #offers = new Map<number, Offer>()
-  readonly #adopted = new Map<number, Adopted>()
+  readonly #adopted = new Map<number, AdoptedWebSocket>()
   readonly #taken = { websockets: 0, streams: 0 }
 
   constructor(system: System, handover: Handover) {
@@ -87,7 +87,7 @@ export class LiveArrivals {
     if (offer.kind === 'websocket') {
       this.#taken.websockets++
       if (offer.window !== '') this.#handover.restoreWindow(socket, Buffer.from(offer.window, 'base64'))
-      const adopted: Adopted = { socket, waiting: [] }
+      const adopted: AdoptedWebSocket = { socket, waiting: [] }
       this.#adopted.set(offer.id, adopted)
       socket.once('close', () => this.#adopted.delete(offer.id))
       // First, so that the application's own listener finds the state.
@@ -112,7 +112,11 @@ export class LiveArrivals {
     }
   }
 
-  #judgeWebSocket({ protocol, extensions }: Offer, head: string, adopted: Adopted): Buffer | undefined {
+  #judgeWebSocket(
+    { protocol, extensions }: Offer,
+    head: string,
+    adopted: AdoptedWebSocket,
+  ): Buffer | undefined {
     const same =
       head.startsWith('HTTP/1.1 101 ') &&
       valueIn(head, 'sec-websocket-protocol') === protocol &&

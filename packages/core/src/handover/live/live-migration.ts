@@ -28,7 +28,7 @@ const window = 32
 const lateTime = 500
 
 /** One server whose connections may leave, and the address by which the successor knows its own. */
-export interface LiveLeaving {
+export interface LiveSource {
   readonly connections: Connections
   readonly listener: Address
   /** Why its connections can never leave; undefined if they can. */
@@ -47,10 +47,10 @@ export class LiveMigration {
   readonly #system: System
   readonly #successor: Successor
   readonly #handover: Handover
-  readonly #leaving: readonly LiveLeaving[]
+  readonly #leaving: readonly LiveSource[]
   readonly #moved = { websockets: 0, streams: 0 }
   readonly #stayed: StayedConnection[] = []
-  readonly #moves = new Map<Move, LiveLeaving>()
+  readonly #moves = new Map<Move, LiveSource>()
   readonly #found = new WeakSet<object>()
   readonly #offers: LiveOffers
   readonly #underWay = new Map<Promise<void>, Socket>()
@@ -61,7 +61,7 @@ export class LiveMigration {
   #looking: Release | undefined
   #over = false
 
-  constructor(system: System, successor: Successor, handover: Handover, leaving: readonly LiveLeaving[]) {
+  constructor(system: System, successor: Successor, handover: Handover, leaving: readonly LiveSource[]) {
     this.#system = system
     this.#successor = successor
     this.#offers = new LiveOffers(successor)
@@ -137,7 +137,7 @@ export class LiveMigration {
   }
 
   /** Finds what could leave and is not known yet. */
-  #find(leaving: LiveLeaving): void {
+  #find(leaving: LiveSource): void {
     const { connections } = leaving
     const { takes } = this.#handover
     const context = {
@@ -160,7 +160,7 @@ export class LiveMigration {
     }
   }
 
-  #add(what: object, move: Move, leaving: LiveLeaving): void {
+  #add(what: object, move: Move, leaving: LiveSource): void {
     this.#found.add(what)
     this.#moves.set(move, leaving)
   }
@@ -186,7 +186,7 @@ export class LiveMigration {
     return this.#successor.handlesAtOnce === 1 ? 1 : window
   }
 
-  #try(move: Move, leaving: LiveLeaving): void {
+  #try(move: Move, leaving: LiveSource): void {
     const verdict = leaving.never ?? (leaving.mayMove(move.socket) ? move.look() : 'migrate')
     if (verdict === 'busy') return
     this.#moves.delete(move)
@@ -201,7 +201,7 @@ export class LiveMigration {
     this.#underWay.set(underWay, move.socket)
   }
 
-  async #send(move: Move, leaving: LiveLeaving, departure: Departure): Promise<void> {
+  async #send(move: Move, leaving: LiveSource, departure: Departure): Promise<void> {
     const { id, answer } = await this.#offers.make(leaving.listener, departure)
     if (answer === 'taken') {
       this.#moved[move.kind === 'stream' ? 'streams' : 'websockets']++
@@ -221,7 +221,7 @@ export class LiveMigration {
     if (answer === 'declined') this.#stays(move, leaving, 'declined')
   }
 
-  #stays({ kind, socket, target }: Move, { connections }: LiveLeaving, reason: StayReason): void {
+  #stays({ kind, socket, target }: Move, { connections }: LiveSource, reason: StayReason): void {
     const { remoteAddress, remotePort } = socket
     const stayed: StayedConnection = {
       kind,
@@ -234,7 +234,7 @@ export class LiveMigration {
     this.#observer?.onStays(connections, socket, stayed)
   }
 
-  #leavingOf(socket: Socket): LiveLeaving | undefined {
+  #leavingOf(socket: Socket): LiveSource | undefined {
     return this.#leaving.find(
       ({ connections }) => connections.upgraded.has(socket) || connections.sockets.has(socket),
     )

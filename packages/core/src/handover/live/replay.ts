@@ -3,7 +3,7 @@ import { shadow } from '../../system/shadow.ts'
 import type { Release, System } from '../../system/system.ts'
 
 /** How long a client that was told to leave may take to close its side. */
-const patience = 2000
+const replayTimeout = 2000
 
 const endOfHead = Buffer.from('\r\n\r\n')
 
@@ -88,7 +88,7 @@ function dismiss(system: System, socket: Socket): void {
     restore()
     socket.destroy()
   }
-  const stop = system.setTimeout(close, patience)
+  const stop = system.setTimeout(close, replayTimeout)
   socket.once('end', close)
   system.setImmediate(() => {
     socket.removeAllListeners('data')

@@ -33,7 +33,7 @@ const request = Buffer.from('GET / HTTP/1.1\r\n\r\n')
  * Only the parser knows which it is, so it is shown a request of which nobody hears. On a Node whose parser is
  * another, nothing happens.
  */
-export function seemUsed(socket: Socket): void {
+export function markAsUsed(socket: Socket): void {
   const { parser } = socket as Socket & { parser?: Partial<Parser> | null }
   if (typeof parser?.execute !== 'function' || typeof parser.onIncoming !== 'function') return
   noteUsed(socket)

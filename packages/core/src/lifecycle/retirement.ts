@@ -1,8 +1,8 @@
 import type { Server } from 'node:net'
 import { Attempts } from '../errors/attempts.ts'
 import type { Connections } from '../connections/connections.ts'
-import { type Leaving, Migration } from '../handover/migration.ts'
-import { type LiveLeaving, LiveMigration } from '../handover/live/live-migration.ts'
+import { type MigrationSource, Migration } from '../handover/migration.ts'
+import { type LiveSource, LiveMigration } from '../handover/live/live-migration.ts'
 import type { SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { MovedCounts, StayedConnection } from '../events/drain-report.ts'
@@ -15,7 +15,7 @@ import { postponeClose } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
 
 /** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
-const deathPatience = 1000
+const deathTimeout = 1000
 
 /**
  * How long this process stays at least, even with nothing left to do: a version that starts well and falls at once, as
@@ -24,7 +24,7 @@ const deathPatience = 1000
 const watchTime = 300
 
 /** The end of this process in favour of a successor that is ready: what can move moves, the rest drains. */
-export class HandOver {
+export class Retirement {
   readonly group: DrainGroup
   readonly #context: Context
   readonly #successor: Successor
@@ -43,7 +43,7 @@ export class HandOver {
     this.#successor = successor
     this.#inheritable = inheritable
     const permit = new MigrationPermit((error) => reporter.warn(error))
-    const leaving = inheritable.flatMap(({ server, bound }): Leaving[] => {
+    const leaving = inheritable.flatMap(({ server, bound }): MigrationSource[] => {
       const connections = servers.get(server)?.connections
       const policy = servers.settingsOf(server).migrate ?? settings.migrate
       if (connections?.migratable !== true || policy === false) return []
@@ -53,7 +53,7 @@ export class HandOver {
       system,
       successor,
       handover,
-      inheritable.flatMap(({ server, bound }): LiveLeaving[] => {
+      inheritable.flatMap(({ server, bound }): LiveSource[] => {
         const connections = servers.get(server)?.connections
         if (connections?.http === undefined) return []
         const policy = servers.settingsOf(server).migrate ?? settings.migrate
@@ -127,7 +127,7 @@ export class HandOver {
           servers.get(server)?.drain?.announce()
           servers.get(server)?.stays()
         }
-      }, deathPatience)
+      }, deathTimeout)
     })
     const watched = new Promise<void>((resolve) => {
       system.setTimeout(resolve, watchTime)
@@ -150,7 +150,7 @@ export class HandOver {
   async #confirmed(life: SignOfLife): Promise<void> {
     if (this.#successor.stopping) return
     const gone = new Promise<void>((resolve) => {
-      this.#successor.onGone(() => this.#context.system.setTimeout(resolve, deathPatience))
+      this.#successor.onGone(() => this.#context.system.setTimeout(resolve, deathTimeout))
     })
     await Promise.race([life.confirmed(), gone])
   }
