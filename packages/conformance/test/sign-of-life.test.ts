@@ -70,3 +70,37 @@ describePosix('a successor on probation that hangs', () => {
     expect(identityOf(await (await site.connect()).request())).toMatchObject({ pid })
   }, 60_000)
 })
+
+describePosix('a predecessor that hangs before it hands over', () => {
+  test('is noticed: its successor serves, and is given the rest when it comes back', async () => {
+    const site = await Site.start(undo, 'http.mjs')
+    const { app } = site
+    const idle = await site.connect()
+    await idle.request()
+    site.deploy('2', 'boots-at-a-gate')
+    const pid = app.signal('SIGHUP')
+    const visit = await site.gates.visit()
+    process.kill(pid, 'SIGSTOP')
+    visit.open()
+    // Nobody accepts at the moment.
+    const waiting = await site.connect()
+    expect(identityOf(await waiting.request({ timeout: 30_000 }))).toMatchObject({
+      version: '2',
+      generation: 2,
+    })
+    await app.waitForStderr(
+      new RegExp(`pid ${visit.pid}: ERR_ZERODROP_PREDECESSOR_HUNG: The predecessor \\(pid ${pid}\\) `),
+    )
+
+    process.kill(pid, 'SIGCONT')
+    await app.exitOf(pid)
+    await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+    for (const client of [idle, waiting, await site.connect()])
+      expect(identityOf(await client.request())).toMatchObject({ pid: visit.pid, version: '2' })
+
+    site.deploy('3')
+    app.signal('SIGHUP', visit.pid)
+    await app.exitOf(visit.pid)
+    expect(identityOf(await waiting.request())).toMatchObject({ version: '3', generation: 3 })
+  }, 60_000)
+})

@@ -25,6 +25,7 @@ export const errorCodes = {
   ERR_ZERODROP_NOTHING_TO_HAND_OVER: 'No listening socket of this process can be inherited.',
   ERR_ZERODROP_SPAWN_FAILED: 'The successor could not be started.',
   ERR_ZERODROP_SUCCESSOR_EXITED: 'The successor ended before it was ready.',
+  ERR_ZERODROP_PREDECESSOR_HUNG: 'The predecessor stopped answering before it handed over.',
   ERR_ZERODROP_SUCCESSOR_HUNG: 'The successor was ready and then stopped answering.',
   ERR_ZERODROP_READY_TIMEOUT: 'The successor was not ready in time.',
   ERR_ZERODROP_PROTOCOL_MISMATCH:

@@ -2,13 +2,13 @@ import type { Release, System } from '../system/system.ts'
 import type { Successor } from './successor.ts'
 
 /** How often a successor is asked, in milliseconds. */
-const interval = 1000
+export const interval = 1000
 
 /**
  * After so many questions without an answer a successor hangs. They are counted, and not the time: a process that was held
  * up itself, or a machine that was asleep, has asked once. An event loop that is blocked for five seconds is only slow.
  */
-const mostUnanswered = 9
+export const mostUnanswered = 9
 
 /** How long it takes until a successor counts as hung, in milliseconds. */
 export const hangTime: number = interval * mostUnanswered

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type ErrorCode, ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Inheritance, type InheritedListener, writeInheritance } from '../listeners/inheritance.ts'
 import type { Activation } from '../system/activation.ts'
+import { afterTurn } from '../system/after-turn.ts'
 import type { Release, System } from '../system/system.ts'
 import { abandoned, type Abandonment } from './abandoned.ts'
 import type { TicketKeys } from './protocol.ts'
@@ -125,7 +126,11 @@ export async function waitUntilReady(
         )
       const onAbort = (): void => reject(abandoned(who, abort.reason as Abandonment, false))
       releases.push(
-        system.setTimeout(onTimeout, Math.max(0, begun + readyTimeout - system.now())),
+        // This process may have been held up itself: that the successor is ready may be waiting to be read.
+        system.setTimeout(
+          () => releases.push(afterTurn(system, onTimeout)),
+          Math.max(0, begun + readyTimeout - system.now()),
+        ),
         successor.on('stderr', ({ text }) => tail.add(text)),
         successor.on('not-ready', ({ reason }) => {
           notReady = reason

@@ -3,6 +3,7 @@ import { summarise } from '../events/describe-drain.ts'
 import { Attempts } from '../errors/attempts.ts'
 import type { DrainResult } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
+import { afterTurn } from '../system/after-turn.ts'
 import type { WorkersResult } from '../servers/cluster-workers.ts'
 import type { DrainGroup } from '../servers/drain-group.ts'
 import { Others } from './others.ts'
@@ -192,13 +193,11 @@ export class Ending {
 
   /**
    * A restart signal that has come by now is still passed on to the successor. One that comes later is lost with this
-   * process: the kernel takes it and nobody hears of it. The first callback may come in the turn of the event loop
-   * that had read its signals before this call, the second comes after a turn that reads them.
+   * process: the kernel takes it and nobody hears of it.
    */
   #lastTurn(): Promise<void> {
-    const { system } = this.#context
     return new Promise((resolve) => {
-      system.setImmediate(() => system.setImmediate(resolve))
+      afterTurn(this.#context.system, resolve)
     })
   }
 

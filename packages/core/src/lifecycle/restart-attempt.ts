@@ -5,6 +5,7 @@ import { waitForProbation } from '../handover/probation.ts'
 import { hangTime, SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Inheritable } from '../listeners/listener.ts'
+import { afterTurn } from '../system/after-turn.ts'
 import type { Release } from '../system/system.ts'
 import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
@@ -94,7 +95,8 @@ export class RestartAttempt {
       const waited = this.#successor === undefined ? undefined : system.processorWait(this.#successor.pid)
       const left = (this.#spawned ?? 0) + age + (waited ?? 0) - system.now()
       if (left > 0) this.#stopWatching = system.setTimeout(watch, left)
-      else this.#abandon('newer')
+      // This process may have been held up itself: that the successor is ready may be waiting to be read.
+      else this.#stopWatching = afterTurn(system, () => this.#abandon('newer'))
     }
     watch()
   }

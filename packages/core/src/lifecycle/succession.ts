@@ -2,10 +2,13 @@ import { Attempts } from '../errors/attempts.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Predecessor } from '../handover/predecessor.ts'
 import type { Body } from '../handover/protocol.ts'
+import { hangTime } from '../handover/sign-of-life.ts'
+import { whenSilent } from '../handover/silence.ts'
 import type { InheritedTicketKeys } from '../handover/ticket-keys.ts'
 import type { Address } from '../listeners/address.ts'
 import { removeSocketFile, type SocketFile } from '../listeners/unix-path.ts'
 import { listeningHandle } from '../system/node-internals.ts'
+import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 
 export interface SuccessionOptions {
@@ -31,8 +34,9 @@ export class Succession {
   #predecessorEnded = false
   #saidNotHeld = false
   #predecessor: Predecessor | undefined
+  /** Ends the watch over a predecessor that may hang. */
+  #stopWatching: Release = () => {}
   readonly #unwanted: SocketFile[] = []
-
   readonly #attempts: Attempts
 
   constructor(context: Context, options: SuccessionOptions) {
@@ -49,7 +53,10 @@ export class Succession {
     predecessor.on('accept', () => this.#accept())
     predecessor.on('parent', ({ rest }) => context.system.parent?.read(rest))
     predecessor.on('restart', options.onRestart)
-    predecessor.on('stop', options.onDismissed)
+    predecessor.on('stop', () => {
+      this.#stopWatching()
+      options.onDismissed()
+    })
     predecessor.onDisconnect(() => this.#onOrphaned())
     predecessor.sendStarted()
   }
@@ -97,6 +104,20 @@ export class Succession {
       predecessor.sendSpare(bound, listeningHandle(server))
     }
     predecessor.sendReady()
+    this.#stopWatching = whenSilent(this.#context.system, predecessor, () => this.#onSilent(predecessor))
+  }
+
+  /** Whoever connects would wait for a process that accepts nothing. It may come back, and hands over then. */
+  #onSilent(predecessor: Predecessor): void {
+    const { reporter, state } = this.#context
+    if (state.current === 'draining' || state.current === 'closed') return
+    const text =
+      `The predecessor (pid ${predecessor.pid}) said nothing for ${hangTime} ms before it handed over. This process serves in its place. ` +
+      'The connections of the predecessor wait for it: if it does not come back, end it with SIGKILL.'
+    reporter.warn(new ZerodropError('ERR_ZERODROP_PREDECESSOR_HUNG', text))
+    // If it comes back and does not want this process, it must ask it to stop and not kill it.
+    predecessor.sendAccepts()
+    this.#takeOver()
   }
 
   /** Takes new connections from now on, and what it inherited and does not listen on is closed. */
@@ -117,6 +138,7 @@ export class Succession {
   #takeOver(): void {
     const { hooks, servingRole } = this.#context
     if (servingRole.held) return
+    this.#stopWatching()
     this.#accept()
     servingRole.take()
     // Not before: the predecessor was still reached by these.
@@ -135,6 +157,7 @@ export class Succession {
 
   #onOrphaned(): void {
     this.#predecessor = undefined
+    this.#stopWatching()
     this.#context.system.parent?.read()
     const { current } = this.#context.state
     if (current === 'draining' || current === 'closed') return

@@ -1,16 +1,23 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * How long the first thread of a process, which runs its JavaScript, has been ready to run and waited for a processor, in
- * milliseconds since it started. Undefined where the kernel does not tell, and of a process that is gone.
+ * How long the threads of a process have been ready to run and waited for a processor, in milliseconds and all together: the
+ * first thread, which runs its JavaScript, waits for others while they read files for it. Undefined where the kernel does
+ * not tell, and of a process that is gone.
  * https://www.kernel.org/doc/html/latest/scheduler/sched-stats.html (/proc/<pid>/schedstat)
  */
 export function processorWait(pid: number): number | undefined {
   try {
-    const [, nanoseconds] = readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')
-    const waited = Number(nanoseconds) / 1e6
-    return Number.isFinite(waited) ? waited : undefined
+    const threads = readdirSync(`/proc/${pid}/task`)
+    const waits = threads.map((thread) => waitOf(`/proc/${pid}/task/${thread}/schedstat`))
+    const total = waits.reduce((sum, wait) => sum + wait, 0)
+    return Number.isFinite(total) ? total : undefined
   } catch {
     return undefined
   }
+}
+
+function waitOf(file: string): number {
+  const [, nanoseconds] = readFileSync(file, 'latin1').split(' ')
+  return Number(nanoseconds) / 1e6
 }
