@@ -10,6 +10,7 @@ export type {
   StayedConnection,
   StayReason,
 } from './events/drain-report.ts'
+export type { SocketNames } from './listeners/activated.ts'
 export type { Handover } from './handover/live/handover.ts'
 export type { OpeningRequest, StreamsOptions, WebSocketsOptions } from './handover/live/options.ts'
 export { type LifecycleEvents, lifecycleEvents } from './events/events.ts'

@@ -138,15 +138,18 @@ export class Keeper {
     if (this.#program === undefined) return
     this.#last = undefined
     const { file, args, cwd, env } = this.#program
+    // By these numbers the application may know them.
+    const activated = Array.from({ length: this.#system.activated }, (_, index) => 3 + index)
+    const behind = 3 + activated.length
     const listeners = [...this.#listeners].map(([bound, { handle, requested }], index) => ({
       descriptor: handle.fd,
-      given: { bound, requested, fd: 3 + index },
+      given: { bound, requested, fd: behind + index },
     }))
     const generation = this.#ended === undefined ? 1 : this.#generation + 1
     const orders = {
       version: keeperVersion,
       pid: this.#system.pid,
-      channel: 3 + listeners.length,
+      channel: behind + listeners.length,
       generation,
       listeners: listeners.map(({ given }) => given),
     }
@@ -154,7 +157,7 @@ export class Keeper {
     try {
       const child = await this.#system.spawn(
         { file, args, cwd, env: variables },
-        listeners.map(({ descriptor }) => descriptor),
+        [...activated, ...listeners.map(({ descriptor }) => descriptor)],
         false,
       )
       this.#add(child)

@@ -125,6 +125,7 @@ export class Lifecycle {
     const wanted = configuration.add(options)
     // Sockets that are for nobody in particular are taken only where somebody says whose habit that is.
     if (presetOf(wanted) === 'grace') offerListenFds(listeners.inherited, system.takeListenFds())
+    listeners.inherited.activated.name(configuration.settings.socketNames)
     reporter.logTo(wanted.logger)
     serving.watch()
     if (!configuration.configured) this.#begin()

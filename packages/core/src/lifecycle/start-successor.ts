@@ -57,7 +57,15 @@ export async function startSuccessor(context: Context, options: StartOptions): P
       version: protocolVersion,
       generation,
       pid: system.pid,
-      listeners: sockets.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
+      listeners: [
+        ...servers.map(({ requested, bound, fd, listener }) => ({
+          requested,
+          bound,
+          fd,
+          ...(listener.foreign === true && { foreign: true }),
+        })),
+        ...datagrams.inheritable.map(({ requested, bound, fd }) => ({ requested, bound, fd })),
+      ],
       ticketKeys: ticketKeysOf(servers).length > 0,
       bootSignals,
       ...(readyTimeout !== Infinity && { readyTimeout }),

@@ -30,6 +30,7 @@ import { Restarts } from './restarts.ts'
 import { ServiceNotices } from './service-notices.ts'
 import { Serving } from './serving.ts'
 import { ServingRole } from './serving-role.ts'
+import { watchActivation } from './watch-activation.ts'
 import { SignalReactions } from './signal-reactions.ts'
 import { StateMachine } from './state.ts'
 import { StatusReader } from './status-reader.ts'
@@ -200,6 +201,7 @@ export function wire(system: System): Parts {
     predecessor?.sendStopping()
     return restarts.abort()
   })
+  if (inheritance === undefined) watchActivation(context, addresses)
   if (inheritance !== undefined || addresses.length > 0) serving.watch()
   if (predecessor !== undefined) {
     predecessor.onDisconnect(arrivals.listen(predecessor, (address) => servers.at(address)))

@@ -27,6 +27,9 @@ function describe(requested: Address | undefined, { servers, inherited }: Holder
       'or stop it and start this version instead of restarting.'
     )
   }
+  const opened = inherited.activated.left.find((socket) => port !== undefined && socket.includes(`:${port} `))
+  if (opened !== undefined)
+    return `systemd has opened that port as ${opened}: listen on the same host, or name the socket in "socketNames".`
   return (
     'Another process holds it, which did not hand it over. Stop that process; if it is an earlier generation of ' +
     'this application, send it SIGHUP instead of starting a second one.'

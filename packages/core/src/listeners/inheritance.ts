@@ -3,6 +3,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Activation, isActivation } from '../system/activation.ts'
 import { isDescriptor, isDuration, isSurvivable, protocolVersion } from '../system/boot.ts'
 import { isSocket } from '../system/file-status.ts'
+import { ActivatedListeners } from './activated.ts'
 import { type Address, isBoundAs, mayExclude } from './address.ts'
 import { inodeOf, type SocketFile } from './unix-path.ts'
 
@@ -13,6 +14,8 @@ export interface InheritedListener {
   readonly requested: Address
   /** Where that got it. */
   readonly bound: Address
+  /** Whether a service manager has opened it: it stays when this service stops, and so does its file. */
+  readonly foreign?: boolean
 }
 
 /** What `ZERODROP_INHERIT` says. */
@@ -91,8 +94,9 @@ function isInheritance(value: unknown): value is Inheritance {
 
 function isListener(value: unknown): value is InheritedListener {
   if (typeof value !== 'object' || value === null) return false
-  const { fd, requested, bound } = value as Record<keyof InheritedListener, unknown>
-  return isDescriptor(fd) && typeof requested === 'string' && typeof bound === 'string'
+  const { fd, requested, bound, foreign } = value as Record<keyof InheritedListener, unknown>
+  const isMarked = foreign === undefined || typeof foreign === 'boolean'
+  return isDescriptor(fd) && typeof requested === 'string' && typeof bound === 'string' && isMarked
 }
 
 function isCount(value: unknown, least: number): value is number {
@@ -120,6 +124,8 @@ export function mismatch(fd: number, expected: Address, found: string, cause?: u
 
 /** The listeners a process was given and has not used yet. Each is taken at most once. */
 export class InheritedListeners {
+  /** Those of a service manager. A server that asks for none of them leaves them as they are. */
+  readonly activated: ActivatedListeners = new ActivatedListeners()
   #left: InheritedListener[]
 
   constructor(listeners: readonly InheritedListener[]) {
@@ -141,7 +147,8 @@ export class InheritedListeners {
       this.#left.find((listener) => listener.requested === requested) ??
       this.#left.find((listener) => isBoundAs(requested, listener.bound))
     this.#left = this.#left.filter((listener) => listener !== found)
-    return found
+    if (found !== undefined) this.activated.forget(found.bound)
+    return found ?? this.activated.take(requested)
   }
 
   /** Takes the one, if there is one, because of which the kernel may refuse a `listen()` for another address. */
@@ -156,8 +163,9 @@ export class InheritedListeners {
    * @returns the files by which they are reached, to be removed when no other process serves there any more
    */
   closeRest(): SocketFile[] {
-    return this.#left.splice(0).flatMap(({ fd, bound }) => {
+    return this.#left.splice(0).flatMap(({ fd, bound, foreign }) => {
       closeSync(fd)
+      if (foreign === true) return []
       const file = /^unix:\/\/([^\0].*)$/s.exec(bound)?.[1]
       return file === undefined ? [] : [{ file, inode: inodeOf(file) }]
     })

@@ -163,7 +163,7 @@ export class ListenCalls {
     const { options = {}, requested, inherited, lent, isHeld, unixPath } = attempt ?? {}
     if (isHeld?.() === false && inherited !== undefined) this.#observer.onNotHeld(inherited.bound)
     try {
-      unixPath?.settle(server)
+      unixPath?.settle(server, inherited?.foreign)
     } catch (error) {
       this.#observer.onRefused(requested, error as Error)
       this.#refuse(server, error as Error)
@@ -171,7 +171,8 @@ export class ListenCalls {
     }
     if (inherited !== undefined) {
       const found = boundAddress(server) ?? 'no listening socket'
-      if (found !== inherited.bound) {
+      // The path by which a manager's socket was asked for may be another one than its own.
+      if (found !== inherited.bound && inherited.foreign !== true) {
         this.#refuse(server, mismatch(inherited.fd, inherited.bound, found))
         return undefined
       }
@@ -181,7 +182,9 @@ export class ListenCalls {
       return undefined
     }
     // Perhaps while it was on its way.
-    return known.ignored ? undefined : { server, options, requested, fresh: true, unixPath }
+    return known.ignored
+      ? undefined
+      : { server, options, requested, fresh: true, unixPath, foreign: inherited?.foreign === true }
   }
 
   /** @returns undefined once this process may serve */

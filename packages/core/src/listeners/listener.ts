@@ -16,6 +16,8 @@ export interface Listener {
   readonly fresh: boolean
   /** Its file, where it has one. */
   readonly unixPath: UnixPath | undefined
+  /** Whether a service manager has opened it. */
+  readonly foreign?: boolean
 }
 
 /** A listening server that a successor can be given. */

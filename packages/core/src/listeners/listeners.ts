@@ -91,7 +91,8 @@ export class Listeners {
   reopen(inheritable: Inheritable, fd: number | undefined, onDone: () => void): void {
     const { listener, requested, bound } = inheritable
     const { server, options } = listener
-    if (fd !== undefined) this.inherited.offer({ fd, requested, bound })
+    const foreign = listener.foreign === true
+    if (fd !== undefined) this.inherited.offer({ fd, requested, bound, foreign })
     listenQuietly(server, options, (error) => {
       if (error !== undefined) this.#observer?.onFailed(server)
       // The application may have no listener left for that, and must not die of it.

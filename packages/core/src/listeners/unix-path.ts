@@ -50,16 +50,17 @@ export class UnixPath {
 
   /**
    * The server listens.
+   * @param foreign whether the file is a service manager's, which keeps it
    * @throws `EADDRINUSE` if another process was faster, and what the file system does
    */
-  settle(server: Server): void {
+  settle(server: Server, foreign = false): void {
     // After the descriptor of an inherited socket Node does not know it.
     nameAddress(server, this.path)
     if (this.#temporary !== undefined) {
       if (this.#mode !== 0) chmodSync(this.#temporary, Number(statusOf(this.#temporary)?.mode) | this.#mode)
       if (!this.#publish(this.#temporary)) throw inUse(this.path)
     }
-    this.#inode = this.#abstract ? undefined : inodeOf(this.path)
+    this.#inode = this.#abstract || foreign ? undefined : inodeOf(this.path)
   }
 
   /** The server could not listen. Makes the error speak of the path that was asked for. */

@@ -5,6 +5,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { HealthOptions } from '../health/options.ts'
 import type { SignalPreset } from '../signals/presets.ts'
 import { defaultSignalTable, type SignalTable } from '../signals/signal-actions.ts'
+import type { SocketNames } from '../listeners/activated.ts'
 import { checkHealth } from './health-options.ts'
 import { isLogger, type Logger } from '../events/logger.ts'
 import {
@@ -148,6 +149,12 @@ export interface LifecycleOptions {
    */
   readonly keepPid?: 'auto' | boolean
   /**
+   * Which `listen()` gets which of the sockets that systemd has opened for this service, by `FileDescriptorName=` of the socket
+   * unit: a port, `'host:port'`, or the path of a Unix socket, as the application states it. Without it the address decides.
+   * @default {}
+   */
+  readonly socketNames?: SocketNames
+  /**
    * What each signal does, on top of the defaults: SIGINT and SIGTERM `'shutdown'` (on Windows SIGBREAK too), SIGHUP and
    * SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as `{ preset: 'nginx', … }`, replaces the
    * defaults by the table of that system.
@@ -188,6 +195,7 @@ export const defaults: Settings = {
   successorEnv: 'start',
   pidFile: undefined,
   keepPid: 'auto',
+  socketNames: {},
   signals: defaultSignalTable,
 }
 
@@ -218,6 +226,7 @@ export function checkOptions(options: LifecycleOptions, others: readonly string[
     else if (name === 'migrate') checkMigrate(value)
     else if (name === 'health') checkHealth(value)
     else if (name === 'logger') checkLogger(value)
+    else if (name === 'socketNames') checkSocketNames(value)
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'keepPid') checkKeepPid(name, value)
@@ -355,6 +364,15 @@ function checkWarmUp(value: unknown): void {
   const isPath = (each: unknown): boolean => typeof each === 'string' && requestPath.test(each)
   if (Array.isArray(value) && value.every(isPath)) return
   throw invalid('warmUp', 'a number of requests, 0 or more, or an array of paths such as ["/"]', value)
+}
+
+function checkSocketNames(value: unknown): void {
+  const isPlace = (each: unknown): boolean =>
+    (typeof each === 'string' && each !== '') ||
+    (Number.isInteger(each) && Number(each) > 0 && Number(each) < 65_536)
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (isObject && Object.values(value).every(isPlace)) return
+  throw invalid('socketNames', 'an object such as { web: 3000, admin: "/run/admin.sock" }', value)
 }
 
 function checkPath(name: string, value: unknown): void {

@@ -23,6 +23,9 @@ export function takeKeeper(preload?: string): KeeperLink | undefined {
   if (variable === undefined) return undefined
   delete process.env[keeperVariableName]
   const orders = readKeeperOrders(variable)
+  // The keeper has passed on the sockets that a service manager has opened for it.
+  if (orders !== undefined && process.env['LISTEN_PID'] === String(orders.pid))
+    process.env['LISTEN_PID'] = String(process.pid)
   const channel = orders && openChannel(orders.channel)
   return channel && new KeeperLink(orders, channel, preload)
 }

@@ -2,6 +2,7 @@ import type { ChildProcess, SendHandle } from 'node:child_process'
 import inspector from 'node:inspector'
 import { constants } from 'node:os'
 import { type Socket as NodeSocket } from 'node:net'
+import { activationOf } from './activation.ts'
 import { type Program, spawnUntold, stopReading } from './node-internals.ts'
 import type { Release } from './system.ts'
 
@@ -22,6 +23,8 @@ export interface Child {
 export interface KeeperSystem {
   readonly pid: number
   readonly env: Readonly<NodeJS.ProcessEnv>
+  /** How many sockets a service manager has opened for this process, as descriptors 3 and up. */
+  readonly activated: number
   /**
    * Starts a generation, with the descriptors as 3 and up, then a stream if it is asked for, then the channel.
    * @throws an error with Node's words if it cannot be started
@@ -53,6 +56,7 @@ export function keeperSystem(
   return {
     pid: process.pid,
     env: process.env,
+    activated: activatedFor(process.env),
     spawn,
     onSignal(signal, listener) {
       process.on(signal, listener)
@@ -77,6 +81,11 @@ export function keeperSystem(
       else process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal])
     },
   }
+}
+
+function activatedFor(env: NodeJS.ProcessEnv): number {
+  const activation = activationOf(env)
+  return activation?.pid === true ? activation.count : 0
 }
 
 async function spawn(

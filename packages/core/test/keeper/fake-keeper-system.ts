@@ -65,6 +65,7 @@ export class FakeGeneration implements Child {
 export class FakeKeeperSystem implements KeeperSystem {
   readonly pid = 1
   readonly env = {}
+  activated = 0
   readonly spawned: FakeGeneration[] = []
   readonly errors: string[] = []
   readonly ends: Ended[] = []

@@ -1,0 +1,94 @@
+import type { Activation } from '../system/activation.ts'
+import type { Address } from './address.ts'
+import { descriptorAddress } from './descriptor-address.ts'
+import { isBoundAs } from './address.ts'
+import type { InheritedListener } from './inheritance.ts'
+
+/** Which socket of a service manager is for which `listen()`, by name: a port, `host:port`, or the path of a Unix socket. */
+export type SocketNames = Readonly<Record<string, number | string>>
+
+interface Socket {
+  readonly fd: number
+  /** Undefined where it cannot be told. */
+  readonly bound: Address | undefined
+  readonly name: string | undefined
+}
+
+/** The first descriptor behind stdin, stdout and stderr. */
+const first = 3
+
+/** The sockets that a service manager has opened for this process and no server has asked for yet. */
+export class ActivatedListeners {
+  #left: Socket[] = []
+  #names: SocketNames = {}
+
+  /** Adds those that the manager has given. */
+  offer({ count, names = '' }: Activation): void {
+    const named = names.split(':')
+    this.#left = Array.from({ length: count }, (_, index) => ({
+      fd: first + index,
+      bound: descriptorAddress(first + index),
+      name: named[index] === '' ? undefined : named[index],
+    }))
+  }
+
+  /** States which names are for which `listen()`, whatever the address of the socket. */
+  name(names: SocketNames): void {
+    this.#names = names
+  }
+
+  /** For a person: what is left. */
+  get left(): readonly string[] {
+    return this.#left.map(({ fd, bound, name }) => {
+      const called = name === undefined ? '' : `, named "${name}"`
+      return `${bound ?? 'a socket'} (descriptor ${fd}${called})`
+    })
+  }
+
+  /** Forgets a socket that this process has by other means. */
+  forget(bound: Address): void {
+    this.#left = this.#left.filter((socket) => socket.bound !== bound)
+  }
+
+  /** Finds what a `listen()` for this address should adopt. */
+  take(requested: Address): InheritedListener | undefined {
+    const found =
+      this.#left.find(({ fd }) => requested === `fd://${fd}`) ??
+      this.#left.find((socket) => this.#isNamed(socket, requested)) ??
+      this.#left.find(({ bound, name }) => !this.#names[name ?? ''] && isMeant(requested, bound))
+    this.#left = this.#left.filter((socket) => socket !== found)
+    if (found?.bound === undefined) return undefined
+    return { fd: found.fd, requested, bound: found.bound, foreign: true }
+  }
+
+  /** Takes back what a `listen()` that failed did not use. */
+  return({ fd, bound }: InheritedListener): void {
+    this.#left.push({ fd, bound, name: undefined })
+  }
+
+  #isNamed({ name }: Socket, requested: Address): boolean {
+    const meant = name === undefined ? undefined : this.#names[name]
+    if (meant === undefined) return false
+    const text = String(meant)
+    if (/^\d+$/.test(text)) return requested.startsWith('tcp://') && requested.endsWith(`:${text}`)
+    return requested === `unix://${text}` || requested === `tcp://${text}`
+  }
+}
+
+const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]'])
+const everywhere: ReadonlySet<string> = new Set(['*', '[::]', '0.0.0.0'])
+
+/**
+ * Whether a socket bound to `bound` serves a `listen()` for `requested`: systemd binds the port 3000 on `[::]`, for IPv4 as well, and
+ * takes no host names.
+ */
+function isMeant(requested: Address, bound: Address | undefined): boolean {
+  if (bound === undefined) return false
+  if (isBoundAs(requested, bound)) return true
+  const [, host = '', port] = /^tcp:\/\/(.*):(\d+)$/.exec(requested) ?? []
+  const [, boundHost = '', boundPort] = /^tcp:\/\/(.*):(\d+)$/.exec(bound) ?? []
+  if (port === undefined || port !== boundPort) return false
+  return (
+    (host === 'localhost' && loopback.has(boundHost)) || (everywhere.has(host) && everywhere.has(boundHost))
+  )
+}
