@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { freePort, leftovers } from '@zerodrop/traffic'
+import { createInterface } from 'node:readline'
+import { freePort, leftovers, startTraffic } from '@zerodrop/traffic'
 
 const root = path.join(__dirname, '../../..')
 const bin = path.join(root, 'packages/cli/dist/main.js')
@@ -29,15 +30,26 @@ function unit(file: string, port: number, type?: string): string {
   return type === undefined ? text : text.replace(/^Type=.*/m, `Type=${type}`)
 }
 
-/** Runs a script beside a systemd that has these units; undefined where that cannot be done. */
-async function beside(units: Record<string, string>, script: string): Promise<string[] | undefined> {
+/**
+ * Runs a script beside a systemd that has these units; undefined where that cannot be done.
+ * @param onLine called with each line that the script prints; when what it returns has resolved, the script can read a line
+ */
+async function beside(
+  units: Record<string, string>,
+  script: string,
+  onLine: (line: string) => unknown = () => {},
+): Promise<string[] | undefined> {
   const folder = mkdtempSync('/var/tmp/zerodrop-units-')
   undo.add(() => rmSync(folder, { recursive: true, force: true }))
   for (const [name, text] of Object.entries(units)) writeFileSync(path.join(folder, name), text)
-  const child = spawn(besideSystemd, [folder, 'bash', '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(besideSystemd, [folder, 'bash', '-c', script], { stdio: ['pipe', 'pipe', 'pipe'] })
   undo.add(() => child.kill('SIGTERM'))
   const said = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
+  child.stdin.on('error', () => {})
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    void Promise.resolve(onLine(line)).then(() => child.stdin.write('\n'))
+  })
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
   const [status] = (await once(child, 'close')) as [number | null]
   if (status !== cannot) return said.stdout.trim().split('\n')
@@ -164,5 +176,48 @@ show Result
       'success',
     ]
     expect(said ?? facts).toEqual(facts)
+  })
+
+  test('a socket unit: systemctl restart and reload under load lose nothing', async () => {
+    const port = await freePort()
+    let traffic: ReturnType<typeof startTraffic> | undefined
+    let result: Awaited<ReturnType<ReturnType<typeof startTraffic>['stop']>> | undefined
+    const units = {
+      'activated.service': unit('activated.service', port),
+      'activated.socket': unit('activated.socket', port),
+    }
+    const said = await beside(
+      units,
+      `${prepare(port)}
+systemctl start activated.socket activated.service || exit 1
+get
+echo up; read -r line
+for version in 2 3; do version $version; systemctl restart activated.service; echo "restart $?"; read -r line; done
+version 4; systemctl reload activated.service; echo "reload $?"; read -r line
+get
+echo over; read -r line
+systemctl stop activated.socket activated.service
+`,
+      async (line) => {
+        if (line === 'up') {
+          traffic = startTraffic({ port, keepAliveClients: 10 })
+          undo.add(() => traffic?.stop())
+        }
+        if (line === 'over') result = await traffic?.stop()
+        else await traffic?.after(50)
+      },
+    )
+    const facts = [
+      '{"version":"1","generation":1}',
+      'up',
+      'restart 0',
+      'restart 0',
+      'reload 0',
+      '{"version":"4","generation":2}',
+      'over',
+    ]
+    expect(said ?? facts).toEqual(facts)
+    const { lost, refused, losses } = result ?? { lost: 0, refused: 0, losses: [] }
+    expect({ lost, refused, losses }).toEqual({ lost: 0, refused: 0, losses: [] })
   })
 })

@@ -55,7 +55,8 @@ export class ActivatedListeners {
     const found =
       this.#left.find(({ fd }) => requested === `fd://${fd}`) ??
       this.#left.find((socket) => this.#isNamed(socket, requested)) ??
-      this.#left.find(({ bound, name }) => !this.#names[name ?? ''] && isMeant(requested, bound))
+      this.#unnamed.find(({ bound }) => bound !== undefined && isBoundAs(requested, bound)) ??
+      this.#unnamed.find(({ bound }) => isMeant(requested, bound))
     this.#left = this.#left.filter((socket) => socket !== found)
     if (found?.bound === undefined) return undefined
     return { fd: found.fd, requested, bound: found.bound, foreign: true }
@@ -64,6 +65,11 @@ export class ActivatedListeners {
   /** Takes back what a `listen()` that failed did not use. */
   return({ fd, bound }: InheritedListener): void {
     this.#left.push({ fd, bound, name: undefined })
+  }
+
+  /** Those that the address decides about. */
+  get #unnamed(): Socket[] {
+    return this.#left.filter(({ name }) => this.#names[name ?? ''] === undefined)
   }
 
   #isNamed({ name }: Socket, requested: Address): boolean {
@@ -79,16 +85,12 @@ const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]'])
 const everywhere: ReadonlySet<string> = new Set(['*', '[::]', '0.0.0.0'])
 
 /**
- * Whether a socket bound to `bound` serves a `listen()` for `requested`: systemd binds the port 3000 on `[::]`, for IPv4 as well, and
- * takes no host names.
+ * Whether a socket bound to `bound` serves a `listen()` for `requested`. systemd takes no host names, binds `3000` on `[::]` for
+ * IPv4 as well, and a unit may narrow down where an application that listens everywhere is reached. It may not widen it.
  */
 function isMeant(requested: Address, bound: Address | undefined): boolean {
-  if (bound === undefined) return false
-  if (isBoundAs(requested, bound)) return true
   const [, host = '', port] = /^tcp:\/\/(.*):(\d+)$/.exec(requested) ?? []
-  const [, boundHost = '', boundPort] = /^tcp:\/\/(.*):(\d+)$/.exec(bound) ?? []
+  const [, boundHost = '', boundPort] = /^tcp:\/\/(.*):(\d+)$/.exec(bound ?? '') ?? []
   if (port === undefined || port !== boundPort) return false
-  return (
-    (host === 'localhost' && loopback.has(boundHost)) || (everywhere.has(host) && everywhere.has(boundHost))
-  )
+  return host === 'localhost' ? loopback.has(boundHost) : everywhere.has(host)
 }
