@@ -3,13 +3,9 @@ import type { Server, Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { markAsUsed } from '../connections/mark-as-used.ts'
 import type { Address } from '../listeners/address.ts'
+import { acceptHandle, canAcceptHandle } from '../system/node-internals.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Predecessor } from './predecessor.ts'
-
-/** The listening handle of a server. `onconnection` is what libuv's accept calls, and node:cluster for its workers. */
-interface ListeningHandle {
-  onconnection?(status: number, handle: unknown): void
-}
 
 /** What becomes of a connection here: declined if its server is full, or nobody listens at its address. */
 type Answer = 'taken' | 'full' | 'nobody'
@@ -66,21 +62,8 @@ export class Arrivals {
     handle: unknown,
     { used, requests: count }: ConnectionPast,
   ): boolean {
-    const listening = (server as { _handle?: ListeningHandle | null })._handle
-    if (handle === undefined || typeof listening?.onconnection !== 'function') return false
-    // Node would drop it, and its client would see a reset.
-    const { maxConnections } = server
-    if (maxConnections !== undefined && connectionCount(server) >= maxConnections) return false
-    let socket: Socket | undefined
-    const onConnection = (arrived: Socket): void => {
-      socket = arrived
-    }
-    server.prependListener('connection', onConnection)
-    try {
-      listening.onconnection(0, handle)
-    } finally {
-      server.off('connection', onConnection)
-    }
+    if (handle === undefined || !canAcceptHandle(server)) return false
+    const socket = acceptHandle(server, handle)
     if (socket === undefined || socket.destroyed) return true
     requests?.inherit(socket, count)
     // One that was never used is what Node takes it for: a client that has connected and says nothing.
@@ -118,8 +101,4 @@ interface KeepAlive {
   readonly keepAliveTimeout?: number
   /** Since Node 20.19 and 22.12: what Node waits beyond what it has told the client. */
   readonly keepAliveTimeoutBuffer?: number
-}
-
-function connectionCount(server: Server): number {
-  return (server as { _connections?: number })._connections ?? 0
 }

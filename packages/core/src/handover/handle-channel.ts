@@ -1,11 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { platform } from 'node:os'
-import { endWithoutReceipts } from '../system/node-internals.ts'
-
-/** What Node keeps on the end of an IPC channel. Messages wait in the queue while a handle awaits its receipt. */
-interface HandleQueue {
-  _handleQueue?: unknown[] | null
-}
+import { endWithoutReceipts, expectReceipt, hasHandleQueue, skipReceipt } from '../system/node-internals.ts'
 
 interface Awaited {
   resolve(): void
@@ -25,7 +20,7 @@ const window = 4
  * end does not read in one piece would share its descriptor with the next.
  */
 export class HandleChannel {
-  readonly #child: ChildProcess & HandleQueue
+  readonly #child: ChildProcess
   readonly #eager: boolean
   /** The handles whose receipt has not come, in the order in which they were sent. */
   readonly #awaited: Awaited[] = []
@@ -33,12 +28,11 @@ export class HandleChannel {
   constructor(child: ChildProcess) {
     this.#child = child
     endWithoutReceipts(child)
-    this.#eager = platform() === 'linux' && '_handleQueue' in child
+    this.#eager = platform() === 'linux' && hasHandleQueue(child)
     child.prependListener('internalMessage', (message: { cmd?: unknown } | null) => {
       const cmd = message?.cmd
       if (cmd !== 'NODE_HANDLE_ACK' && cmd !== 'NODE_HANDLE_NACK') return
-      // Node insists on a queue when a receipt comes.
-      if (this.#eager) this.#child._handleQueue ??= []
+      if (this.#eager) expectReceipt(this.#child)
       const sent = this.#awaited.shift()
       if (cmd === 'NODE_HANDLE_ACK') sent?.resolve()
       // It has too many files open, say. Node tells nobody.
@@ -67,7 +61,7 @@ export class HandleChannel {
         if (error !== null) reject(error)
         else if (!withHandle) resolve()
       })
-      if (this.#eager && this.#child._handleQueue?.length === 0) this.#child._handleQueue = null
+      if (this.#eager) skipReceipt(this.#child)
     })
   }
 }

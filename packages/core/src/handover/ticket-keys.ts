@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { type Address, boundAddress } from '../listeners/address.ts'
+import { setSessionIdContext } from '../system/node-internals.ts'
 import { shadow } from '../system/shadow.ts'
 import { tlsPolicyOf } from '../system/tls-policy.ts'
 import type { Release } from '../system/system.ts'
@@ -12,7 +13,6 @@ interface NativeTlsServer extends TlsServer {
   /** The option of `tls.createServer()`, if it was given. */
   readonly ticketKeys?: Buffer
   sessionIdContext?: string
-  readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(context: string): void } }
 }
 
 /** The keys of those servers that speak TLS, and whose sessions another process may resume. */
@@ -68,11 +68,8 @@ export class InheritedTicketKeys {
     // A session that is resumed is not asked again for what this version asks of its clients.
     if (tlsPolicyOf(server) !== own.policy) return
     server.setTicketKeys(Buffer.from(own.keys, 'base64'))
-    const { context } = server._sharedCreds ?? {}
     const isDefault = server.sessionIdContext === defaultSessionIdContext()
-    if (own.sessionIdContext === undefined || !isDefault || context?.setSessionIdContext === undefined) return
-    context.setSessionIdContext(own.sessionIdContext)
-    server.sessionIdContext = own.sessionIdContext
+    if (own.sessionIdContext !== undefined && isDefault) setSessionIdContext(server, own.sessionIdContext)
   }
 }
 

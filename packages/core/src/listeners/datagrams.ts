@@ -3,6 +3,7 @@ import type { Socket as NodeSocket } from 'node:dgram'
 import { constants } from 'node:os'
 import { getSystemErrorName } from 'node:util'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
+import { type DatagramHandle, datagramHandleOf } from '../system/node-internals.ts'
 import type { KeptSocket, Release, System } from '../system/system.ts'
 import { type Address, datagramAddress } from './address.ts'
 import type { Hold } from './hold.ts'
@@ -10,18 +11,6 @@ import { type InheritedListener, type InheritedListeners, mismatch } from './inh
 
 /** Node's types leave out the property that says which kind it is. */
 type Socket = NodeSocket & { readonly type: 'udp4' | 'udp6' }
-
-/** Node's handle of a UDP socket, with what is used of it: it calls these methods on the object itself. */
-interface DatagramHandle {
-  readonly fd: number
-  bind: (address: string, port: number, flags: number) => number
-  open(fd: number): number
-  recvStart(): number
-  recvStop(): number
-  close(callback?: () => void): void
-  addMembership(...group: unknown[]): number
-  addSourceSpecificMembership(...group: unknown[]): number
-}
 
 export interface DatagramsObserver {
   /** Called before a socket is bound. */
@@ -77,7 +66,7 @@ export class Datagrams {
   /** What a successor can be given. One that is connected to a peer belongs to what this process does with it. */
   get inheritable(): readonly InheritedListener[] {
     return [...this.#bound].flatMap((socket) => {
-      const fd = handleOf(socket)?.fd
+      const fd = datagramHandleOf(socket)?.fd
       const bound = addressOf(socket)
       if (fd === undefined || fd < 0 || bound === undefined || isConnected(socket)) return []
       return [{ fd, requested: bound, bound }]
@@ -87,7 +76,7 @@ export class Datagrams {
   /** The same, by the native handles that have the descriptors. */
   get handles(): readonly KeptSocket[] {
     return [...this.#bound].flatMap((socket) => {
-      const handle = handleOf(socket)
+      const handle = datagramHandleOf(socket)
       const bound = addressOf(socket)
       if (handle === undefined || bound === undefined || isConnected(socket)) return []
       return [{ bound, requested: bound, handle }]
@@ -102,12 +91,12 @@ export class Datagrams {
 
   /** Stops reading: what arrives stays in the kernel, for the successor. Sending goes on. */
   pause(): void {
-    for (const socket of this.#bound) handleOf(socket)?.recvStop()
+    for (const socket of this.#bound) datagramHandleOf(socket)?.recvStop()
   }
 
   /** Takes the reading up again. */
   resume(): void {
-    for (const socket of this.#bound) handleOf(socket)?.recvStart()
+    for (const socket of this.#bound) datagramHandleOf(socket)?.recvStart()
   }
 
   /**
@@ -138,7 +127,7 @@ export class Datagrams {
   }
 
   #prepare(socket: Socket): void {
-    const handle = handleOf(socket)
+    const handle = datagramHandleOf(socket)
     if (handle === undefined) return
     // For IPv6 this is an own property already, set by Node to another method.
     const { bind } = handle
@@ -191,7 +180,11 @@ export class Datagrams {
 
 /** Whether something is a UDP socket, without loading the module for those who have none. */
 export function isDatagramSocket(value: unknown): value is NodeSocket {
-  return typeof value === 'object' && value !== null && handleOf(value as NodeSocket)?.recvStop !== undefined
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    datagramHandleOf(value as NodeSocket)?.recvStop !== undefined
+  )
 }
 
 /**
@@ -215,7 +208,7 @@ function keepMemberships(handle: DatagramHandle): void {
 /** Resolves when the application has heard of it. */
 function close(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
-    if (handleOf(socket) === undefined) resolve()
+    if (datagramHandleOf(socket) === undefined) resolve()
     else socket.close(resolve)
   })
 }
@@ -236,13 +229,4 @@ function isConnected(socket: Socket): boolean {
   } catch {
     return false
   }
-}
-
-/** Node has the handle under a symbol of this description since version 11. */
-function handleOf(socket: NodeSocket): DatagramHandle | undefined {
-  const symbol = Object.getOwnPropertySymbols(socket).find(
-    ({ description }) => description === 'state symbol',
-  )
-  const state = symbol && (Reflect.get(socket, symbol) as { handle?: DatagramHandle | null } | undefined)
-  return state?.handle ?? undefined
 }

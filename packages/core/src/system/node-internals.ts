@@ -572,21 +572,110 @@ export function stopReading(
  */
 export function acceptHandle(server: Server, handle: unknown): Socket | undefined {
   const listening = listeningHandle(server)
-  if (handle === undefined || typeof listening?.onconnection !== 'function') return undefined
-  // Node would drop it, and its client would see a reset.
-  const count = (server as { _connections?: number })._connections ?? 0
-  if (server.maxConnections !== undefined && count >= server.maxConnections) return undefined
+  if (handle === undefined || !canAcceptHandle(server)) return undefined
   let socket: Socket | undefined
   const onConnection = (arrived: Socket): void => {
     socket = arrived
   }
   server.prependListener('connection', onConnection)
   try {
-    listening.onconnection(0, handle)
+    listening?.onconnection?.(0, handle)
   } finally {
     server.off('connection', onConnection)
   }
   return socket
+}
+
+/** Whether a server would take a native handle. Beyond `maxConnections` Node drops it, and its client sees a reset. */
+export function canAcceptHandle(server: Server): boolean {
+  if (typeof listeningHandle(server)?.onconnection !== 'function') return false
+  const count = (server as { _connections?: number })._connections ?? 0
+  return server.maxConnections === undefined || count < server.maxConnections
+}
+
+/** What Node's HTTP/1 parser is attached to. */
+export interface Parser {
+  readonly socket: Socket | null
+}
+
+/** Node's list of what its parsers read on an http server. */
+export interface ConnectionsList {
+  all(): Parser[]
+  /** Those that have read a message to its end and have not begun another. */
+  idle(): Parser[]
+  /** Those of which a message has begun, or none ever came; from Node 26 on the latter are in both lists. */
+  active(): Parser[]
+}
+
+/**
+ * The list of connections of an http server, under a symbol of this description since Node 18.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (kConnections)
+ */
+export function connectionsListOf(server: Server): Partial<ConnectionsList> | undefined {
+  const symbol = Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  )
+  return symbol && (Reflect.get(server, symbol) as Partial<ConnectionsList> | undefined)
+}
+
+/** Node's handle of a UDP socket, with what is used of it: it calls these methods on the object itself. */
+export interface DatagramHandle {
+  readonly fd: number
+  bind: (address: string, port: number, flags: number) => number
+  open(fd: number): number
+  recvStart(): number
+  recvStop(): number
+  close(callback?: () => void): void
+  addMembership(...group: unknown[]): number
+  addSourceSpecificMembership(...group: unknown[]): number
+}
+
+/**
+ * The native handle of a UDP socket, under a symbol of this description since Node 11. Undefined once it is closed.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/dgram.js (kStateSymbol)
+ */
+export function datagramHandleOf(socket: object): DatagramHandle | undefined {
+  const symbol = Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === 'state symbol',
+  )
+  const state = symbol && (Reflect.get(socket, symbol) as { handle?: DatagramHandle | null } | undefined)
+  return state?.handle ?? undefined
+}
+
+/**
+ * Gives a TLS server that is open already another session id context.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/_tls_wrap.js (Server.prototype.setSecureContext)
+ * @returns undefined if that is impossible: the server is as it was
+ */
+export function setSessionIdContext(server: Server, context: string): true | undefined {
+  const internals = server as Server & {
+    sessionIdContext?: string
+    readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(context: string): void } }
+  }
+  const { context: native } = internals._sharedCreds ?? {}
+  if (native?.setSessionIdContext === undefined) return undefined
+  native.setSessionIdContext(context)
+  internals.sessionIdContext = context
+  return true
+}
+
+/**
+ * Whether a channel keeps messages in a queue while a handle awaits its receipt, where `skipReceipt()` finds it.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/child_process.js (target._send)
+ */
+export function hasHandleQueue(channel: object): boolean {
+  return '_handleQueue' in channel
+}
+
+/** Lets the next message follow a handle at once, unless others wait already. */
+export function skipReceipt(channel: object): void {
+  const queue = channel as HandleQueue
+  if (queue._handleQueue?.length === 0) queue._handleQueue = null
+}
+
+/** A receipt has come, for which Node insists on a queue. */
+export function expectReceipt(channel: object): void {
+  ;(channel as HandleQueue)._handleQueue ??= []
 }
 
 interface Outgoing {
