@@ -72,7 +72,7 @@ function isStartedByShell(first: number): boolean {
  * The socket takes datagrams, and Node opens no datagram socket in AF_UNIX (https://github.com/nodejs/node/issues/29339). The
  * other ways cost more: an addon is compiled on the user's machine, and `node:ffi` exists from Node 26 on, where it prints an
  * ExperimentalWarning. The program takes some milliseconds of another core for each notice, of which a restart sends
- * four, and it is not the main process: the unit has to say `NotifyAccess=all`.
+ * three, and it is not the main process: the unit has to say `NotifyAccess=all`.
  */
 class NotifyingProgram implements ServiceManager {
   readonly watchdog: number | undefined

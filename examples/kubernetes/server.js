@@ -1,0 +1,13 @@
+import express from 'express'
+import { graceful } from '@zerodrop/express'
+
+const app = express()
+// drainDelay: the time in which kube-proxy and the load balancers learn that the pod is going.
+app.use(graceful({ health: true, drainDelay: 10_000, drainTimeout: 15_000 }))
+app.get('/', (_request, response) => {
+  response.json({ pid: process.pid })
+})
+
+const server = app.listen(Number(process.env.PORT ?? 3000), () => {
+  console.log(JSON.stringify({ event: 'listening', pid: process.pid, port: server.address().port }))
+})
