@@ -45,7 +45,8 @@ describeHosts.each(hostsHere.length > 0 ? hostsHere : hosts)('$name (needs $need
       const seconds = ((performance.now() - begun) / 1000).toFixed(1)
       const keeps = `${connections.kept} of ${connections.clients}`
       if (isBattery) rows.push(`| ${[name, restarts, seconds, requests, lost, refused, keeps].join(' | ')} |`)
-      expect({ lost, refused, losses }).toEqual({ lost: 0, refused: 0, losses: [] })
+      const said = losses.length > 0 ? kept.stderr : ''
+      expect({ lost, refused, losses, said }).toEqual({ lost: 0, refused: 0, losses: [], said: '' })
       expect(connections.kept).toBe(connections.clients)
       expect(versions).toHaveLength(1 + restarts)
       expect(await kept.isSame()).toBe(true)

@@ -205,16 +205,16 @@ export class FakeSystem implements System {
     this.kills.push([pid, signal])
   }
 
-  #onOwnKill: (signal: NodeJS.Signals) => void = () => {}
+  readonly #onOwnKill = new Set<(signal: NodeJS.Signals) => void>()
 
   onOwnKill(listener: (signal: NodeJS.Signals) => void): Release {
-    this.#onOwnKill = listener
-    return () => {}
+    this.#onOwnKill.add(listener)
+    return () => this.#onOwnKill.delete(listener)
   }
 
   /** Code of this process sends it a signal, which arrives. */
   killItself(signal: NodeJS.Signals): void {
-    this.#onOwnKill(signal)
+    for (const listener of this.#onOwnKill) listener(signal)
     this.deliver(signal)
   }
 

@@ -42,6 +42,8 @@ export class RestartAttempt {
   #hung = false
   /** Whether this process becomes the keeper of the successor. */
   #keepsPid = false
+  /** Signals that code of this process has sent to it since it hands over. */
+  readonly #ownKills: NodeJS.Signals[] = []
   /** Lets the end of this process be its end again. */
   #endAsItself: Release = () => {}
   /** Whether it can still be given up for a newer one. */
@@ -79,9 +81,15 @@ export class RestartAttempt {
     return this.#retirement?.live ?? { websockets: 0, streams: 0 }
   }
 
-  /** Passes a signal on to the successor that this process is to keep: it was meant for the service. */
+  /**
+   * Passes a signal on to the successor that this process is to keep: it was meant for the service, unless code of this
+   * process has sent it.
+   */
   passOn(signal: NodeJS.Signals): void {
-    if (this.#keepsPid && this.handsOver) this.#successor?.kill(signal)
+    if (!this.#keepsPid || !this.handsOver) return
+    const own = this.#ownKills.indexOf(signal)
+    if (own >= 0) this.#ownKills.splice(own, 1)
+    else this.#successor?.kill(signal)
   }
 
   /**
@@ -237,7 +245,7 @@ export class RestartAttempt {
     const { predecessor, reporter, servingRole, state, system } = this.#context
     const { pid, generation } = successor
     state.to('handing-over')
-    if (this.#keepsPid) this.#endAsItself = system.pidKeeping.begin(generation)
+    if (this.#keepsPid) this.#beginToKeep(generation)
     reporter.tell('restart:handing-over', { pid, generation })
     servingRole.pass()
     successor.sendServe()
@@ -251,6 +259,17 @@ export class RestartAttempt {
     this.#retirement = new Retirement(this.#context, successor, listening)
     this.#options.onHandOver()
     return this.#retirement
+  }
+
+  #beginToKeep(generation: number): void {
+    const { system } = this.#context
+    const releases = [
+      system.pidKeeping.begin(generation),
+      system.onOwnKill((signal) => void this.#ownKills.push(signal)),
+    ]
+    this.#endAsItself = () => {
+      for (const release of releases) release()
+    }
   }
 
   #end(retirement: Retirement, successor: Successor): Promise<DrainResult> {

@@ -1,5 +1,15 @@
+import channels from 'node:diagnostics_channel'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import http from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { message } from '../../src/handover/protocol.ts'
 import type { Context } from '../../src/lifecycle/context.ts'
 import { keepPid } from '../../src/lifecycle/keep-pid.ts'
+import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
+import { wire } from '../../src/lifecycle/wiring.ts'
 import { defaults, type Settings } from '../../src/options/options.ts'
 import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
 
@@ -81,5 +91,70 @@ describe.each([
       message: expect.stringContaining('PIDFile='),
     })
     await expect(decide(settings)).rejects.toMatchObject({ code: 'ERR_ZERODROP_SUPERVISED' })
+  })
+})
+
+describe('a process that hands over and keeps its pid', () => {
+  const undo: (() => void)[] = []
+  const { subscribe } = channels
+  let folder: string
+  let server: http.Server
+  beforeEach(() => {
+    // A lifecycle watches for as long as its process lives; here there is one for each test.
+    jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
+      undo.push(() => channels.unsubscribe(name, handler))
+      subscribe(name, handler)
+    })
+    folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    server = http.createServer()
+    system.pidKeeping.user = 'container'
+  })
+  afterEach(() => {
+    for (const each of undo.splice(0).reverse()) each()
+    jest.restoreAllMocks()
+    server.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  async function handingOver(): Promise<Lifecycle> {
+    const lifecycle = new Lifecycle(wire(system))
+    lifecycle.configure({ logger: false })
+    server.listen(path.join(folder, 'app.sock'))
+    await once(server, 'listening')
+    lifecycle.restart().catch(() => {})
+    for (let turns = 0; turns < 10; turns++) await turn()
+    system.child.says(message({ type: 'started' }))
+    system.child.says(message({ type: 'ready' }))
+    for (let turns = 0; turns < 10; turns++) await turn()
+    return lifecycle
+  }
+
+  test('becomes the keeper of its successor, to which it passes a stop on', async () => {
+    const lifecycle = await handingOver()
+    expect([lifecycle.state, system.pidKeeping.kept]).toEqual(['handing-over', 2])
+    system.deliver('SIGTERM')
+    expect(system.child.kills).toEqual(['SIGTERM'])
+  })
+
+  test('keeps a signal to itself that its own code has sent', async () => {
+    await handingOver()
+    system.killItself('SIGTERM')
+    expect(system.child.kills).toEqual([])
+  })
+
+  test('ends as itself again if its successor dies', async () => {
+    const lifecycle = await handingOver()
+    system.child.exits(1)
+    for (let turns = 0; turns < 10; turns++) await turn()
+    expect([lifecycle.state, system.pidKeeping.kept]).toEqual(['serving', undefined])
+  })
+
+  test('does not hand over to a successor that does not wait for it', async () => {
+    system.pidKeeping.notAwaited = new Error('connect ECONNREFUSED')
+    const lifecycle = await handingOver()
+    expect(lifecycle.state).toBe('serving')
+    expect(lifecycle.status().lastRestart).toMatchObject({
+      error: { code: 'ERR_ZERODROP_KEEPER_UNAVAILABLE' },
+    })
   })
 })
