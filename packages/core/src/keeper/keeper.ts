@@ -249,7 +249,7 @@ export class Keeper {
       other.send(toWire({ type: 'ended', pid: child.pid, code, signal }))
     if (this.#last === child || this.#last === undefined) this.#ended = { code, signal }
     if (this.#serving === child) this.#serving = undefined
-    if (this.#generations.size > 0) return
+    if (this.#generations.size > 0) return this.#system.collectGarbage()
     const ended = this.#ended ?? { code, signal }
     this.#ended = ended
     const crashed = ended.code !== 0

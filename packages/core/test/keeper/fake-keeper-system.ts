@@ -110,6 +110,8 @@ export class FakeKeeperSystem implements KeeperSystem {
     for (const { callback } of due) callback()
   }
 
+  collectGarbage(): void {}
+
   writeError(line: string): void {
     this.errors.push(line)
   }
