@@ -16,20 +16,25 @@ const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 /** What every tutorial has. */
-const unit = (type: string, port: number, more = ''): string => `
+const unit = (type: string, port: number, more = '', own: object = {}): string => {
+  // On a machine that is busy a drain may take long; it must cut nothing for that.
+  const options = { drainTimeout: 60_000, ...own }
+  return `
 [Unit]
 DefaultDependencies=no
 [Service]
 Type=${type}
 WorkingDirectory=${path.dirname(server)}
 Environment=PORT=${port} VERSION_FILE=/run/version.txt
+Environment='OPTIONS=${JSON.stringify(options)}'
 ExecStart=${process.execPath} server.mjs
 ExecReload=/bin/kill -HUP $MAINPID
-TimeoutStopSec=30
+TimeoutStopSec=90
 StandardOutput=append:/run/app.log
 StandardError=append:/run/app.log
 ${more}
 `
+}
 
 const begin = (port: number): string => `
 get() { curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 http://127.0.0.1:${port}/; }
@@ -156,8 +161,8 @@ deploy 2; said 'ERR_ZERODROP_SUPERVISED.*zerodrop run.*PIDFile='; version`
       const script = `
 for version in 2 3; do deploy $version; serves $version; said "handed over to generation $version"; done
 [ "$(systemctl show app --property MainPID --value)" = "$(cat /run/app.pid)" ] && echo followed`
-      const more = `PIDFile=/run/app.pid\nEnvironment='OPTIONS={"pidFile":"/run/app.pid"}'`
-      const facts = await run((port) => unit(type, port, more), script)
+      const pidFile = '/run/app.pid'
+      const facts = await run((port) => unit(type, port, `PIDFile=${pidFile}`, { pidFile }), script)
       if (facts === undefined) return
       expect(facts.lines).toEqual([
         'reload 0',
