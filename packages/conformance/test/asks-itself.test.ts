@@ -1,43 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import type { LifecycleOptions } from '@zerodrop/core'
-import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
-import { type AppProcess, startApp } from '../src/app-process.ts'
-import { describePosix, identityOf } from './support/site.ts'
+import { leftovers } from '@zerodrop/traffic'
+import { startAsksItself } from './support/asks-itself.ts'
+import { openGates } from './support/gates.ts'
+import { describePosix } from './support/site.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
-interface Deploy {
-  failures: number
-  options?: LifecycleOptions
-}
-
-async function start(
-  framework: string,
-  first: Deploy,
-): Promise<{ app: AppProcess; deploy: (next: Deploy) => void; ask: () => Promise<object> }> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
-  undo.add(() => rmSync(folder, { recursive: true }))
-  const deployFile = path.join(folder, 'deploy.json')
-  const deploy = (next: Deploy): void => writeFileSync(deployFile, JSON.stringify(next))
-  deploy(first)
-  const port = await freePort()
-  const file = path.join(__dirname, '../fixtures/restart/asks-itself.mjs')
-  const app = await startApp({ file, args: [framework, String(port), deployFile] })
-  undo.add(() => app.stop())
-  const ask = async (): Promise<object> => {
-    const client = await RawClient.connect({ port })
-    undo.add(() => client.destroy())
-    return identityOf(await client.request())
-  }
-  return { app, deploy, ask }
-}
-
 describePosix.each(['http', 'express', 'koa', 'fastify'])('%s: readyCheck and warmUp', (framework) => {
   test('a successor takes over when it answers, and is warm by then', async () => {
-    const { app, deploy, ask } = await start(framework, { failures: 0 })
+    const { app, deploy, ask } = await startAsksItself(undo, framework, { failures: 0 })
     await expect(app.waitFor('ready')).resolves.toMatchObject({ generation: 1, asked: 4 })
     deploy({ failures: 3 })
     const from = app.lines.length
@@ -63,7 +34,10 @@ describePosix.each(['http', 'express', 'koa', 'fastify'])('%s: readyCheck and wa
 
 describePosix('readyCheck', () => {
   test('a successor that never answers fails the restart, and the last answer is named', async () => {
-    const { app, deploy, ask } = await start('http', { failures: 0, options: { readyTimeout: 5000 } })
+    const { app, deploy, ask } = await startAsksItself(undo, 'http', {
+      failures: 0,
+      options: { readyTimeout: 5000 },
+    })
     await app.waitFor('ready')
     deploy({ failures: 1e9 })
     app.signal('SIGHUP')
@@ -75,7 +49,10 @@ describePosix('readyCheck', () => {
   })
 
   test('a first generation serves before it answers, is not ready, and says so once', async () => {
-    const { app, ask } = await start('http', { failures: 1e9, options: { readyTimeout: 100 } })
+    const { app, ask } = await startAsksItself(undo, 'http', {
+      failures: 1e9,
+      options: { readyTimeout: 100 },
+    })
     await app.waitForStderr(
       /ERR_ZERODROP_READY_TIMEOUT: This process was not ready within 100 ms: GET \/check /,
     )
@@ -87,8 +64,33 @@ describePosix('readyCheck', () => {
     '%s: the process is not told at /readyz that it waits for itself',
     async (framework) => {
       const options = { health: true, readyCheck: '/readyz', warmUp: 0 }
-      const { app } = await start(framework, { failures: 0, options })
+      const { app } = await startAsksItself(undo, framework, { failures: 0, options })
       await expect(app.waitFor('ready')).resolves.toMatchObject({ generation: 1, asked: 0 })
     },
   )
+})
+
+describePosix('readyCheck with manualReady', () => {
+  test('the process asks itself only after it has said that it is ready', async () => {
+    const gates = await openGates(undo)
+    const options = { manualReady: true }
+    const { app, deploy, ask } = await startAsksItself(undo, 'http', {
+      failures: 0,
+      options,
+      gatePort: gates.port,
+    })
+    ;(await gates.visit()).open()
+    await app.waitFor('ready')
+    deploy({ failures: 1, options, gatePort: gates.port })
+    const from = app.lines.length
+    app.signal('SIGHUP')
+    const visit = await gates.visit()
+    // The successor listens by now, and its predecessor serves.
+    await expect(ask()).resolves.toMatchObject({ pid: app.pid, generation: 1 })
+    expect(app.lines.slice(from).filter(({ event }) => event === 'asked')).toEqual([])
+    visit.open()
+    await expect(app.waitFor('ready', { from })).resolves.toMatchObject({ pid: visit.pid, asked: 5 })
+    await app.exitOf(app.pid)
+    await expect(ask()).resolves.toMatchObject({ pid: visit.pid, generation: 2 })
+  })
 })

@@ -147,3 +147,31 @@ describePosix("a signal with the action 'status'", () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 })
+
+describePosix('a restart that waits', () => {
+  test('is in the status, with what it waits for', async () => {
+    const site = await Site.start(undo, 'http.mjs')
+    const held = await site.connect()
+    const answer = held.request({ path: '/hold' })
+    const visit = await site.gates.visit()
+    site.deploy('2')
+    const { before, after } = await site.restart()
+    const asking = await site.connect()
+    site.deploy('3')
+    site.app.signal('SIGHUP', after)
+    // The connection may be the predecessor's at first, and moves.
+    let status = await statusBy(asking)
+    while (status.waitingRestart === undefined) status = await statusBy(asking)
+    expect(status.pid).toBe(after)
+    expect(status.waitingRestart).toEqual({
+      generation: 3,
+      waitingFor: [`the predecessor (pid ${before})`],
+      milliseconds: expect.any(Number) as unknown,
+      timeLeft: expect.any(Number) as unknown,
+    })
+    visit.open()
+    await answer
+    await site.app.exitOf(before)
+    await site.app.exitOf(after)
+  })
+})

@@ -51,6 +51,7 @@ export type {
   WebSocketLike,
   WebSocketServerLike,
   WebSocketsOptions,
+  WaitingRestart,
 } from './index.ts'
 export {
   adapter,

@@ -31,6 +31,7 @@ export type {
 } from './options/options.ts'
 export { adapter, lifecycle } from './lifecycle/process-lifecycle.ts'
 export type { RestartResult } from './lifecycle/restart-result.ts'
+export type { WaitingRestart } from './lifecycle/restarts.ts'
 export type { State } from './lifecycle/state.ts'
 export type { DrainStatus, ListenerStatus, Status } from './lifecycle/status.ts'
 export type { SignalOptions } from './options/signal-options.ts'

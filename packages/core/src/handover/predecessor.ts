@@ -34,6 +34,11 @@ export class Predecessor {
     })
   }
 
+  /** Whether it is there. */
+  get connected(): boolean {
+    return this.#connected
+  }
+
   /** Whether it is there and has not handed over to this process. */
   get serves(): boolean {
     return this.#connected && !this.#hasTakenOver()

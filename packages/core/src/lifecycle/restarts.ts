@@ -14,6 +14,18 @@ const unboundedTimeout = 10_000
 /** The same beyond the deadline of one that has: its hooks run then. */
 const endTimeout = 60_000
 
+/** A restart that was asked for and has not begun: at most two generations live. */
+export interface WaitingRestart {
+  /** Of the successor that it is to start. */
+  readonly generation: number
+  /** Which processes have not ended yet: `the predecessor (pid 4711)`. */
+  readonly waitingFor: readonly string[]
+  /** How long it has waited so far. */
+  readonly milliseconds: number
+  /** Milliseconds until it begins all the same. */
+  readonly timeLeft: number
+}
+
 /**
  * Replaces this process by a successor, one attempt at a time, and decides what becomes of the restarts that are asked
  * for meanwhile.
@@ -31,6 +43,9 @@ export class Restarts {
   /** How long this process took until it was ready. */
   #startTime = 0
   #saidStopping = false
+  #waiting:
+    | { readonly begun: number; readonly timeout: number; readonly last: RestartAttempt | undefined }
+    | undefined
 
   /** @param generation of this process */
   constructor(context: Context, ending: Ending, generation: number) {
@@ -55,6 +70,21 @@ export class Restarts {
   /** Whether the successor has taken over, or takes over now. */
   get handsOver(): boolean {
     return this.#attempt?.handsOver === true
+  }
+
+  /** The restart that was asked for and has not begun, if it waits for an earlier generation to end. */
+  get waiting(): WaitingRestart | undefined {
+    if (this.#waiting === undefined) return undefined
+    const { predecessor, system } = this.#context
+    const { begun, last, timeout } = this.#waiting
+    const dismissed = last?.successor
+    const waitingFor: string[] = []
+    if (predecessor?.connected === true) waitingFor.push(`the predecessor (pid ${predecessor.pid})`)
+    if (dismissed !== undefined && dismissed.exit === undefined)
+      waitingFor.push(`a successor that was not to take over (pid ${dismissed.pid})`)
+    const milliseconds = system.now() - begun
+    const timeLeft = Math.max(0, timeout - milliseconds)
+    return { generation: this.#generation + 1, waitingFor, milliseconds, timeLeft }
   }
 
   /**
@@ -186,8 +216,10 @@ export class Restarts {
     const { drainTimeout } = settings
     const ended = Promise.all([predecessor?.gone, last?.successor?.ended(system, drainTimeout)])
     const bound = drainTimeout === Infinity ? unboundedTimeout : drainTimeout + endTimeout
+    this.#waiting = { begun: system.now(), timeout: bound, last }
     return new Promise((resolve) => {
       const end = (): void => {
+        this.#waiting = undefined
         release()
         abort.removeEventListener('abort', end)
         resolve()

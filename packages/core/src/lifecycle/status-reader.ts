@@ -27,9 +27,17 @@ export class StatusReader {
   }
 
   read(): Status {
-    const { generation, history, isInherited, readiness } = this.#parts
+    const { generation, history, isInherited, readiness, restarts } = this.#parts
     const { isReady: ready } = readiness
-    return statusOf(this.#context, { generation, history, isInherited, ready, migrated: this.#migrated() })
+    const { waiting: waitingRestart } = restarts
+    return statusOf(this.#context, {
+      generation,
+      history,
+      isInherited,
+      ready,
+      waitingRestart,
+      migrated: this.#migrated(),
+    })
   }
 
   /** Writes the status to the log, or without a logger to stderr, in lines for a person. */

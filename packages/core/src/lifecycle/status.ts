@@ -4,6 +4,7 @@ import { describeConnection } from '../events/describe-drain.ts'
 import type { CutConnection } from '../events/drain-report.ts'
 import type { Context } from './context.ts'
 import type { DrainRecord, History, RestartRecord } from './history.ts'
+import type { WaitingRestart } from './restarts.ts'
 import type { State } from './state.ts'
 
 /**
@@ -32,6 +33,8 @@ export interface Status {
    * process to the end of its predecessor. That is known once the predecessor has ended, and not if it died.
    */
   readonly lastRestart: RestartRecord | undefined
+  /** The restart that was asked for and waits for an earlier generation to end. */
+  readonly waitingRestart: WaitingRestart | undefined
   /** Connections that were taken over from the predecessor, and by the successor; and how many were of what kind. */
   readonly migrated: {
     readonly received: number
@@ -72,12 +75,13 @@ export interface StatusSources {
   readonly history: History
   readonly isInherited: (address: string | undefined) => boolean
   readonly migrated: Status['migrated']
+  readonly waitingRestart: WaitingRestart | undefined
 }
 
 const mostNamed = 100
 
 export function statusOf(context: Context, sources: StatusSources): Status {
-  const { generation, history, isInherited, migrated, ready } = sources
+  const { generation, history, isInherited, migrated, ready, waitingRestart } = sources
   const { drains, servers, state, system } = context
   const listeners = servers.open.map(
     ({ address, connections, drain, fedBy, server }): ListenerStatus => ({
@@ -101,6 +105,7 @@ export function statusOf(context: Context, sources: StatusSources): Status {
     lastDrain: history.lastDrain,
     restarts: { completed: generation - 1, failed: history.failedRestarts },
     lastRestart: history.lastRestart,
+    waitingRestart,
     migrated,
     cut: history.cut,
   }
@@ -123,7 +128,7 @@ function drainStatus(
 
 /** The status in lines for a person. */
 export function describeStatus(status: Status): string[] {
-  const { drain, generation, lastRestart, listeners, ready, readyAt, state } = status
+  const { drain, generation, lastRestart, listeners, ready, readyAt, state, waitingRestart } = status
   const since = readyAt === undefined ? '' : `, since ${readyAt.toISOString()}`
   const lines = [`${state}, ${ready ? 'ready' : 'not ready'}, generation ${generation}${since}`]
   for (const { address, inherited, accepting, connections } of listeners) {
@@ -133,6 +138,7 @@ export function describeStatus(status: Status): string[] {
     )
   }
   if (drain !== undefined) lines.push(...describeDrain(drain))
+  if (waitingRestart !== undefined) lines.push(describeWaiting(waitingRestart))
   if (lastRestart !== undefined) lines.push(describeRestart(lastRestart))
   return lines
 }
@@ -152,6 +158,11 @@ function describeDrain({ milliseconds, timeLeft, waitingFor, hooks }: DrainStatu
     ...waitingFor.map((each) => `waiting for ${describeConnection(each)}`),
     ...hooks.map((hook) => `waiting for the ${hook}`),
   ]
+}
+
+function describeWaiting({ generation, waitingFor, milliseconds, timeLeft }: WaitingRestart): string {
+  const until = `for ${Math.round(milliseconds)} ms so far, and for ${Math.round(timeLeft)} ms more at most`
+  return `the restart to generation ${generation} waits for ${waitingFor.join(' and ')}, ${until}`
 }
 
 function describeRestart({ startedAt, generation, result, milliseconds, error }: RestartRecord): string {
