@@ -9,15 +9,16 @@ import { memory, variants as memoryVariants } from './memory.mjs'
 import { migrate } from './migrate.mjs'
 import { modes, overhead } from './overhead.mjs'
 import { scrape } from './scrape.mjs'
+import { warmUp } from './warm-up.mjs'
 
-const usage = `npm run bench -- [overhead | memory | exit | scrape | migrate] [options]
+const usage = `npm run bench -- [overhead | memory | exit | scrape | migrate | warm-up] [options]
 
 Without a command: all of them. See benchmarks/README.md.
   --framework <name>   overhead, memory: http, express, koa or fastify; memory: also ws; otherwise all for overhead, http and
                        ws for memory
   --mode <name>        overhead: together, processes or switching; otherwise together and switching
   --what <name>        exit: nothing, inFlight, idle or busy; otherwise all
-  --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2), migrate 5 restarts
+  --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2), migrate and warm-up 5 restarts
   --blocks <number>    overhead: compared slices in a round, 150
   --bursts <number>    overhead: bursts in a turn, of which the least disturbed counts, 2
   --connections <n>    overhead: 64; memory: 20000; exit idle, scrape, migrate: 10000
@@ -134,6 +135,27 @@ const commands = {
     title(`Migration of ${connections} idle connections, ${results.length} restarts, one after the other`)
     console.table(Object.fromEntries(results.map((result, index) => [`to generation ${index + 2}`, result])))
     console.log(`clients that asked meanwhile: ${JSON.stringify(traffic)}`)
+  },
+
+  async 'warm-up'() {
+    for (const roundTrip of [0, 30]) {
+      const rounds = asked('rounds', 5)
+      const onResult = (result) => progress(JSON.stringify(result))
+      const results = await warmUp({ rounds, roundTrip, onResult })
+      title(
+        `p99 in milliseconds around ${rounds} restarts of an Express app with templates, ${roundTrip} ms away`,
+      )
+      const row = ({ lost, requests, quiet, around, first, slowest }) => ({
+        requests,
+        lost,
+        quiet: quiet.toFixed(1),
+        'around restarts': around.toFixed(1),
+        ratio: (around / quiet).toFixed(2),
+        'first second': first.toFixed(1),
+        slowest: slowest.toFixed(1),
+      })
+      console.table(Object.fromEntries(results.map((result) => [result.name, row(result)])))
+    }
   },
 }
 

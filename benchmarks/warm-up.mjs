@@ -1,0 +1,108 @@
+/** What the clients of a template-rendering application notice of a restart, with and without `warmUp`. */
+import { fileURLToPath } from 'node:url'
+import { setTimeout as delay } from 'node:timers/promises'
+import { startApp } from '@zerodrop/conformance'
+import { freePort, RawClient, startDelayProxy } from '@zerodrop/traffic'
+import { quantile } from './lib/statistics.mjs'
+
+const server = fileURLToPath(new URL('servers/express-templates.mjs', import.meta.url))
+
+/** The clients, and how long each of them pauses between two requests, in milliseconds: some 150 requests a second. */
+const clients = 8
+const pause = 50
+
+/** How long each quiet time is, in milliseconds, and how much of what follows a hand-over belongs to the restart. */
+const quietTime = 3000
+const firstSecond = 1000
+
+/** What is compared: the options of the server. */
+const variants = {
+  'without warm-up': {},
+  'with warm-up': { readyCheck: '/', warmUp: 200 },
+}
+
+/**
+ * @param roundTrip milliseconds between clients and server; 0 for the loopback
+ * @returns for each variant the latencies in quiet times, around restarts, and in the first second after a hand-over
+ */
+export async function warmUp({ rounds, roundTrip, onResult }) {
+  const results = []
+  for (const [name, options] of Object.entries(variants)) {
+    const result = { name, ...(await measure({ rounds, roundTrip, options })) }
+    onResult(result)
+    results.push(result)
+  }
+  return results
+}
+
+async function measure({ rounds, roundTrip, options }) {
+  const port = await freePort()
+  const app = await startApp({ file: server, args: [String(port), JSON.stringify(options)] })
+  const proxy = roundTrip > 0 ? await startDelayProxy({ targetPort: port, roundTrip }) : undefined
+  const stop = new AbortController()
+  const requests = []
+  let lost = 0
+  try {
+    await app.waitFor('listening')
+    const asking = Array.from({ length: clients }, () =>
+      ask(proxy?.port ?? port, stop.signal, requests).catch(() => lost++),
+    )
+    // The first generation is cold as well.
+    await delay(quietTime)
+    const restarts = []
+    for (let round = 0; round < rounds; round++) {
+      await delay(quietTime)
+      const from = app.lines.length
+      const begun = Date.now()
+      const pid = app.signal('SIGHUP')
+      const { at: served } = await app.waitFor('serving', { from })
+      await Promise.all([app.exitOf(pid), delay(firstSecond)])
+      restarts.push({ begun, served, ended: Date.now() })
+    }
+    stop.abort()
+    await Promise.all(asking)
+    return { lost, ...sorted(requests, restarts) }
+  } finally {
+    stop.abort()
+    await proxy?.close()
+    await app.stop()
+  }
+}
+
+/** One client on one connection, which asks again and again until it is stopped. */
+async function ask(port, stopped, requests) {
+  const client = await RawClient.connect({ port })
+  try {
+    while (!stopped.aborted) {
+      const begun = Date.now()
+      const precisely = performance.now()
+      await client.request({ timeout: 30_000 })
+      requests.push({ begun, milliseconds: performance.now() - precisely })
+      await delay(pause)
+    }
+  } finally {
+    client.destroy()
+  }
+}
+
+function sorted(requests, restarts) {
+  const during = ({ begun, milliseconds }, from, to) => begun + milliseconds >= from && begun <= to
+  const around = requests.filter((request) =>
+    restarts.some(({ begun, ended }) => during(request, begun, ended)),
+  )
+  const quiet = requests.filter(
+    (request) => !around.includes(request) && request.begun > requests[0].begun + quietTime,
+  )
+  const first = requests.filter(({ begun }) =>
+    restarts.some(({ served }) => begun >= served && begun < served + firstSecond),
+  )
+  const times = (list) => list.map(({ milliseconds }) => milliseconds)
+  const p99 = (list) => quantile(times(list), 0.99)
+  return {
+    requests: requests.length,
+    quiet: p99(quiet),
+    around: p99(around),
+    first: p99(first),
+    slowest: Math.max(...times(first)),
+  }
+}
