@@ -139,6 +139,27 @@ show Result
     expect(said ?? facts).toEqual(facts)
   })
 
+  test('a unit that kills before the drain has to be over gets a warning', async () => {
+    const port = await freePort()
+    const text = unit('app.service', port).replace(
+      'TimeoutStopSec=30',
+      'TimeoutStopSec=5\nStandardError=append:/run/app.log',
+    )
+    const said = await beside(
+      { 'app.service': text },
+      `${prepare(port)}
+systemctl start app
+for _ in $(seq 200); do grep -q GRACE_PERIOD /run/app.log && break; sleep 0.05; done
+grep --only-matching 'A stop may take .*' /run/app.log
+`,
+    )
+    const facts = [
+      'A stop may take 10000 ms (drainDelay + drainTimeout), and the platform kills this process after 5000 ms, ' +
+        'by TimeoutStopSec= of the systemd unit. Raise that, or lower drainTimeout.',
+    ]
+    expect(said ?? facts).toEqual(facts)
+  })
+
   test('Type=notify without a keeper: MainPID follows each restart, and the service goes on', async () => {
     const port = await freePort()
     const said = await beside(

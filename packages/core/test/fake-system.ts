@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import type { Activation } from '../src/system/activation.ts'
+import type { GracePeriod } from '../src/system/grace-period.ts'
 import type { ProgressLine } from '../src/system/progress-line.ts'
 import type { Notice, ServiceManager } from '../src/system/service-manager.ts'
 import type {
@@ -41,6 +42,7 @@ export class FakeSystem implements System {
   activation: Activation | undefined
   supervisor: Supervisor | undefined
   serviceManager: FakeServiceManager | undefined
+  grace: GracePeriod | undefined
   interactive = false
   hungUp = false
   watched = false
@@ -76,6 +78,10 @@ export class FakeSystem implements System {
 
   constructor(conditions: Partial<Pick<FakeSystem, 'incapacity' | 'inheritVariable'>> = {}) {
     Object.assign(this, conditions)
+  }
+
+  gracePeriod(): Promise<GracePeriod | undefined> {
+    return Promise.resolve(this.grace)
   }
 
   now(): number {

@@ -50,6 +50,7 @@ export const errorCodes = {
   ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',
   ERR_ZERODROP_PID_FILE_FAILED: 'The pid file could not be written.',
+  ERR_ZERODROP_GRACE_PERIOD: 'The platform kills the process before its drain has to be over.',
   ERR_ZERODROP_NOTIFY_FAILED: 'systemd could not be notified of what the service does.',
   ERR_ZERODROP_CHECK_FAILED: 'A health check failed.',
   ERR_ZERODROP_CHECK_TIMEOUT: 'A health check did not answer in time.',

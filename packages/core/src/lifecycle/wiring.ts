@@ -19,6 +19,7 @@ import { Configuration } from './configuration.ts'
 import type { Context } from './context.ts'
 import { Ending } from './ending.ts'
 import { ExitWatch } from './exit-watch.ts'
+import { checkGracePeriod } from './grace-period.ts'
 import { HealthService } from './health-service.ts'
 import { History } from './history.ts'
 import { Hooks } from './hooks.ts'
@@ -185,6 +186,7 @@ export function wire(system: System): Parts {
 
   // From here on they act on each other.
   new ProgressDisplay(context).watch()
+  checkGracePeriod(context)
   if (system.serviceManager !== undefined)
     new ServiceNotices(context, system.serviceManager, generation).watch()
   openings.onChange(() => reactions.update())

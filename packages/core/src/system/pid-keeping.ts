@@ -1,5 +1,5 @@
-import { type ChildProcess, execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { keeperObstacle, type Replacement, replaceAtExit } from './become-keeper.ts'
@@ -9,9 +9,7 @@ import { pidUser } from './pid-user.ts'
 import { isAwaitedAt, newRendezvous, type Rendezvous } from './rendezvous.ts'
 import { forSuccessor } from './start-environment.ts'
 import type { PidKeeping } from './system.ts'
-
-/** How long systemd may take to tell of a unit, in milliseconds. */
-const patience = 5000
+import { unitProperty } from './systemd-unit.ts'
 
 export interface RealPidKeeping extends PidKeeping {
   /** What a successor is started with that is to be kept. */
@@ -59,7 +57,7 @@ export function realPidKeeping(
     get begun() {
       return begun
     },
-    unitPidFile,
+    unitPidFile: () => unitProperty('PIDFile'),
   }
 }
 
@@ -95,25 +93,3 @@ function keeperProgram(commandLine: RecordedCommandLine, orders: string): Replac
 
 /** A keeper does next to nothing: without these V8 would let its heap grow before it collects. */
 const small = ['--max-semi-space-size=1', '--max-old-space-size=64']
-
-function unitPidFile(): Promise<string | undefined> {
-  const unit = ownUnit()
-  if (unit === undefined) return Promise.resolve(undefined)
-  return new Promise((resolve) => {
-    const args = ['show', '--property', 'PIDFile', '--value', unit]
-    execFile('systemctl', args, { timeout: patience }, (error, stdout) => {
-      const file = stdout.trim()
-      resolve(error !== null || file === '' ? undefined : file)
-    })
-  })
-}
-
-/** The control group that systemd has put this process in is named after its unit. */
-function ownUnit(): string | undefined {
-  try {
-    const groups = readFileSync('/proc/self/cgroup', 'utf8').split('\n')
-    return groups.map((group) => path.basename(group)).find((name) => name.endsWith('.service'))
-  } catch {
-    return undefined
-  }
-}

@@ -9,6 +9,7 @@ import { type ComingKeeper, comingKeeperKey, takeComingKeeper } from './coming-k
 import { realCluster } from './cluster.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
+import { gracePeriodOf } from './grace-period.ts'
 import { inspectAfter } from './inspector.ts'
 import { type KeeperLink, keeperKey, takeKeeper } from './keeper-link.ts'
 import { spawnUntold } from './node-internals.ts'
@@ -70,6 +71,13 @@ export function realSystem(): System {
     endBoot() {
       boot?.end()
       return [...(boot?.survived ?? [])]
+    },
+    gracePeriod() {
+      const isFirst = isServiceProcess() && inheritVariable === undefined
+      const main = process.env['SYSTEMD_EXEC_PID'] ?? ''
+      return isFirst
+        ? gracePeriodOf(process.env, [process.pid, keeper?.pid].map(String).includes(main))
+        : Promise.resolve(undefined)
     },
     serviceManager,
     supervisor: inheritVariable === undefined ? pm2() : undefined,

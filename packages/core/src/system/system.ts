@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Activation } from './activation.ts'
+import type { GracePeriod } from './grace-period.ts'
 import type { ListeningHandle } from './node-internals.ts'
 import type { PidUser } from './pid-user.ts'
 import type { ProgressLine } from './progress-line.ts'
@@ -222,6 +223,8 @@ export interface System extends SignalSystem {
   readonly watched: boolean
   /** Who started this process and wants to be told; not a predecessor. */
   readonly supervisor: Supervisor | undefined
+  /** How long the platform waits for this process at a stop; resolves with undefined where that is not known. */
+  gracePeriod(): Promise<GracePeriod | undefined>
   /** systemd, where this process is a service that notifies it. */
   readonly serviceManager: ServiceManager | undefined
   /** Monotonic milliseconds. */

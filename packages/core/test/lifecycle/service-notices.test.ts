@@ -83,3 +83,27 @@ test('a notice that cannot be sent is a warning', async () => {
   manager.fail('spawn systemd-notify ENOENT')
   expect(warned.mock.calls).toMatchObject([[{ error: { code: 'ERR_ZERODROP_NOTIFY_FAILED' } }]])
 })
+
+test.each([
+  [5000, 1],
+  [10_000, 0],
+])(
+  'a platform that kills after %i ms: %i warnings that the drain may take longer',
+  async (milliseconds, count) => {
+    const system = new FakeSystem()
+    system.grace = { milliseconds, origin: 'the test' }
+    const lifecycle = new Lifecycle(wire(system))
+    const warned = jest.fn()
+    lifecycle.events.on('warning', warned)
+    lifecycle.configure()
+    const ready = once(lifecycle.events, 'ready')
+    const server = http.createServer().listen(0, '127.0.0.1')
+    undo.push(() => server.close())
+    await ready
+    await new Promise(setImmediate)
+    expect(warned).toHaveBeenCalledTimes(count)
+    expect(system.errors.join()).toContain(
+      count === 0 ? '' : 'ERR_ZERODROP_GRACE_PERIOD: A stop may take 10000 ms',
+    )
+  },
+)

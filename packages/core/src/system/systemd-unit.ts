@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+
+/** How long systemd may take to tell of a unit, in milliseconds. */
+const patience = 5000
+
+/** A property of the unit that this process belongs to, as `systemctl show` prints it. Undefined if it is not to be had. */
+export function unitProperty(name: string): Promise<string | undefined> {
+  const unit = ownUnit()
+  if (unit === undefined) return Promise.resolve(undefined)
+  return new Promise((resolve) => {
+    const args = ['show', '--property', name, '--value', unit]
+    try {
+      // Nobody waits for it: a process that has nothing else to do ends.
+      execFile('systemctl', args, { timeout: patience }, (error, stdout) => {
+        const value = stdout.trim()
+        resolve(error !== null || value === '' ? undefined : value)
+      }).unref()
+    } catch {
+      // Node's permission model refuses it, for example.
+      resolve(undefined)
+    }
+  })
+}
+
+/** The control group that systemd has put this process in is named after its unit. */
+function ownUnit(): string | undefined {
+  try {
+    const groups = readFileSync('/proc/self/cgroup', 'utf8').split('\n')
+    return groups.map((group) => path.basename(group)).find((name) => name.endsWith('.service'))
+  } catch {
+    return undefined
+  }
+}
