@@ -5,13 +5,21 @@ import type { Duplex } from 'node:stream'
 
 /** What can be relied on of a WebSocket of `ws`, whatever its version. */
 export interface WebSocketLike extends EventEmitter {
+  /** As in `ws`: 1 while the WebSocket is open. */
   readonly readyState: number
+  /** Bytes that were sent and have not been handed to the network. */
   readonly bufferedAmount: number
+  /** The subprotocol that the server chose; empty for none. */
   readonly protocol: string
+  /** Sends a message. */
   send(data: unknown, ...rest: never[]): void
+  /** Sends a ping. */
   ping(...args: never[]): void
+  /** Sends a pong. */
   pong(...args: never[]): void
+  /** Begins the closing handshake. */
   close(code?: number, reason?: string | Uint8Array): void
+  /** Closes the connection at once. */
   terminate(): void
 }
 
@@ -19,7 +27,9 @@ export interface WebSocketLike extends EventEmitter {
 export interface WebSocketServerLike<Client extends WebSocketLike = WebSocketLike> extends EventEmitter {
   /** Undefined or null with `clientTracking: false`. */
   readonly clients?: Set<Client> | null
+  /** What the server was created with. */
   readonly options: { readonly path?: string | null }
+  /** Answers an upgrade request. */
   handleUpgrade(
     request: IncomingMessage,
     socket: never,

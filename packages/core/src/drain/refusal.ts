@@ -22,6 +22,7 @@ export class Refusal extends ZerodropError {
   readonly status = 503
   readonly statusCode = 503
   readonly expose = true
+  /** The header fields of the answer: `Retry-After` and `Connection`. */
   readonly headers: Readonly<Record<string, string>> = { 'Retry-After': retryAfter, Connection: 'close' }
 
   constructor() {

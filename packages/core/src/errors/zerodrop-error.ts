@@ -59,6 +59,7 @@ export const errorCodes = {
     'The lifecycle was asked for a step that its state does not allow: a bug in zerodrop.',
 } as const
 
+/** The code of a `ZerodropError`: a key of `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes
 
 /**
@@ -66,6 +67,7 @@ export type ErrorCode = keyof typeof errorCodes
  * one process, and each has its own class.
  */
 export class ZerodropError extends Error {
+  /** What happened. Match on this, not on `instanceof`. */
   readonly code: ErrorCode
   /** Where another process failed: the last lines that it printed on stderr, as far as they are known. */
   declare readonly stderr?: string

@@ -17,13 +17,16 @@ export type ConnectionState =
 
 /** What was cut, and what it was doing. */
 export interface CutConnection {
+  /** How far it had come. */
   readonly state: ConnectionState
   /**
    * `'application'` if other code in this process ended it before the deadline: the application, a library, or one of
    * Node's own timeouts. Undefined if the deadline or a signal did.
    */
   readonly by?: 'application'
+  /** Of the request; undefined where there was none. */
   readonly method?: string
+  /** Of the request; undefined where there was none. */
   readonly url?: string
   /**
    * Milliseconds since the request began. While nothing drains zerodrop looks at no request, so for one that was under
@@ -32,7 +35,9 @@ export interface CutConnection {
   readonly age?: number
   /** Milliseconds since the connection was opened; not known for one of HTTP/1 without TLS that was there before. */
   readonly connectedFor?: number
+  /** The client's address; undefined on a Unix socket. */
   readonly remoteAddress?: string
+  /** The client's port; undefined on a Unix socket. */
   readonly remotePort?: number
 }
 
@@ -100,16 +105,24 @@ export type StayReason =
 
 /** A WebSocket or an event stream that stayed in the predecessor of a restart, to be told there. */
 export interface StayedConnection {
+  /** What it is. */
   readonly kind: 'websocket' | 'stream'
+  /** Why it stayed. */
   readonly reason: StayReason
+  /** Of its request. */
   readonly method: string
+  /** Of its request. */
   readonly url: string
+  /** The client's address; undefined on a Unix socket. */
   readonly remoteAddress?: string
+  /** The client's port; undefined on a Unix socket. */
   readonly remotePort?: number
 }
 
 /** How many WebSockets and event streams have moved. */
 export interface MovedCounts {
+  /** How many were WebSockets. */
   readonly websockets: number
+  /** How many were event streams. */
   readonly streams: number
 }

@@ -1,8 +1,12 @@
 /** What pino, Fastify's `app.log` and many others are: each method takes fields and a message. */
 export interface Logger {
+  /** For the steps in between. */
   debug(fields: object, message: string): void
+  /** For what happens in the ordinary course of a stop or restart. */
   info(fields: object, message: string): void
+  /** For what an operator should look at. */
   warn(fields: object, message: string): void
+  /** For what has failed. */
   error(fields: object, message: string): void
 }
 

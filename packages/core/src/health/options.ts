@@ -4,7 +4,9 @@
  */
 export type HealthCheck = (signal: AbortSignal) => unknown
 
+/** A health check with options of its own. */
 export interface HealthCheckOptions {
+  /** The check: it passes unless it throws, rejects or returns false. */
   readonly check: HealthCheck
   /**
    * Milliseconds after which the check has failed. Below the second for which Kubernetes waits by default. Infinity

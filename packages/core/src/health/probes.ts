@@ -5,8 +5,11 @@ import { defaultHealth, type HealthOptions } from './options.ts'
 
 /** What is answered to somebody who asks how the process is. */
 export interface HealthAnswer {
+  /** 200 if the process is well, otherwise 503. */
   readonly status: 200 | 503
+  /** The header fields of the answer. */
   readonly headers: Readonly<Record<string, string>>
+  /** The text of the answer. */
   readonly body: string
 }
 

@@ -5,6 +5,7 @@ import type { Reporter } from '../events/reporter.ts'
 
 /** A restart of this process, or the one that it came from, and what became of it. */
 export interface RestartRecord {
+  /** When the attempt began. */
   readonly startedAt: Date
   /** Of the successor; undefined if the attempt was refused before there was one. */
   readonly generation: number | undefined
@@ -18,6 +19,7 @@ export interface RestartRecord {
 
 /** How the drain went that came last. */
 export interface DrainRecord {
+  /** How long it took, in milliseconds. */
   readonly milliseconds: number
   /** How many requests and connections were cut. */
   readonly cut: number

@@ -5,15 +5,21 @@ import { hookTimeout, runHook } from '../servers/run-hook.ts'
 
 /** What the hooks of each kind are told. */
 export interface HookInfo {
+  /** For `onReady` hooks: the generation of this process. */
   onReady: { readonly generation: number }
+  /** For `onDrain` hooks: why the process drains. */
   onDrain: { readonly reason: string }
+  /** For `onRestart` hooks: which side of the restart this process is on. */
   onRestart: RestartInfo
+  /** For `onShutdown` hooks: how the drain went, and why the process drained. */
   onShutdown: DrainResult & { readonly reason: string }
+  /** For `beforeExit` hooks: the exit status. */
   beforeExit: { readonly status: number }
 }
 
 /** Which side of a restart this process is on, and the other one. */
 export interface RestartInfo {
+  /** Which side of the restart this process is on. */
   readonly role: 'predecessor' | 'successor'
   /** The generation of this process. */
   readonly generation: number

@@ -69,6 +69,7 @@ export class Lifecycle {
     return this.#parts.origin.generation
   }
 
+  /** Where the process is in its life. */
   get state(): State {
     return this.#context.state.current
   }

@@ -4,6 +4,7 @@ import type { DrainResult, MovedCounts, StayedConnection } from '../events/drain
 export interface RestartResult extends DrainResult {
   /** The successor's process id. */
   readonly pid: number
+  /** The generation of the successor. */
   readonly generation: number
   /** How many listening sockets the successor inherited. */
   readonly listeners: number

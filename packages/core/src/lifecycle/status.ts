@@ -12,13 +12,19 @@ import type { State } from './state.ts'
  * `null` of a `timeLeft` of `Infinity`.
  */
 export interface Status {
+  /** The process id. */
   readonly pid: number
+  /** 1 for a process that was started by hand or by a supervisor, one more for each restart. */
   readonly generation: number
+  /** Where the process is in its life. */
   readonly state: State
+  /** Whether it is ready, as `lifecycle.health()` says it. */
   readonly ready: boolean
+  /** When the process started. */
   readonly startedAt: Date
   /** When it became ready; undefined before. */
   readonly readyAt: Date | undefined
+  /** Its servers. */
   readonly listeners: readonly ListenerStatus[]
   /** The connections of all listeners together. */
   readonly connections: ConnectionCounts
@@ -46,6 +52,7 @@ export interface Status {
   readonly cut: number
 }
 
+/** What one server of this process is doing. */
 export interface ListenerStatus {
   /** Such as `tcp://[::]:3000` or `unix:///run/app.sock`; undefined for a server that another one gives its connections. */
   readonly address: string | undefined
@@ -53,6 +60,7 @@ export interface ListenerStatus {
   readonly inherited: boolean
   /** False once the process has stopped accepting there. */
   readonly accepting: boolean
+  /** Its connections, by what each is doing. */
   readonly connections: ConnectionCounts
 }
 

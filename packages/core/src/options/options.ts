@@ -162,8 +162,10 @@ export interface LifecycleOptions {
   readonly signals?: SignalPreset | SignalOptions
 }
 
+/** What becomes of a restart that is asked for during another one: see the option `restartConcurrency`. */
 export type RestartConcurrency = 'newest' | 'queue' | 'coalesce' | 'reject'
 
+/** The environment that a successor is started with: see the option `successorEnv`. */
 export type SuccessorEnvironment =
   | 'start'
   | 'current'

@@ -6,6 +6,7 @@ import { type SignalContext, watchContext } from './signal-context.ts'
 import { SignalHub } from './signal-hub.ts'
 import { checkSignal } from './signal-name.ts'
 
+/** The options of `notify()`. */
 export interface NotifyOptions {
   /** How many signals the channel keeps for a reader that is behind. What comes then is dropped, and counted. @default 16 */
   readonly buffer?: number

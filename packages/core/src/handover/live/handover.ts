@@ -91,6 +91,7 @@ export class Handover {
     return this.#restored.get(raw ?? req ?? request) as State | undefined
   }
 
+  /** For zerodrop itself: what this process can take over. */
   get takes(): Takes {
     return {
       webSockets: this.#registrations.map(({ name }) => name),
@@ -106,10 +107,12 @@ export class Handover {
     return untracked.length === 1 ? untracked[0] : undefined
   }
 
+  /** For zerodrop itself: the options for the streams of a server. */
   streamsOf(server: Server): StreamsOptions | undefined {
     return this.#streamOptions.get(server) ?? this.#streamOptions.get(undefined)
   }
 
+  /** For zerodrop itself: the streams that may move. */
   get watched(): WatchedStreams {
     return this.#watched
   }

@@ -6,12 +6,15 @@ import { checkBoolean, checkObject, invalid, unknown } from '../../options/optio
 
 /** The request by which a WebSocket was opened. */
 export interface OpeningRequest {
+  /** The method of the request. */
   readonly method: string
   /** As the client sent it. */
   readonly url: string
+  /** The header fields, by their names in lower case. */
   readonly headers: IncomingHttpHeaders
 }
 
+/** The options of `handover.websockets()`. */
 export interface WebSocketsOptions<State = unknown, Client = never> {
   /**
    * Returns what the successor is to know of a WebSocket: whatever the structured clone algorithm copies, at most
@@ -41,6 +44,7 @@ export interface WebSocketsOptions<State = unknown, Client = never> {
   readonly keepWindow?: boolean
 }
 
+/** The options of `handover.streams()`. */
 export interface StreamsOptions<State = unknown> {
   /** Whether an event stream may move. @default all may */
   readonly match?: (response: ServerResponse) => boolean

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const source = join(__dirname, '../src')
+
+/** Each public name, with the file that declares it. */
+const names = [
+  ...readFileSync(join(source, 'index.ts'), 'utf8').matchAll(/export (?:type )?\{([^}]*)\} from '([^']+)'/g),
+].flatMap(([, list = '', file = '']) =>
+  list
+    .split(',')
+    .map((name) => name.replace('type ', '').trim())
+    .filter((name) => name !== '')
+    .map((name) => ({ name, file })),
+)
+
+/** The lines of a declaration, and whether a docstring stands before it. */
+function declarationOf(name: string, file: string): { documented: boolean; lines: string[] } {
+  const lines = readFileSync(join(source, file), 'utf8').split('\n')
+  const declares = new RegExp(
+    `^export (?:declare )?(?:abstract )?(?:class|interface|type|const|function) ${name}\\b`,
+  )
+  const start = lines.findIndex((line) => declares.test(line))
+  const length = lines.slice(start).findIndex((line, index) => index > 0 && /^\S/.test(line) && line !== ')')
+  return {
+    documented: lines[start - 1]?.endsWith('*/') === true,
+    lines: lines.slice(start, start + (length < 0 ? 1 : length)),
+  }
+}
+
+/** The members of a class or an interface that a user sees and that no docstring stands before. */
+function undocumentedMembers(lines: string[]): string[] {
+  if (!/^export (?:class|interface) /.test(lines[0] ?? '')) return []
+  return lines.flatMap((line, index) => {
+    const member = /^ {2}(?:readonly |get |async )?'?([a-z][\w:]*)'?\??(?:<[^(]*>)?[(:]/.exec(line)?.[1]
+    if (member === undefined || member === 'constructor') return []
+    return lines[index - 1]?.endsWith('*/') === true ? [] : [member]
+  })
+}
+
+test('every public name has a docstring', () => {
+  expect(names.length).toBeGreaterThan(50)
+  const missing = names.filter(({ name, file }) => !declarationOf(name, file).documented)
+  expect(missing.map(({ name }) => name)).toEqual([])
+})
+
+test('so has every member of a public class or interface', () => {
+  const missing = names.flatMap(({ name, file }) =>
+    // The events are described by `lifecycleEvents`, which a test compares with the documentation.
+    name === 'LifecycleEvents'
+      ? []
+      : undocumentedMembers(declarationOf(name, file).lines).map((member) => `${name}.${member}`),
+  )
+  expect(missing).toEqual([])
+})
