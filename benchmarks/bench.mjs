@@ -9,16 +9,17 @@ import { memory, variants as memoryVariants } from './memory.mjs'
 import { migrate } from './migrate.mjs'
 import { modes, overhead } from './overhead.mjs'
 import { scrape } from './scrape.mjs'
+import { start } from './start.mjs'
 import { warmUp } from './warm-up.mjs'
 
-const usage = `npm run bench -- [overhead | memory | exit | scrape | migrate | warm-up] [options]
+const usage = `npm run bench -- [overhead | memory | exit | scrape | migrate | start | warm-up] [options]
 
 Without a command: all of them. See benchmarks/README.md.
   --framework <name>   overhead, memory: http, express, koa or fastify; memory: also ws; otherwise all for overhead, http and
                        ws for memory
   --mode <name>        overhead: together, processes or switching; otherwise together and switching
   --what <name>        exit: nothing, inFlight, idle or busy; otherwise all
-  --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2), migrate and warm-up 5 restarts
+  --rounds <number>    fresh processes for each: overhead 6, memory 2, exit 5 (idle: 2), migrate and warm-up 5 restarts, start 100
   --blocks <number>    overhead: compared slices in a round, 150
   --bursts <number>    overhead: bursts in a turn, of which the least disturbed counts, 2
   --connections <n>    overhead: 64; memory: 20000; exit idle, scrape, migrate: 10000
@@ -106,6 +107,21 @@ const commands = {
       )
       console.table(Object.fromEntries(results.map(({ name, ...result }) => [name, result])))
     }
+  },
+
+  async start() {
+    const rounds = asked('rounds', 100)
+    const onRound = (program, round) => progress(`${program}, round ${round}`)
+    title(`Milliseconds of CPU time that the preload adds to a start: ${rounds} pairs each`)
+    console.table(
+      start({ rounds, onRound }).map(({ program, name, bare, added }) => ({
+        program,
+        preload: name,
+        bare: bare.toFixed(1),
+        added: added.median.toFixed(1),
+        '95 %': range(added.interval, 1),
+      })),
+    )
   },
 
   async scrape() {

@@ -1,10 +1,10 @@
-/** `npm run battery [-- [--bare] [name …]]` */
+/** `npm run battery [-- [--bare | --with] [name …]]` */
 import { Application, names } from './src/application.mjs'
 import { tables } from './src/table.mjs'
 import { runTrials } from './src/trials.mjs'
 
 const args = process.argv.slice(2)
-const bareOnly = args.includes('--bare')
+const only = { '--bare': [false], '--with': [true] }[args.find((word) => word.startsWith('--'))]
 const wanted = args.filter((word) => !word.startsWith('--'))
 const chosen = names().filter((name) => wanted.length === 0 || wanted.some((word) => name.startsWith(word)))
 const rows = []
@@ -14,7 +14,7 @@ for (const name of chosen) {
     console.error(`${name}: preparing`)
     application.prepare()
     const { plugin } = application.settings
-    for (const zerodrop of bareOnly ? [false] : plugin ? [true] : [true, false]) {
+    for (const zerodrop of only ?? (plugin ? [true] : [true, false])) {
       console.error(`${name}: ${zerodrop ? 'with' : 'without'} zerodrop`)
       const result = await runTrials(application, zerodrop)
       console.error(JSON.stringify(result))

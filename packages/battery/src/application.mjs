@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -55,13 +56,23 @@ export class Application {
     mkdirSync(folder, { recursive: true })
     cpSync(this.source, folder, { recursive: true })
     run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], folder)
-    const scope = path.join(folder, 'node_modules/@zerodrop')
+    const { build } = this.settings
+    if (build !== undefined) run('npx', build, folder)
+    this.#link()
+    writeFileSync(path.join(folder, '.ready'), '')
+  }
+
+  /** Where it is started. */
+  get directory() {
+    return path.join(this.folder, this.settings.cwd ?? '.')
+  }
+
+  /** Lets it find the packages of this repository. */
+  #link() {
+    const scope = path.join(this.directory, 'node_modules/@zerodrop')
     mkdirSync(scope, { recursive: true })
     for (const name of ['core', 'fastify'])
       symlinkSync(path.join(root, 'packages', name), path.join(scope, name))
-    const { build } = this.settings
-    if (build !== undefined) run('npx', build, folder)
-    writeFileSync(path.join(folder, '.ready'), '')
   }
 
   /** The versions that its package.json pins. */
@@ -89,22 +100,35 @@ export class Deployment {
     this.port = port
     this.zerodrop = zerodrop
     this.broken = path.join(application.folder, `.broken-${port}`)
+    /** For what it keeps while it runs. */
+    this.home = path.join(application.folder, `.home-${port}`)
   }
 
   async start() {
-    const { folder, settings } = this.application
+    const { directory, settings } = this.application
     const flags = ['--require', preload]
-    if (this.zerodrop) flags.push('--import', '@zerodrop/core/register')
+    if (this.zerodrop) flags.push(...(settings.preload ?? ['--import', '@zerodrop/core/register']))
     const env = {
       ...process.env,
       NODE_ENV: 'production',
       BATTERY_BROKEN: this.broken,
       PORT: String(this.port),
     }
-    Object.assign(env, settings.env, { HOST: '127.0.0.1', HOSTNAME: '127.0.0.1' })
-    const script = settings.start.map((word) => word.replace('$PORT', String(this.port)))
-    const child = spawn(process.execPath, [...flags, ...script], {
-      cwd: folder,
+    const own = Object.entries(settings.env ?? {}).map(([name, value]) => [
+      name,
+      value.replace('$FOLDER', this.home),
+    ])
+    Object.assign(env, Object.fromEntries(own), { HOST: '127.0.0.1', HOSTNAME: '127.0.0.1' })
+    const words = (settings.command ?? settings.start).map((word) =>
+      word.replace('$PORT', String(this.port)).replace('$NODE', process.execPath),
+    )
+    // What starts Node itself gets the flags by the environment, or has a file for them.
+    env.BATTERY_FLAGS = flags.join(' ')
+    if (settings.command === undefined) words.unshift(process.execPath, ...flags)
+    else if (settings.ownFlags !== true) env.NODE_OPTIONS = env.BATTERY_FLAGS
+    const [file, ...args] = words
+    const child = spawn(file, args, {
+      cwd: directory,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -129,9 +153,10 @@ export class Deployment {
     await this.#answers()
   }
 
-  /** The newest process. */
+  /** To the newest process, or to the first where that is the one that people signal. */
   signal(signal) {
-    process.kill(this.newest, signal)
+    const { toFirst = [] } = this.application.settings
+    process.kill(toFirst.includes(signal) ? this.family[0] : this.newest, signal)
   }
 
   /** Of those that came from it and live, the one that was started last. */
@@ -155,6 +180,12 @@ export class Deployment {
   }
 
   kill() {
+    this.killAll()
+    rmSync(this.broken, { force: true })
+    rmSync(this.home, { recursive: true, force: true })
+  }
+
+  killAll() {
     for (const pid of this.family) {
       try {
         process.kill(pid, 'SIGKILL')
@@ -162,7 +193,6 @@ export class Deployment {
         // Gone by itself.
       }
     }
-    rmSync(this.broken, { force: true })
   }
 
   #hear(line) {
@@ -198,12 +228,14 @@ export class Deployment {
   }
 }
 
-/** The processes that have this in their environment, in the order in which they were started. */
+/** The processes of Node that have this in their environment, in the order in which they were started. */
 function alive(marker) {
   const found = []
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       if (!readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`BATTERY_BROKEN=${marker}\0`)) continue
+      // Not esbuild's service, which tsx starts.
+      if (path.basename(readlinkSync(`/proc/${pid}/exe`)) !== path.basename(process.execPath)) continue
       const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, 'latin1')
         .replace(/^.*\) /s, '')
         .split(' ')
@@ -216,6 +248,11 @@ function alive(marker) {
 }
 
 function run(command, args, cwd) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+  // By the same Node that runs the battery.
+  const env = {
+    ...process.env,
+    PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`,
+  }
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', env })
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed in ${cwd}:\n${stdout}\n${stderr}`)
 }

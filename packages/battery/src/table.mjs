@@ -12,17 +12,18 @@ export function tables(rows) {
 }
 
 function row({ application, zerodrop, result: { stop, restarts, badDeploy } }) {
+  const { processes = 1, title } = application.settings
   const cells = [
-    application.settings.title,
+    title,
     zerodrop ? 'yes' : 'no',
     `${stop.lost}, ${stop.errors}`,
     stop.exit,
-    cleanUp(stop.cleanUp, 1),
+    cleanUp(stop.cleanUp, processes),
     `${restarts.lost}, ${restarts.refused}, ${restarts.errors}`,
     `${restarts.kept} of 20`,
-    cleanUp(restarts.cleanUp, 3),
-    `${badDeploy.lost}, ${badDeploy.refused}, ${badDeploy.errors}`,
-    badDeploy.serves ? 'yes' : '**no**',
+    restarts.refusedAs ? `refused: ${restarts.refusedAs}` : cleanUp(restarts.cleanUp, 3 * processes),
+    badDeploy === undefined ? '' : `${badDeploy.lost}, ${badDeploy.refused}, ${badDeploy.errors}`,
+    badDeploy === undefined ? '' : badDeploy.serves ? 'yes' : '**no**',
   ]
   return `| ${cells.join(' | ')} |`
 }

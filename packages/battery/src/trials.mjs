@@ -19,22 +19,42 @@ async function stop(application, zerodrop) {
     const { lost, errors } = await load.stop()
     const { code, signal } = ended ? await site.exited : { code: null, signal: 'never' }
     await site.closed
-    return { lost, errors, exit: signal ?? code, cleanUp: cleanUpOf(site, 1) }
+    return {
+      lost,
+      errors,
+      exit: signal ?? code,
+      cleanUp: cleanUpOf(site, application.settings.processes ?? 1),
+    }
   })
 }
 
 async function restarts(application, zerodrop) {
+  if (zerodrop && application.settings.refuses !== undefined) return refusal(application)
   return onSite(application, zerodrop, async (site, load) => {
     for (let count = 0; count < 3; count++) {
       await (zerodrop ? reload(site) : stopAndStart(site))
       await load.after(60)
     }
     const { lost, refused, errors, kept } = await load.stop()
-    return { lost, refused, errors, kept, cleanUp: cleanUpOf(site, 3) }
+    const cleanUp = cleanUpOf(site, 3 * (application.settings.processes ?? 1))
+    return { lost, refused, errors, kept, cleanUp }
+  })
+}
+
+/** A restart where zerodrop refuses it: says why, and goes on serving. */
+async function refusal(application) {
+  return onSite(application, true, async (site, load) => {
+    const { refuses } = application.settings
+    site.signal('SIGHUP')
+    const refusedAs = (await site.until(() => site.output.includes(refuses))) ? refuses : 'nothing was said'
+    await load.after(60)
+    return { refusedAs, ...(await load.stop()) }
   })
 }
 
 async function badDeploy(application, zerodrop) {
+  // Nothing is deployed where a restart is refused.
+  if (zerodrop && application.settings.refuses !== undefined) return undefined
   return onSite(application, zerodrop, async (site, load) => {
     writeFileSync(site.broken, '')
     const old = site.newest
@@ -78,7 +98,7 @@ async function stopAndStart(site) {
 
 async function end(site) {
   site.signal('SIGTERM')
-  if (!(await site.until(() => site.family.length === 0, 10_000))) site.signal('SIGKILL')
+  if (!(await site.until(() => site.family.length === 0, 10_000))) site.killAll()
   await site.exited
 }
 

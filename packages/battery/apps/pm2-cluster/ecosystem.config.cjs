@@ -1,0 +1,12 @@
+module.exports = {
+  apps: [
+    {
+      name: 'server',
+      script: 'server.js',
+      exec_mode: 'cluster',
+      instances: 2,
+      node_args: process.env.BATTERY_FLAGS,
+      kill_timeout: 20_000,
+    },
+  ],
+}

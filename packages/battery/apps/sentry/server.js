@@ -1,0 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import * as Sentry from '@sentry/node'
+import express from 'express'
+
+const app = express()
+app.get('/', (_request, response) => response.json({ pid: process.pid }))
+app.get('/slow', async (request, response) => {
+  await delay(Number(request.query.ms))
+  response.json({ pid: process.pid })
+})
+Sentry.setupExpressErrorHandler(app)
+app.listen(Number(process.env.PORT), '127.0.0.1')
+process.on('SIGTERM', async () => {
+  await Sentry.close(2000)
+  globalThis.batteryCleanUp()
+  process.exit(0)
+})
