@@ -18,6 +18,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort, RawClient } from '@zerodrop/traffic'
+import { guideOf } from './guides.mjs'
 
 const here = path.dirname(fileURLToPath(import.meta.url))
 const root = path.join(here, '../../..')
@@ -45,6 +46,9 @@ export class Application {
   /** Installs and builds it, unless that has been done for what is in its folder. */
   prepare() {
     const hash = createHash('sha256')
+    const { guide } = this.settings
+    const code = guide && guideOf(guide.heading).code
+    if (guide !== undefined) hash.update(code)
     for (const entry of readdirSync(this.source, { recursive: true, withFileTypes: true })) {
       if (entry.isFile())
         hash.update(entry.name).update(readFileSync(path.join(entry.parentPath, entry.name)))
@@ -55,6 +59,11 @@ export class Application {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
     cpSync(this.source, folder, { recursive: true })
+    if (guide !== undefined) {
+      const file = path.join(folder, guide.file)
+      mkdirSync(path.dirname(file), { recursive: true })
+      writeFileSync(file, code)
+    }
     run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], folder)
     const { build } = this.settings
     if (build !== undefined) run('npx', build, folder)

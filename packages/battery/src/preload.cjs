@@ -23,4 +23,9 @@ if (isMainThread) {
     say('cleaned')
     if (underWay > 0) say('early')
   }
+  // That of the guides.
+  globalThis.pool = {
+    query: () => new Promise((resolve) => setTimeout(resolve, 200, [])),
+    end: async () => globalThis.batteryCleanUp(),
+  }
 }

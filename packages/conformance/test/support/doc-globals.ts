@@ -31,6 +31,12 @@ declare global {
   const vault: { read(name: string): Promise<Record<string, string>> }
   const sdk: { shutdown(): Promise<void> }
   const authenticated: WeakSet<Socket>
+  /** Of Nitro 2 and Nuxt, which import it by themselves. */
+  function defineNitroPlugin(plugin: (nitro: { hooks: { hook(name: 'close', hook: () => unknown): void } }) => void): unknown
+  namespace NodeJS {
+    /** Emitted by SvelteKit's adapter-node. */
+    interface Process { on(event: 'sveltekit:shutdown', listener: (reason: string) => void): this }
+  }
 }
 `
 
@@ -48,6 +54,30 @@ declare module 'lightship' {
 declare module 'fastify-graceful-shutdown' {
   const plugin: import('fastify').FastifyPluginCallback<{ timeout?: number }>
   export default plugin
+}
+declare module '@nestjs/core' {
+  export const NestFactory: { create(module: object): Promise<{ enableShutdownHooks(): void; listen(port: number, host: string): Promise<void> }> }
+}
+declare module '*/app.module.js' { export class AppModule {} }
+declare module 'hono' {
+  interface Context { text(body: string): Response; json(body: unknown): Response }
+  export class Hono {
+    get(path: string, handler: (context: Context) => Response | Promise<Response>): void
+    fetch(request: Request): Promise<Response>
+  }
+}
+declare module '@hono/node-server' {
+  export function serve(options: { fetch(request: Request): Promise<Response>; port: number; hostname: string | undefined }): import('node:http').Server
+}
+declare module '@hapi/hapi' {
+  interface Server {
+    route(route: { method: string; path: string; handler(): unknown }): void
+    ext(event: 'onPostStop', method: () => unknown): void
+    start(): Promise<void>
+    stop(options: { timeout: number }): Promise<void>
+  }
+  const Hapi: { server(options: { port: string | number; host: string | undefined }): Server }
+  export default Hapi
 }
 declare module 'pino-http' { export function pinoHttp(options: object): import('express').RequestHandler }
 declare module 'morgan' { export default function morgan(format: string, options: object): import('express').RequestHandler }

@@ -1,3 +1,0 @@
-export default defineNitroPlugin((nitro) => {
-  nitro.hooks.hook('close', () => globalThis.batteryCleanUp())
-})
