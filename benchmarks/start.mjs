@@ -34,7 +34,12 @@ export function start({ rounds, onRound = () => {} }) {
       onRound(program, round)
     }
     const least = summary(bare).median
-    return Object.entries(added).map(([name, values]) => ({ program, name, bare: least, added: summary(values) }))
+    return Object.entries(added).map(([name, values]) => ({
+      program,
+      name,
+      bare: least,
+      added: summary(values),
+    }))
   })
 }
 
