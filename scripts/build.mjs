@@ -14,7 +14,7 @@ const stamps = join(root, 'node_modules', '.cache', 'zerodrop-build')
 
 export const publicPackages = ['core', 'express', 'koa', 'fastify', 'prometheus', 'socket.io', 'cli']
 // The CLI has the code of @zerodrop/traffic in it.
-const packages = ['traffic', ...publicPackages, 'conformance']
+const packages = ['traffic', ...publicPackages, 'hono', 'conformance']
 
 export function build() {
   const fingerprint = createHash('sha256')

@@ -19,7 +19,7 @@ const rows = [
   ['lifecycle'],
 ]
 
-const adapters = ['express', 'koa', 'fastify']
+const adapters = ['express', 'koa', 'fastify', 'hono']
 
 const outsideWorld = {
   regex: '^(node:)?(process|child_process|timers|timers/promises)$',

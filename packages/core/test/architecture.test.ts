@@ -78,7 +78,7 @@ test('files of a room do not import each other in a circle', () => {
   expect(rejected(statements)).toEqual([first, second])
 })
 
-test.each(['express', 'koa', 'fastify'])(
+test.each(['express', 'koa', 'fastify', 'hono'])(
   'the %s adapter knows the core by its entry and its framework by type',
   (name) => {
     const src = `packages/${name}/src`

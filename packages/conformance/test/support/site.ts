@@ -16,6 +16,7 @@ export const targets: [name: string, fixture: string][] = [
   ['koa 2', 'koa2.cjs'],
   ['fastify 5', 'fastify.mjs'],
   ['fastify 4', 'fastify4.cjs'],
+  ['hono 4', 'hono.mjs'],
   ['node:http', 'http.mjs'],
 ]
 

@@ -1,0 +1,2 @@
+export * from '@zerodrop/core'
+export { draining, graceful, type GracefulOptions } from './index.ts'
