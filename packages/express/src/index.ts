@@ -6,27 +6,31 @@ export * from '@zerodrop/core'
 declare global {
   namespace Express {
     interface Request {
-      /** Aborted when the server begins to drain: a stream that does not end by itself ends itself then. */
+      /**
+       * Aborts when the server begins to drain, so that a response without an end, such as an event stream,
+       * can end itself.
+       */
       readonly draining: AbortSignal
     }
   }
 }
 
-/** What `graceful()` takes. All but `onDrainingRequest` holds for the whole process. */
+/** Options of the plugin. All but `onDrainingRequest` apply to the whole process. */
 export interface GracefulOptions extends LifecycleOptions {
   /**
-   * What becomes of a request that arrives while the server drains: `'serve'` answers it, `'refuse'` gives the
-   * application's error handling an error with status 503 and `Retry-After`, a function says which of the two.
+   * Decides about requests that arrive while the server drains: `'serve'` answers them, `'refuse'` gives
+   * the app's error handling an error with status 503 and `Retry-After`, and a function of the request
+   * returns one of the two.
    * @default 'serve'
    */
   readonly onDrainingRequest?: DrainingPolicy<Request>
 }
 
 /**
- * Lets every server of this process stop and restart without dropping a request: `app.use(graceful())`, once, before
- * the routes. Signals are handled while a server listens.
+ * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once,
+ * before the routes. Signals are handled while a server listens.
  *
- * @throws what `lifecycle.configure()` throws: a wrong option, or one that contradicts an earlier call.
+ * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
  */
 export function graceful(options: GracefulOptions = {}): RequestHandler {
   const policy = adapter.adapt(options)

@@ -6,16 +6,20 @@ export * from '@zerodrop/core'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Aborted when the server begins to drain: a stream that does not end by itself ends itself then. */
+    /**
+     * Aborts when the server begins to drain, so that a response without an end, such as an event stream,
+     * can end itself.
+     */
     readonly draining: AbortSignal
   }
 }
 
-/** What the plugin takes. All but `onDrainingRequest` holds for the whole process. */
+/** Options of the plugin. All but `onDrainingRequest` apply to the whole process. */
 export interface GracefulOptions extends LifecycleOptions {
   /**
-   * What becomes of a request that arrives while the server drains: `'serve'` answers it, `'refuse'` gives the
-   * application's error handler an error with status 503 and `Retry-After`, a function says which of the two.
+   * Decides about requests that arrive while the server drains: `'serve'` answers them, `'refuse'` gives
+   * the app's error handler an error with status 503 and `Retry-After`, and a function of the request
+   * returns one of the two.
    * @default 'serve'
    */
   readonly onDrainingRequest?: DrainingPolicy<FastifyRequest>
@@ -39,12 +43,13 @@ const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
 }
 
 /**
- * Lets every server of this process stop and restart without dropping a request: `app.register(gracefulPlugin)`.
- * Signals are handled while a server listens. A drain runs the application's `preClose` hooks as soon as no new request
- * can come, then its `onClose` hooks when all connections have ended; `app.close()` drains in the same way.
+ * Lets every server of this process stop and restart without losing a request:
+ * `app.register(gracefulPlugin)`. Signals are handled while a server listens. A drain runs the app's
+ * `preClose` hooks when no new request can arrive, and its `onClose` hooks when all connections have ended;
+ * `app.close()` drains the same way.
  *
- * A wrong option, or one that contradicts an earlier call, rejects `app.ready()` and `app.listen()` with the error of
- * `lifecycle.configure()`.
+ * A wrong option, or one that conflicts with an earlier call, rejects `app.ready()` and `app.listen()` with
+ * the error of `lifecycle.configure()`.
  */
 export const gracefulPlugin: FastifyPluginCallback<GracefulOptions> = fastifyPlugin(plugin, {
   name: '@zerodrop/fastify',

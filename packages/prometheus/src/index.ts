@@ -2,17 +2,18 @@ import { lifecycle, type Status, ZerodropError } from '@zerodrop/core'
 import { Counter, Gauge, register as globalRegister, type Registry } from 'prom-client'
 
 export interface MetricsOptions {
-  /** Where the metrics are registered. @default the global registry of prom-client */
+  /** The registry. @default the global registry of prom-client */
   readonly register?: Registry
-  /** What their names begin with. @default 'zerodrop_' */
+  /** The prefix of the metrics' names. @default 'zerodrop_' */
   readonly prefix?: string
 }
 
 /**
- * Registers the metrics of this process, as `collectDefaultMetrics()` of prom-client does for Node's own. Everything is
- * read when the registry is scraped, from `lifecycle.status()`: until then nothing is counted, and nothing is done.
+ * Registers the metrics of this process, as prom-client's `collectDefaultMetrics()` does for Node's own.
+ * Values are read from `lifecycle.status()` when the registry is scraped; nothing is counted in between.
  *
- * @throws `ERR_ZERODROP_OPTION_UNKNOWN`; what prom-client throws if the registry has metrics of these names already.
+ * @throws `ERR_ZERODROP_OPTION_UNKNOWN`; prom-client's error if the registry already has metrics of these
+ *   names.
  */
 export function collectMetrics(options: MetricsOptions = {}): void {
   checkOptions(options)

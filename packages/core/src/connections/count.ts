@@ -6,9 +6,9 @@ import { currentResponse } from './exchange.ts'
 import { listActivity } from './list.ts'
 import { isUsed } from './mark-as-used.ts'
 
-/** How many connections are doing what, and how many requests are in flight. */
+/** How many connections are in which state, and how many requests are in flight. */
 export interface ConnectionCounts {
-  /** Nothing ever came on it. */
+  /** Has never carried a request. */
   readonly unused: number
   /** Between two requests. */
   readonly idle: number
@@ -16,21 +16,21 @@ export interface ConnectionCounts {
   readonly reading: number
   /** The body of a request is arriving. */
   readonly receiving: number
-  /** The request is complete, and nothing of the answer is sent. */
+  /** The request is complete, and no part of the response has been sent. */
   readonly handling: number
-  /** The head of the answer is sent, its end is not, or has not reached the client. */
+  /** The head of the response has been sent, its end has not, or has not reached the client. */
   readonly responding: number
-  /** A WebSocket, or another protocol that HTTP was left for. */
+  /** A WebSocket, or another protocol after an upgrade. */
   readonly upgraded: number
   /** A connection of a server that does not speak HTTP. */
   readonly raw: number
-  /** A session of HTTP/2, whatever is under way on it. */
+  /** An HTTP/2 session, whatever its streams do. */
   readonly http2: number
   /** The TLS handshake is not complete. */
   readonly handshaking: number
   /** Ended by a drain; the client has not closed its side yet. */
   readonly closing: number
-  /** Not connections but requests: those in flight, over HTTP/1 (one for each connection) and HTTP/2. */
+  /** Requests in flight, over HTTP/1 (one per connection) and HTTP/2. */
   readonly requests: number
 }
 

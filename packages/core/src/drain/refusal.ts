@@ -5,9 +5,9 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 export type DrainingVerdict = 'serve' | 'refuse'
 
 /**
- * `'serve'` answers it, with `Connection: close`. `'refuse'` answers 503 with `Retry-After` and `Connection: close`. A
- * function of the request returns one of the two, at once. If it throws or returns anything else, the request is served,
- * and a warning says so once.
+ * `'serve'` answers with `Connection: close`. `'refuse'` answers 503 with `Retry-After` and `Connection:
+ * close`. A function of the request returns one of the two synchronously. If it throws or returns anything
+ * else, the request is served and one warning says so.
  */
 export type DrainingPolicy<Request> = DrainingVerdict | ((request: Request) => DrainingVerdict)
 

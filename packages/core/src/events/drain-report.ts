@@ -15,13 +15,13 @@ export type ConnectionState =
   /** An idle connection that the successor had not taken: its next request may have been waiting unread. */
   | 'moving'
 
-/** What was cut, and what it was doing. */
+/** A request or connection that was cut, and what it was doing. */
 export interface CutConnection {
   /** How far it had come. */
   readonly state: ConnectionState
   /**
-   * `'application'` if other code in this process ended it before the deadline: the application, a library, or one of
-   * Node's own timeouts. Undefined if the deadline or a signal did.
+   * `'application'` if other code in this process ended it early: the app, a library, or one of Node's
+   * timeouts. Undefined if the deadline or a signal did.
    */
   readonly by?: 'application'
   /** Of the request; undefined where there was none. */
@@ -29,11 +29,15 @@ export interface CutConnection {
   /** Of the request; undefined where there was none. */
   readonly url?: string
   /**
-   * Milliseconds since the request began. While nothing drains zerodrop looks at no request, so for one that was under
-   * way when the drain began this is the length of the drain: it is at least that old.
+   * Milliseconds since the request began. For a request that was in flight when the drain began, this is
+   * the length of the drain, because zerodrop watches no requests while nothing drains; the request is at
+   * least that old.
    */
   readonly age?: number
-  /** Milliseconds since the connection was opened; not known for one of HTTP/1 without TLS that was there before. */
+  /**
+   * Milliseconds since the connection was opened; unknown for HTTP/1 connections without TLS that are older
+   * than the drain.
+   */
   readonly connectedFor?: number
   /** The client's address; undefined on a Unix socket. */
   readonly remoteAddress?: string
@@ -42,31 +46,31 @@ export interface CutConnection {
 }
 
 /**
- * How a drain went. It balances: the requests that were under way when it began and those that arrived after that are as
- * many as `finished`, `served`, `refused`, `left` and the requests in `cut` together, but for streams of events that go
- * on in a successor.
+ * The report of a drain. It balances: requests in flight at its beginning plus requests that arrived later
+ * equal `finished` + `served` + `refused` + `left` + the requests in `cut`, except event streams that
+ * continue in a successor.
  */
 export interface DrainResult {
-  /** From the first step to the last connection's end. */
+  /** From the first step to the end of the last connection. */
   readonly milliseconds: number
-  /** How long each phase took, in milliseconds: the announcement, emptying the accept queue, finishing what was there. */
+  /** The length of each phase in milliseconds: the announcement, emptying the accept queue, finishing. */
   readonly phases: { readonly delay: number; readonly accept: number; readonly finish: number }
-  /** Requests that were under way when the drain began, and were answered whole. */
+  /** Requests that were in flight when the drain began and were answered in full. */
   readonly finished: number
-  /** Requests that arrived after it began, and were answered. */
+  /** Requests that arrived during the drain and were answered. */
   readonly served: number
-  /** Requests that arrived after it began, and were refused as `onDrainingRequest` wants it. */
+  /** Requests that arrived during the drain and were refused by `onDrainingRequest`. */
   readonly refused: number
-  /** Requests whose client closed the connection, or reset the stream, before the answer was whole. */
+  /** Requests whose client closed the connection or reset the stream before the response was complete. */
   readonly left: number
-  /** WebSockets that were sent a close frame. */
+  /** WebSockets that got a close frame. */
   readonly websockets: number
   /**
-   * New connections that the kernel may have reset, because they were in the accept queue when the listening socket was
-   * closed. 0 unless clients connect faster than the process can accept for two seconds.
+   * New connections that the kernel may have reset, because they were in the accept queue when the
+   * listening socket closed. 0 unless clients connect faster than the process accepts for two seconds.
    */
   readonly reset: number
-  /** What the deadline, a second signal, or other code in this process ended before its time. */
+  /** What the deadline, a second signal, or other code in this process ended early. */
   readonly cut: readonly CutConnection[]
 }
 
@@ -103,7 +107,7 @@ export type StayReason =
   /** The successor had no place for it, or could not read its state. */
   | 'declined'
 
-/** A WebSocket or an event stream that stayed in the predecessor of a restart, to be told there. */
+/** A WebSocket or an event stream that stayed in the predecessor of a restart. */
 export interface StayedConnection {
   /** What it is. */
   readonly kind: 'websocket' | 'stream'

@@ -1,4 +1,6 @@
-/** What pino, Fastify's `app.log` and many others are: each method takes fields and a message. */
+/**
+ * A logger with the shape of pino's and of Fastify's `app.log`: each method takes fields and a message.
+ */
 export interface Logger {
   /** For the steps in between. */
   debug(fields: object, message: string): void

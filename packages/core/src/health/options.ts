@@ -1,6 +1,7 @@
 /**
- * Passes by returning, or resolving with, anything but `false`; fails by `false`, by throwing or by rejecting.
- * @param signal aborted when the time for the check is over
+ * A health check. It passes if it returns or resolves to anything but `false`, and fails if it returns
+ * `false`, throws or rejects.
+ * @param signal aborts when the check's `timeout` has passed
  */
 export type HealthCheck = (signal: AbortSignal) => unknown
 
@@ -9,44 +10,46 @@ export interface HealthCheckOptions {
   /** The check: it passes unless it throws, rejects or returns false. */
   readonly check: HealthCheck
   /**
-   * Milliseconds after which the check has failed. Below the second for which Kubernetes waits by default. Infinity
-   * waits for ever.
+   * Milliseconds after which the check has failed. The default is below the second that Kubernetes waits.
+   * `Infinity` waits forever.
    * @default 800
    */
   readonly timeout?: number
   /**
-   * Milliseconds for which a result is given to whoever asks. 0 checks each time; those who ask at the same time share
-   * one check all the same.
+   * Milliseconds for which a result is reused. `0` runs the check for each probe; simultaneous probes share
+   * one run.
    * @default 1000
    */
   readonly cache?: number
 }
 
-/** How the process answers those who ask how it is. */
+/** How the process answers health probes. */
 export interface HealthOptions {
   /**
-   * The path that says whether the process lives: 200 until it ends. `false` for none.
+   * The path of the liveness probe: 200 until the process ends. `false` for none.
    * @default '/livez'
    */
   readonly livez?: string | false
   /**
-   * The path that says whether the process should get work: 503 until it is ready, while a check fails, and from the
-   * first moment of a drain on. `false` for none.
+   * The path of the readiness probe: 503 until the process is ready, while a check fails, and from the
+   * first moment of a drain. `false` for none.
    * @default '/readyz'
    */
   readonly readyz?: string | false
   /**
-   * A port of its own for these paths, which goes on answering while the process drains. It is open from the first call
-   * of `graceful()` or `configure()` on, and is handed to a successor like any other. Without one, the application's own
-   * servers answer.
+   * A separate port for these paths, which keeps answering during a drain. It opens at the first call of
+   * `graceful()` or `configure()`, and a successor inherits it. Without it, the app's own servers answer.
    */
   readonly port?: number
-  /** Where that port is opened. Without it, as `server.listen(port)` does it: on all addresses. */
+  /** The address of that port. The default is the one of `server.listen(port)`: all addresses. */
   readonly host?: string
-  /** What else has to be well for the process to be ready, by name. Not asked before it listens, nor while it drains. */
+  /**
+   * What else has to be healthy for the process to be ready, by name. The checks do not run before the
+   * process listens or while it drains.
+   */
   readonly checks?: Readonly<Record<string, HealthCheck | HealthCheckOptions>>
   /**
-   * Whether `?verbose` shows more than ok or not: the state of the process, the names of the checks, and why they fail.
+   * Whether `?verbose` shows the state of the process, the names of the checks, and why they fail.
    * @default false
    */
   readonly verbose?: boolean

@@ -20,123 +20,128 @@ import {
 import { checkSignalOptions, expandSignals, type SignalOptions, signalTable } from './signal-options.ts'
 
 /**
- * Which connections move to the successor at a restart. A function is asked for each whenever it could move, with the
- * socket on which the application may have put what it knows of it, and has to answer at once. One that may not move
- * drains as at a stop, and is not asked for again.
+ * Which connections move to the successor at a restart. zerodrop calls a function for each connection that
+ * could move, with its socket, and needs the answer synchronously. A connection that must not move drains
+ * as at a stop.
  */
 export type MigrationPolicy = boolean | ((socket: Socket) => boolean)
 
-/** Options of the process: whichever plugin states them, they hold for every server in it. Durations are milliseconds. */
+/**
+ * Options of the process. Whichever plugin sets them, they apply to every server in it. Durations are in
+ * milliseconds.
+ */
 export interface LifecycleOptions {
   /**
-   * How long a drain may take. What is left then is cut, reported, and makes the exit status 1. 0 cuts at once,
-   * Infinity waits for ever.
+   * The longest a drain may take. What is left then is cut and reported, and the exit status is 1. `0` cuts
+   * at once; `Infinity` waits forever.
    * @default 10000
    */
   readonly drainTimeout?: number
   /**
-   * How long a process that was told to stop goes on accepting and serving as before, while it says that it is not
-   * ready and answers with `Connection: close`: the time a load balancer needs to see it and turn away. Comes before
-   * `drainTimeout` begins to run. A restart does not need it. 0 does not wait; Infinity is refused.
+   * How long a stopping process keeps accepting and serving while it already reports that it is not ready
+   * and sends `Connection: close`, so that a load balancer notices. `drainTimeout` starts afterwards. A
+   * restart skips it. `0` does not wait; `Infinity` is refused.
    * @default 0
    */
   readonly drainDelay?: number
   /**
-   * The most that an idle keep-alive connection is kept when the process stops, so that a request already on its way
-   * is answered. Below it the server's own `keepAliveTimeout` decides, which the client was told. 0 ends idle
-   * connections at once; Infinity leaves it to `keepAliveTimeout` and `drainTimeout`.
+   * The longest an idle keep-alive connection stays open when the process stops, so that a request that is
+   * already on its way is answered. The server's own `keepAliveTimeout`, which the client knows, ends it
+   * earlier. `0` ends idle connections at once; `Infinity` leaves it to `keepAliveTimeout` and
+   * `drainTimeout`.
    * @default 5000
    */
   readonly lingerTimeout?: number
   /**
-   * How long a connection on which nothing ever came is kept for its first request when the process stops. Never
-   * longer than `lingerTimeout`. 0 ends it at once.
+   * How long a connection that has never carried a request stays open for its first one when the process
+   * stops, but at most `lingerTimeout`. `0` ends it at once; `Infinity` waits for `lingerTimeout`.
    * @default 1000
    */
   readonly firstRequestTimeout?: number
   /**
-   * The window over which WebSockets are sent their close frame, so that their clients do not return in one wave. At
-   * most half of `drainTimeout` is used. 0 tells all at once; Infinity is refused.
+   * The window over which WebSockets get their close frame, so that their clients do not all reconnect at
+   * the same moment. At most half of `drainTimeout` is used. `0` closes all at once; `Infinity` is refused.
    * @default 1000
    */
   readonly closeSpread?: number
   /**
-   * How long handlers that other code has put on the signal may take. They are called when the last connection has ended,
-   * and with SIGTERM in the old process of a restart. A process without such handlers does not wait. 0 calls them and does not
-   * wait for what they begin; Infinity waits for ever.
+   * The longest that signal handlers of other libraries may take. zerodrop calls them when the last
+   * connection has ended; in the old process of a restart, with SIGTERM. `0` calls them and does not wait
+   * for asynchronous work; `Infinity` waits forever.
    * @default 5000
    */
   readonly handlersTimeout?: number
   /**
-   * How long a successor may take until it is ready, `successorEnv` included where that is a function. Then it is told to
-   * stop, and this process serves on. Infinity waits for ever.
+   * The longest a successor may take to become ready, including a `successorEnv` function. It is killed
+   * then, and this process keeps serving. `Infinity` waits forever.
    * @default 60000
    */
   readonly readyTimeout?: number
   /**
-   * If true, a process is ready when the application calls `lifecycle.ready()`, not when its servers listen.
+   * With true, the process is ready when the app calls `lifecycle.ready()`, not at the first `listen()`.
    * @default false
    */
   readonly manualReady?: boolean
   /**
-   * What has to answer before this process is ready. A path, asked by a request that the process makes to the first of its own HTTP
-   * servers, past the port, until the status is below 500. Or a function, called until it returns true or resolves with it.
-   * Between two questions there are 50 ms, and each time twice as long up to one second. With `manualReady` both have to hold.
-   * `readyTimeout` ends the wait in a successor; a first generation goes on asking, is not ready meanwhile, and says so once.
+   * What has to succeed before this process is ready. A path: the process requests it from its own first
+   * HTTP server, in memory rather than through the port, until the status is below 500. A function: called
+   * until it returns or resolves to true. The pause between attempts starts at 50 ms and doubles up to one
+   * second. With `manualReady`, both must hold. In a successor, `readyTimeout` ends the wait; a first
+   * generation keeps asking and warns once.
    * @default undefined
    */
   readonly readyCheck?: string | (() => boolean | Promise<boolean>)
   /**
-   * Requests that the process makes to itself before it is ready, so that its code is compiled and its pools are filled: paths,
-   * or how often the path of `readyCheck` is asked, or `/` without one. Ten are under way at a time. What fails is told once and
-   * changes nothing; after ten seconds, or a quarter of `readyTimeout`, the rest is left out. 0 and `[]` are none;
-   * Infinity is refused.
+   * Requests that the process makes to itself before it is ready, so that its code is compiled and its
+   * pools are filled: an array of paths, or a number of requests to the path of `readyCheck` (or `/`). Ten
+   * run at a time. Failures are reported once and change nothing. After ten seconds, or a quarter of
+   * `readyTimeout`, the rest is skipped. `0` and `[]` make none; `Infinity` is refused.
    * @default []
    */
   readonly warmUp?: number | readonly string[]
   /**
-   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all of them, none, or those for which a
-   * function of the socket returns true. For applications that keep something for each connection. What does not move
-   * drains as at a stop. A function that throws, or returns anything but true or false, has said false.
+   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all, none, or those for
+   * which a function of the socket returns true. For apps that store data per connection. Other connections
+   * drain as at a stop. A function that throws, or returns anything but true or false, counts as false.
    * @default true
    */
   readonly migrate?: MigrationPolicy
   /**
-   * Answers `/livez` and `/readyz`, as `true` on the application's own servers, or as `HealthOptions` say: with other
-   * paths, on a port of its own, with checks.
+   * Answers `/livez` and `/readyz`: `true` on the app's own servers, or an object with paths, a port and
+   * checks.
    * @default false
    */
   readonly health?: boolean | HealthOptions
   /**
-   * Where the operator reads what happens: a logger like pino's, `'stderr'` for readable lines, of which there are none
-   * while all is well but one for each drain and each restart, or `false` for nothing. Fastify's `app.log` is used where nothing is said.
+   * Where zerodrop logs: a pino-like logger; `'stderr'`, which prints one line per drain and restart, plus
+   * warnings and errors; or `false` for nothing. Fastify's `app.log` is used by default.
    * @default 'stderr'
    */
   readonly logger?: Logger | 'stderr' | false
   /**
-   * How long a successor that is ready serves beside this process before it takes over: if it dies in that time, this
-   * process has never stopped. 0 hands over at once; Infinity never does.
+   * How long a ready successor serves beside this process before it takes over. If it dies in that time,
+   * this process has never stopped serving. `0` hands over at once; `Infinity` never does.
    * @default 0
    */
   readonly probation?: number
   /**
-   * What a restart that is asked for during another one does. `'newest'`: if the successor may have read its code by
-   * then, one more restart follows, however often it was asked for; a successor that is stuck is given up for it.
-   * `'queue'`: one more always follows. Of both the successor makes it. `'coalesce'`: it is the same one. `'reject'`: it
-   * fails with `ERR_ZERODROP_RESTART_IN_PROGRESS`.
+   * What a restart does that is requested during another one. `'newest'`: if the successor may have read
+   * its code already, one more restart follows, however many were requested, and a stuck successor is given
+   * up for it. `'queue'`: one more always follows. `'coalesce'`: it joins the current restart. `'reject'`:
+   * it fails with `ERR_ZERODROP_RESTART_IN_PROGRESS`.
    * @default 'newest'
    */
   readonly restartConcurrency?: RestartConcurrency
   /**
-   * The environment a successor is started with. `'start'`: what this process was started with. `'current'`:
-   * `process.env` as it is at the time of the restart. A function is given the first and returns, or resolves to, what
-   * to use. Its time counts towards `readyTimeout`.
+   * The successor's environment. `'start'`: the one this process was started with. `'current'`:
+   * `process.env` at the time of the restart. A function gets the first and returns, or resolves to, what
+   * to use; its time counts towards `readyTimeout`.
    * @default 'start'
    */
   readonly successorEnv?: SuccessorEnvironment
   /**
-   * A file that always names the process that serves: written when this process is ready and its predecessor hands over,
-   * removed by the last one. A relative path starts from the current directory.
+   * A file that always names the serving process: written when this process is ready and its predecessor
+   * hands over, removed by the last process. A relative path starts from the working directory.
    * @default undefined
    */
   readonly pidFile?: string
@@ -155,9 +160,9 @@ export interface LifecycleOptions {
    */
   readonly socketNames?: SocketNames
   /**
-   * What each signal does, on top of the defaults: SIGINT and SIGTERM `'shutdown'` (on Windows SIGBREAK too), SIGHUP and
-   * SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as `{ preset: 'nginx', … }`, replaces the
-   * defaults by the table of that system.
+   * What each signal does, on top of the defaults: SIGINT and SIGTERM (and SIGBREAK on Windows)
+   * `'shutdown'`, SIGHUP and SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as
+   * `{ preset: 'nginx', … }`, replaces the defaults.
    */
   readonly signals?: SignalPreset | SignalOptions
 }

@@ -9,12 +9,12 @@ import { type SignalPreset, signalPresets } from '../signals/presets.ts'
 import { checkSignal, checkSignalExists } from '../signals/signal-name.ts'
 
 /**
- * What each signal does, on top of the defaults or of a preset's table. `false` leaves a signal to others, also where
- * the platform lacks it.
+ * What each signal does, on top of the defaults or of a preset. `false` leaves a signal to others, also if
+ * the platform does not have it.
  */
 export interface SignalOptions
   extends Readonly<Partial<Record<NodeJS.Signals, SignalAction | SignalReaction | false>>> {
-  /** Whose table replaces the defaults. */
+  /** The system whose table replaces the defaults. */
   readonly preset?: SignalPreset
 }
 

@@ -8,7 +8,9 @@ import { checkSignal } from './signal-name.ts'
 
 /** The options of `notify()`. */
 export interface NotifyOptions {
-  /** How many signals the channel keeps for a reader that is behind. What comes then is dropped, and counted. @default 16 */
+  /**
+   * How many signals the channel keeps for a slow reader. It drops and counts further ones. @default 16
+   */
   readonly buffer?: number
 }
 
@@ -22,28 +24,28 @@ function hub(): SignalHub {
 }
 
 /**
- * Gives signals of this process to a channel, as Go's `signal.Notify` does.
+ * Delivers signals of this process to a channel, like Go's `signal.Notify`.
  *
  * ```ts
  * for await (const signal of notify('SIGTERM', 'SIGINT')) console.log(signal)
  * ```
  *
- * The first channel on a signal takes over its default action, which is back when the last has stopped. Every channel on
- * a signal gets a copy. Each keeps 16 signals for a reader that is behind, or as many as `buffer` says, and drops what
- * comes then.
+ * The first channel on a signal replaces its default action, and the last `stop()` restores it. Every
+ * channel on a signal gets a copy. A channel buffers 16 signals, or `buffer`, and drops further ones.
  *
- * With no signal listed it takes all that can be taken over, but for SIGUSR1 (Node's inspector), SIGPROF (its profiler),
- * SIGPIPE and SIGXFSZ (which Node ignores, so that writing fails instead), and those that tell of a fault: SIGABRT, SIGBUS,
- * SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP. Each of these has to be named.
+ * Without arguments, it takes every signal except SIGUSR1 (Node's inspector), SIGPROF (its profiler),
+ * SIGPIPE and SIGXFSZ (which Node ignores, so that writes fail instead), and the signals that report a
+ * fault: SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP. You can subscribe to those by name.
  *
- * Other than in Go: the channel is made here, and is used once; `add()` is Go's second `Notify` on one channel. A channel
- * does not keep the process alive. Once taken, SIGPIPE, SIGXFSZ and SIGUSR1 stay taken, with nobody told: given back to the
- * kernel, which is all that Node can do, they would kill the process. Handlers that others have put on a signal with
- * `process.on()` are called as well, and keep its default action from happening. In a worker thread no signal arrives.
+ * Differences from Go: the call creates the channel; `add()` is Go's second `Notify` on one channel. A
+ * channel does not keep the process alive. SIGPIPE, SIGXFSZ and SIGUSR1 stay taken once they were taken,
+ * because their kernel default, which is all that Node can restore, would kill the process. Handlers that
+ * others added with `process.on()` run as well and suppress the default action. Worker threads get no
+ * signals.
  *
- * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`; `ERR_ZERODROP_SIGNAL_UNSUPPORTED` for SIGKILL, SIGSTOP and what this platform
- *   lacks; `ERR_ZERODROP_OPTION_INVALID` for a buffer that is no whole number of 0 or more, and for signals in an array;
- *   `ERR_ZERODROP_OPTION_UNKNOWN`. Then nothing is taken.
+ * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`; `ERR_ZERODROP_SIGNAL_UNSUPPORTED` for SIGKILL, SIGSTOP and signals
+ *   that this platform does not have; `ERR_ZERODROP_OPTION_INVALID` for a buffer that is not a non-negative
+ *   integer, and for signals in an array; `ERR_ZERODROP_OPTION_UNKNOWN`. Nothing is taken then.
  */
 export function notify(...signals: NodeJS.Signals[]): SignalChannel
 export function notify(options: NotifyOptions, ...signals: NodeJS.Signals[]): SignalChannel
@@ -66,9 +68,10 @@ export function notify(...list: [NotifyOptions, ...NodeJS.Signals[]] | NodeJS.Si
  * await fetch(url, { signal })
  * ```
  *
- * `signal.reason` is a `SignalReceived`: a `ZerodropError` with the code `ERR_ZERODROP_SIGNAL_RECEIVED` and the `signal`.
- * Until `stop()` further signals are taken and nothing happens at them, as in Go. There is no parent context:
- * `AbortSignal.any([parent, signal])` is one. Other than in Go `stop()` aborts nothing. The rest is as with `notify()`.
+ * `signal.reason` is a `SignalReceived`: a `ZerodropError` with the code `ERR_ZERODROP_SIGNAL_RECEIVED` and
+ * the `signal`. Until `stop()`, further signals are taken and do nothing, as in Go. There is no parent
+ * context: use `AbortSignal.any([parent, signal])`. Unlike in Go, `stop()` aborts nothing. Otherwise it
+ * works like `notify()`.
  *
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */
@@ -77,11 +80,12 @@ export function notifyContext(...signals: NodeJS.Signals[]): SignalContext {
 }
 
 /**
- * Ignores signals, as Go's `signal.Ignore` does: no channel and no context gets them any more, and their default action
- * does not happen. `notify()` ends that for its signals, `reset()` too. With none listed, all that `notify()` means by all.
+ * Ignores signals, like Go's `signal.Ignore`: no channel and no context gets them, and their default action
+ * does not happen. `notify()` and `reset()` end that. Without arguments, ignores the same set as `notify()`
+ * without arguments.
  *
- * Other than in Go it is a handler that does nothing, not the kernel's SIG_IGN: a child process does not inherit it, and
- * handlers that others have put on the signal are called. Signals that zerodrop's lifecycle handles go on to be handled.
+ * Unlike in Go, it installs a handler that does nothing instead of the kernel's SIG_IGN: child processes do
+ * not inherit it, and handlers of others still run. zerodrop's lifecycle keeps handling its signals.
  *
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */
@@ -90,11 +94,12 @@ export function ignore(...signals: NodeJS.Signals[]): void {
 }
 
 /**
- * Takes back what `notify()`, `notifyContext()` and `ignore()` did to signals, as Go's `signal.Reset` does: no channel and no
- * context gets them any more, and their default action is back as after a channel's `stop()`. With none listed, all.
+ * Undoes `notify()`, `notifyContext()` and `ignore()` for signals, like Go's `signal.Reset`: no channel and
+ * no context gets them any more, and their default action returns as after a channel's `stop()`. Without
+ * arguments, for all signals.
  *
- * Channels are not stopped by it: those that wait for nothing else wait on. Handlers of others, zerodrop's lifecycle included,
- * are left alone.
+ * It does not stop channels: pending `next()` calls keep waiting. Handlers of others, including zerodrop's
+ * lifecycle, are left alone.
  *
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */
@@ -103,12 +108,12 @@ export function reset(...signals: NodeJS.Signals[]): void {
 }
 
 /**
- * Whether a signal is ignored: by `ignore()`, or by the kernel, as far as Linux tells (SIGPIPE and SIGXFSZ, by Node's own
- * doing; on other systems false).
+ * Whether a signal is ignored: by `ignore()`, or by the kernel as far as Linux tells (SIGPIPE and SIGXFSZ,
+ * which Node ignores; false on other systems).
  *
- * Other than in Go it is false for what was ignored when the process was started, as `nohup` does with SIGHUP: Node gives
- * every such signal its default action back before any program runs. `nohup node server.js` is ended by a SIGHUP, unless it
- * is handled.
+ * Unlike in Go, it is false for signals that were ignored when the process started, as SIGHUP is under
+ * `nohup`: Node restores the default action of every such signal before any program runs. SIGHUP ends
+ * `nohup node server.js` unless it is handled.
  *
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */

@@ -1,6 +1,9 @@
 import { constants } from 'node:os'
 
-/** Called with the signal. It may be asynchronous; if it throws or rejects, that is reported, and nothing else happens. */
+/**
+ * Called with the signal, sync or async. If it throws or rejects, that is reported and the process
+ * continues.
+ */
 export type SignalFunction = (signal: NodeJS.Signals) => unknown
 
 /**
@@ -18,16 +21,16 @@ export type SignalAction = 'shutdown' | 'restart' | 'force' | 'status' | 'ignore
 
 /** What a signal does, and what happens around it. */
 export interface SignalReaction {
-  /** @default what the signal does without it: by the preset, or by the defaults; otherwise `'ignore'` */
+  /** @default what the preset or the defaults say; otherwise `'ignore'` */
   readonly action?: SignalAction
-  /** Called before the action begins. A promise that it returns is not waited for. */
+  /** Called before the action begins. The action does not wait for its promise. */
   readonly before?: SignalFunction
-  /** Called when the action has begun, not when it has ended. */
+  /** Called when the action has begun. */
   readonly after?: SignalFunction
   /**
-   * Whether handlers that others have put on the signal with `process.on()` are held: see `isHeld`. With false they are
-   * called at once, as if zerodrop were not there.
-   * @default true for `'shutdown'`, `'restart'` and `'force'`, otherwise false
+   * Whether handlers of other libraries for this signal are held back: see `isHeld`. With false they run at
+   * once, as without zerodrop.
+   * @default true for `'shutdown'`, `'restart'` and `'hammer'`, otherwise false
    */
   readonly hold?: boolean
 }

@@ -17,13 +17,14 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
     this.#size = size
   }
 
-  /** How many signals came while the buffer was full, and are lost. */
+  /** How many signals arrived while the buffer was full and were dropped. */
   get dropped(): number {
     return this.#dropped
   }
 
   /**
-   * Adds signals to those of this channel; with none, all that `notify()` means by all. After `stop()` it does nothing.
+   * Adds signals to this channel; without arguments, the same set as `notify()` without arguments. Does
+   * nothing after `stop()`.
    * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
    */
   add(...signals: NodeJS.Signals[]): void {
@@ -32,10 +33,10 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
   }
 
   /**
-   * Resolves with the next signal: at once with one that is buffered. After `stop()` it gives what had arrived before,
-   * then says that it is done. Never rejects. Several calls may wait; they are served in their order.
+   * Resolves to the next signal, at once if one is buffered. After `stop()`, returns the buffered signals
+   * and then `done`. Never rejects. Several calls may wait; they resolve in order.
    *
-   * Waiting for a signal does not keep the process alive.
+   * Waiting does not keep the process alive.
    */
   next(): Promise<IteratorResult<NodeJS.Signals, undefined>> {
     const value = this.#buffer.shift()
@@ -45,10 +46,10 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
   }
 
   /**
-   * Ends the channel: no signal that arrives from now on gets into it, and calls of `next()` that wait are done. If it
-   * was the last one on a signal, the signal's default action is back after one turn of the event loop; what arrives
-   * in that turn takes the default action, unless a new channel on the signal begins in it, which gets it. Calling it again
-   * does nothing.
+   * Closes the channel: it gets no more signals, and pending `next()` calls resolve as done. If it was the
+   * last channel on a signal, the default action returns on the next event loop tick. A signal that arrives
+   * before that takes the default action, or goes to a channel opened meanwhile. Calling it again does
+   * nothing.
    */
   stop(): void {
     if (this.#stopped) return
@@ -57,7 +58,7 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
     for (const resolve of this.#waiting.splice(0)) resolve({ done: true, value: undefined })
   }
 
-  /** What `break` in a `for await` does: stops, and forgets what is buffered. */
+  /** Called by `break` in a `for await`: stops and discards the buffer. */
   return(): Promise<IteratorResult<NodeJS.Signals, undefined>> {
     this.stop()
     this.#buffer.length = 0

@@ -17,13 +17,13 @@ export interface OpeningRequest {
 /** The options of `handover.websockets()`. */
 export interface WebSocketsOptions<State = unknown, Client = never> {
   /**
-   * Returns what the successor is to know of a WebSocket: whatever the structured clone algorithm copies, at most
-   * 64 KiB. Called when the connection leaves, so this is where its timers stop and where it is taken out of rooms. If it
-   * throws, the WebSocket stays and is closed with 1012.
+   * Returns what the successor needs to know about a WebSocket: anything that the structured clone
+   * algorithm copies, at most 64 KiB. Called when the connection leaves, so stop its timers here and remove
+   * it from rooms. Must be synchronous. If it throws, the WebSocket stays and is closed with 1012.
    * @default a function that returns true
    */
   save?(webSocket: Client, request: OpeningRequest): State
-  /** Called if the successor did not take a WebSocket after `save`: it goes on here for now. */
+  /** Called if the successor did not take a WebSocket after `save`: it continues here for now. */
   stay?(webSocket: Client, state: State): void
   /**
    * Whether a WebSocket may leave now. Asked before `save`, some 50 times a second, until it returns true: for a protocol
@@ -32,13 +32,13 @@ export interface WebSocketsOptions<State = unknown, Client = never> {
    */
   isAtRest?(webSocket: Client): boolean
   /**
-   * By which name the successor finds its own server for these WebSockets.
+   * Identifies the server for these WebSockets in the successor.
    * @default the option `path` of the server, or '*'
    */
   readonly name?: string
   /**
-   * Keeps the last 32 KiB that each client has sent compressed, so that clients whose compression refers back to earlier
-   * messages (context takeover) can move as well. Without it they are closed with 1012.
+   * Keeps the last 32 KiB of compressed data that each client sent, so that clients whose compression
+   * refers to earlier messages (context takeover) can move as well. Without it they are closed with 1012.
    * @default false
    */
   readonly keepWindow?: boolean
