@@ -120,6 +120,33 @@ test('docs/api.md has a section for each member of the lifecycle and names every
   expect(named).toEqual([])
 })
 
+/** What reads like a translation, and what to write instead. */
+const translated: [pattern: RegExp, instead: string][] = [
+  [/\banew\b/, 'again'],
+  [/\bfor ever\b/, 'forever'],
+  [/\b(?:some|any)body(?: who)? asks\b|\bwhoever asks\b/i, 'name who asks'],
+  [/\b(?:is|are) told of\b/, 'learns of'],
+  [/\bhears? of\b/, 'learns of'],
+  [/\bOne that\b/, 'name the subject'],
+  [/\bwhat goes wrong\b/i, 'name what fails'],
+  [/\boneself\b|\bone's own\b/, 'yourself, your own'],
+  [/\bas ever\b/, 'as usual'],
+  [/\bturn of the (?:event )?loop\b/, 'event loop tick'],
+]
+
+test('the pages use no phrase that reads like a translation', () => {
+  const found = pages().flatMap((page) =>
+    prose(page)
+      .split('\n')
+      .flatMap((line) =>
+        translated
+          .filter(([pattern]) => pattern.test(line))
+          .map(([, instead]) => `${page}: ${line.trim().slice(0, 100)} (${instead})`),
+      ),
+  )
+  expect(found).toEqual([])
+})
+
 function links(page: string): string[] {
   const found = [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
   return found.filter((link) => !/^[a-z]+:/.test(link))
