@@ -43,6 +43,8 @@ export function koaRoutes(app) {
       return
     }
     context.respond = false
+    // Koa's own is 404.
+    context.res.statusCode = 200
     context.req.draining = context.draining
     handler(context.req, context.res)
   })

@@ -1,8 +1,9 @@
 import { Failure } from '../fail.ts'
 import { preflight } from './preflight.ts'
 import { AdoptedServer } from './server/adopted.ts'
-import { findAddress, listeningAddresses } from './server/address.ts'
-import type { Found } from './server/address.ts'
+import { findAddress } from './server/address.ts'
+import { listeningAddresses } from './server/listening.ts'
+import type { Found } from './server/listening.ts'
 import type { Address, Running } from './server/running.ts'
 import { startContainer } from './server/container.ts'
 import { startServer } from './server/started.ts'
@@ -26,6 +27,7 @@ export class Launcher {
   readonly #settings: Settings
   readonly #only: Address | undefined
   readonly #running = new Set<Running>()
+  readonly #owed = new Set<() => Promise<void>>()
   #findings: Findings | undefined
 
   constructor(target: Target, settings: Settings, only?: Address) {
@@ -76,7 +78,17 @@ export class Launcher {
     this.#running.delete(server)
   }
 
+  /** Takes an undo, which runs when the returned function is called, or at the latest when everything ends. */
+  owe(undo: () => Promise<void>): () => Promise<void> {
+    const once = async (): Promise<void> => {
+      if (this.#owed.delete(once)) await undo()
+    }
+    this.#owed.add(once)
+    return once
+  }
+
   async endAll(): Promise<void> {
+    for (const undo of this.#owed) await undo()
     await Promise.all([...this.#running].map((server) => this.end(server)))
   }
 

@@ -6,7 +6,8 @@ import { Ledger } from './ledger.ts'
 import { isLoss, outcomeOf, outcomeOfError } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { clientOptions } from './server/address.ts'
-import { serverEnd } from './server/sockets.ts'
+import { pendingSignals } from './server/proc.ts'
+import { serverEnd, waitingConnections } from './server/sockets.ts'
 import type { Running } from './server/running.ts'
 import type { Findings, Routes, Settings } from './settings.ts'
 import { RawClient, startDelayProxy } from './traffic.ts'
@@ -22,6 +23,9 @@ export interface StageOptions {
   /** Aborted when a restart is over, and when a restart or a stop has taken too long. */
   readonly over: AbortSignal
 }
+
+/** The kernel lets in what it can at once, and the client tries again after a second. */
+const BACKLOG_FULL = 500
 
 /** What a situation has at hand: one server, clients to put on it, and the event. */
 export class Stage {
@@ -138,6 +142,29 @@ export class Stage {
     await until(isTaken, performance.now() + this.settings.limit)
   }
 
+  /** Connects and makes one request. */
+  async connectAndAsk(name: string): Promise<void> {
+    try {
+      const client = await this.connect(this.settings.limit)
+      await this.ask(client, name, 'get')
+      client.destroy()
+    } catch (error) {
+      this.refuse(name, error)
+    }
+  }
+
+  /** Resolves when so many connections wait to be accepted, or when no more get in: the server's backlog may be shorter. */
+  async queued(count: number): Promise<void> {
+    let before = 0
+    let since = performance.now()
+    await until(async () => {
+      const waiting = await waitingConnections(this.findings.address.port)
+      if (waiting > before) since = performance.now()
+      before = waiting
+      return waiting >= count || performance.now() - since > BACKLOG_FULL || undefined
+    }, since + this.settings.limit)
+  }
+
   /** Stops the server where it is until the event, so that what is sent now waits in the kernel when the signal arrives. */
   async freeze(): Promise<void> {
     await this.server.freeze()
@@ -150,6 +177,12 @@ export class Stage {
     await this.#trigger()
     if (this.#frozen) this.server.thaw()
     this.#frozen = false
+  }
+
+  /** Resolves when the process has received the signal; a second one before that would be one with the first. */
+  async delivered(): Promise<void> {
+    const isDelivered = (): true | undefined => pendingSignals(this.server.pid) === 0n || undefined
+    await until(isDelivered, performance.now() + this.settings.limit, 1)
   }
 
   /** Resolves when the event is over. */

@@ -1,59 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { leftovers } from '@zerodrop/traffic'
-import type { Report } from '../../src/verify/report.ts'
+import {
+  bin,
+  describeLinux,
+  environmentServer,
+  fixture,
+  routes,
+  undo,
+  verdicts,
+  verify,
+} from './support/verify.ts'
 
-const bin = path.join(__dirname, '../../dist/main.js')
-const fixture = (name: string): string => path.join(__dirname, 'fixtures', name)
-
-const undo = leftovers()
 afterEach(() => undo.disposeAll())
-
-// It reads /proc.
-const describeLinux = process.platform === 'linux' ? describe : describe.skip
-
-const routes = [
-  '--slow',
-  '/slow',
-  '--large',
-  '/large',
-  '--upload',
-  '/upload',
-  '--sse',
-  '/events',
-  '--ws',
-  '/socket',
-]
-
-interface Ended {
-  readonly status: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-async function verify(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [bin, 'verify', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env },
-  })
-  undo.add(() => child.kill('SIGTERM'))
-  const said = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
-  const [status] = (await once(child, 'close')) as [number | null]
-  return { status, ...said }
-}
-
-/** The verdict on each situation. */
-function verdicts({ stdout }: Ended): Record<string, string> {
-  const { situations } = JSON.parse(stdout) as Report
-  return Object.fromEntries(situations.map(({ name, verdict }) => [name, verdict]))
-}
 
 const stops = [
   'keep-alive-race',
@@ -157,6 +120,49 @@ describeLinux('zerodrop verify', () => {
     expect(status).toBe(2)
   })
 
+  test('says that no Docker engine answers', async () => {
+    const { status, stderr } = await verify(['--docker', 'image'], {
+      DOCKER_HOST: 'unix:///nothing',
+      PATH: process.env['PATH'],
+    })
+    expect({ status, stderr }).toEqual({
+      status: 2,
+      stderr: expect.stringMatching(/--docker needs a Docker engine, and none answers/),
+    })
+  })
+
+  test('finds a server that speaks TLS, and judges its HTTP/2 streams', async () => {
+    const flags = [
+      '--h2',
+      '--only',
+      'http2-streams,accept-queue',
+      '--json',
+      '--',
+      process.execPath,
+      fixture('tls.mjs'),
+    ]
+    expect(verdicts(await verify(flags))).toEqual({ 'http2-streams': 'pass', 'accept-queue': 'pass' })
+    expect(verdicts(await verify([...flags, 'bare']))).toMatchObject({ 'http2-streams': 'fail' })
+  })
+
+  test('ends what it started when it is interrupted', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-verify-'))
+    undo.add(() => rmSync(folder, { recursive: true, force: true }))
+    const server = `process.on('SIGTERM', () => {})
+require('fs').appendFileSync(${JSON.stringify(path.join(folder, 'pids'))}, process.pid + '\\n')
+${environmentServer}`
+    const args = ['verify', '--only', 'silent', '--limit', '60000', '--', process.execPath, '-e', server]
+    const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    undo.add(() => child.kill('SIGKILL'))
+    // The table is begun when the server has been examined; the second process is the one that ignores its signal.
+    await once(child.stdout, 'data')
+    child.stdout.resume()
+    child.kill('SIGINT')
+    expect(await once(child, 'close')).toEqual([null, 'SIGINT'])
+    for (const pid of readFileSync(path.join(folder, 'pids'), 'utf8').trim().split('\n'))
+      expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
+  })
+
   test('clears CI and TEST for the server, and says so', async () => {
     const server = ['--', process.execPath, '-e', environmentServer]
     const { stdout, status } = await verify(['--only', 'silent', ...server], { CI: 'true', TEST: '1' })
@@ -177,67 +183,3 @@ describeLinux('zerodrop verify', () => {
     expect(status).toBe(0)
   })
 })
-
-describeLinux('the reports of zerodrop verify', () => {
-  test('tell one run as JSON, JUnit XML, HTML and annotations, which a baseline forgives', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-verify-'))
-    undo.add(() => rmSync(folder, { recursive: true, force: true }))
-    const file = (name: string): string => path.join(folder, name)
-    const server = ['--only', 'accept-queue,silent', '--', process.execPath, '-e', environmentServer]
-    const flags = ['--json', '--github', '--junit', file('junit.xml'), '--html', file('page.html')]
-    const ended = await verify([...flags, ...server], { GITHUB_STEP_SUMMARY: file('summary.md') })
-    expect(ended.status).toBe(1)
-    expect(verdicts(ended)).toEqual({ 'accept-queue': 'fail', silent: 'pass' })
-    expect(ended.stderr).toMatch(
-      /^::error title=zerodrop verify%3A connection in the accept queue::1 of 1 clients had/m,
-    )
-    expect(readFileSync(file('junit.xml'), 'utf8')).toMatch(/<testsuite tests="2" errors="0" failures="1"/)
-    expect(readFileSync(file('summary.md'), 'utf8')).toContain('| ✅ | silent connection |')
-    const page = readFileSync(file('page.html'), 'utf8')
-    expect(page).toMatch(/<rect class="reset"/)
-    expect(page).not.toMatch(/<script|src=|href=/)
-
-    writeFileSync(file('baseline.json'), ended.stdout)
-    const again = await verify(['--baseline', file('baseline.json'), ...server])
-    expect(again).toMatchObject({ status: 0, stdout: expect.stringContaining('No worse than the baseline.') })
-    const better: Report = { ...(JSON.parse(ended.stdout) as Report), situations: [] }
-    writeFileSync(file('baseline.json'), JSON.stringify(better))
-    const worse = await verify(['--baseline', file('baseline.json'), ...server])
-    expect(worse).toMatchObject({
-      status: 1,
-      stdout: expect.stringContaining('Worse than the baseline: connection in the accept queue.'),
-    })
-  })
-
-  test('say what is wrong with a baseline', async () => {
-    const { status, stderr } = await verify(['--baseline', __filename, '--', 'node', 'server.js'])
-    expect({ status, stderr }).toEqual({
-      status: 2,
-      stderr: expect.stringMatching(/--baseline .* cannot be read/),
-    })
-  })
-})
-
-describeLinux('zerodrop verify with restarts', () => {
-  test('passes a server that uses zerodrop', async () => {
-    const situations = ['accept-queue', 'two-deploys'].join(',')
-    const flags = ['--restart', 'SIGHUP', '--only', situations, '--json']
-    const ended = await verify([...flags, '--', process.execPath, fixture('right.mjs')])
-    expect(verdicts(ended)).toEqual({ 'accept-queue': 'pass', 'two-deploys': 'pass' })
-    expect(ended.status).toBe(0)
-  })
-
-  test('catches a server that its restart signal ends', async () => {
-    const server = ['--', process.execPath, '-e', environmentServer]
-    const flags = ['--restart', 'SIGHUP', '--limit', '1000', '--only', 'keep-alive-race']
-    const { status, stdout } = await verify([...flags, ...server])
-    expect(stdout).toMatch(/no new process listened within 1000 ms/)
-    expect(status).toBe(1)
-  })
-})
-
-/** Answers only where neither CI nor TEST is set. */
-const environmentServer = `require('http').createServer((request, response) => {
-  response.statusCode = process.env.CI || process.env.TEST ? 500 : 200
-  response.end()
-}).listen(process.env.PORT, '127.0.0.1')`

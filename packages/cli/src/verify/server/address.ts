@@ -1,25 +1,9 @@
-import { Failure } from '../../fail.ts'
 import { LostRequest, RawClient } from '../traffic.ts'
 import { until } from '../until.ts'
-import { commandLineOf, pids, socketInodes } from './proc.ts'
-import { listeningRows } from './sockets.ts'
+import { listeningAddresses } from './listening.ts'
+import type { Found, Search } from './listening.ts'
+import { endedEarly, neverListened, wrongRoute } from './not-found.ts'
 import type { Address, Running } from './running.ts'
-
-export interface Search {
-  /** The route that has to answer. */
-  readonly path: string
-  /** Where the server was told to listen. */
-  readonly port: number | undefined
-  /** `--url`: only this one. */
-  readonly only: Address | undefined
-  /** Milliseconds. */
-  readonly limit: number
-}
-
-export interface Found {
-  readonly address: Address
-  readonly status: number
-}
 
 const ANSWER = 5000
 /** An error may be what a server answers while it warms up. */
@@ -51,23 +35,6 @@ export async function findAddress(server: Running, search: Search): Promise<Foun
   if (found !== undefined) return found
   if (refused !== undefined) throw wrongRoute(refused, search.path)
   throw await neverListened(server, search)
-}
-
-/** The listening sockets of the server's processes: the one it was told first, then by port. */
-export async function listeningAddresses(
-  server: Running,
-  told?: number,
-): Promise<{ host: string; port: number }[]> {
-  const inodes = new Set(server.members().flatMap(({ pid }) => [...socketInodes(pid)]))
-  const rows = (await listeningRows()).filter(({ inode }) => inodes.has(inode))
-  const unique = new Map(rows.map((row) => [`${row.host} ${row.port}`, { host: row.host, port: row.port }]))
-  return [...unique.values()].sort(
-    (one, other) => rank(one.port, told) - rank(other.port, told) || one.port - other.port,
-  )
-}
-
-function rank(port: number, told: number | undefined): number {
-  return port === told ? 0 : 1
 }
 
 async function candidates(server: Running, { only, port }: Search): Promise<Address[]> {
@@ -106,51 +73,4 @@ export function clientOptions({ protocol, host, port }: Address): {
 } {
   const tls = { rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] }
   return { host, port, ...(protocol === 'https' && { tls }) }
-}
-
-async function endedEarly(server: Running, told: number | undefined): Promise<Failure> {
-  const { status, signal } = server.exit ?? {}
-  const how = signal ? `was ended by ${signal}` : `exited with status ${status ?? 'unknown'}`
-  const [, inUse] = /EADDRINUSE[^\n]*?:(\d+)/.exec(server.output) ?? []
-  const port = inUse ?? (/address already in use/i.test(server.output) ? told : undefined)
-  const holder = port === undefined ? undefined : await holderOf(Number(port))
-  const because =
-    port === undefined ? '' : `: port ${port} is in use${holder === undefined ? '' : ` by ${holder}`}`
-  return new Failure(`The server ${how} before it answered${because}.${printed(server)}`, { status: 2 })
-}
-
-/** The process that listens on a port, as far as this user may see it. */
-async function holderOf(port: number): Promise<string | undefined> {
-  const inodes = (await listeningRows()).flatMap((row) => (row.port === port ? [row.inode] : []))
-  const holder = pids().find((pid) => {
-    const own = socketInodes(pid)
-    return inodes.some((inode) => own.has(inode))
-  })
-  return holder === undefined ? undefined : `process ${holder} (${commandLineOf(holder).slice(0, 80)})`
-}
-
-async function neverListened(server: Running, { limit, only }: Search): Promise<Failure> {
-  const listening = (await listeningAddresses(server)).map(({ host, port }) => `${host}:${port}`)
-  const what =
-    only !== undefined
-      ? `Nothing answers HTTP at ${only.protocol}://${only.host}:${only.port}`
-      : listening.length === 0
-        ? 'The server listens on no TCP port'
-        : `The server listens on ${listening.join(' and ')}, and none of them answers HTTP`
-  return new Failure(
-    `${what} after ${limit} ms. Give its address with --url, or more time with --start-limit.${printed(server)}`,
-    { status: 2 },
-  )
-}
-
-function wrongRoute({ address, status }: Found, path: string): Failure {
-  const { protocol, host, port } = address
-  return new Failure(
-    `GET ${path} at ${protocol}://${host}:${port} answers ${status}. Name a route that works with --get.`,
-    { status: 2 },
-  )
-}
-
-function printed({ output }: Running): string {
-  return output.trim() === '' ? '' : `\nIt printed:\n${output.trim().split('\n').slice(-15).join('\n')}`
 }

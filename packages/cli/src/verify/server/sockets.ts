@@ -23,8 +23,19 @@ export async function listeningRows(): Promise<SocketRow[]> {
 
 /** The server's end of a connection between two ports of this machine, if it is there. */
 export async function serverEnd(port: number, clientPort: number): Promise<SocketRow | undefined> {
-  const remote = `:${clientPort.toString(16).toUpperCase().padStart(4, '0')} `
-  return rowsWith(await tables(), remote).find((row) => row.port === port && row.remotePort === clientPort)
+  return rowsWith(await tables(), hexPort(clientPort)).find(
+    (row) => row.port === port && row.remotePort === clientPort,
+  )
+}
+
+/** How many connections have been written to and wait to be accepted. */
+export async function waitingConnections(port: number): Promise<number> {
+  const rows = rowsWith(await tables(), hexPort(port))
+  return rows.filter((row) => row.port === port && row.inode === 0 && row.unread > 0).length
+}
+
+function hexPort(port: number): string {
+  return `:${port.toString(16).toUpperCase().padStart(4, '0')} `
 }
 
 let current: Promise<string> = Promise.resolve('')

@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Situation } from './situation.ts'
 
 export const halfHead: Situation = {
   name: 'half-head',
   title: 'half a request head',
-  does: 'one client has sent the first half of a request head, and sends the rest right after the signal',
+  does: 'one client has sent the first half of a request head, and sends the rest half a round trip after the signal',
   judges: 'the request is answered',
   at: ['stop', 'restart'],
   spansEvent: true,
@@ -15,6 +16,8 @@ export const halfHead: Situation = {
     client.write(`GET ${path} HTTP/1.1\r\nHo`)
     await stage.taken(client)
     await stage.event()
+    await stage.delivered()
+    await delay(stage.settings.roundTrip / 2)
     await stage.watch(note, 'get', () => {
       client.write('st: verify\r\n\r\n')
       return client.nextResponse(stage.settings.limit)

@@ -48,8 +48,7 @@ class KeepAliveClient {
     try {
       do {
         const client = await this.#connect()
-        if (client !== undefined) await this.#use(client)
-        if (!this.#stage.over.aborted) this.kept = false
+        this.kept = client !== undefined && (await this.#use(client)) && this.kept
       } while (this.#stage.isRestart && !this.#stage.over.aborted)
     } finally {
       this.#onWarm()
@@ -66,12 +65,15 @@ class KeepAliveClient {
     }
   }
 
-  async #use(client: RawClient): Promise<void> {
+  /** Resolves with whether the connection outlives the event. */
+  async #use(client: RawClient): Promise<boolean> {
     while (client.open && !client.sawClose && !this.#stage.over.aborted) {
       await this.#stage.ask(client, this.#name, 'get')
       if (++this.#asked === REQUESTS) this.#onWarm()
       await delay(this.#think)
     }
+    const lasted = client.open && !client.sawClose
     client.destroy()
+    return lasted
   }
 }

@@ -1,5 +1,4 @@
 import { responseHead } from '../clients/response-head.ts'
-import type { Stage } from '../stage.ts'
 import { NothingToJudge } from './situation.ts'
 import type { Situation } from './situation.ts'
 
@@ -93,8 +92,8 @@ export const acceptQueue: Situation = {
   cures: { lost: 'queue', reset: 'queue' },
   async act(stage) {
     await stage.freeze()
-    const client = await stage.connect()
-    const asked = stage.ask(client, 'client', 'get')
+    const asked = stage.connectAndAsk('client')
+    await stage.queued(1)
     await stage.event()
     await asked
   },
@@ -113,38 +112,9 @@ export const flood: Situation = {
   cures: { lost: 'queue', reset: 'queue' },
   async act(stage) {
     await stage.freeze()
-    let connected = 0
-    let onConnected = (): void => {}
-    const allConnected = new Promise<void>((resolve) => (onConnected = resolve))
-    const asked = Array.from({ length: FLOOD }, async (_, index) => {
-      const name = `client ${index + 1}`
-      try {
-        const client = await stage.connect(stage.settings.limit)
-        const answer = stage.ask(client, name, 'get')
-        if (++connected === FLOOD) onConnected()
-        await answer
-        client.destroy()
-      } catch (error) {
-        stage.refuse(name, error)
-      }
-    })
-    // Where the backlog is shorter, the rest connects when the server goes on.
-    await Promise.race([allConnected, backlogFull(stage, () => connected)])
+    const asked = Array.from({ length: FLOOD }, (_, index) => stage.connectAndAsk(`client ${index + 1}`))
+    await stage.queued(FLOOD)
     await stage.event()
     await Promise.all(asked)
   },
-}
-
-/** Resolves when a while has passed without another connection. */
-function backlogFull(stage: Stage, connected: () => number): Promise<void> {
-  return new Promise((resolve) => {
-    let before = -1
-    const timer = setInterval(() => {
-      if (connected() !== before && !stage.over.aborted) before = connected()
-      else {
-        clearInterval(timer)
-        resolve()
-      }
-    }, 250)
-  })
 }

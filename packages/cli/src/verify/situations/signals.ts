@@ -1,5 +1,4 @@
-import { listeningAddresses } from '../server/address.ts'
-import { pendingSignals } from '../server/proc.ts'
+import { listeningAddresses } from '../server/listening.ts'
 import type { Stage } from '../stage.ts'
 import { until } from '../until.ts'
 import type { Situation } from './situation.ts'
@@ -21,7 +20,7 @@ export const secondSignal: Situation = {
     answered.catch(() => {})
     await stage.taken(client)
     await stage.event()
-    await delivered(stage)
+    await stage.delivered()
     stage.server.signal(stopSignal(stage))
     await answered.then(
       () => note('answered'),
@@ -51,10 +50,4 @@ export const earlySignal: Situation = {
 
 function stopSignal({ settings }: Stage): NodeJS.Signals {
   return settings.event.kind === 'restart-command' ? 'SIGTERM' : settings.event.signal
-}
-
-/** Resolves when no signal waits for the process: a second one that waits as well would be one with the first. */
-async function delivered({ server, settings }: Stage): Promise<void> {
-  const isDelivered = (): true | undefined => pendingSignals(server.pid) === 0n || undefined
-  await until(isDelivered, performance.now() + settings.limit, 1)
 }

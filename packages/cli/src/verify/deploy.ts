@@ -1,96 +1,18 @@
-import { spawn } from 'node:child_process'
-import { act } from './act.ts'
-import type { Launched, Launcher } from './launcher.ts'
-import { latencyOf } from './report.ts'
-import type { RunReport } from './report.ts'
 import { commandLineOf, pids, processEntry, socketInodes } from './server/proc.ts'
-import { listeningRows } from './server/sockets.ts'
 import type { ProcessEntry } from './server/proc.ts'
-import type { Settings } from './settings.ts'
+import { listeningRows } from './server/sockets.ts'
 import type { Situation } from './situations/situation.ts'
-import { Stage } from './stage.ts'
 import { until } from './until.ts'
-import { lossFaults } from './verdict.ts'
 import type { Fault } from './verdict.ts'
 
-/** A server that is deployed over and over, and started again only if it is gone. */
-export class Deployed {
-  readonly #launcher: Launcher
-  readonly #settings: Settings
-  #launched: Launched | undefined
-
-  constructor(launcher: Launcher, settings: Settings) {
-    this.#launcher = launcher
-    this.#settings = settings
-  }
-
-  /** Plays a situation around one deploy, or two. */
-  async play(situation: Situation): Promise<RunReport> {
-    this.#launched ??= await this.#launcher.launch()
-    const { server, findings } = this.#launched
-    const settings = this.#settings
-    const over = new AbortController()
-    const deploy = new Deploy(findings.address.port, () => this.#trigger(), settings.limit)
-    let outcome: Promise<DeployOutcome> | undefined
-    const trigger = async (): Promise<void> => {
-      if (situation.event === 'broken') await shell(settings.broken?.break ?? 'true', server.pid)
-      outcome = deploy.run(situation.event).finally(() => over.abort())
-    }
-    const stage = new Stage({ settings, findings, server, trigger, over: over.signal })
-    const acted = await act(situation, stage)
-    if (situation.event === 'broken') await shell(settings.broken?.mend ?? 'true', server.pid)
-    const deployed = await outcome
-    stage.ledger.closeAll()
-    const timeline = stage.ledger.entries()
-    const { skipped } = acted
-    const faults =
-      skipped === undefined ? [...acted.faults, ...lossFaults(timeline), ...(deployed?.faults ?? [])] : []
-    if (deployed === undefined || deployed.faults.length > 0) await this.end()
-    return {
-      verdict: skipped !== undefined ? 'skip' : faults.length > 0 ? 'fail' : 'pass',
-      ...(skipped !== undefined && { reason: skipped }),
-      counts: stage.ledger.counts(),
-      faults,
-      endingInWords: deployed?.words ?? '',
-      took: deployed?.took,
-      connections: stage.kept,
-      latency: latencyOf(timeline),
-      timeline,
-    }
-  }
-
-  async end(): Promise<void> {
-    if (this.#launched !== undefined) await this.#launcher.end(this.#launched.server)
-    this.#launched = undefined
-  }
-
-  async #trigger(): Promise<void> {
-    const { event } = this.#settings
-    const server = this.#launched?.server
-    if (server === undefined) return
-    if (event.kind === 'restart-command') void shell(event.command, server.pid)
-    else newestRoot(server.pid, server.members()).forEach((pid) => process.kill(pid, event.signal))
-  }
-}
-
-/** The process that was started, or what has taken its place. */
-function newestRoot(root: number, members: readonly ProcessEntry[]): number[] {
-  if (members.some(({ pid }) => pid === root)) return [root]
-  const inside = new Set(members.map(({ pid }) => pid))
-  return members
-    .filter(({ parent }) => !inside.has(parent))
-    .slice(-1)
-    .map(({ pid }) => pid)
-}
-
-interface DeployOutcome {
+export interface DeployOutcome {
   readonly faults: readonly Fault[]
   readonly words: string
   readonly took: number
 }
 
 /** One deploy, seen from outside: who listens on the port, and who no longer does. */
-class Deploy {
+export class Deploy {
   readonly #port: number
   readonly #trigger: () => Promise<void>
   readonly #limit: number
@@ -207,22 +129,16 @@ function ancestors(pid: number): number[] {
 /** Milliseconds. */
 const POLL = 20
 
-function failed(kind: Fault['kind'], saw: string, from: number): DeployOutcome {
-  return { faults: [{ kind, saw }], words: saw, took: Math.round(performance.now() - from) }
+const words = {
+  'not-deployed': 'not deployed',
+  'old-stays': 'old process stays',
+  'old-gone': 'old process gone',
+}
+
+function failed(kind: keyof typeof words, saw: string, from: number): DeployOutcome {
+  return { faults: [{ kind, saw }], words: words[kind], took: Math.round(performance.now() - from) }
 }
 
 function isAmong(some: readonly ProcessEntry[], entry: ProcessEntry): boolean {
   return some.some(({ pid, started }) => pid === entry.pid && started === entry.started)
-}
-
-function shell(command: string, pid: number): Promise<void> {
-  const child = spawn(command, {
-    shell: true,
-    stdio: 'ignore',
-    env: { ...process.env, ZERODROP_VERIFY_PID: String(pid) },
-  })
-  return new Promise((resolve) => {
-    child.once('close', () => resolve())
-    child.once('error', () => resolve())
-  })
 }

@@ -1,0 +1,57 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { leftovers } from '@zerodrop/traffic'
+import type { Report } from '../../../src/verify/report.ts'
+
+export const undo = leftovers()
+
+export const bin = path.join(__dirname, '../../../dist/main.js')
+export const fixture = (name: string): string => path.join(__dirname, '../fixtures', name)
+
+// It reads /proc.
+export const describeLinux = process.platform === 'linux' ? describe : describe.skip
+
+export const routes = [
+  '--slow',
+  '/slow',
+  '--large',
+  '/large',
+  '--upload',
+  '/upload',
+  '--sse',
+  '/events',
+  '--ws',
+  '/socket',
+]
+
+export interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export async function verify(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [bin, 'verify', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
+  undo.add(() => child.kill('SIGTERM'))
+  const said = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { status, ...said }
+}
+
+/** The verdict on each situation. */
+export function verdicts({ stdout }: Ended): Record<string, string> {
+  const { situations } = JSON.parse(stdout) as Report
+  return Object.fromEntries(situations.map(({ name, verdict }) => [name, verdict]))
+}
+
+/** Answers only where neither CI nor TEST is set. */
+export const environmentServer = `require('http').createServer((request, response) => {
+  response.statusCode = process.env.CI || process.env.TEST ? 500 : 200
+  response.end()
+}).listen(process.env.PORT, '127.0.0.1')`
