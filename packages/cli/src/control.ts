@@ -109,8 +109,12 @@ function answer(socket: Socket, running: Promise<RunningKeeper>): void {
         .then((keeper) => keeper.ask(verb))
         .then(
           (said) => say(said as Answer),
-          ({ code, message }: { code?: string; message: string }) =>
-            say({ error: { message, ...(code !== undefined && { code }) } }),
+          ({ code, message }: { code?: string; message: string }) => {
+            // Nobody there could answer, but what starts, or never listens, can be stopped.
+            const stops = verb === 'stop' && code === 'ERR_ZERODROP_NOT_SERVING'
+            if (stops) process.kill(process.pid, 'SIGTERM')
+            say(stops ? { result: {} } : { error: { message, ...(code !== undefined && { code }) } })
+          },
         )
   })
 }

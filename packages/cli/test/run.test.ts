@@ -128,6 +128,60 @@ describeUnix('zerodrop run', () => {
     expect(await app.exited).toEqual({ code: 0, signal: null })
   })
 
+  test.each([
+    ['that never listens', 'setInterval(() => {}, 1000)'],
+    ['without zerodrop', "require('node:http').createServer().listen(0, '127.0.0.1')"],
+  ])('a program %s: restart says what to do, and stop stops it', async (_what, text) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
+    undo.add(() => rmSync(folder, { recursive: true, force: true }))
+    const control = path.join(folder, 'control.sock')
+    const file = path.join(folder, 'program.cjs')
+    writeFileSync(file, `${text}\nconsole.log('{"event":"started"}')\n`)
+    const app = await startApp({ file: bin, args: ['run', '--control', control, file] })
+    undo.add(() => app.stop())
+    await app.waitFor('started')
+    for (const verb of ['restart', 'status'])
+      expect(await command(verb, '--control', control)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(
+          /does not serve.*@zerodrop\/core\/register.*\(ERR_ZERODROP_NOT_SERVING\)/,
+        ),
+      })
+    expect(await command('stop', '--control', control)).toMatchObject({ status: 0, stdout: 'stopped\n' })
+    expect(await app.exited).toEqual({ code: null, signal: 'SIGTERM' })
+  })
+
+  test('a plain kill ends the wait of "zerodrop stop"', async () => {
+    const { app, port, control } = await keep()
+    const client = await RawClient.connect({ port })
+    const slow = client.request({ path: '/slow?ms=700', headers: { connection: 'close' } })
+    await get(port)
+    const stopping = command('stop', '--control', control)
+    process.kill(app.pid, 'SIGTERM')
+    expect(await stopping).toMatchObject({ status: 0, stdout: 'stopped\n' })
+    expect((await slow).status).toBe(200)
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('NODE_OPTIONS reach the server, and --inspect does not stop at the keeper', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
+    undo.add(() => rmSync(folder, { recursive: true, force: true }))
+    const inspected = await freePort()
+    const file = path.join(folder, 'program.cjs')
+    writeFileSync(
+      file,
+      `console.log(JSON.stringify({ event: 'started', inspector: require('node:inspector').url(), limit: Error.stackTraceLimit }))\nsetInterval(() => {}, 1000)\n`,
+    )
+    const app = await startApp({
+      file: bin,
+      args: ['run', '--control', path.join(folder, 'control.sock'), file],
+      env: { NODE_OPTIONS: `--inspect=127.0.0.1:${inspected} --stack-trace-limit=7` },
+    })
+    undo.add(() => app.stop())
+    const { inspector, limit } = await app.waitFor('started')
+    expect([limit, inspector]).toEqual([7, expect.stringContaining(`ws://127.0.0.1:${inspected}/`)])
+  })
+
   test('with --respawn a crash refuses nobody: the next generation answers', async () => {
     const { app, port } = await keep('--respawn')
     const from = app.lines.length

@@ -299,6 +299,7 @@ export class Keeper {
 function notServing(): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_NOT_SERVING',
-    'No generation of the application serves. Look at what it prints, and ask again once it does.',
+    'The application does not serve. Look at what it prints, and ask again once it listens. If it listens already, it does not use ' +
+      'zerodrop: add it, or start it with --node-option=--import=@zerodrop/core/register.',
   )
 }
