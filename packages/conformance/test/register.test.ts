@@ -1,6 +1,7 @@
 import path from 'node:path'
-import { leftovers, RawClient } from '@zerodrop/traffic'
+import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { type AppOptions, startApp } from '../src/app-process.ts'
+import { openGates } from './support/gates.ts'
 import { describePosix, identityOf, Site } from './support/site.ts'
 
 const undo = leftovers()
@@ -150,5 +151,26 @@ describePosix('a cluster', () => {
     await expect(second).resolves.toMatchObject({ status: 200, closes: true })
     await expect(app.waitFor('worker-exit')).resolves.toMatchObject({ code: 0, signal: null })
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+  })
+})
+
+describePosix('Next, which listens before it has loaded what answers', () => {
+  test('is ready when it has answered: a successor takes over only then', async () => {
+    const gates = await openGates(undo)
+    const port = await freePort()
+    const app = await startOther('next.mjs', { args: [String(port), String(gates.port)] })
+    ;(await gates.visit()).open()
+    await expect(app.waitFor('ready')).resolves.toMatchObject({ pid: app.pid, loaded: true })
+    const from = app.lines.length
+    app.signal('SIGHUP')
+    const { pid } = await app.waitFor('listening', { from })
+    const visit = await gates.visit()
+    const client = await RawClient.connect({ port })
+    undo.add(() => client.destroy())
+    expect(identityOf(await client.request())).toMatchObject({ pid: app.pid })
+    visit.open()
+    await expect(app.waitFor('ready', { from })).resolves.toMatchObject({ pid, loaded: true })
+    await app.exitOf(app.pid)
+    expect(identityOf(await client.request())).toMatchObject({ pid })
   })
 })

@@ -32,6 +32,7 @@ interface Timer {
  */
 export class FakeSystem implements System {
   readonly pid = 4242
+  readonly title = 'node'
   incapacity: Incapacity | undefined
   inheritVariable: string | undefined
   predecessor: PredecessorChannel | undefined

@@ -1,4 +1,5 @@
 import { foundOptions } from '../options/found-options.ts'
+import { knownOptions } from '../options/known-options.ts'
 import {
   checkConflict,
   checkOptions,
@@ -47,12 +48,12 @@ export class Configuration {
   }
 
   /**
-   * Reads what the environment and package.json say, which holds from the next `add()` on where the application says nothing.
+   * Reads what the framework needs, and what the environment and package.json say, which holds from the next `add()` on where the application says nothing.
    * @returns false if that has been read before
    */
-  find({ commandLine, environment }: System): boolean {
+  find({ commandLine, environment, title }: System): boolean {
     if (this.#found !== undefined) return false
-    this.#found = foundOptions(commandLine.cwd, environment)
+    this.#found = { ...knownOptions(title), ...foundOptions(commandLine.cwd, environment) }
     return true
   }
 }

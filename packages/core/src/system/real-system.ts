@@ -65,6 +65,9 @@ export function realSystem(): System {
     },
     comingKeeper,
     pidKeeping,
+    get title() {
+      return process.title
+    },
     get environment() {
       return { ...process.env }
     },

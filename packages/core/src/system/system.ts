@@ -200,6 +200,8 @@ export interface System extends SignalSystem {
   readonly pidKeeping: PidKeeping
   /** The channel to the process that forked this one; undefined for a program that was started without one. */
   readonly parent: ParentReader | undefined
+  /** The title of the process, by which a framework may tell that it runs. */
+  readonly title: string
   /** The environment as it is now. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
   /**
