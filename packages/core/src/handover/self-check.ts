@@ -3,7 +3,8 @@ import { show } from '../errors/reason.ts'
 import type { CheckKind } from '../health/self-socket.ts'
 import { requestSelf } from '../health/self-request.ts'
 import type { Settings } from '../options/options.ts'
-import type { Release, System } from '../system/system.ts'
+import type { System } from '../system/system.ts'
+import { pause, within } from '../system/within.ts'
 
 type Options = Pick<Settings, 'readyCheck' | 'warmUp' | 'readyTimeout'>
 
@@ -82,7 +83,7 @@ export class SelfCheck {
       const reason = await this.#ask(readyCheck, what, abort)
       if (reason === undefined || abort.aborted) return
       this.#notReady(reason)
-      await this.#pause(milliseconds, abort)
+      await pause(this.#system, milliseconds, abort)
     }
   }
 
@@ -95,7 +96,9 @@ export class SelfCheck {
     if (typeof readyCheck === 'string') return this.#request(readyCheck, 'ready', abort)
     try {
       const asked = Promise.resolve(readyCheck())
-      return (await Promise.race([asked, whenAborted(abort)])) ? undefined : `${what} did not return true`
+      const end = (): false => false
+      const limits = { timeout: Infinity, onTimeout: end, abort, onAbort: end }
+      return (await within(this.#system, asked, limits)) ? undefined : `${what} did not return true`
     } catch (cause) {
       return `${what} failed: ${cause instanceof Error ? cause.message : show(cause)}`
     }
@@ -141,15 +144,6 @@ export class SelfCheck {
     this.#reason = reason
     this.#observer.onNotReady(reason)
   }
-
-  async #pause(milliseconds: number, abort: AbortSignal): Promise<void> {
-    let release: Release = () => {}
-    const over = new Promise<void>((resolve) => {
-      release = this.#system.setTimeout(resolve, milliseconds)
-    })
-    await Promise.race([over, whenAborted(abort)])
-    release()
-  }
 }
 
 /** Whether the options ask for a check. */
@@ -160,11 +154,4 @@ export function isWanted({ readyCheck, warmUp }: Pick<Options, 'readyCheck' | 'w
 function pathsOf(readyCheck: Options['readyCheck'], warmUp: Options['warmUp']): readonly string[] {
   if (typeof warmUp !== 'number') return warmUp
   return Array.from({ length: warmUp }, () => (typeof readyCheck === 'string' ? readyCheck : '/'))
-}
-
-function whenAborted(abort: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (abort.aborted) resolve(undefined)
-    abort.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
 }

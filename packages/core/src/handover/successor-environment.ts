@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import type { Release, System } from '../system/system.ts'
+import type { System } from '../system/system.ts'
+import { within } from '../system/within.ts'
 import type { SuccessorEnvironment } from '../options/options.ts'
 
 /** What ends the wait for the application's function. */
@@ -24,7 +25,16 @@ export function successorEnvironment(
   if (option === 'start') return start
   return option === 'current'
     ? system.environment
-    : inTime(system, resolveEnvironment(option, { ...start }), limits)
+    : within(system, resolveEnvironment(option, { ...start }), {
+        timeout: limits.readyTimeout,
+        onTimeout: () => {
+          throw tooLate(limits.readyTimeout)
+        },
+        abort: limits.abort,
+        onAbort: () => {
+          throw aborted()
+        },
+      })
 }
 
 async function resolveEnvironment(
@@ -39,28 +49,6 @@ async function resolveEnvironment(
   }
   if (typeof result === 'object' && result !== null) return result as NodeJS.ProcessEnv
   throw failed(`it returned ${inspect(result, { depth: 0 })}`)
-}
-
-async function inTime<Result>(
-  system: System,
-  result: Promise<Result>,
-  { readyTimeout, abort }: EnvironmentLimits,
-): Promise<Result> {
-  const releases: Release[] = []
-  const over = new Promise<never>((_, reject) => {
-    const onAbort = (): void => reject(aborted())
-    releases.push(
-      system.setTimeout(() => reject(tooLate(readyTimeout)), readyTimeout),
-      () => abort.removeEventListener('abort', onAbort),
-    )
-    abort.addEventListener('abort', onAbort)
-    if (abort.aborted) onAbort()
-  })
-  try {
-    return await Promise.race([over, result])
-  } finally {
-    for (const release of releases) release()
-  }
 }
 
 function failed(why: string, cause?: unknown): ZerodropError {

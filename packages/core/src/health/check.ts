@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import type { Release, System } from '../system/system.ts'
+import type { System } from '../system/system.ts'
+import { within } from '../system/within.ts'
 import { defaultHealth, type HealthCheck, type HealthCheckOptions } from './options.ts'
 
 /** How a check went. */
@@ -53,22 +54,17 @@ export class Check {
 
   async #ask(begun: number): Promise<ZerodropError | undefined> {
     const abort = new AbortController()
-    let stopWaiting: Release = () => {}
-    const deadline = new Promise<ZerodropError>((resolve) => {
-      stopWaiting = this.#system.setTimeout(() => {
-        this.#hanging = begun
-        resolve(this.#late(this.#timeout))
-        abort.abort()
-      }, this.#timeout)
-    })
     const answer = this.#answer(abort.signal).finally(() => {
       this.#hanging = undefined
     })
-    try {
-      return await Promise.race([answer, deadline])
-    } finally {
-      stopWaiting()
-    }
+    return within(this.#system, answer, {
+      timeout: this.#timeout,
+      onTimeout: () => {
+        this.#hanging = begun
+        abort.abort()
+        return this.#late(this.#timeout)
+      },
+    })
   }
 
   async #answer(signal: AbortSignal): Promise<ZerodropError | undefined> {

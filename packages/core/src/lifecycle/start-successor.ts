@@ -7,7 +7,7 @@ import type { Inheritance, InheritedListener } from '../listeners/inheritance.ts
 import type { Inheritable } from '../listeners/listener.ts'
 import { survivedSignals } from '../signals/signal-actions.ts'
 import { protocolVersion } from '../system/boot.ts'
-import type { Release } from '../system/system.ts'
+import { pause } from '../system/within.ts'
 import type { Context } from './context.ts'
 
 /** A successor that is ready, and what it was given. */
@@ -91,17 +91,6 @@ export async function startSuccessor(context: Context, options: StartOptions): P
       await pause(system, Math.min(2 ** hits, longestPause), abort)
     }
   }
-}
-
-/** Resolves after so many milliseconds, or when the attempt is given up. */
-async function pause(system: Context['system'], milliseconds: number, abort: AbortSignal): Promise<void> {
-  const releases: Release[] = []
-  await new Promise<void>((resolve) => {
-    const onAbort = (): void => resolve()
-    releases.push(system.setTimeout(resolve, milliseconds), () => abort.removeEventListener('abort', onAbort))
-    abort.addEventListener('abort', onAbort)
-  })
-  for (const release of releases) release()
 }
 
 /** Tells of the first message of a successor that cannot be read. */
