@@ -59,16 +59,6 @@ declare module '@nestjs/core' {
   export const NestFactory: { create(module: object): Promise<{ enableShutdownHooks(): void; listen(port: number, host: string): Promise<void> }> }
 }
 declare module '*/app.module.js' { export class AppModule {} }
-declare module 'hono' {
-  interface Context { text(body: string): Response; json(body: unknown): Response }
-  export class Hono {
-    get(path: string, handler: (context: Context) => Response | Promise<Response>): void
-    fetch(request: Request): Promise<Response>
-  }
-}
-declare module '@hono/node-server' {
-  export function serve(options: { fetch(request: Request): Promise<Response>; port: number; hostname: string | undefined }): import('node:http').Server
-}
 declare module '@hapi/hapi' {
   interface Server {
     route(route: { method: string; path: string; handler(): unknown }): void
