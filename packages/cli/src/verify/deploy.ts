@@ -16,14 +16,17 @@ export class Deploy {
   readonly #port: number
   readonly #trigger: () => Promise<void>
   readonly #limit: number
+  readonly #look: () => unknown
   #before: readonly Holder[] = []
   /** What was there before and does not listen on the port. */
   #strangers: ReadonlySet<number> = new Set()
 
-  constructor(port: number, trigger: () => Promise<void>, limit: number) {
+  /** @param look is called again and again: a child can be told for one only while its parent lives */
+  constructor(port: number, trigger: () => Promise<void>, limit: number, look: () => unknown) {
     this.#port = port
     this.#trigger = trigger
     this.#limit = limit
+    this.#look = look
   }
 
   async run(kind: Situation['event']): Promise<DeployOutcome> {
@@ -89,6 +92,7 @@ export class Deploy {
 
   /** Every process that has the listening socket open. */
   async #holders(among?: readonly number[]): Promise<Holder[]> {
+    this.#look()
     const inodes = new Set(
       (await listeningRows()).flatMap(({ port, inode }) => (port === this.#port ? [inode] : [])),
     )

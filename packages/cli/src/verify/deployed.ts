@@ -31,7 +31,12 @@ export class Deployed {
     const { server, findings } = this.#launched
     const settings = this.#settings
     const over = new AbortController()
-    const deploy = new Deploy(findings.address.port, () => this.#trigger(situation), settings.limit)
+    const deploy = new Deploy(
+      findings.address.port,
+      () => this.#trigger(situation),
+      settings.limit,
+      () => server.members(),
+    )
     let outcome: Promise<DeployOutcome> | undefined
     const { broken } = settings
     const breaks = situation.event === 'broken' ? broken : undefined

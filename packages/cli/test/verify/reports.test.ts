@@ -1,6 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { freePort } from '@zerodrop/traffic'
+import { startApp } from '../../../conformance/src/app-process.ts'
 import type { Report } from '../../src/verify/report.ts'
 import { describeLinux, environmentServer, fixture, undo, verdicts, verify } from './support/verify.ts'
 
@@ -53,6 +55,14 @@ describeLinux('zerodrop verify with restarts', () => {
     const ended = await verify([...flags, '--', process.execPath, fixture('right.mjs')])
     expect(verdicts(ended)).toEqual({ 'accept-queue': 'pass', 'two-deploys': 'pass' })
     expect(ended.status).toBe(0)
+  })
+
+  test('follows a server that runs already from one generation to the next', async () => {
+    const app = await startApp({ file: fixture('right.mjs'), env: { PORT: String(await freePort()) } })
+    undo.add(() => app.stop())
+    const flags = ['--pid', String(app.pid), '--restart', 'SIGHUP', '--only', 'accept-queue,silent', '--json']
+    const ended = await verify(flags)
+    expect(verdicts(ended)).toEqual({ 'accept-queue': 'pass', silent: 'pass' })
   })
 
   test('plays a broken deploy, and mends what it broke', async () => {
