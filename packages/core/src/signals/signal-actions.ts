@@ -30,7 +30,7 @@ export interface SignalReaction {
   /**
    * Whether handlers of other libraries for this signal are held back: see `isHeld`. With false they run at
    * once, as without zerodrop.
-   * @default true for `'shutdown'`, `'restart'` and `'hammer'`, otherwise false
+   * @default true for `'shutdown'`, `'restart'` and `'force'`, otherwise false
    */
   readonly hold?: boolean
 }
