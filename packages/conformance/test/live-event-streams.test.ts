@@ -157,6 +157,26 @@ describePosix('an event stream that moves', () => {
     expect(client.raw).toContain(`"pid":${after}`)
   })
 
+  test('stays while a part of the next request has come, and neither is torn', async () => {
+    const site = await LiveSite.start(undo, 'http', { feed, options: { drainTimeout: 1500 } })
+    const client = await EventClient.open(site.port, '/events')
+    const other = await EventClient.open(site.port, '/events')
+    for (const each of [client, other]) await each.until(({ ids }) => ids.length > 5)
+    client.socket.write('GET /ne')
+    // What was written before this has been read by the time that it is answered.
+    const later = await EventClient.open(site.port, '/events')
+    await later.until(({ ids }) => ids.length > 5)
+    const { before } = await site.begin()
+    await other.untilGeneration(2)
+    client.socket.write('xt HTTP/1.1\r\nHost: x\r\n\r\n')
+    await site.app.exitOf(before)
+    await client.ended
+    expect(client.body).toMatch(/of 1\n\n(retry: \d+\n)?\[end\]/)
+    // Behind the end of the stream comes the answer to the request that came in two parts.
+    expect(client.raw).toMatch(/\r\n0\r\n\r\nHTTP\/1\.1 404 /)
+    expect(client.raw).not.toContain('of 2')
+  })
+
   test('hears of no drain', async () => {
     const site = await LiveSite.start(undo, 'http', { feed })
     const client = await EventClient.open(site.port, '/watching')

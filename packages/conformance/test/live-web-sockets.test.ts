@@ -253,12 +253,16 @@ describePosix('a WebSocket that cannot move', () => {
     return { site, reasons }
   }
 
-  test.each(['throws', 'function'] as const)(
-    'because "save" %s is told 1012, and reported once',
-    async (save) => {
+  test.each([
+    ['throws', 0],
+    ['function', 1],
+  ] as const)(
+    'because "save" %s is told 1012, and reported once; it hears "stay" %i times',
+    async (save, stays) => {
       const { site, reasons } = await stayed({ save })
       expect(reasons).toEqual(['save-failed'])
       expect(site.app.stderr.match(/ERR_ZERODROP_SAVE_FAILED/g)).toHaveLength(1)
+      expect(site.app.lines.filter(({ event }) => event === 'stay')).toHaveLength(stays)
     },
   )
 
@@ -266,6 +270,7 @@ describePosix('a WebSocket that cannot move', () => {
     const { site, reasons } = await stayed({ save: 'large' })
     expect(reasons).toEqual(['save-failed'])
     expect(site.app.stderr).toContain('ERR_ZERODROP_STATE_TOO_LARGE')
+    expect(site.app.lines.filter(({ event }) => event === 'stay')).toHaveLength(1)
   })
 
   test('because its version of ws is unknown is told 1012, and reported once', async () => {
@@ -343,6 +348,21 @@ describePosix('a successor that dies while it takes WebSockets', () => {
     const { complete } = await site.restart()
     expect(complete).toMatchObject({ websockets: { sent: stayed.length } })
     expect(site.app.isAlive(before)).toBe(false)
+  })
+})
+
+describePosix('a successor that is stopped while it takes WebSockets', () => {
+  test('takes no more, drains and exits', async () => {
+    const site = await LiveSite.start(undo, 'http')
+    const clients = await Promise.all(Array.from({ length: 60 }, () => site.webSocket()))
+    const { after, from } = await site.begin()
+    await site.app.waitFor('restored', { from })
+    site.app.signal('SIGTERM', after)
+    await site.app.exitOf(after)
+    expect(site.app.stderr).toMatch(new RegExp(`pid ${after}: drained in .* 0 cut`))
+    // Some by it, the others by its predecessor.
+    const codes = await Promise.all(clients.map(({ closed }) => closed))
+    expect(codes.filter((code) => code !== 1001 && code !== 1012)).toEqual([])
   })
 })
 

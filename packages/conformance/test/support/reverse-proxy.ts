@@ -60,7 +60,8 @@ async function end(child: ChildProcess): Promise<void> {
   await exited
 }
 
-async function accepts(port: number): Promise<boolean> {
+/** Whether something accepts connections on a port of this machine. */
+export async function accepts(port: number): Promise<boolean> {
   const socket = net.connect({ port, host: '127.0.0.1' })
   const result = await Promise.race([
     once(socket, 'connect').then(() => true),

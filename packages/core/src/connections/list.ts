@@ -21,3 +21,10 @@ export function listActivity(
   const active = new Set(list.active())
   return { quiet: list.idle().filter((parser) => !active.has(parser)), active }
 }
+
+/** Whether a request has begun on a connection whose last one was read to its end; undefined if that cannot be told. */
+export function hasBegunNext(server: object, socket: Socket): boolean | undefined {
+  return connectionsListOf(server)
+    ?.active?.()
+    .some((parser) => parser.socket === socket)
+}

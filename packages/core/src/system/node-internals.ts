@@ -394,6 +394,9 @@ export interface AcceptQueue {
   close(): void
 }
 
+/** Servers whose connections are held. */
+const holding = new WeakSet<Server>()
+
 /**
  * Holds what is accepted for a server from now on: the connections are established, and nothing is read from them until
  * the socket has been closed. The server still has to be closed then.
@@ -403,6 +406,7 @@ export function holdAccepted(server: Server): AcceptQueue | undefined {
   const handle = listeningHandle(server)
   if (typeof handle?.onconnection !== 'function') return undefined
   const held: unknown[] = []
+  holding.add(server)
   let count = 0
   const restore = shadow(handle, 'onconnection', (original) => (status: number, accepted: unknown): void => {
     if (status !== 0 || accepted === undefined) {
@@ -423,6 +427,7 @@ export function holdAccepted(server: Server): AcceptQueue | undefined {
     close() {
       handle.close()
       restore()
+      holding.delete(server)
       for (const accepted of held.splice(0)) give(handle, accepted)
     },
   }
@@ -586,6 +591,11 @@ export function acceptHandle(server: Server, handle: unknown): Socket | undefine
   return socket
 }
 
+/** Whether the connections of a server are held: one that it accepts reaches it later. */
+export function holdsAccepted(server: Server): boolean {
+  return holding.has(server)
+}
+
 /** Whether a server would take a native handle. Beyond `maxConnections` Node drops it, and its client sees a reset. */
 export function canAcceptHandle(server: Server): boolean {
   if (typeof listeningHandle(server)?.onconnection !== 'function') return false
@@ -611,7 +621,7 @@ export interface ConnectionsList {
  * The list of connections of an http server, under a symbol of this description since Node 18.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (kConnections)
  */
-export function connectionsListOf(server: Server): Partial<ConnectionsList> | undefined {
+export function connectionsListOf(server: object): Partial<ConnectionsList> | undefined {
   const symbol = Object.getOwnPropertySymbols(server).find(
     ({ description }) => description === 'http.server.connections',
   )

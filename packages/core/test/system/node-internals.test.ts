@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
-import { openChannel, spawnUntold } from '../../src/system/node-internals.ts'
+import { holdAccepted, holdsAccepted, openChannel, spawnUntold } from '../../src/system/node-internals.ts'
 
 test.each([
   ['of no file', () => 10_000],
@@ -56,4 +56,15 @@ test('a program that is not there is an error event of its process, as Node has 
   }
   const child = spawnUntold({ ...program, stdio: [...program.stdio] })!
   await expect(once(child, 'error')).resolves.toMatchObject([{ code: 'ENOENT', syscall: 'spawn /nowhere' }])
+})
+
+test('a server tells that its connections are held, until they are given to it', async () => {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  expect(holdsAccepted(server)).toBe(false)
+  const queue = holdAccepted(server)!
+  expect(holdsAccepted(server)).toBe(true)
+  queue.close()
+  expect(holdsAccepted(server)).toBe(false)
+  server.close()
 })

@@ -7,7 +7,7 @@ import { noteUsed } from '../../connections/mark-as-used.ts'
 import { extensionsIn, webSocketOn } from '../../connections/web-socket.ts'
 import type { MovedCounts } from '../../events/drain-report.ts'
 import type { Address } from '../../listeners/address.ts'
-import { acceptHandle } from '../../system/node-internals.ts'
+import { acceptHandle, holdsAccepted } from '../../system/node-internals.ts'
 import type { Release, System } from '../../system/system.ts'
 import type { Predecessor } from '../predecessor.ts'
 import type { Body } from '../protocol.ts'
@@ -76,7 +76,8 @@ export class LiveArrivals {
     if (http === undefined) return undefined
     const answered =
       kind === 'stream' ? streams : webSockets.includes(name) && http.listenerCount('upgrade') > 0
-    return answered ? acceptHandle(http, handle) : undefined
+    // A server that drains would get it later, as a client that has just connected.
+    return answered && !holdsAccepted(http) ? acceptHandle(http, handle) : undefined
   }
 
   #handle(offer: Offer, { server }: Connections, socket: Socket, state: unknown): void {

@@ -23,7 +23,7 @@ export interface WebSocketsOptions<State = unknown, Client = never> {
    * @default a function that returns true
    */
   save?(webSocket: Client, request: OpeningRequest): State
-  /** Called if the successor did not take a WebSocket after `save`: it continues here for now. */
+  /** Called if the successor did not take a WebSocket after `save`, or its state cannot be sent: it continues here for now. */
   stay?(webSocket: Client, state: State): void
   /**
    * Whether a WebSocket may leave now. Asked before `save`, some 50 times a second, until it returns true: for a protocol

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { isChunked, isEncoded } from '../../connections/event-stream.ts'
 import { hasUnflushed, isLast } from '../../connections/exchange.ts'
+import { hasBegunNext } from '../../connections/list.ts'
 import { closeMoved } from '../../connections/moved.ts'
 import { requestHead, withHeader } from '../../connections/request-head.ts'
 import type { StayReason } from '../../events/drain-report.ts'
@@ -56,8 +57,10 @@ export class StreamMove implements Move {
       !hasUnflushed(this.socket) &&
       position.isBetweenEvents &&
       request.complete &&
-      // A request that came behind this one is this process's to answer.
-      isLast(response)
+      // A request that came behind this one is this process's to answer. So is one that has come in part: Node's parser does
+      // not give its bytes back.
+      isLast(response) &&
+      hasBegunNext(this.#server, this.socket) === false
     return atRest ? 'ready' : 'busy'
   }
 

@@ -47,6 +47,7 @@ export class WebSocketMove implements Move {
   readonly #upgraded: Upgraded
   readonly #context: WebSocketMoveContext
   #busySince: number | undefined
+  #afterSave: (() => void) | undefined
   #stopped: { readonly resume: Release; readonly since: number } | undefined
 
   constructor(upgraded: Upgraded, context: WebSocketMoveContext) {
@@ -97,6 +98,7 @@ export class WebSocketMove implements Move {
     if (state === undefined) {
       calls.repeat()
       stopped.resume()
+      this.#undoSave()
       return 'save-failed'
     }
     const unread = readWithoutListeners(socket)
@@ -163,11 +165,27 @@ export class WebSocketMove implements Move {
 
   #save(webSocket: WebSocketLike, { options }: Registration): string | undefined {
     const { save = () => true } = options
+    let saved: { readonly state: unknown } | undefined
     try {
-      return encodeState(() => save(webSocket, openingRequest(this.#upgraded.head)))
+      return encodeState(() => {
+        const state = save(webSocket, openingRequest(this.#upgraded.head))
+        saved = { state }
+        return state
+      })
     } catch (error) {
       this.#context.onWarning('ERR_ZERODROP_SAVE_FAILED', error)
+      // It has stopped timers and left rooms, and the client is here until it is told to go.
+      if (saved !== undefined) this.#afterSave = () => options.stay?.(webSocket, saved?.state)
       return undefined
+    }
+  }
+
+  /** The state cannot be sent: the WebSocket goes on here. */
+  #undoSave(): void {
+    try {
+      this.#afterSave?.()
+    } catch (error) {
+      this.#context.onWarning('ERR_ZERODROP_SAVE_FAILED', error)
     }
   }
 }
