@@ -235,6 +235,15 @@ test('holdAccepted', async () => {
   expect(internals.holdAccepted(server)).toMatchObject({ accepted: 0, isOpen: true })
 })
 
+test('holdsAccepted', async () => {
+  const server = await listening(net.createServer())
+  expect(internals.holdsAccepted(server)).toBe(false)
+  const queue = internals.holdAccepted(server)
+  expect(internals.holdsAccepted(server)).toBe(true)
+  queue?.close()
+  expect(internals.holdsAccepted(server)).toBe(false)
+})
+
 test('watchAccepted', async () => {
   const server = await listening(net.createServer((socket) => socket.destroy()))
   const queue = internals.watchAccepted(internals.listeningHandle(server)!)
