@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { isatty } from 'node:tty'
 
 /** The terminals among stdin, stdout and stderr as they were when this was made. */
@@ -17,6 +18,12 @@ export class Terminals {
   prepareExit(): void {
     if (!this.hungUp || Number(/^\d+/.exec(process.versions.node)?.[0]) >= 24) return
     process.on('exit', () => {
+      // What puts handlers back that are removed, as our signal gates do, but not what tells the kernel of it: that is Node's
+      // (https://github.com/nodejs/node/blob/v20.19.0/lib/internal/process/signal.js).
+      const emitter: EventEmitter = process
+      for (const listener of emitter.listeners('removeListener'))
+        if (listener.name !== 'stopListeningIfSignal')
+          emitter.off('removeListener', listener as (...args: unknown[]) => void)
       process.removeAllListeners('SIGHUP')
       process.kill(process.pid, 'SIGHUP')
     })
