@@ -26,11 +26,13 @@ const describeLinux = process.platform === 'linux' ? describe : describe.skip
 /** The programs of a page: its blocks of TypeScript and JavaScript, as a reader would copy them. */
 function snippets(readme: string): { name: string; language: string; code: string }[] {
   const text = readFileSync(path.join(root, readme), 'utf8')
-  return [...text.matchAll(/^```(ts|js)\n([^]*?)^```$/gm)].map(([, language = '', code = ''], index) => ({
-    name: `${readme} ${index + 1}`,
+  const all = [...text.matchAll(/^```(ts|js)\n([^]*?)^```$/gm)].map(([, language = '', code = '']) => ({
     language,
     code,
   }))
+  // A fragment of a program listens nowhere; `docs.test.ts` checks its types.
+  const programs = all.filter(({ code }) => code.includes('listen('))
+  return programs.map((program, index) => ({ name: `${readme} ${index + 1}`, ...program }))
 }
 
 /** A folder inside the repository, so that what a snippet imports is found. */
