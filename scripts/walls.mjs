@@ -3,6 +3,7 @@
  * from it, the linter enforces that file, and `packages/core/test/architecture.test.ts` checks that the file is up to
  * date and that every wall holds.
  */
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -101,4 +102,9 @@ const file = join(dirname(fileURLToPath(import.meta.url)), '..', '.oxlintrc.room
 
 // With --print the table and the rules go to standard output as JSON, for the test.
 if (process.argv.includes('--print')) console.log(JSON.stringify({ rows, config: roomsConfig() }))
-else writeFileSync(file, `${JSON.stringify(roomsConfig(), null, 2)}\n`)
+else {
+  writeFileSync(file, `${JSON.stringify(roomsConfig(), null, 2)}\n`)
+  // In the form that the format check asks for.
+  const { status } = spawnSync('npx', ['biome', 'format', '--write', file], { stdio: 'inherit' })
+  process.exitCode = status ?? 1
+}

@@ -61,7 +61,13 @@ export default withMermaid({
       },
       {
         text: 'Measure',
-        items: [page('Benchmarks', 'benchmarks'), page('The soak', 'soak'), page('Changelog', 'changelog')],
+        items: [
+          page('Test any server', 'verify'),
+          page('Scoreboard', 'scoreboard'),
+          page('Benchmarks', 'benchmarks'),
+          page('The soak', 'soak'),
+          page('Changelog', 'changelog'),
+        ],
       },
     ],
   },
