@@ -11,7 +11,7 @@ const server = fileURLToPath(new URL('servers/express-templates.mjs', import.met
 const clients = 8
 const pause = 50
 
-/** How long each quiet time is, in milliseconds, and how much of what follows a hand-over belongs to the restart. */
+/** How long each quiet time is, in milliseconds, and how much of what follows a handover belongs to the restart. */
 const quietTime = 3000
 const firstSecond = 1000
 
@@ -23,7 +23,7 @@ const variants = {
 
 /**
  * @param roundTrip milliseconds between clients and server; 0 for the loopback
- * @returns for each variant the latencies in quiet times, around restarts, and in the first second after a hand-over
+ * @returns for each variant the latencies in quiet times, around restarts, and in the first second after a handover
  */
 export async function warmUp({ rounds, roundTrip, onResult }) {
   const results = []

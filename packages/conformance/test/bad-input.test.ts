@@ -110,7 +110,7 @@ describeLinux('an inherited descriptor that is not what it should be', () => {
     ['listening', /but is tcp:\/\/127\.0\.0\.1:[^]*code: 'ERR_ZERODROP_INHERIT_MISMATCH'/],
     ['connected', /but is no listening socket[^]*code: 'ERR_ZERODROP_INHERIT_MISMATCH'/],
   ])('%s: the new process says so and ends; who started it serves on', async (kind, text) => {
-    const app = await start('hand-over.mjs', [kind, `${await freePort()}`])
+    const app = await start('handover.mjs', [kind, `${await freePort()}`])
     const exit = await app.waitFor('exit')
     expect(exit['code']).toBe(1)
     await app.waitForStderr(text)

@@ -9,7 +9,7 @@ afterEach(() => undo.disposeAll())
 /** How many; `npm run deploy-rounds` makes 200. */
 const rounds = Number(process.env['ZERODROP_ROUNDS'] ?? 8)
 
-/** The longest time between two deploys of a round, in milliseconds: a start and a hand-over, and some more. */
+/** The longest time between two deploys of a round, in milliseconds: a start and a handover, and some more. */
 const longest = 600
 
 /** Who is signalled: the oldest process there is, the newest, or all of them. */

@@ -17,7 +17,7 @@ function firstOf(answers: readonly Promise<RawResponse>[], count: number): Promi
   })
 }
 
-describePosix('a hand-over', () => {
+describePosix('a handover', () => {
   test('that takes longer than the deadline cuts no connection that has yet to move', async () => {
     const site = await Site.start(undo, 'http.mjs', { drainTimeout: 1 })
     const clients = await site.connectMany(200)

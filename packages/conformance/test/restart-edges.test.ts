@@ -65,7 +65,7 @@ describePosix('a release that never imports zerodrop', () => {
 })
 
 describePosix('a signal while hooks run', () => {
-  test('to stop, before the hand-over: predecessor and successor end', async () => {
+  test('to stop, before the handover: predecessor and successor end', async () => {
     const site = await Site.start(undo, 'http.mjs', {}, { hooks: 'gate' })
     ;(await hookThatWaits(site, 'onReady second')).open()
     const before = site.app.signal('SIGHUP')
@@ -100,7 +100,7 @@ describePosix('a signal while hooks run', () => {
     expect(site.app.lines.filter(({ kind }) => kind === 'beforeExit')).toHaveLength(2)
   })
 
-  test('the first to stop, in a hand-over: the last hooks run once', async () => {
+  test('the first to stop, in a handover: the last hooks run once', async () => {
     const site = await Site.start(undo, 'http.mjs', {}, { hooks: 'succeed' })
     const held = await site.connect()
     const answer = held.request({ path: '/hold' })

@@ -7,7 +7,7 @@ afterEach(() => undo.disposeAll())
 
 /** How often a successor is killed; fewer times where the whole suite runs once more, on another version of Node. */
 const kills = Number(process.env['ZERODROP_KILLS'] ?? 100)
-/** The longest that one lives, in milliseconds: as long as a start and a hand-over take, and some more. */
+/** The longest that one lives, in milliseconds: as long as a start and a handover take, and some more. */
 const longest = 500
 
 const counts = { keepAliveClients: 10, connectionClients: 2, slowClients: 2, uploadClients: 2 }

@@ -11,7 +11,7 @@ afterEach(() => undo.disposeAll())
 const clean = { code: 0, signal: null }
 
 describePosix.each(targets)('a successor of %s', (_name, fixture) => {
-  test('shows nothing of the hand-over to the application or to its children', async () => {
+  test('shows nothing of the handover to the application or to its children', async () => {
     const site = await Site.start(undo, fixture, {}, { probe: true })
     const first = await site.app.waitFor('booted')
     const { after } = await site.restart()

@@ -40,7 +40,7 @@ describePosix('a server whose successor dies when it has taken over', () => {
     const client = await RawClient.connect({ port })
     undo.add(() => client.destroy())
     expect(identityOf(await client.request())).toMatchObject({ generation: 2 })
-    // What was asked for in the hand-overs that failed is called back by the one that did not.
+    // What was asked for in the handovers that failed is called back by the one that did not.
     const [, , , , , ...last] = said()
     expect(last[0]).toBe('handing-over')
     expect(last.slice(1).sort()).toEqual(['close', 'closed', 'closed', 'closed', 'shutdown'])

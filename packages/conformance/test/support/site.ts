@@ -39,7 +39,7 @@ export type Fault =
 
 /** What is special about a site; goes to every generation. */
 export interface SiteSettings {
-  /** Each generation starts a child first thing, and says in 'booted' what both of them see of the hand-over. */
+  /** Each generation starts a child first thing, and says in 'booted' what both of them see of the handover. */
   probe?: boolean
   /** Adds two hooks of each kind, which say 'hook'; the first of them behaves like this. */
   hooks?: 'succeed' | 'throw' | 'hang' | 'gate'

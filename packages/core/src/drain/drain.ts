@@ -30,7 +30,7 @@ export interface DrainObserver {
 const lastWords = 250
 
 /**
- * How long a hand-over of idle connections may go on after the deadline without one that has moved. Longer than it takes
+ * How long a handover of idle connections may go on after the deadline without one that has moved. Longer than it takes
  * until a successor counts as hung, because then they stay here.
  */
 const stallTimeout = 12_000

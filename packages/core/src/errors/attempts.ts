@@ -2,7 +2,7 @@ import { reasonOf } from './reason.ts'
 import { ZerodropError } from './zerodrop-error.ts'
 
 /**
- * Runs the steps of a drain or a hand-over, none of which may keep the next from running. What a step throws is reported
+ * Runs the steps of a drain or a handover, none of which may keep the next from running. What a step throws is reported
  * once for each kind of step, with `ERR_ZERODROP_STEP_FAILED`: ten thousand connections that fail alike are one report.
  */
 export class Attempts {

@@ -38,7 +38,7 @@ export const errorCodes = {
   ERR_ZERODROP_DRAINING_POLICY_FAILED:
     "The function \"onDrainingRequest\" threw, or returned neither 'serve' nor 'refuse'.",
   ERR_ZERODROP_DRAIN_INTERRUPTED: 'Something other than zerodrop ended the process in the middle of a drain.',
-  ERR_ZERODROP_STEP_FAILED: 'A step of a drain or a hand-over threw; zerodrop continued with the next.',
+  ERR_ZERODROP_STEP_FAILED: 'A step of a drain or a handover threw; zerodrop continued with the next.',
   ERR_ZERODROP_EVENTS_READ_ONLY: 'The application emitted an event of the lifecycle.',
   ERR_ZERODROP_LISTENER_FAILED: 'A listener of a lifecycle event threw or rejected.',
   ERR_ZERODROP_MIGRATE_FAILED: 'The function "migrate" threw, or returned neither true nor false.',

@@ -92,11 +92,11 @@ export const lifecycleEvents: Descriptions = {
     payload: { signal: 'the signal that began the stop' },
   },
   'drain:accept-stopped': {
-    when: 'No server accepts new connections any more, and queued connections have been accepted. In a hand-over too.',
+    when: 'No server accepts new connections any more, and queued connections have been accepted. In a handover too.',
     payload: { milliseconds: 'since the drain began' },
   },
   'drain:settled': {
-    when: 'No connection is left that could bring a new request. In a hand-over too.',
+    when: 'No connection is left that could bring a new request. In a handover too.',
     payload: { milliseconds: 'since the drain began' },
   },
   'drain:force': {
@@ -116,7 +116,7 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'drain:complete': {
-    when: 'Every connection has ended or was cut, and the `onShutdown` hooks have run, unless a signal skipped them. In a hand-over too. Once.',
+    when: 'Every connection has ended or was cut, and the `onShutdown` hooks have run, unless a signal skipped them. In a handover too. Once.',
     payload: {
       milliseconds: 'from the first step to the end of the last connection, without the hooks',
       cut: 'how much was cut',
@@ -141,7 +141,7 @@ export const lifecycleEvents: Descriptions = {
     payload: { pid: 'of the successor', generation: 'of the successor' },
   },
   'restart:handing-over': {
-    when: 'The hand-over begins: this process stops accepting and moves its connections to the successor.',
+    when: 'The handover begins: this process stops accepting and moves its connections to the successor.',
     payload: { pid: 'of the successor', generation: 'of the successor' },
   },
   'restart:complete': {
@@ -170,7 +170,7 @@ export const lifecycleEvents: Descriptions = {
     payload: { pid: 'of the keeper' },
   },
   'predecessor:died': {
-    when: 'The predecessor died before or during the hand-over. This process serves in its place. Once.',
+    when: 'The predecessor died before or during the handover. This process serves in its place. Once.',
     payload: {
       pid: 'of the predecessor',
       ready: 'whether this process is ready; if not, it serves as soon as it is',

@@ -16,7 +16,7 @@ export interface ShutdownResult extends DrainResult {
 }
 
 /**
- * The way out of the process: by a drain, or by a hand-over to a successor. Whoever comes first decides which; whoever
+ * The way out of the process: by a drain, or by a handover to a successor. Whoever comes first decides which; whoever
  * comes later waits for the same end.
  */
 export class Ending {
@@ -31,7 +31,7 @@ export class Ending {
   /** Whether one of them failed: then so has this process. */
   #workersFailed = false
   #shutdownRequested = false
-  /** Whether a hand-over is the end: then who made it ends the process. */
+  /** Whether a handover is the end: then who made it ends the process. */
   #joined = false
   #exits = false
   #exiting: Promise<void> | undefined
@@ -94,7 +94,7 @@ export class Ending {
   }
 
   /**
-   * Makes a hand-over the end of this process.
+   * Makes a handover the end of this process.
    * @param done rejects if the successor has died: then it is no end, and who asked for a shutdown meanwhile gets one
    */
   join(group: DrainGroup, done: Promise<DrainResult>): void {
@@ -111,7 +111,7 @@ export class Ending {
     this.#result.catch(() => {})
   }
 
-  /** The hand-over has failed: the process goes on serving. */
+  /** The handover has failed: the process goes on serving. */
   leave(): void {
     this.#group = undefined
     this.#joined = false

@@ -239,7 +239,7 @@ export class Lifecycle {
    *
    * Resolves when every connection has ended and the hooks have run (`onDrain`, those of the servers, `onShutdown`),
    * with what was served and what had to be cut. It never rejects. A second call returns the same promise; after a
-   * restart whose successor has taken over it is the hand-over's. A restart that has not come that far is aborted. What
+   * restart whose successor has taken over it is the handover's. A restart that has not come that far is aborted. What
    * other libraries hold open, such as database pools, is the matter of `onShutdown`.
    */
   shutdown(reason = 'shutdown()'): Promise<ShutdownResult> {

@@ -11,7 +11,7 @@ export type SignalFunction = (signal: NodeJS.Signals) => unknown
  *
  * - `'shutdown'` drains and exits.
  * - `'restart'` starts a successor and hands over to it.
- * - `'force'` cuts at once what a drain or a hand-over has left; while the process serves, it stops and cuts
+ * - `'force'` cuts at once what a drain or a handover has left; while the process serves, it stops and cuts
  *   everything. Exits with 128 + the signal's number.
  * - `'status'` writes what the process is doing to the log, as `lifecycle.dumpStatus()` does.
  * - `'ignore'` takes the signal and does nothing.

@@ -1,5 +1,5 @@
 /**
- * Run by `--require` in a successor, before any code of the application. Takes the variable of the hand-over out of the
+ * Run by `--require` in a successor, before any code of the application. Takes the variable of the handover out of the
  * environment and opens the channel to the predecessor, so that neither the application nor a child of it sees them. Until
  * the successor is ready it lets the predecessor know what goes wrong, and keeps signals that were meant for the
  * predecessor from ending it.

@@ -13,7 +13,7 @@ export interface Start {
 /**
  * Has the preload run first in a successor.
  *
- * It precedes the modules that the application preloads, so that they see nothing of the hand-over either. Those of
+ * It precedes the modules that the application preloads, so that they see nothing of the handover either. Those of
  * `NODE_OPTIONS` come before those of the command line: where there are some, it is named there. Under Yarn's Plug'n'Play
  * it comes last, because it may lie in an archive that Node can read only when `.pnp.cjs` has run.
  * @param file the preload; undefined if there is none
