@@ -13,32 +13,53 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const jest = join('node_modules', 'jest', 'bin', 'jest.js')
 
 /**
- * Test files that hold on one version if they hold on the oldest and on the newest: they test our own tools, or what
- * does not touch Node's internals. A new file runs everywhere until it is named here.
+ * Test files that hold on one version if they hold on the oldest and on the newest: they test our own tools, when our own
+ * code decides what, or what does not touch Node's internals. A new file runs everywhere until it is named here.
  */
 const independent = [
+  'cli/test/frozen-keeper',
   'cli/test/notices',
   'cli/test/systemd',
   'cli/test/verify/',
   'conformance/test/app-process',
+  'conformance/test/asks-itself',
   'conformance/test/bad-input',
   'conformance/test/behind-',
+  'conformance/test/chat',
+  'conformance/test/declined',
   'conformance/test/demo',
-  'conformance/test/deploy\\.',
+  'conformance/test/deploy',
+  'conformance/test/dismissed',
   'conformance/test/docs',
+  'conformance/test/drain-policy',
+  'conformance/test/drain-report',
+  'conformance/test/events',
   'conformance/test/example',
   'conformance/test/guides',
+  'conformance/test/hangs',
   'conformance/test/health',
   'conformance/test/hooks',
   'conformance/test/http-clients',
+  'conformance/test/live-behind',
   'conformance/test/live-graphql',
+  'conformance/test/live-keeper',
   'conformance/test/live-trpc',
   'conformance/test/metrics',
+  'conformance/test/newest-code',
+  'conformance/test/no-deadline',
+  'conformance/test/notify',
+  'conformance/test/orphaned',
   'conformance/test/pid-file',
   'conformance/test/progress',
   'conformance/test/readme',
+  'conformance/test/repeated-stops',
+  'conformance/test/restart-kills',
+  'conformance/test/restart-storm',
+  'conformance/test/sign-of-life',
+  'conformance/test/signal-actions',
   'conformance/test/soak',
   'conformance/test/status',
+  'packages/prometheus/',
   'packages/traffic/',
 ]
 
