@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { freePort, leftovers, startTraffic, type Traffic } from '@zerodrop/traffic'
+import { freePort, leftovers, RawClient, startTraffic, type Traffic } from '@zerodrop/traffic'
 import { startApp } from '../../src/app-process.ts'
 import type { AppProcess } from '../../src/app-process.ts'
 import { Generations } from '../../src/generations.ts'
@@ -28,8 +28,15 @@ export function testNeighbour(kind: ProxyKind): void {
     return traffic
   }
 
+  // Of the two only HAProxy can. One that does not probe may open a connection just when the server closes its socket.
+  const probes = kind === 'haproxy'
+
   const start = async (port: number, bare = false): Promise<AppProcess> => {
-    const env = { PORT: String(port), BARE: bare ? '1' : undefined }
+    const env = {
+      PORT: String(port),
+      BARE: bare ? '1' : undefined,
+      PROBED: probes && !bare ? '1' : undefined,
+    }
     const app = await startApp({ file, env })
     undo.add(() => app.stop())
     await app.waitFor('listening')
@@ -44,16 +51,31 @@ export function testNeighbour(kind: ProxyKind): void {
     const { keepsAlive, bare = false } = options
     const ports = await Promise.all(Array.from({ length: servers }, () => freePort()))
     const apps = await Promise.all(ports.map((port) => start(port, bare)))
-    const traffic = load(await startProxy(undo, kind, { servers: ports, keepsAlive }))
+    const proxy = await startProxy(undo, kind, { servers: ports, keepsAlive, probes: probes && !bare })
+    if (probes && !bare) for (const app of apps) await usedBy(proxy, app)
+    const traffic = load(proxy)
     await traffic.after(200)
     for (let stop = 0; stop < stops; stop++) {
       const index = stop % servers
       apps[index]!.signal('SIGTERM')
       await apps[index]!.exited
       apps[index] = await start(ports[index]!, bare)
+      if (probes && !bare) await usedBy(proxy, apps[index])
       await traffic.after(200)
     }
     return traffic
+  }
+
+  /** Resolves when the proxy has noticed that a server is there. */
+  const usedBy = async (proxy: number, { pid }: AppProcess): Promise<void> => {
+    const client = await RawClient.connect({ port: proxy })
+    undo.add(() => client.destroy())
+    for (;;) {
+      const { body } = await client.request()
+      // Before it has probed any, the answer is its own.
+      if (String(body).startsWith('{') && (JSON.parse(String(body)) as { pid: number }).pid === pid) break
+    }
+    client.destroy()
   }
 
   describeWith(kind).each([

@@ -14,6 +14,8 @@ export interface ProxyOptions {
   readonly servers: readonly number[]
   /** Whether it keeps connections to the servers open between two requests. */
   readonly keepsAlive: boolean
+  /** Whether it asks the servers whether they are ready; HAProxy only. */
+  readonly probes?: boolean
   /** Whether its clients speak TLS. */
   readonly tls?: boolean
 }
@@ -105,7 +107,8 @@ http {
 `
 }
 
-function haproxy(port: number, folder: string, { servers, keepsAlive, tls = false }: ProxyOptions): string {
+function haproxy(port: number, folder: string, options: ProxyOptions): string {
+  const { servers, keepsAlive, probes = false, tls = false } = options
   return `
 global
   maxconn 1024
@@ -116,6 +119,7 @@ defaults
   timeout client 1h
   timeout server 1h
   timeout tunnel 1h
+  timeout check 10s
   retries 3
   option redispatch 1
 frontend all
@@ -123,7 +127,8 @@ frontend all
   default_backend app
 backend app
   ${keepsAlive ? 'http-reuse safe' : 'option http-server-close\n  http-reuse never'}
-  default-server pool-purge-delay 1s
+  ${probes ? 'option httpchk GET /readyz' : ''}
+  default-server ${probes ? 'check inter 100ms fall 1 rise 1 ' : ''}pool-purge-delay 1s
   ${servers.map((server, index) => `server app${index} 127.0.0.1:${server}`).join('\n  ')}
 `
 }
