@@ -42,6 +42,7 @@ export type {
   SignalPreset,
   SignalReaction,
   SignalReceived,
+  SocketNames,
   State,
   StayedConnection,
   StayReason,

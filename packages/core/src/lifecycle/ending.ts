@@ -86,6 +86,8 @@ export class Ending {
   ): Promise<void> {
     this.#exits = true
     this.#signal ??= signal
+    // A worker that only drains goes on: its primary still has to end it.
+    this.#context.system.cluster.tellStopping()
     const result = await this.#attempts.wait('stopping', () => this.shutdown(reason, settings))
     if (this.#joined) return
     if (result !== undefined)
@@ -261,7 +263,6 @@ export class Ending {
     attempts.run('beginning to drain', () => state.to('draining'))
     reporter.tell('drain:start', { reason })
     const told = hooks.run('onDrain', { reason })
-    this.#context.system.cluster.tellStopping()
     this.#workers = workers.stop(signalOf(reason), settings)
     this.#group = drains.start(servers.drainable, { settings, closeCode: 1001, migrates: () => false })
     const result = await this.finish(this.#group, reason, told)

@@ -6,7 +6,8 @@ import { hangTime, SignOfLife } from '../handover/sign-of-life.ts'
 import type { Successor } from '../handover/successor.ts'
 import type { Inheritable } from '../listeners/listener.ts'
 import { afterTurn } from '../system/after-turn.ts'
-import type { Release } from '../system/system.ts'
+import type { ComingKeeper, Release } from '../system/system.ts'
+import { within } from '../system/within.ts'
 import { checkRestart } from './check-restart.ts'
 import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
@@ -115,12 +116,19 @@ export class RestartAttempt {
     await this.#successor?.dismiss(this.#context.system)
   }
 
+  /** A predecessor that is to become the keeper has done so, has died, or is waited for no longer. */
+  async #keeperThere({ arrived }: ComingKeeper): Promise<void> {
+    const none = (): undefined => undefined
+    const limits = { timeout: Infinity, onTimeout: none, abort: this.#abort.signal, onAbort: none }
+    await within<unknown>(this.#context.system, arrived, limits)
+  }
+
   /** Rejects, and has reported it by then, if this process goes on serving. Otherwise it is about to exit. */
   async run(): Promise<RestartResult> {
     const { datagrams, listeners, reporter, state, system } = this.#context
     const turn = this.#options.turn(this.#abort.signal)
     if (turn !== undefined) await turn
-    if (system.comingKeeper !== undefined) await system.comingKeeper.arrived
+    if (system.comingKeeper !== undefined) await this.#keeperThere(system.comingKeeper)
     const begun = system.now()
     let started: StartedSuccessor
     try {

@@ -102,6 +102,8 @@ export class ServiceNotices {
   /** Timers are late in a service whose event loop hangs: it is given no more time. */
   #extend(): void {
     this.#context.system.setIdleTimeout(() => {
+      // The drain is over: what runs on is the application's, within systemd's own limit.
+      if (this.#context.state.current === 'closed') return
       this.#manager.tell({ STATUS: describeProgress(this.#context), ...moreTime })
       this.#extend()
     }, extensionInterval)

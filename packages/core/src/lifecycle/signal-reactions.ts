@@ -174,6 +174,8 @@ export class SignalReactions {
     const leaving = state.current === 'draining' || state.current === 'handing-over'
     if (!leaving && settings.signals.forcesOnlyDrains) return
     if (!leaving) void this.#ending.shutdownAndExit(signal, hasty(settings), signal)
+    // Under a pid that is kept, it was meant for the service.
+    else if (!settings.signals.forcesOnlyDrains) this.#restarts.passOnStop(signal)
     this.#ending.force(exitStatus(signal))
   }
 

@@ -74,7 +74,7 @@ export function replaceAtExit(
   const onUncaught = (error: unknown): void => void process.stderr.write(`Uncaught ${inspect(error)}\n`)
   const onExit = (code: number): void => {
     const listeners = process.listeners('exit')
-    for (const listener of listeners.slice(listeners.indexOf(onExit) + 1)) callAtExit(listener, code)
+    const later = listeners.slice(listeners.indexOf(onExit) + 1)
     try {
       const made = replacement()
       if (typeof made === 'number') {
@@ -84,6 +84,7 @@ export function replaceAtExit(
       const { file, args, cwd, env } = made
       // A failed execve aborts the process before Node 26.
       accessSync(file, constants.X_OK)
+      for (const listener of later) callAtExit(listener, code)
       changeDirectory(cwd)
       execve()?.(file, args, strings(env))
     } catch (error) {

@@ -27,7 +27,6 @@ export class ComingKeeper {
   constructor({ pid, ...rendezvous }: ComingOrders, preload: string | undefined) {
     this.pid = pid
     this.arrived = new Promise((resolve) => {
-      const parent = process.ppid
       const release = awaitAt(rendezvous, (channel) => {
         clearInterval(watch)
         const orders = { version: keeperVersion, pid, channel: 0, generation: 1, listeners: [] } as const
@@ -35,7 +34,8 @@ export class ComingKeeper {
         resolve(this.#link)
       })
       const watch = setInterval(() => {
-        if (process.ppid === parent) return
+        // Its parent's pid at its start: by now the predecessor may have died.
+        if (process.ppid === pid) return
         clearInterval(watch)
         release()
         resolve(undefined)

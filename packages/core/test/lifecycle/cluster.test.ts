@@ -37,6 +37,17 @@ const exited = async (system: FakeSystem): Promise<number[]> => {
   return system.exits
 }
 
+describe('a worker of node:cluster', () => {
+  test('tells its primary that it stops only where that ends it', async () => {
+    const system = new FakeSystem()
+    system.incapacity = 'cluster-worker'
+    const lifecycle = new Lifecycle(wire(system))
+    lifecycle.configure({})
+    await lifecycle.shutdown()
+    expect(system.cluster.toldStopping).toBe(0)
+  })
+})
+
 describe('a primary of node:cluster', () => {
   test('serves, and handles signals, while it has workers', () => {
     const { system, lifecycle, cluster } = primary()

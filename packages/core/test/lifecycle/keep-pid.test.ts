@@ -10,7 +10,7 @@ import type { Context } from '../../src/lifecycle/context.ts'
 import { keepPid } from '../../src/lifecycle/keep-pid.ts'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
-import { defaults, type Settings } from '../../src/options/options.ts'
+import { defaults, type LifecycleOptions, type Settings } from '../../src/options/options.ts'
 import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
 
 let system: FakeSystem
@@ -116,9 +116,9 @@ describe('a process that hands over and keeps its pid', () => {
     rmSync(folder, { recursive: true })
   })
 
-  async function handingOver(): Promise<Lifecycle> {
+  async function handingOver(options: LifecycleOptions = {}): Promise<Lifecycle> {
     const lifecycle = new Lifecycle(wire(system))
-    lifecycle.configure({ logger: false })
+    lifecycle.configure({ logger: false, ...options })
     server.listen(path.join(folder, 'app.sock'))
     await once(server, 'listening')
     lifecycle.restart().catch(() => {})
@@ -136,6 +136,12 @@ describe('a process that hands over and keeps its pid', () => {
     expect(system.child.kills).toEqual(['SIGTERM'])
   })
 
+  test('passes a stop on that forces the end of the handover', async () => {
+    await handingOver({ signals: { SIGTERM: 'force' } })
+    system.deliver('SIGTERM')
+    expect(system.child.kills).toEqual(['SIGTERM'])
+  })
+
   test('keeps a signal to itself that its own code has sent', async () => {
     await handingOver()
     system.killItself('SIGTERM')
@@ -147,6 +153,20 @@ describe('a process that hands over and keeps its pid', () => {
     system.child.exits(1)
     for (let turns = 0; turns < 10; turns++) await turn()
     expect([lifecycle.state, system.pidKeeping.kept]).toEqual(['serving', undefined])
+  })
+
+  test('waits for a keeper to come before it restarts, and no longer when it stops', async () => {
+    system.comingKeeper = { pid: 1, arrived: new Promise(() => {}) }
+    const lifecycle = new Lifecycle(wire(system))
+    lifecycle.configure({ logger: false })
+    server.listen(path.join(folder, 'app.sock'))
+    await once(server, 'listening')
+    const restart = lifecycle.restart()
+    restart.catch(() => {})
+    for (let turns = 0; turns < 10; turns++) await turn()
+    expect(system.spawned).toEqual([])
+    void lifecycle.shutdown()
+    await expect(restart).rejects.toMatchObject({ code: 'ERR_ZERODROP_RESTART_ABORTED' })
   })
 
   test('does not hand over to a successor that does not wait for it', async () => {

@@ -74,6 +74,11 @@ test('a drain asks for more time every five seconds for as long as it goes on', 
   await once(response, 'end')
   system.advance(60_000)
   await ended
+  // What runs on is the application's: systemd's own limit holds for it.
+  system.advance(5000)
+  const asked = manager.notices.length
+  system.advance(60_000)
+  expect(manager.notices).toHaveLength(asked)
 })
 
 test('a notice that cannot be sent is a warning', async () => {
