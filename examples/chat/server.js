@@ -31,6 +31,8 @@ app.get('/clock', (request, response) => {
   tick()
   const timer = setInterval(tick, 200)
   response.on('close', () => clearInterval(timer))
+  // At a stop. A stream that moves to a new version is not told.
+  request.draining.addEventListener('abort', () => response.end())
 })
 
 const server = app.listen(Number(process.env.PORT ?? 3000), () => {

@@ -26,7 +26,7 @@ export async function restart(pid: string | undefined, flags: AskFlags): Promise
   print(
     flags,
     result,
-    `generation ${generation} (pid ${successor}) serves: ${migrated} connections moved, ${cut.length} cut, in ${Math.round(milliseconds)} ms`,
+    `generation ${generation} (pid ${successor}) serves: ${migrated} connections moved, ${cut.length} cut, drained in ${Math.round(milliseconds)} ms`,
   )
 }
 
@@ -45,6 +45,8 @@ export async function stop(pid: string | undefined, flags: AskFlags): Promise<vo
 
 /** Says what a server is doing. */
 export async function status(pid: string | undefined, flags: AskFlags): Promise<void> {
+  // `status --watch | head` ends when its reader does.
+  process.stdout.on('error', () => process.exit())
   do {
     const result = await ask('status', pid, flags)
     print(flags, result, JSON.stringify(result, undefined, 2))
@@ -105,7 +107,7 @@ function resultOf(said: string): unknown {
 function unreachable(file: string, code: string | undefined): Failure {
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return new Failure(
-      `No keeper listens on ${file}. Start the server with "zerodrop run", or check the pid.`,
+      `No keeper listens on ${file}. Start the server with "zerodrop run", or check the pid. A server without it restarts by "kill -HUP PID" and stops by "kill PID".`,
       {
         code,
       },

@@ -20,9 +20,13 @@ export class Failure extends Error {
   }
 }
 
-/** Prints an error and ends the process. */
-export function fail(error: unknown): never {
+/**
+ * Prints an error and ends the process.
+ * @param json prints it to standard output too, as `{"error":{"code","message","stderr"}}`
+ */
+export function fail(error: unknown, json = false): never {
   const { message, code, status = 1, stderr } = error as Partial<Failure>
+  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message, stderr } })}\n`)
   const suffix = code === undefined ? '' : ` (${code})`
   process.stderr.write(`zerodrop: ${message ?? String(error)}${suffix}\n`)
   if (stderr !== undefined && stderr !== '')

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
 import { Command, InvalidArgumentError } from 'commander'
-import { restart, status, stop } from './ask.ts'
+import { type AskFlags, restart, status, stop } from './ask.ts'
 import { fail } from './fail.ts'
 import { run } from './run.ts'
 import { addVerify } from './verify/add-command.ts'
@@ -43,15 +43,17 @@ for (const [name, description, action] of [
   const command = program
     .command(name)
     .description(description)
-    .argument('[pid]', 'the pid of `zerodrop run`, or of a server that uses zerodrop')
+    .argument('[pid]', 'the pid of `zerodrop run`')
     .option('--control <path>', 'the socket that `zerodrop run` was given')
     .option('--timeout <ms>', 'give up after so many milliseconds', wholeNumber, 90_000)
     .option('--json', 'print JSON', false)
   if (name === 'status') command.option('--watch', 'print it again each second until it ends', false)
-  command.action(guarded(action))
+  command.action((pid: string | undefined, flags: AskFlags) =>
+    action(pid, flags).catch((error: unknown) => fail(error, flags.json)),
+  )
 }
 
-addVerify(program, version, (action) => action().catch(fail))
+addVerify(program, version, (action) => action().catch((error: unknown) => fail(error)))
 
 await program.parseAsync()
 
@@ -68,5 +70,5 @@ function wholeNumber(value: string): number {
 function guarded<Args extends unknown[]>(
   action: (...args: Args) => Promise<void>,
 ): (...args: Args) => Promise<void> {
-  return (...args) => action(...args).catch(fail)
+  return (...args) => action(...args).catch((error: unknown) => fail(error))
 }

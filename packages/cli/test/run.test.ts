@@ -240,6 +240,14 @@ test.each([
   expect(stderr).toContain(message)
 })
 
+test.each(['restart', 'stop', 'status'])('%s --json prints a failure as JSON too', async (verb) => {
+  const { status, stdout } = await command(verb, String(process.pid), '--json')
+  expect([status, JSON.parse(stdout)]).toEqual([
+    1,
+    { error: { code: 'ENOENT', message: expect.stringContaining('kill -HUP PID') } },
+  ])
+})
+
 test('a pid without a keeper is said to be that', async () => {
   expect(await command('restart', String(process.pid))).toMatchObject({
     status: 1,

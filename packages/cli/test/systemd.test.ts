@@ -22,6 +22,7 @@ function unit(file: string, port: number, type?: string): string {
     .replace('[Unit]', '[Unit]\nDefaultDependencies=no')
     .replace(/^After=network.target/m, 'After=')
     .replace('WorkingDirectory=/srv/app/current', `WorkingDirectory=${path.dirname(server)}`)
+    .replace('PWD=/srv/app/current', `PWD=${path.dirname(server)}`)
     .replace('PORT=3000', `PORT=${port} VERSION_FILE=/run/version.txt`)
     .replace('ListenStream=3000', `ListenStream=127.0.0.1:${port}`)
     .replace(/server\.js$/gm, 'server.mjs')
