@@ -130,14 +130,18 @@ describeInBrowser('a page in Chromium', () => {
       await page.waitForFunction(
         `document.getElementById('clock').textContent.includes('version ${version}')`,
       )
+      await page.waitForFunction(
+        `document.getElementById('messages').textContent.includes('after ${version} (version ${version})')`,
+      )
+      // For docs/images.
+      const folder = process.env['ZERODROP_SCREENSHOTS']
+      if (folder !== undefined) await page.screenshot({ path: path.join(folder, `chat-${version}.png`) })
     }
     await page.waitForFunction("document.querySelectorAll('#messages li').length === 6")
     expect(await page.evaluate('chat.closes()')).toBe(0)
     const seconds = (await page.evaluate('chat.clock.seen')) as number[]
     expect(seconds).toEqual(Array.from(seconds, (_, index) => seconds[0]! + index))
     expect(await page.textContent('#messages')).toContain('somebody: after 4 (version 4)')
-    if (process.env['ZERODROP_SCREENSHOT'])
-      await page.screenshot({ path: process.env['ZERODROP_SCREENSHOT'] })
   })
 
   test('sees both close without the calls', async () => {

@@ -47,7 +47,10 @@ class Terminal {
     undo.add(async () => {
       this.child.kill('SIGKILL')
       // A terminal that closes is a SIGHUP, by which they would only restart.
-      for (const pid of this.pids) kill(pid)
+      const [leader, ...others] = this.pids
+      // The kernel sends SIGHUP to the successor of a session leader that ends: by now there may be another generation.
+      if (leader !== undefined && terminal) kill(-leader)
+      for (const pid of [leader, ...others]) if (pid !== undefined) kill(pid)
       await this.exited
       this.child.stdout?.destroy()
       this.child.stderr?.destroy()
