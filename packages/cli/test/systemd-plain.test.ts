@@ -158,15 +158,17 @@ deploy 2; said 'ERR_ZERODROP_SUPERVISED.*zerodrop run.*PIDFile='; version`
   test.each(['simple', 'exec'])(
     'Type=%s: restarts where PIDFile= is the pidFile, which systemd follows',
     async (type) => {
+      // systemd follows the pid once the old process has ended. Until then it sends a reload to that process.
       const script = `
-for version in 2 3; do deploy $version; serves $version; said "handed over to generation $version"; done
-[ "$(systemctl show app --property MainPID --value)" = "$(cat /run/app.pid)" ] && echo followed`
+followed() { for i in $(seq 300); do [ "$(systemctl show app --property MainPID --value)" = "$(cat /run/app.pid)" ] && echo followed && return; sleep 0.1; done; }
+for version in 2 3; do deploy $version; serves $version; followed; done`
       const pidFile = '/run/app.pid'
       const facts = await run((port) => unit(type, port, `PIDFile=${pidFile}`, { pidFile }), script)
       if (facts === undefined) return
       expect(facts.lines).toEqual([
         'reload 0',
         '"version":"2"',
+        'followed',
         'reload 0',
         '"version":"3"',
         'followed',
