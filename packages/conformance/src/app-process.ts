@@ -76,7 +76,7 @@ export async function startApp(options: AppOptions): Promise<AppProcess> {
 export class AppProcess {
   /** Of the first process. */
   readonly pid: number
-  /** Exit of the first process; never rejects. */
+  /** Exit of the first process, when all that it wrote has been read; never rejects. */
   readonly exited: Promise<AppExit>
   /** All events so far, of all generations. */
   readonly lines: AppEvent[] = []
@@ -95,7 +95,9 @@ export class AppProcess {
     this.#marker = marker
     this.#watchers = new Watchers(() => this.#story())
     this.#see(this.pid)
-    this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })))
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => void turn().then(() => resolve({ code, signal })))
+    })
     createInterface({ input: child.stdout }).on('line', (line) => this.#hear(line))
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text
@@ -148,7 +150,10 @@ export class AppProcess {
     return target
   }
 
-  /** Resolves when this generation is gone. Polls: the exit of a process that is not our child is not announced. */
+  /**
+   * Resolves when this generation is gone and all that it wrote has been read. Polls: the exit of a process that is not
+   * our child is not announced.
+   */
   async exitOf(pid: number, options: { timeout?: number } = {}): Promise<void> {
     const { timeout = WAIT } = options
     if (!this.#seen.has(pid)) throw new Error(`no event named ${pid}\n${this.#story()}`)
@@ -158,8 +163,7 @@ export class AppProcess {
         throw new Error(`${pid} still there after ${timeout} ms\n${this.#story()}`)
       await delay(10)
     }
-    // What it said last is in the pipe: one turn of the loop reads it.
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
   }
 
   /** Kills every process that came from this app, in whatever state, and resolves when all are gone. */
@@ -216,6 +220,12 @@ function parseEvent(line: string): AppEvent | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Resolves when the event loop has polled once from beginning to end, and so has read what the pipes hold now. */
+async function turn(): Promise<void> {
+  // The first may be in the poll that is under way, which asked the kernel before now.
+  for (let checks = 0; checks < 2; checks += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
 function kill(pid: number): void {

@@ -190,7 +190,8 @@ describePosix('http: the report balances', () => {
     ['before the drain', false],
     ['in the drain', true],
   ])('each of the requests that were pipelined %s is named at the deadline', async (_when, late) => {
-    const site = await ProtocolSite.start(undo, 'ends', { options: { drainTimeout: 1000 } })
+    // Time enough for the requests that come in the drain.
+    const site = await ProtocolSite.start(undo, 'ends', { options: { drainTimeout: 3000 } })
     const client = await site.connect()
     const paths = ['/answer/1', '/answer/2', '/answer/3']
     const ask = async () => {

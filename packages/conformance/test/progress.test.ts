@@ -103,7 +103,9 @@ describeTerminal('on a terminal (needs python3)', () => {
     terminal.type(controlC)
     const [, left] = await terminal.see(/draining: 1 connection \(1 receiving\), 1 in flight, (\d+) s left/)
     expect(Number(left)).toBeLessThanOrEqual(10)
-    await terminal.see(new RegExp(`draining: [^\\n]*, ${Number(left) - 1} s left`))
+    // On a busy machine the line may skip a second.
+    const fewer = Array.from({ length: Number(left) }, (_, seconds) => seconds).join('|')
+    await terminal.see(new RegExp(`draining: [^\\n]*, (${fewer}) s left`))
     client.write('2')
     await expect(client.nextResponse()).resolves.toMatchObject({ status: 200 })
     await expect(terminal.exited).resolves.toEqual([0, null])

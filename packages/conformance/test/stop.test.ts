@@ -195,13 +195,15 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
   test.each<NodeJS.Signals>(['SIGTERM', 'SIGINT'])(
     'a %s that is passed on a moment later, as npm does, cuts nothing',
     async (signal) => {
-      const site = await Site.start(undo, fixture)
+      // However late this test is: what arrives while the event loop is blocked has arrived at once.
+      const site = await Site.start(undo, fixture, {}, { blocksAtDrain: true })
       const client = await site.connect()
       const answer = client.request({ path: '/hold' })
       const visit = await site.gates.visit()
       await site.drain(signal)
       site.app.signal(signal)
       site.app.signal('SIGTERM')
+      site.unblock()
       await site.app.waitForStderr(/again: the same request to stop as/)
       visit.open()
       await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
