@@ -22,8 +22,8 @@ const describeKept = canReplaceProgram ? describe : describe.skip
 const describeTerminal = canReplaceProgram && hasPython ? describe : describe.skip
 const describeContainer = canReplaceProgram && canIsolate ? describe : describe.skip
 
-/** Begins a restart that a slow request keeps from ending, and resolves when the successor has taken over. */
-async function handingOver(kept: KeepPidHost, url = '/slow?ms=1500'): Promise<{ answer: Promise<unknown> }> {
+/** Begins a restart that a held request keeps from ending, and resolves when the successor has taken over. */
+async function handingOver(kept: KeepPidHost, url = '/hold'): Promise<{ answer: Promise<unknown> }> {
   const client = await RawClient.connect({ port: kept.port })
   undo.add(() => client.destroy())
   const answer = client.request({ path: url })
@@ -58,6 +58,8 @@ describeKept('a process that keeps its pid', () => {
     const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
     const { answer } = await handingOver(kept)
     kept.signal('SIGTERM')
+    await kept.heard(({ event, version }) => event === 'draining' && version === '2')
+    kept.release()
     await expect(answer).resolves.toMatchObject({ status: 200 })
     expect(await kept.ended).toEqual([0, null])
     await expect(kept.get()).rejects.toThrow(ConnectionRefused)
@@ -68,6 +70,8 @@ describeKept('a process that keeps its pid', () => {
     const { answer } = await handingOver(kept)
     kept.deploy('3')
     kept.signal('SIGHUP')
+    await kept.heardOnStderr(/asked to restart again/)
+    kept.release()
     await expect(answer).resolves.toMatchObject({ status: 200 })
     await kept.heard(({ event, version }) => event === 'exit listener' && version === '2')
     expect(await kept.get()).toMatchObject({ version: '3', generation: 3 })
@@ -79,8 +83,9 @@ describeKept('a process that keeps its pid', () => {
     ['process.exit()', 'exit', /ERR_ZERODROP_DRAIN_INTERRUPTED/],
   ])('becomes the keeper also if %s ends it in its drain', async (_name, then, said) => {
     const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
-    const { answer } = await handingOver(kept, `/slow?ms=1500&then=${then}`)
+    const { answer } = await handingOver(kept, `/hold?then=${then}`)
     answer.catch(() => {})
+    kept.release()
     await kept.heardOnStderr(said)
     await kept.heard(({ event }) => event === 'keeper')
     expect(await kept.get()).toMatchObject({ version: '2' })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { LifecycleOptions } from '@zerodrop/core'
 import { freePort, type Leftovers, RawClient } from '@zerodrop/traffic'
-import { type AppProcess, startApp } from '../../src/app-process.ts'
+import { type AppEvent, type AppProcess, startApp } from '../../src/app-process.ts'
 import { H2Client } from './h2-client.ts'
 import { identityOf } from './site.ts'
 
@@ -44,4 +44,14 @@ export async function startAsksItself(
     return identityOf(await client.request())
   }
   return { app, deploy, ask }
+}
+
+/** How the restart to a successor fails that has asked itself: on a busy machine one may not have come so far in time. */
+export async function failureOfOneThatAsked(app: AppProcess): Promise<AppEvent> {
+  for (;;) {
+    const from = app.lines.length
+    app.signal('SIGHUP', app.pid)
+    const failure = await app.waitFor('failed', { from })
+    if (app.lines.slice(from).filter(({ event }) => event === 'asked').length > 1) return failure
+  }
 }

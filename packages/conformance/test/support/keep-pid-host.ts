@@ -31,6 +31,8 @@ export interface KeepPidHost {
   readonly ended: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>
   readonly stderr: string
   deploy(version: string, options?: LifecycleOptions): void
+  /** Lets the answers to `GET /hold` go, now and from now on. */
+  release(): void
   /** Deploys, signals the first process, and resolves when the old version has ended. */
   restart(version: string): Promise<void>
   signal(signal: NodeJS.Signals): void
@@ -144,6 +146,7 @@ export async function startKeepPid(
       return stderr
     },
     deploy,
+    release: () => writeFileSync(path.join(folder, 'release'), ''),
     async restart(version) {
       const before = lines.findLast(({ event }) => event === 'listening')!
       deploy(version)
