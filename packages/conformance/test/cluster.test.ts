@@ -16,7 +16,7 @@ const policies = ['round-robin', 'none'] as const
 
 interface Settings {
   policy?: (typeof policies)[number]
-  primary?: { configured?: boolean; respawns?: boolean; forwards?: boolean }
+  primary?: { configured?: boolean; respawns?: boolean; forwards?: boolean; heldUp?: boolean }
   busy?: number
   path?: string
 }
@@ -126,6 +126,28 @@ describePosix('a cluster whose primary has zerodrop', () => {
       await expect(app.exited).resolves.toEqual(clean)
     },
   )
+
+  test('hears what a worker said last before it ends, although Node learns of its exit first', async () => {
+    // Elsewhere the primary cannot see that a worker is a zombie.
+    if (process.platform !== 'linux') return
+    const cluster = await start({ primary: { configured: true, heldUp: true } })
+    const { app, workers } = cluster
+    const held = await hold(cluster, 20)
+    held.answers.catch(() => {})
+    stops['SIGTERM to the primary']!(cluster)
+    for (const pid of workers) await app.waitFor((line) => line.event === 'draining' && line.pid === pid)
+    const [one, other] = workers as [number, number]
+    process.kill(app.pid, 'SIGWINCH')
+    await app.waitFor(({ event, name }) => event === 'held up' && name === 'first')
+    process.kill(one, 'SIGKILL')
+    // Held up by the end of one, it learns of the exits of both before it reads what the other has sent.
+    await app.waitFor(({ event, name }) => event === 'held up' && name === 'second')
+    process.kill(other, 'SIGWINCH')
+    await app.waitFor('sent')
+    process.kill(other, 'SIGKILL')
+    await expect(app.exited).resolves.toEqual({ code: 1, signal: null })
+    expect(await app.waitFor('primary-exit')).toMatchObject({ workers: 0, words: ['last word'] })
+  })
 
   test('counts no listening socket of the cluster as a server of the primary', async () => {
     const { app } = await start({ primary: { configured: true } })

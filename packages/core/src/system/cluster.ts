@@ -14,6 +14,9 @@ interface Answer extends Question {
   readonly state: PrimaryState
 }
 
+/** Milliseconds for which the end of an exited worker's channel is awaited. */
+const longestRead = 1000
+
 /** The part of `node:cluster` that zerodrop uses, in a primary and in a worker. It listens to nothing before it is asked. */
 export function realCluster(): ClusterSystem {
   /** Those that live, whether they are still connected or not, each with the signal that it was sent. */
@@ -39,7 +42,8 @@ export function realCluster(): ClusterSystem {
       const exit = (worker: Worker, code: number | null, signal: NodeJS.Signals | null): void => {
         const asked = workers.get(worker)
         workers.delete(worker)
-        observer.onExit(worker.id, code === 0 || (code === null && signal === asked))
+        const well = code === 0 || (code === null && signal === asked)
+        whenRead(worker, () => observer.onExit(worker.id, well))
       }
       for (const worker of Object.values(cluster.workers ?? {})) if (worker !== undefined) fork(worker)
       const watching = on([
@@ -98,6 +102,25 @@ export function realCluster(): ClusterSystem {
       return () => worker.off('disconnect', onDisconnect)
     },
   }
+}
+
+/**
+ * Calls back when the channel of a worker that has exited is read to its end. Node may learn of the exit first: it asks
+ * for that of every child when one of them has ended.
+ */
+function whenRead(worker: Worker, callback: () => void): void {
+  if (!worker.isConnected()) {
+    callback()
+    return
+  }
+  const end = (): void => {
+    clearTimeout(timer)
+    worker.off('disconnect', end)
+    callback()
+  }
+  // A process that the worker has started may hold its end of the channel.
+  const timer = setTimeout(end, longestRead)
+  worker.on('disconnect', end)
 }
 
 function on(listeners: [event: string, listener: (...args: never[]) => void][]): Release {
