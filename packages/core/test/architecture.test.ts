@@ -68,6 +68,27 @@ test.each([
   expect(rejected([inside, ...outside].map((file) => ({ file, code })))).toEqual(outside.sort())
 })
 
+/** Private names that are not Node's. */
+const notNodes: Record<string, string> = {
+  'connections/web-socket.ts': 'the names are private in the package ws',
+  'handover/live/replay.ts': '`_write` and `_writev` are what a Writable implements, by its documentation',
+}
+
+test('only system/node-internals/ reads what is private in Node', () => {
+  const source = join(root, 'packages/core/src')
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  const reading = files.filter((file) =>
+    /(?:[.{,'"]\s*|readonly |^\s+)_[a-z]|getOwnPropertySymbols/m.test(
+      withoutComments(readFileSync(join(source, file), 'utf8')),
+    ),
+  )
+  const allowed = reading.filter((file) => file.startsWith('system/node-internals/'))
+  expect(allowed.length).toBeGreaterThan(5)
+  expect(reading.filter((file) => !allowed.includes(file)).sort()).toEqual(Object.keys(notNodes).sort())
+})
+
 test('files of a room do not import each other in a circle', () => {
   const [first, second] = ['packages/core/src/health/a.ts', 'packages/core/src/health/b.ts']
   const statements = [
@@ -97,6 +118,11 @@ test.each(['express', 'koa', 'fastify', 'hono'])(
     expect(rejected([...forbidden, ...allowed])).toEqual(forbidden.map(({ file }) => file))
   },
 )
+
+/** Without comments of whole lines. */
+function withoutComments(code: string): string {
+  return code.replaceAll(/^\s*(?:\/\*[^]*?\*\/|\/\/.*)$/gm, '')
+}
 
 /** Lints the files in a folder that holds nothing else but our lint rules, and returns those that do not pass. */
 function rejected(files: { file: string; code: string }[]): string[] {

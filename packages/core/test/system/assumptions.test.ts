@@ -380,7 +380,7 @@ const elsewhere: Record<string, string> = {
   parentPipe: 'packages/conformance/test/parent-channel.test.ts',
 }
 
-test('each function of node-internals.ts has a test of its name here', () => {
+test('each function of node-internals/ has a test of its name here', () => {
   const tested = [...readFileSync(__filename, 'utf8').matchAll(/^test\('(\w+)'/gm)].map(([, name]) => name)
   const functions = Object.entries(internals).filter(([, value]) => typeof value === 'function')
   const names = functions.map(([name]) => name)

@@ -1,0 +1,141 @@
+import type { Server, Socket } from 'node:net'
+import { shadow } from '../shadow.ts'
+import type { Release } from '../system.ts'
+import { listeningHandle, type ListeningHandle } from './listening-handle.ts'
+
+/**
+ * Calls back when a listening server is given its first connection, and unlike a listener of 'connection' cannot be seen by
+ * the application.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
+ */
+export function onFirstConnection(server: Server, listener: () => void): Release | undefined {
+  const handle = listeningHandle(server)
+  if (typeof handle?.onconnection !== 'function') return undefined
+  const restore = shadow(
+    handle,
+    'onconnection',
+    (original) =>
+      function (this: unknown, ...event: [status: number, handle: unknown]): void {
+        restore()
+        listener()
+        Reflect.apply(original as (...given: unknown[]) => void, this, event)
+      },
+  )
+  return restore
+}
+
+/** A listening socket whose connections are counted. */
+export interface AcceptQueue {
+  /** How many have been accepted so far. */
+  readonly accepted: number
+  /** The descriptor, where there is one. */
+  readonly fd: number | undefined
+  readonly isOpen: boolean
+  /** Closes the socket at once. */
+  close(): void
+}
+
+/** Servers whose connections are held. */
+const holding = new WeakSet<Server>()
+
+/**
+ * Holds what is accepted for a server from now on: the connections are established, and nothing is read from them until
+ * the socket has been closed. The server still has to be closed then.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
+ */
+export function holdAccepted(server: Server): AcceptQueue | undefined {
+  const handle = listeningHandle(server)
+  if (typeof handle?.onconnection !== 'function') return undefined
+  const held: unknown[] = []
+  holding.add(server)
+  let count = 0
+  const restore = shadow(handle, 'onconnection', (original) => (status: number, accepted: unknown): void => {
+    if (status !== 0 || accepted === undefined) {
+      Reflect.apply(original as (...event: unknown[]) => void, handle, [status, accepted])
+      return
+    }
+    count++
+    held.push(accepted)
+  })
+  return {
+    fd: handle.fd,
+    get accepted() {
+      return count
+    },
+    get isOpen() {
+      return server.listening
+    },
+    close() {
+      handle.close()
+      restore()
+      holding.delete(server)
+      for (const accepted of held.splice(0)) give(handle, accepted)
+    },
+  }
+}
+
+/** Whether the connections of a server are held: one that it accepts reaches it later. */
+export function holdsAccepted(server: Server): boolean {
+  return holding.has(server)
+}
+
+/** Counts what is accepted on a native handle from now on. */
+export function watchAccepted(handle: ListeningHandle): AcceptQueue {
+  let count = 0
+  const restore = shadow(handle, 'onconnection', (original) => (...event): void => {
+    count++
+    Reflect.apply(original ?? (() => {}), handle, event)
+  })
+  return {
+    fd: handle.fd,
+    get accepted() {
+      return count
+    },
+    get isOpen() {
+      return handle.fd === undefined || handle.fd >= 0
+    },
+    close() {
+      restore()
+      handle.close()
+    },
+  }
+}
+
+/** Throws nothing: what a listener of 'connection' throws is uncaught, as it is where libuv calls. */
+function give(handle: ListeningHandle, accepted: unknown): void {
+  try {
+    handle.onconnection?.(0, accepted)
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
+}
+
+/** Whether a server would take a native handle. Beyond `maxConnections` Node drops it, and its client sees a reset. */
+export function canAcceptHandle(server: Server): boolean {
+  if (typeof listeningHandle(server)?.onconnection !== 'function') return false
+  const count = (server as { _connections?: number })._connections ?? 0
+  return server.maxConnections === undefined || count < server.maxConnections
+}
+
+/**
+ * Gives a native handle to a server as if the server had accepted it: it is counted and treated like its own.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
+ * @returns the connection, undefined if the server has not taken it: the caller still has the handle then
+ */
+export function acceptHandle(server: Server, handle: unknown): Socket | undefined {
+  const listening = listeningHandle(server)
+  if (handle === undefined || !canAcceptHandle(server)) return undefined
+  let socket: Socket | undefined
+  const onConnection = (arrived: Socket): void => {
+    socket = arrived
+  }
+  server.prependListener('connection', onConnection)
+  try {
+    listening?.onconnection?.(0, handle)
+  } finally {
+    server.off('connection', onConnection)
+  }
+  return socket
+}
