@@ -154,7 +154,8 @@ describeUnix('zerodrop run', () => {
   test('a plain kill ends the wait of "zerodrop stop"', async () => {
     const { app, port, control } = await keep()
     const client = await RawClient.connect({ port })
-    const slow = client.request({ path: '/slow?ms=700', headers: { connection: 'close' } })
+    // As long as the command may take to start on a busy machine.
+    const slow = client.request({ path: '/slow?ms=5000', headers: { connection: 'close' } })
     await get(port)
     const stopping = command('stop', '--control', control)
     process.kill(app.pid, 'SIGTERM')

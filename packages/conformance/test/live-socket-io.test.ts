@@ -37,7 +37,7 @@ describePosix('clients of socket.io', () => {
       const { complete } = await site.restart()
       expect(complete).toMatchObject({ websockets: { sent: 4 }, cut: 0 })
       for (const [index, { socket }] of clients.entries()) {
-        await expect(socket.timeout(5000).emitWithAck('echo', 'x')).resolves.toBe('x')
+        await expect(socket.timeout(15_000).emitWithAck('echo', 'x')).resolves.toBe('x')
         expect(socket.id).toBe(ids[index])
       }
       const recovered = site.app.lines.slice(from).filter(({ event }) => event === 'recovered')
@@ -67,7 +67,7 @@ describePosix('clients of socket.io', () => {
       let sent = 0
       while (!over || sent < 30) {
         const text = `message ${sent++}`
-        expect(await socket.timeout(10_000).emitWithAck('echo', text)).toBe(text)
+        expect(await socket.timeout(15_000).emitWithAck('echo', text)).toBe(text)
       }
     })
     for (let restarts = 0; restarts < 2; restarts++)
@@ -88,7 +88,7 @@ describePosix('clients of socket.io', () => {
     const { id } = socket
     for (let restarts = 0; restarts < 2; restarts++)
       expect((await site.restart()).complete).toMatchObject({ websockets: { sent: 1 } })
-    await expect(socket.timeout(5000).emitWithAck('echo', 'y')).resolves.toBe('y')
+    await expect(socket.timeout(15_000).emitWithAck('echo', 'y')).resolves.toBe('y')
     expect([socket.id, closes]).toEqual([id, []])
   })
 

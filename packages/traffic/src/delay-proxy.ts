@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { DelayLine } from './delay-line.ts'
+import { reset } from './reset.ts'
 
 export interface DelayProxyOptions {
   targetPort: number
@@ -98,5 +99,5 @@ function carry(from: Socket, to: Socket, line: DelayLine): void {
   })
   to.on('drain', throttle)
   from.on('end', () => line.push(() => to.end()))
-  from.on('error', () => line.push(() => to.resetAndDestroy()))
+  from.on('error', () => line.push(() => reset(to)))
 }

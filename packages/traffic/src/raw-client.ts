@@ -8,6 +8,7 @@ import type { HttpResponse, InterimResponse } from './http-reader.ts'
 import { encodeRequest } from './http-writer.ts'
 import type { RequestContent } from './http-writer.ts'
 import { Inbox } from './inbox.ts'
+import { reset } from './reset.ts'
 
 export type RawResponse = HttpResponse
 
@@ -185,7 +186,7 @@ export class RawClient {
 
   /** Ends the connection with a reset. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    reset(this.socket)
   }
 
   #read(chunk: Buffer): void {

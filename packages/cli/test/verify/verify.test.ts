@@ -91,8 +91,9 @@ describeLinux('zerodrop verify', () => {
 
   test('says that a server listens on no port, and ends it', async () => {
     const idle = ['-e', 'console.log(process.pid); setInterval(() => {}, 1000)']
-    const { status, stderr } = await verify(['--start-limit', '1000', '--', process.execPath, ...idle])
-    expect(stderr).toMatch(/The server listens on no TCP port after 1000 ms/)
+    // Time enough to start, and to print its pid.
+    const { status, stderr } = await verify(['--start-limit', '5000', '--', process.execPath, ...idle])
+    expect(stderr).toMatch(/The server listens on no TCP port after 5000 ms/)
     expect(status).toBe(2)
     const [, pid] = /It printed:\n(\d+)/.exec(stderr) ?? []
     expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
