@@ -70,7 +70,11 @@ test.each([
 
 /** Private names that are not Node's. */
 const notNodes: Record<string, string> = {
-  'connections/web-socket.ts': 'the names are private in the package ws',
+  'connections/half-received.ts': 'private in the package ws',
+  'connections/web-socket.ts': 'private in the package ws',
+  'connections/ws-deflate.ts': 'private in the package ws',
+  'connections/ws-internals.ts': 'private in the package ws',
+  'connections/ws-versions.ts': 'private in the package ws',
   'handover/live/replay.ts': '`_write` and `_writev` are what a Writable implements, by its documentation',
 }
 

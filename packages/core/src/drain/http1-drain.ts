@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
 import { closeIfLast, hasSaidClose, sayClose } from '../connections/close-header.ts'
-import { currentResponse, isLast, isWanted, readsHttp1, unreadRequest } from '../connections/exchange.ts'
+import { currentResponse, isLast, isWanted, unreadRequest } from '../connections/exchange.ts'
 import { isUsed } from '../connections/mark-as-used.ts'
 import { whenQuieter } from '../connections/when-quieter.ts'
 import { shadow } from '../system/shadow.ts'
@@ -11,7 +11,8 @@ import { beforeHead } from './before-head.ts'
 import { closeGently, isClosing } from './close-gently.ts'
 import { deferRequests } from './defer-requests.ts'
 import { Http1Timeouts } from './http1-timeouts.ts'
-import { type DrainingPolicy, Refusal, refuse, refused } from './refusal.ts'
+import { IdleTimeouts } from './idle-timeouts.ts'
+import { type DrainingPolicy, refusedByPolicy } from './refusal.ts'
 
 /** Brings the HTTP/1 connections of one server to an end, each after its last response. */
 export class Http1Drain {
@@ -29,8 +30,6 @@ export class Http1Drain {
   readonly #timeouts: Http1Timeouts
   /** Those that are looked at again without the end of a response. */
   readonly #awaited = new WeakSet<Socket>()
-  /** Idle for too long, each with what had been read on it by then. */
-  readonly #timedOut = new Map<Socket, number>()
   /** Those that end as the drain has it, where Node would end them. */
   readonly #gentle = new WeakSet<Socket>()
   #idleEnded = false
@@ -40,7 +39,9 @@ export class Http1Drain {
   constructor(connections: Connections, system: System) {
     this.#connections = connections
     this.#system = system
-    this.#timeouts = new Http1Timeouts(connections.server, (socket) => this.#onTimeout(socket))
+    const idle = new IdleTimeouts(connections, system, (socket) => this.#end(socket))
+    this.#timeouts = new Http1Timeouts(connections.server, (socket) => idle.onTimeout(socket))
+    this.#releases.push(() => idle.dispose())
   }
 
   /** From now on every response says `Connection: close`, and its connection ends behind it. */
@@ -155,18 +156,7 @@ export class Http1Drain {
   #defer(policy: DrainingPolicy<ServerResponse['req']>, concerns: (socket: Socket) => boolean): Release {
     const { server } = this.#connections
     return deferRequests(server, this.#system, concerns, (request, response) => {
-      if (this.#late.has(request)) return true
-      const verdict = typeof policy === 'function' ? policy(request) : policy
-      if (verdict === 'serve') return false
-      refused.add(request)
-      try {
-        refuse(response, new Refusal())
-        return true
-      } catch {
-        // A method that a library has put on the response threw, and nothing is sent: the application answers.
-        refused.delete(request)
-        return response.headersSent
-      }
+      return this.#late.has(request) || refusedByPolicy(policy, request, response)
     })
   }
 
@@ -198,28 +188,5 @@ export class Http1Drain {
     )
     this.#finished.clear()
     if (finished.length > 0) this.endQuiet(finished)
-  }
-
-  /** An idle connection has waited long enough. With a request under way Node destroys it, and so does the drain. */
-  #onTimeout(socket: Socket): void {
-    // A session of HTTP/2, or something under way.
-    if (!readsHttp1(socket) || currentResponse(socket) !== undefined) {
-      socket.destroy()
-      return
-    }
-    if (this.#timedOut.size === 0) this.#system.setImmediate(() => this.#endTimedOut())
-    this.#timedOut.set(socket, socket.bytesRead)
-  }
-
-  /** Together for all of one turn: asking which connections are idle costs as much for one. */
-  #endTimedOut(): void {
-    const timedOut = [...this.#timedOut]
-    this.#timedOut.clear()
-    if (!this.#active) return
-    const idle = this.#connections.idle()
-    for (const [socket, bytesRead] of timedOut)
-      if (idle.has(socket) || !isUsed(socket)) this.#end(socket)
-      // Unless the client has gone on since.
-      else if (socket.bytesRead === bytesRead) socket.destroy()
   }
 }

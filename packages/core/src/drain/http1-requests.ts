@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Connections } from '../connections/connections.ts'
-import { currentResponse, hasUnflushed, isLast, unreadRequest } from '../connections/exchange.ts'
+import { currentResponse, hasUnflushed, isLast } from '../connections/exchange.ts'
 import { hasMoved } from '../connections/moved.ts'
-import { isUsed } from '../connections/mark-as-used.ts'
 import type { Release, System } from '../system/system.ts'
 import { whenAborted } from './aborted-requests.ts'
-import { isClosing } from './close-gently.ts'
 import { describeHttp1, type Times } from './cut.ts'
 import { hasLeft } from './has-left.ts'
+import { ReadingHeads } from './reading-heads.ts'
 import { refused } from './refusal.ts'
 import type { Arrival, Tally } from './tally.ts'
 
@@ -18,7 +17,6 @@ import type { Arrival, Tally } from './tally.ts'
  */
 export class Http1Requests {
   readonly #connections: Connections
-  readonly #system: System
   readonly #tally: Tally
   readonly #times: () => Times
   readonly #open = new Map<Socket, Map<IncomingMessage, Arrival>>()
@@ -33,14 +31,14 @@ export class Http1Requests {
   readonly #sent = new WeakSet<ServerResponse>()
   /** Whether what is under way was cut, and whether a signal did it. */
   #forced: { readonly forced: boolean } | undefined
-  #idle: Set<Socket> | undefined
+  readonly #readingHeads: ReadingHeads
   readonly #releases: Release[] = []
   readonly #onEnd: (this: Socket) => void
   readonly #onClose: (this: Socket) => void
 
   constructor(connections: Connections, system: System, tally: Tally, times: () => Times) {
     this.#connections = connections
-    this.#system = system
+    this.#readingHeads = new ReadingHeads(connections, system)
     this.#tally = tally
     this.#times = times
     const ended = (socket: Socket): void => this.#noteEnd(socket)
@@ -171,7 +169,8 @@ export class Http1Requests {
       return
     }
     const left = hasLeft(socket, this.#ended.has(socket))
-    if (requests.length === 0 && !left && this.#isReading(socket)) this.#cut(socket)
+    if (requests.length === 0 && !left && this.#forced === undefined && this.#readingHeads.includes(socket))
+      this.#cut(socket)
     if (left) this.#tally.left += requests.length
     else for (const request of requests) this.#cut(socket, request)
   }
@@ -181,21 +180,5 @@ export class Http1Requests {
     const named = describeHttp1(this.#connections, socket, this.#times(), request)
     if (this.#forced === undefined) this.#tally.addCut({ ...named, by: 'application' })
     else this.#tally.addCut(named, this.#forced.forced)
-  }
-
-  /** Whether the head of a request had begun when the connection was closed, and nobody has answered that. */
-  #isReading(socket: Socket): boolean {
-    if (this.#forced !== undefined || isClosing(socket) || !isUsed(socket)) return false
-    if (this.#connections.upgraded.has(socket)) return false
-    // Node, or a listener of 'clientError', has answered it.
-    if (socket.errored) return false
-    // Asked once for all that close in this turn: it costs as much for one.
-    if (this.#idle === undefined) {
-      this.#idle = this.#connections.idle()
-      this.#system.setImmediate(() => {
-        this.#idle = undefined
-      })
-    }
-    return !this.#idle.has(socket) && unreadRequest(socket) === undefined
   }
 }

@@ -41,3 +41,25 @@ export function refuse(response: ServerResponse, { statusCode, headers, message 
 
 /** Which requests were refused, for the count of what was served. */
 export const refused: WeakSet<IncomingMessage> = new WeakSet()
+
+/**
+ * Answers a request as the policy decides, unless the application is to answer it.
+ * @returns whether it has been answered
+ */
+export function refusedByPolicy(
+  policy: DrainingPolicy<IncomingMessage>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const verdict = typeof policy === 'function' ? policy(request) : policy
+  if (verdict === 'serve') return false
+  refused.add(request)
+  try {
+    refuse(response, new Refusal())
+    return true
+  } catch {
+    // A method that a library has put on the response threw, and nothing is sent: the application answers.
+    refused.delete(request)
+    return response.headersSent
+  }
+}

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
-import { keepWindow, type WebSocketLike, type WebSocketServerLike } from '../../connections/web-socket.ts'
+import type { WebSocketLike, WebSocketServerLike } from '../../connections/web-socket.ts'
+import { keepWindow } from '../../connections/ws-deflate.ts'
 import { shadow } from '../../system/shadow.ts'
 import {
   type AnyWebSocketsOptions,

@@ -2,17 +2,11 @@ import type { Socket } from 'node:net'
 import { hasUnflushed } from '../../connections/exchange.ts'
 import { closeMoved } from '../../connections/moved.ts'
 import { targetOf, type Upgraded } from '../../connections/upgrades.ts'
-import {
-  extensionsOf,
-  halfReceived,
-  isAtRest,
-  isOpen,
-  keptWindow,
-  readsAfresh,
-  understands,
-  type WebSocketLike,
-  webSocketOn,
-} from '../../connections/web-socket.ts'
+import { halfReceived } from '../../connections/half-received.ts'
+import { isOpen, type WebSocketLike, webSocketOn } from '../../connections/web-socket.ts'
+import { extensionsOf, keptWindow, readsAfresh } from '../../connections/ws-deflate.ts'
+import { isAtRest } from '../../connections/ws-internals.ts'
+import { understands } from '../../connections/ws-versions.ts'
 import type { StayReason } from '../../events/drain-report.ts'
 import { stopReading } from '../../system/node-internals.ts'
 import type { Release, System } from '../../system/system.ts'
