@@ -161,12 +161,15 @@ const commands = {
       title(
         `p99 in milliseconds around ${rounds} restarts of an Express app with templates, ${roundTrip} ms away`,
       )
-      const row = ({ lost, requests, quiet, around, first, slowest }) => ({
+      const row = ({ lost, requests, quiet, around, control, first, slowest }) => ({
         requests,
         lost,
         quiet: quiet.toFixed(1),
         'around restarts': around.toFixed(1),
         ratio: (around / quiet).toFixed(2),
+        'around control': control.toFixed(1),
+        'its ratio': (control / quiet).toFixed(2),
+        'restart / control': (around / control).toFixed(2),
         'first second': first.toFixed(1),
         slowest: slowest.toFixed(1),
       })

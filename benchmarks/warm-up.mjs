@@ -1,4 +1,5 @@
 /** What the clients of a template-rendering application notice of a restart, with and without `warmUp`. */
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startApp } from '@zerodrop/conformance'
@@ -23,7 +24,8 @@ const variants = {
 
 /**
  * @param roundTrip milliseconds between clients and server; 0 for the loopback
- * @returns for each variant the latencies in quiet times, around restarts, and in the first second after a handover
+ * @returns for each variant the latencies in quiet times, around restarts, around the control, and in the first second
+ *   after a handover
  */
 export async function warmUp({ rounds, roundTrip, onResult }) {
   const results = []
@@ -37,35 +39,69 @@ export async function warmUp({ rounds, roundTrip, onResult }) {
 
 async function measure({ rounds, roundTrip, options }) {
   const port = await freePort()
-  const app = await startApp({ file: server, args: [String(port), JSON.stringify(options)] })
+  const app = await start(port, options)
   const proxy = roundTrip > 0 ? await startDelayProxy({ targetPort: port, roundTrip }) : undefined
   const stop = new AbortController()
   const requests = []
   let lost = 0
   try {
-    await app.waitFor('listening')
+    await app.waitFor('ready')
     const asking = Array.from({ length: clients }, () =>
       ask(proxy?.port ?? port, stop.signal, requests).catch(() => lost++),
     )
     // The first generation is cold as well.
     await delay(quietTime)
     const restarts = []
+    const controls = []
     for (let round = 0; round < rounds; round++) {
       await delay(quietTime)
-      const from = app.lines.length
-      const begun = Date.now()
-      const pid = app.signal('SIGHUP')
-      const { at: served } = await app.waitFor('serving', { from })
-      await Promise.all([app.exitOf(pid), delay(firstSecond)])
-      restarts.push({ begun, served, ended: Date.now() })
+      restarts.push(await restart(app))
+      await delay(quietTime)
+      controls.push(await startBeside(options))
     }
     stop.abort()
     await Promise.all(asking)
-    return { lost, ...sorted(requests, restarts) }
+    return { lost, ...sorted(requests, restarts, controls) }
   } finally {
     stop.abort()
     await proxy?.close()
     await app.stop()
+  }
+}
+
+/** On every core, as a server is deployed: this process and what it starts are bound to the clients' core. */
+function start(port, options) {
+  return startApp({
+    file: server,
+    args: [String(port), JSON.stringify(options)],
+    execPath: 'taskset',
+    execArgv: ['-c', `0-${availableParallelism() - 1}`, process.execPath],
+  })
+}
+
+async function restart(app) {
+  const from = app.lines.length
+  const begun = Date.now()
+  const pid = app.signal('SIGHUP')
+  const { at: served } = await app.waitFor('serving', { from })
+  await Promise.all([app.exitOf(pid), delay(firstSecond)])
+  return { begun, served, ended: Date.now() }
+}
+
+/**
+ * Starts the same server on another port and stops it when it is ready. No connection moves: what the clients of the first
+ * server notice is what the start of a process costs on this machine, whoever starts it.
+ */
+async function startBeside(options) {
+  const begun = Date.now()
+  const beside = await start(await freePort(), options)
+  try {
+    const { at: served } = await beside.waitFor('ready')
+    beside.signal('SIGTERM')
+    await Promise.all([beside.exited, delay(firstSecond)])
+    return { begun, served, ended: Date.now() }
+  } finally {
+    await beside.stop()
   }
 }
 
@@ -85,13 +121,18 @@ async function ask(port, stopped, requests) {
   }
 }
 
-function sorted(requests, restarts) {
-  const during = ({ begun, milliseconds }, from, to) => begun + milliseconds >= from && begun <= to
-  const around = requests.filter((request) =>
-    restarts.some(({ begun, ended }) => during(request, begun, ended)),
-  )
+function sorted(requests, restarts, controls) {
+  const during = (spans) =>
+    requests.filter((request) =>
+      spans.some(
+        ({ begun, ended }) => request.begun + request.milliseconds >= begun && request.begun <= ended,
+      ),
+    )
+  const around = during(restarts)
+  const beside = during(controls)
+  const disturbed = new Set([...around, ...beside])
   const quiet = requests.filter(
-    (request) => !around.includes(request) && request.begun > requests[0].begun + quietTime,
+    (request) => !disturbed.has(request) && request.begun > requests[0].begun + quietTime,
   )
   const first = requests.filter(({ begun }) =>
     restarts.some(({ served }) => begun >= served && begun < served + firstSecond),
@@ -102,6 +143,7 @@ function sorted(requests, restarts) {
     requests: requests.length,
     quiet: p99(quiet),
     around: p99(around),
+    control: p99(beside),
     first: p99(first),
     slowest: Math.max(...times(first)),
   }

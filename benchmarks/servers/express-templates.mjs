@@ -28,6 +28,7 @@ app.get('/', (_request, response) => {
   }))
   response.render('products', { products })
 })
+lifecycle.onReady('ready', () => say('ready'))
 app.listen(Number(port), '127.0.0.1', () => say('listening'))
 lifecycle.onRestart('say', ({ role }) => role === 'successor' && say('serving'))
 

@@ -28,6 +28,12 @@ const answerTimeout = 10_000
 /** How many warm-up requests are under way at a time, so that pools are filled. */
 const together = 10
 
+/** How many warm-up requests the process makes, and the path of each. */
+interface WarmUp {
+  readonly count: number
+  readonly path: (index: number) => string
+}
+
 /** Finds out whether this process answers, and warms it up, before anybody is told that it is ready. */
 export class SelfCheck {
   readonly #system: System
@@ -64,10 +70,10 @@ export class SelfCheck {
 
   async #run({ readyCheck, warmUp, readyTimeout }: Options, abort: AbortSignal): Promise<boolean> {
     if (readyCheck !== undefined) await this.#answers(readyCheck, abort)
-    const paths = pathsOf(readyCheck, warmUp)
-    if (!abort.aborted && paths.length > 0) {
+    const requests = warmUpOf(readyCheck, warmUp)
+    if (!abort.aborted && requests.count > 0) {
       this.#notReady('warm-up requests are under way')
-      await this.#warmUp(paths, readyTimeout / 4, abort)
+      await this.#warmUp(requests, readyTimeout / 4, abort)
     }
     return !abort.aborted
   }
@@ -95,10 +101,12 @@ export class SelfCheck {
   ): Promise<string | undefined> {
     if (typeof readyCheck === 'string') return this.#request(readyCheck, 'ready', abort)
     try {
-      const asked = Promise.resolve(readyCheck())
+      const asked = Promise.resolve<unknown>(readyCheck())
       const end = (): false => false
       const limits = { timeout: Infinity, onTimeout: end, abort, onAbort: end }
-      return (await within(this.#system, asked, limits)) ? undefined : `${what} did not return true`
+      const result = await within(this.#system, asked, limits)
+      // Nothing else will do: the response of a `fetch()` is an object, whatever its status.
+      return result === true ? undefined : `${what} returned ${show(result)}, not true`
     } catch (cause) {
       return `${what} failed: ${cause instanceof Error ? cause.message : show(cause)}`
     }
@@ -115,28 +123,47 @@ export class SelfCheck {
     }
   }
 
-  /** Its failures change nothing: whatever time it takes, the process is ready after it. */
-  async #warmUp(paths: readonly string[], timeout: number, abort: AbortSignal): Promise<void> {
+  /**
+   * Its failures change nothing: whatever time it takes, the process is ready after it. Each request begins in a turn of the
+   * event loop of its own. They travel in memory, so nothing else would end a turn: timers, signals and the clients of a first
+   * generation would wait for the last of them.
+   */
+  async #warmUp({ count, path }: WarmUp, timeout: number, abort: AbortSignal): Promise<void> {
     const late = new AbortController()
     const stopWaiting = this.#system.setTimeout(
       () => late.abort(new Error('it was given up, since it took too long')),
       Math.min(timeout, answerTimeout),
     )
     const either = AbortSignal.any([abort, late.signal])
-    const left = [...paths]
-    const failures: string[] = []
-    const work = async (): Promise<void> => {
-      for (let path = left.shift(); path !== undefined; path = left.shift()) {
-        const failure = await this.#request(path, 'warm-up', either)
-        if (failure !== undefined) failures.push(failure)
-      }
+    const running = new Set<Promise<void>>()
+    let failed = 0
+    let failure: string | undefined
+    let made = 0
+    while (made < count && !either.aborted) {
+      const request = this.#request(path(made++), 'warm-up', either).then((reason) => {
+        running.delete(request)
+        if (reason === undefined) return
+        failed++
+        failure ??= reason
+      })
+      running.add(request)
+      await this.#turn()
+      if (running.size >= together) await Promise.race(running)
     }
-    await Promise.all(Array.from({ length: together }, work))
+    await Promise.all(running)
     stopWaiting()
-    if (failures.length === 0 || abort.aborted) return
+    failed += count - made
+    if (failed === 0 || abort.aborted) return
+    const first = failure ?? `GET ${path(made)} failed: it was given up, since the others took too long`
     this.#observer.onWarmUpFailed(
-      `${failures.length} of ${paths.length} warm-up requests failed, the first of them: ${failures[0]}`,
+      `${failed} of ${count} warm-up requests failed, the first of them: ${first}`,
     )
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#system.setImmediate(resolve)
+    })
   }
 
   #notReady(reason: string): void {
@@ -148,10 +175,10 @@ export class SelfCheck {
 
 /** Whether the options ask for a check. */
 export function isWanted({ readyCheck, warmUp }: Pick<Options, 'readyCheck' | 'warmUp'>): boolean {
-  return readyCheck !== undefined || pathsOf(readyCheck, warmUp).length > 0
+  return readyCheck !== undefined || warmUpOf(readyCheck, warmUp).count > 0
 }
 
-function pathsOf(readyCheck: Options['readyCheck'], warmUp: Options['warmUp']): readonly string[] {
-  if (typeof warmUp !== 'number') return warmUp
-  return Array.from({ length: warmUp }, () => (typeof readyCheck === 'string' ? readyCheck : '/'))
+function warmUpOf(readyCheck: Options['readyCheck'], warmUp: Options['warmUp']): WarmUp {
+  if (typeof warmUp !== 'number') return { count: warmUp.length, path: (index) => warmUp[index] ?? '/' }
+  return { count: warmUp, path: () => (typeof readyCheck === 'string' ? readyCheck : '/') }
 }

@@ -40,7 +40,7 @@ test('a function is called until it returns true, with longer and longer pauses'
   expect([ready, system.timers]).toEqual([1, 0])
   expect(told).toEqual([
     'the function "readyCheck" has not answered yet',
-    'the function "readyCheck" did not return true',
+    'the function "readyCheck" returned false, not true',
     'the function "readyCheck" failed: no database',
   ])
 })
@@ -70,6 +70,46 @@ test('warm-up requests that hang are given up, and the process is ready', async 
     '20 of 20 warm-up requests failed, the first of them: GET / failed: it was given up, since it took too long',
   ])
   expect(system.timers).toBe(0)
+})
+
+test('warm-up requests leave turns to the event loop, and the time limit holds for a handler that never waits', async () => {
+  const asked: number[] = []
+  const server = createServer((_request, response) => {
+    asked.push(turns)
+    response.end('ok')
+  })
+  let turns = 0
+  let over = false
+  const count = (): void => {
+    turns++
+    // As much time passes as a slow page takes, and some more of it in each turn.
+    system.advance(10)
+    if (!over) setImmediate(count)
+  }
+  setImmediate(count)
+  await new Promise<void>((resolve) => {
+    checkOf(server).start({ ...options, warmUp: 2 ** 52, readyTimeout: 4000 }, resolve)
+  })
+  over = true
+  expect(asked.length).toBeGreaterThan(10)
+  expect(new Set(asked).size).toBeGreaterThan(asked.length / 2)
+  expect(told.at(-1)).toMatch(
+    /^\d+ of 4503599627370496 warm-up requests failed, the first of them: GET \/ failed: it was/,
+  )
+  expect(system.timers).toBe(0)
+})
+
+test('a function that returns something else than true is not ready, such as the response of a fetch', async () => {
+  const check = checkOf()
+  const readyCheck = (() => Promise.resolve({ ok: false })) as unknown as () => boolean
+  check.start({ ...options, readyCheck }, () => told.push('ready'))
+  await turn()
+  check.stop()
+  await turn()
+  expect(told).toEqual([
+    'the function "readyCheck" has not answered yet',
+    expect.stringMatching(/^the function "readyCheck" returned .*, not true$/),
+  ])
 })
 
 test('a check that is stopped never says ready', async () => {
