@@ -6,37 +6,12 @@ import { currentResponse, hasUnflushed } from '../connections/exchange.ts'
 import { closeMoved } from '../connections/moved.ts'
 import { isUsed } from '../connections/mark-as-used.ts'
 import { whenQuieter } from '../connections/when-quieter.ts'
-import type { Address } from '../listeners/address.ts'
 import { movableHandleOf } from '../system/node-internals.ts'
 import type { Release, System } from '../system/system.ts'
-import type { ConnectionOffer, Successor } from './successor.ts'
-
-/**
- * How the connections follow a successor that has just started: one, and twice as many in all after each of these
- * milliseconds, as long as it takes to warm up. A cold process needs many times as long for an answer, and whoever is
- * not there yet is answered here.
- */
-const warmUp = { double: 20, end: 250 }
-
-/** Whether the successor has a connection; if it has not, whether it has a server at the address, or has died. */
-type Answer = 'taken' | 'declined' | 'not-listening' | 'gone'
-
-/** One server whose connections may leave, and the address by which the successor knows its own. */
-export interface MigrationSource {
-  readonly connections: Connections
-  readonly listener: Address
-  /** Asked for each connection when it could move. One that may not is not asked for again. */
-  readonly mayMove: (socket: Socket) => boolean
-}
-
-export interface MigrationObserver {
-  /** The successor has declined a connection of this server, which is served here to its end. */
-  onDeclined(connections: Connections, socket: Socket): void
-  /** The successor has no server at the address of this one: none of its connections moves. */
-  onNotListening(connections: Connections): void
-  /** These may not move. */
-  onKept(connections: Connections, sockets: readonly Socket[]): void
-}
+import { ConnectionOffers } from './connection-offers.ts'
+import type { MigrationObserver, MigrationSource } from './migration-source.ts'
+import type { Successor } from './successor.ts'
+import { WarmUp } from './warm-up.ts'
 
 /** A connection that could move now. */
 interface Candidate {
@@ -63,13 +38,11 @@ export class Migration {
   readonly #leaving: readonly MigrationSource[]
   readonly #candidates = new Set<Socket>()
   readonly #releases: Release[] = []
-  /** The connections on their way, by the id of their message, each with what the answer to it calls. */
-  readonly #offers = new Map<number, (answer: Answer) => void>()
+  readonly #offers: ConnectionOffers
+  readonly #warmUp: WarmUp
   readonly #moves = new Set<Promise<void>>()
-  #begun = 0
   #moved = 0
   #declined = 0
-  #id = 0
   #over = false
   #pumping = false
   readonly #kept = new WeakSet<Socket>()
@@ -85,6 +58,8 @@ export class Migration {
   constructor(system: System, successor: Successor, leaving: readonly MigrationSource[]) {
     this.#system = system
     this.#successor = successor
+    this.#offers = new ConnectionOffers(successor)
+    this.#warmUp = new WarmUp(system)
     this.#leaving = leaving
   }
 
@@ -104,12 +79,9 @@ export class Migration {
    */
   start(observer: MigrationObserver): void {
     this.#observer = observer
-    this.#begun = this.#system.now()
+    this.#warmUp.begin()
     this.#releases.push(
-      this.#successor.on('taken', ({ ids }) => this.#answer(ids, 'taken')),
-      this.#successor.on('declined', ({ ids, listening }) =>
-        this.#answer(ids, listening ? 'declined' : 'not-listening'),
-      ),
+      this.#offers.listen(),
       this.#successor.onGone(() => {
         if (!this.#over) this.dispose()
       }),
@@ -135,12 +107,9 @@ export class Migration {
 
   dispose(): void {
     this.#over = true
-    for (const answer of this.#offers.values()) answer('gone')
+    this.#offers.giveUp()
+    this.#warmUp.end()
     for (const release of this.#releases.splice(0)) release()
-  }
-
-  #answer(ids: readonly number[], answer: Answer): void {
-    for (const id of ids) this.#offers.get(id)?.(answer)
   }
 
   #consider(socket: Socket): void {
@@ -167,7 +136,7 @@ export class Migration {
       for (const candidate of batch) {
         const { socket, bytesRead } = candidate
         // As few as the channel takes at once: those behind them are served here until it is their turn.
-        while (this.#id >= this.#allowance()) await this.#pause()
+        while (!this.#over && this.#offers.made >= this.#warmUp.allowance) await this.#warmUp.pause()
         if (this.#moves.size >= this.#successor.handlesAtOnce) await Promise.race(this.#moves)
         if (this.#over) break
         if (socket.destroyed || currentResponse(socket) !== undefined) continue
@@ -182,19 +151,6 @@ export class Migration {
     }
     this.#pumping = false
     this.#onPassed()
-  }
-
-  /** How many may have set out by now. */
-  #allowance(): number {
-    const age = this.#system.now() - this.#begun
-    return this.#over || age >= warmUp.end ? Infinity : 2 ** Math.floor(age / warmUp.double)
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const release = this.#system.setTimeout(resolve, warmUp.double)
-      this.#releases.push(release, resolve)
-    })
   }
 
   /** Asks Node once for all candidates of a server: the question costs as much for one as for all. */
@@ -233,7 +189,7 @@ export class Migration {
     socket.setTimeout(0)
     handle.readStop()
     const { connections, listener } = leaving
-    const answer = await this.#offer(
+    const answer = await this.#offers.make(
       { listener, used, requests: connections.requests?.of(socket) ?? 0 },
       handle,
     )
@@ -251,19 +207,5 @@ export class Migration {
     this.#kept.add(socket)
     if (answer === 'declined') this.#observer?.onDeclined(connections, socket)
     else this.#observer?.onNotListening(connections)
-  }
-
-  /**
-   * There is no time limit: a successor that is slow may still take it, and two processes that read one connection
-   * would tear its requests apart. What ends the wait is its answer, its end, or the end of the drain.
-   */
-  #offer(connection: ConnectionOffer, handle: unknown): Promise<Answer> {
-    const id = ++this.#id
-    return new Promise<Answer>((resolve) => {
-      this.#offers.set(id, resolve)
-      this.#successor
-        .sendConnection(id, connection, handle)
-        .catch(() => resolve(this.#successor.connected ? 'declined' : 'gone'))
-    }).finally(() => this.#offers.delete(id))
   }
 }

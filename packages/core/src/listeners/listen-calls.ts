@@ -1,62 +1,30 @@
 import { closeSync } from 'node:fs'
-import type { ListenOptions, Server } from 'node:net'
+import type { Server } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { discardListeningHandle, isClusters, listeningHandle } from '../system/node-internals.ts'
 import type { System } from '../system/system.ts'
-import { type Address, boundAddress, requestedAddress } from './address.ts'
+import { boundAddress, requestedAddress } from './address.ts'
 import type { Hold } from './hold.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
-import { type Claim, claim, type Options } from './listen-claim.ts'
-import { listenQuietly } from './listen-quietly.ts'
-import type { Listener, ListenersObserver, ListenMessage } from './listener.ts'
-import { UnixPath } from './unix-path.ts'
-
-/** One call of `listen()` on its way. */
-export interface Attempt {
-  /** The object that Node reads. */
-  readonly given: Options
-  readonly claim: Claim
-  readonly options: ListenOptions
-  readonly requested: Address | undefined
-  readonly inherited: InheritedListener | undefined
-  /** Whether it is lent: see `#lend`. */
-  readonly lent: boolean
-  /** Where the inherited socket is to be held: whether it is. */
-  readonly isHeld: (() => boolean) | undefined
-  readonly unixPath: UnixPath | undefined
-}
-
-/** What is known of a server, whether it listens or not. */
-export interface ServerRecord {
-  /** Its call of `listen()` that is on its way. */
-  attempt?: Attempt
-  /** While it listens. */
-  listener?: Listener
-  /** Whether it is left to the application. */
-  ignored?: boolean
-  /** Whether node:cluster opens it in a primary, to accept connections for workers. */
-  isClusters?: boolean
-  /** Whether its next `listen()` is to be the kernel's own. */
-  wasLent?: boolean
-}
-
-export interface ListenCallsObserver extends ListenersObserver {
-  /** Called when the kernel has refused an address. */
-  onRefused(requested: Address | undefined, error: Error & { code?: string }): void
-}
+import { claim } from './listen-claim.ts'
+import type { Attempt, ListenCallsObserver, Records } from './listen-records.ts'
+import type { Listener, ListenMessage } from './listener.ts'
+import { Loans } from './loans.ts'
+import { unixPathOf } from './unix-path.ts'
 
 /** What the calls of `listen()` do: each adopts the socket that the process inherited for its address. */
 export class ListenCalls {
   readonly #system: System
   readonly #inherited: InheritedListeners
   readonly #hold: Hold
-  readonly #know: (server: Server) => ServerRecord
+  readonly #loans: Loans
+  readonly #know: Records
   readonly #observer: ListenCallsObserver
 
   constructor(
     system: System,
     { inherited, hold }: { readonly inherited: InheritedListeners; readonly hold: Hold },
-    know: (server: Server) => ServerRecord,
+    know: Records,
     observer: ListenCallsObserver,
   ) {
     this.#system = system
@@ -64,6 +32,7 @@ export class ListenCalls {
     this.#hold = hold
     this.#know = know
     this.#observer = observer
+    this.#loans = new Loans(system, { inherited, hold }, know, (server) => observer.onFailed(server))
   }
 
   /** A call has begun: nothing is bound yet. */
@@ -79,21 +48,17 @@ export class ListenCalls {
     if (!Object.isExtensible(options)) {
       // A frozen object takes no descriptor and no other path: this server binds its address by itself.
       const frozen = { owner: this, original: options }
-      known.attempt = {
-        ...unaided,
-        given: options,
-        claim: frozen,
-        options,
-        requested: requestedAddress(options),
-      }
+      const requested = requestedAddress(options)
+      known.attempt = { ...unaided, given: options, claim: frozen, options, requested }
       return
     }
     const claimed = claim(options, this)
+    // What another copy has put there is taken back by now.
     const requested = requestedAddress(options)
     const own = requested === undefined ? undefined : this.#inherited.take(requested)
-    const inherited = own ?? this.#lend(server, requested)
+    const inherited = own ?? this.#loans.lend(server, requested)
     const isHeld = inherited && this.#prepareHold(server, inherited, own === undefined)
-    const unixPath = this.#unixPath(requested)
+    const unixPath = unixPathOf(requested, this.#system)
     const attempt: Attempt = {
       given: options,
       claim: claimed,
@@ -116,33 +81,6 @@ export class ListenCalls {
       delete known.attempt
       isHeld?.()
       this.#inherited.offer(inherited)
-    })
-  }
-
-  /**
-   * A program that looks for a free port listens on several addresses of it, one after another. The kernel would refuse
-   * those that the predecessor's socket stands for as well, which a first start finds free: so for one turn such a server
-   * is lent that socket, and accepts nothing. One that still listens then is no probe, and the kernel decides.
-   */
-  #lend(server: Server, requested: Address | undefined): InheritedListener | undefined {
-    const known = this.#know(server)
-    const wasLent = known.wasLent === true
-    delete known.wasLent
-    if (wasLent || !this.#hold.canHold(server) || requested === undefined) return undefined
-    return this.#inherited.lend(requested)
-  }
-
-  #endLoan(server: Server, options: ListenOptions): void {
-    const handle = listeningHandle(server)
-    this.#system.setImmediate(() => {
-      if (handle === undefined || listeningHandle(server) !== handle) return
-      discardListeningHandle(server)
-      this.#know(server).wasLent = true
-      listenQuietly(server, options, (error) => {
-        if (error === undefined) return
-        this.#observer.onFailed(server)
-        server.emit('error', error)
-      })
     })
   }
 
@@ -178,7 +116,7 @@ export class ListenCalls {
       }
     }
     if (inherited !== undefined && lent === true) {
-      this.#endLoan(server, options)
+      this.#loans.end(server, options)
       return undefined
     }
     // Perhaps while it was on its way.
@@ -202,13 +140,6 @@ export class ListenCalls {
         this.#refuse(server, mismatch(inherited.fd, inherited.bound, found))
       },
     })
-  }
-
-  #unixPath(requested: Address | undefined): UnixPath | undefined {
-    const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
-    // The primary binds and removes what all its workers listen on.
-    if (file === undefined || this.#system.incapacity === 'cluster-worker') return undefined
-    return new UnixPath(file, (path) => this.#system.isServed(path))
   }
 
   /** Makes `listen()` fail. */

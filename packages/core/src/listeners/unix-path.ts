@@ -4,6 +4,8 @@ import { constants, platform } from 'node:os'
 import { statusOf } from '../system/file-status.ts'
 import { nameAddress } from '../system/node-internals.ts'
 import { linkIfFree, nameBeside, removeOwnFile } from '../system/own-file.ts'
+import type { System } from '../system/system.ts'
+import type { Address } from './address.ts'
 
 /** The longest path a socket can be bound to, in bytes: `sun_path` has 104 on BSD and macOS, 108 on Linux. */
 const longest = 103
@@ -134,4 +136,12 @@ export function inodeOf(file: string): bigint | undefined {
 /** Removes a socket's file, unless it is someone else's by now. */
 export function removeSocketFile(file: string, inode: bigint | undefined): void {
   if (inode !== undefined) removeOwnFile(file, (own) => inodeOf(own) === inode)
+}
+
+/** The path of a Unix socket that this process is to look after; undefined for other addresses. */
+export function unixPathOf(requested: Address | undefined, system: System): UnixPath | undefined {
+  const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
+  // The primary binds and removes what all its workers listen on.
+  if (file === undefined || system.incapacity === 'cluster-worker') return undefined
+  return new UnixPath(file, (path) => system.isServed(path))
 }

@@ -39,3 +39,16 @@ export function isActivation(value: unknown): value is Activation {
   const isNamed = names === undefined || typeof names === 'string'
   return Number.isInteger(count) && (count as number) > 0 && typeof pid === 'boolean' && isNamed
 }
+
+/**
+ * Takes `LISTEN_FDS` out of the environment where its sender names no process.
+ * @returns how many descriptors it counts
+ * @param startEnvironment what a successor is started with, by a restart: it has its sockets by other means
+ */
+export function takeListenFds(startEnvironment: NodeJS.ProcessEnv): number {
+  const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env
+  if (count === undefined || pid !== undefined) return 0
+  delete process.env['LISTEN_FDS']
+  delete startEnvironment['LISTEN_FDS']
+  return /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0
+}

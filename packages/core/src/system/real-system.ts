@@ -1,18 +1,16 @@
-import { spawnSync } from 'node:child_process'
-import cluster from 'node:cluster'
 import { isMainThread } from 'node:worker_threads'
 import { show } from '../errors/reason.ts'
-import { activationOf } from './activation.ts'
-import { type Boot, bootKey, inheritVariableName } from './boot.ts'
+import { activationOf, takeListenFds } from './activation.ts'
+import { type Boot, bootKey } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { type ComingKeeper, comingKeeperKey, takeComingKeeper } from './coming-keeper.ts'
 import { realCluster } from './cluster.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
 import { gracePeriodOf } from './grace-period.ts'
+import { incapacity, isServiceProcess } from './incapacity.ts'
 import { inspectAfter } from './inspector.ts'
 import { type KeeperLink, keeperKey, takeKeeper } from './keeper-link.ts'
-import { spawnUntold } from './node-internals.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor-channel.ts'
 import { ParentChannel } from './parent-channel.ts'
@@ -20,15 +18,14 @@ import { realPidKeeping } from './pid-keeping.ts'
 import { processorWait } from './processor-wait.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
+import { realTimers } from './real-timers.ts'
 import { serviceManagerOf } from './service-manager.ts'
-import { isSingleExecutable } from './single-executable.ts'
-import { forSuccessor } from './start-environment.ts'
+import { successorSpawner } from './spawn-successor.ts'
 import { pm2, underNodemon, watched } from './supervisors.ts'
-import type { Incapacity, Release, System } from './system.ts'
+import type { Release, System } from './system.ts'
 import { Terminals } from './terminals.ts'
-
-/** Node fires a timer beyond this many milliseconds at once. */
-const longestTimer = 2 ** 31 - 1
+import { isServed } from './unix-served.ts'
+import { writeError } from './write-error.ts'
 
 /** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
 export function realSystem(): System {
@@ -54,6 +51,7 @@ export function realSystem(): System {
   const deferrals = new Set<Release>()
   return {
     ...realSignals(),
+    ...realTimers,
     incapacity: incapacity(),
     cluster: realCluster(),
     commandLine,
@@ -101,25 +99,6 @@ export function realSystem(): System {
       return process.stdin.isTTY === true && process.stdout.isTTY === true
     },
     now: () => performance.now(),
-    setTimeout(callback, milliseconds) {
-      if (milliseconds === Infinity) return () => {}
-      let timer: NodeJS.Timeout
-      const wait = (left: number): void => {
-        const step = Math.min(left, longestTimer)
-        // Called through the global at this moment, so that fake timers reach it.
-        timer = setTimeout(() => (left > step ? wait(left - step) : callback()), step)
-      }
-      wait(milliseconds)
-      return () => clearTimeout(timer)
-    },
-    setIdleTimeout(callback, milliseconds) {
-      const timer = setTimeout(callback, milliseconds).unref()
-      return () => clearTimeout(timer)
-    },
-    hold() {
-      const timer = setInterval(() => {}, longestTimer)
-      return () => clearInterval(timer)
-    },
     get exitStatus() {
       return Number(process.exitCode ?? 0) || 0
     },
@@ -142,22 +121,6 @@ export function realSystem(): System {
         release()
       }
     },
-    whenIdle(callback, milliseconds) {
-      // Somebody who started this process over a channel, such as pm2, waits for its end and not for a message.
-      process.channel?.unref()
-      const timer = milliseconds > 2 ** 31 - 1 ? undefined : setTimeout(end, milliseconds, false).unref()
-      const onIdle = (): void => end(true)
-      process.once('beforeExit', onIdle)
-      function release(): void {
-        clearTimeout(timer)
-        process.off('beforeExit', onIdle)
-      }
-      function end(idle: boolean): void {
-        release()
-        callback(idle)
-      }
-      return release
-    },
     onExit(listener) {
       const onExit = (status: number): void => {
         // Called inside process.exit(), so the stack shows who called it.
@@ -169,46 +132,14 @@ export function realSystem(): System {
     writeError,
     openProgressLine,
     processorWait,
-    isServed(path) {
-      // A single executable takes `-e` for the application's: it would start a second one.
-      if (isSingleExecutable()) return true
-      // listen() has to know before it returns, and only a process of its own can wait for a connection meanwhile.
-      return (
-        spawnSync(process.execPath, ['-e', connectAndExit, path], { env: {}, timeout: 5000 }).status !== 1
-      )
-    },
-    spawn(listeners, environment, isKept = false) {
-      const { args, env } = commandLine.start(forSuccessor(environment))
-      const stdio = ['inherit', 'inherit', 'inherit', ...listeners.map(({ fd }) => fd), 'ipc'] as const
-      const program = {
-        file: commandLine.command(),
-        args: [process.argv0, ...args],
-        cwd: commandLine.cwd,
-        env: {
-          ...env,
-          [inheritVariableName]: environment[inheritVariableName],
-          // What notifies nobody has a successor that notifies nobody.
-          ...(serviceManager?.variables ?? { NOTIFY_SOCKET: undefined }),
-          ...(isKept && pidKeeping.variables()),
-        },
-      }
-      const link = keeper ?? comingKeeper?.link
-      if (link !== undefined)
-        return link.start(
-          program,
-          listeners.map(({ bound }) => bound),
-        )
-      const child = spawnUntold({
-        ...program,
-        env: { ...program.env, ...parent?.variables(stdio.length) },
-        stdio: parent === undefined ? [...stdio] : [...stdio, parent.stdio],
-      })
-      if (child === undefined)
-        throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
-      if (parent !== undefined) ParentChannel.keep(child, stdio.length)
-      if (isKept) pidKeeping.started(child)
-      return child
-    },
+    isServed,
+    spawn: successorSpawner({
+      commandLine,
+      pidKeeping,
+      serviceManager,
+      parent,
+      keeper: () => keeper ?? comingKeeper?.link,
+    }),
   }
 }
 
@@ -220,44 +151,4 @@ function keeperOf(): KeeperLink | undefined {
 function comingKeeperOf(): ComingKeeper | undefined {
   if (!isMainThread) return undefined
   return (globalThis as { [comingKeeperKey]?: ComingKeeper })[comingKeeperKey] ?? takeComingKeeper()
-}
-
-/** Exits with 1 if nobody listens. Any other answer, or none, is that of someone who must not be disturbed. */
-const connectAndExit =
-  "require('net').connect(process.argv[1], () => process.exit(0)).on('error', ({ code }) => process.exit(code === 'ECONNREFUSED' ? 1 : 2))"
-
-/** Never throws. Where stderr is closed, full or gone there is nowhere left to say it. */
-function writeError(line: string): void {
-  try {
-    process.stderr.write(`${line}\n`, (error) => {
-      // The terminal is closed, or the reader of the pipe is gone: no reason to end a process that drains.
-      if (error && process.stderr.listenerCount('error') === 0) process.stderr.once('error', () => {})
-    })
-  } catch {
-    // Node cannot open a descriptor that the application has closed, and the method may be the application's own.
-  }
-}
-
-/** A worker of node:cluster, or a thread, is a part of the service. */
-function isServiceProcess(): boolean {
-  return isMainThread && !cluster.isWorker
-}
-
-function incapacity(): Incapacity | undefined {
-  if (!isMainThread) return 'worker-thread'
-  if (cluster.isWorker) return 'cluster-worker'
-  if (process.platform === 'win32') return 'platform'
-  if (pm2() !== undefined) return 'pm2'
-  if (watched()) return 'watcher'
-  if (underNodemon()) return 'nodemon'
-  return undefined
-}
-
-/** @param startEnvironment what a successor is started with, by a restart: it has its sockets by other means */
-function takeListenFds(startEnvironment: NodeJS.ProcessEnv): number {
-  const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env
-  if (count === undefined || pid !== undefined) return 0
-  delete process.env['LISTEN_FDS']
-  delete startEnvironment['LISTEN_FDS']
-  return /^[1-9]\d{0,3}$/.test(count) ? Number(count) : 0
 }

@@ -1,0 +1,43 @@
+import type { Release, System } from './system.ts'
+
+/** Node fires a timer beyond this many milliseconds at once. */
+const longestTimer = 2 ** 31 - 1
+
+/** The timers of the process, for delays of any length. */
+export const realTimers: Pick<System, 'setTimeout' | 'setIdleTimeout' | 'hold' | 'whenIdle'> = {
+  setTimeout(callback, milliseconds) {
+    if (milliseconds === Infinity) return () => {}
+    let timer: NodeJS.Timeout
+    const wait = (left: number): void => {
+      const step = Math.min(left, longestTimer)
+      // Called through the global at this moment, so that fake timers reach it.
+      timer = setTimeout(() => (left > step ? wait(left - step) : callback()), step)
+    }
+    wait(milliseconds)
+    return () => clearTimeout(timer)
+  },
+  setIdleTimeout(callback, milliseconds) {
+    const timer = setTimeout(callback, milliseconds).unref()
+    return () => clearTimeout(timer)
+  },
+  hold() {
+    const timer = setInterval(() => {}, longestTimer)
+    return () => clearInterval(timer)
+  },
+  whenIdle(callback, milliseconds): Release {
+    // Somebody who started this process over a channel, such as pm2, waits for its end and not for a message.
+    process.channel?.unref()
+    const timer = milliseconds > longestTimer ? undefined : setTimeout(end, milliseconds, false).unref()
+    const onIdle = (): void => end(true)
+    process.once('beforeExit', onIdle)
+    function release(): void {
+      clearTimeout(timer)
+      process.off('beforeExit', onIdle)
+    }
+    function end(idle: boolean): void {
+      release()
+      callback(idle)
+    }
+    return release
+  },
+}
