@@ -14,9 +14,6 @@ function longestTurn(waited: number): number {
   return 0.1 * 2 ** (waited / 50)
 }
 
-/** In so short a turn no connection is likely to have arrived. */
-const shortTurn = 0.2
-
 /**
  * Accepts what is in the kernel's accept queue, and closes the socket in the event loop turn that found the queue empty:
  * closing a listening socket resets what is still in there. The caller closes the server, without waiting in between.
@@ -55,9 +52,8 @@ export async function acceptQueued(
     const isOver = isHurried() || waited > queueTimeout || !queue.isOpen
     const isQuiet = wasEmpty && length <= longestTurn(waited) && now - quietSince >= quietFor
     if (!isOver && !isQuiet) continue
-    // In a longer turn connections may have arrived behind its poll: only the kernel can tell.
-    const left =
-      wasEmpty && length <= shortTurn ? 0 : (queueLength(queue.fd ?? -1) ?? queue.accepted - accepted)
+    // Connections may have arrived behind its poll, however short the turn was: only the kernel can tell.
+    const left = queueLength(queue.fd ?? -1) ?? queue.accepted - accepted
     if (left > 0 && !isOver) continue
     queue.close()
     return left

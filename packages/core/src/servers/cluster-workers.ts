@@ -1,5 +1,6 @@
 import { acceptQueued } from '../drain/accept-queued.ts'
 import type { Reporter } from '../events/reporter.ts'
+import { refuseUnix } from '../listeners/refuse-unix.ts'
 import type { Settings } from '../options/options.ts'
 import { type ListeningHandle, watchAccepted } from '../system/node-internals.ts'
 import type { PrimaryState, Release, System } from '../system/system.ts'
@@ -124,6 +125,7 @@ export class ClusterWorkers {
   }
 
   async #closeHandles(): Promise<number> {
+    for (const { fd } of this.#handles) if (fd !== undefined) refuseUnix(fd)
     const queues = [...this.#handles].map((handle) => watchAccepted(handle))
     this.#handles.clear()
     const resets = queues.map((queue) =>
