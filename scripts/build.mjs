@@ -46,7 +46,7 @@ function buildPackage(name, digest) {
   try {
     compile(join(folder, 'tsconfig.build.json'), fresh)
     if (name === 'cli') bundleTraffic(folder, fresh)
-    if (name === 'core') joinRegister(fresh)
+    if (name === 'core') bundleCore(folder, fresh)
     if (existsSync(dist)) renameSync(dist, old)
     renameSync(fresh, dist)
     writeFileSync(stamp, digest)
@@ -88,29 +88,97 @@ function bundleTraffic(folder, outDir) {
 }
 
 /**
- * Makes one file of what `@zerodrop/core/register` loads at once. Every process below `NODE_OPTIONS` loads it, and the ten
- * files that it was would take most of that time.
+ * Makes one file of each entry point of the core, and takes away the files that it was. A server's first `listen()` loads
+ * the core, and a successor its preload: 200 files would take three times as long.
  */
-function joinRegister(dist) {
+function bundleCore(folder, outDir) {
   const { buildSync } = createRequire(import.meta.url)('esbuild')
-  buildSync({
-    absWorkingDir: dist,
-    entryPoints: ['./register.js'],
-    outfile: 'register.js',
-    allowOverwrite: true,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    sourcemap: true,
-    logLevel: 'warning',
-    external: ['./lifecycle/register.js'],
-    // The files that it was are in this folder, and find others by it. A bundle of an application has none.
+  const bundle = (options) =>
+    buildSync({
+      absWorkingDir: folder,
+      outbase: 'src',
+      outdir: outDir,
+      allowOverwrite: true,
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      target: 'node20',
+      conditions: ['@zerodrop/source'],
+      external: ['./core.js', 'yocto-spinner'],
+      sourcemap: true,
+      // The sources are in the package, beside `dist`.
+      sourcesContent: false,
+      logLevel: 'warning',
+      ...options,
+    })
+  const alone = ['system/preload', 'keeper/run', 'keeper/adopt']
+  bundle({ entryPoints: alone.map((name) => `./src/${name}.ts`) })
+  // The files that they were are in this folder, and find others by it. A bundle of an application has none.
+  const inSystem = (head, folder) => ({
     define: { __dirname: 'systemFolder' },
-    banner: {
-      js: "'use strict'\nconst systemFolder = typeof __dirname === 'string' ? require('node:path').join(__dirname, 'system') : undefined",
-    },
+    banner: { js: `${head}\nconst systemFolder = ${folder}` },
   })
+  bundle({
+    entryPoints: ['./src/core.ts', './src/register.ts'],
+    ...inSystem("'use strict'", "typeof __dirname === 'string' ? `${__dirname}/system` : undefined"),
+  })
+  bundle({
+    entryPoints: ['./src/register.ts'],
+    format: 'esm',
+    outExtension: { '.js': '.mjs' },
+    ...inSystem(
+      "const require = (id) => process.getBuiltinModule('node:module').createRequire(import.meta.url)(id)",
+      '`${import.meta.dirname}/system`',
+    ),
+  })
+  for (const name of ['core', 'register']) loadBuiltinsLate(join(outDir, `${name}.js`))
+  writeFileSync(join(outDir, 'index.js'), index(publicNames(bundle)))
+  const bundles = ['core', 'register', ...alone].flatMap((name) => [`${name}.js`, `${name}.js.map`])
+  const entries = new Set(['index.js', ...bundles].map((name) => join(outDir, name)))
+  for (const name of readdirSync(outDir, { recursive: true })) {
+    const file = join(outDir, name)
+    if (/\.js(?:\.map)?$/.test(name) && !entries.has(file)) rmSync(file)
+  }
+}
+
+/**
+ * Lets modules of Node that not every server needs load when they are first used: they are part of the binary. The others
+ * are not copied name by name, as esbuild does for `import path from 'node:path'`. No line moves, for the source map.
+ */
+function loadBuiltinsLate(file) {
+  const late = /^node:(?:child_process|cluster|crypto|tls|tty|v8|worker_threads)$/
+  const helpers = `
+const late = (load, builtin) => new Proxy({}, { get: (_, name) => ((builtin ??= load()), name === 'default' ? builtin : builtin[name]) })
+const whole = (builtin) => ({ __proto__: builtin, default: builtin })`.replaceAll('\n', ';')
+  const imported = /^var (import_node_\w+) = (__toESM\()?require\("(node:[\w/]+)"\)\)?;$/gm
+  const code = readFileSync(file, 'utf8')
+    .replace(imported, (line, name, isWhole, builtin) => {
+      if (late.test(builtin)) return `var ${name} = late(() => require("${builtin}"));`
+      return isWhole ? `var ${name} = whole(require("${builtin}"));` : line
+    })
+    .replace("'use strict'", `'use strict'${helpers}`)
+  writeFileSync(file, code)
+}
+
+/** In the form in which Node finds the names of a CommonJS module for `import`. */
+function index(names) {
+  const head = [
+    "'use strict'",
+    "Object.defineProperty(exports, '__esModule', { value: true })",
+    "const core = require('./core.js')",
+  ]
+  return [...head, ...names.map((name) => `exports.${name} = core.${name}`), ''].join('\n')
+}
+
+function publicNames(bundle) {
+  const { metafile } = bundle({
+    entryPoints: ['./src/index.ts'],
+    format: 'esm',
+    metafile: true,
+    sourcemap: false,
+    write: false,
+  })
+  return Object.values(metafile.outputs)[0].exports
 }
 
 function sourceFiles(folder) {

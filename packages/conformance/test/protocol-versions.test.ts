@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AppProcess, startApp } from '../src/app-process.ts'
+import { protocolVersion } from '../../core/src/system/boot.ts'
 import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { describePosix } from './support/site.ts'
 
@@ -22,12 +23,13 @@ class Releases {
     mkdirSync(path.dirname(copy), { recursive: true })
     for (const part of ['dist', 'package.json'])
       cpSync(path.join(core, part), path.join(copy, part), { recursive: true })
-    const boot = path.join(copy, 'dist/system/boot.js')
-    const code = readFileSync(boot, 'utf8')
-    const other = code.replace(/protocolVersion = \d+/, `protocolVersion = ${protocolVersion}`)
-    if (!other.includes(`protocolVersion = ${protocolVersion}`))
-      throw new Error('the version is elsewhere now')
-    writeFileSync(boot, other)
+    for (const file of ['dist/core.js', 'dist/system/preload.js']) {
+      const code = readFileSync(path.join(copy, file), 'utf8')
+      const other = code.replace(/protocolVersion = \d+/, `protocolVersion = ${protocolVersion}`)
+      if (!other.includes(`protocolVersion = ${protocolVersion}`))
+        throw new Error('the version is elsewhere now')
+      writeFileSync(path.join(copy, file), other)
+    }
     writeFileSync(path.join(release, 'server.cjs'), server(name, catches))
   }
 
@@ -63,7 +65,6 @@ async function start(
 ): Promise<{ app: AppProcess; port: number; releases: Releases }> {
   const releases = new Releases()
   undo.add(() => rmSync(releases.folder, { recursive: true }))
-  const { protocolVersion } = require(path.join(core, 'dist/system/boot.js')) as { protocolVersion: number }
   releases.add('own', protocolVersion, false)
   releases.add('other', protocolVersion + other, catches)
   releases.deploy('own')

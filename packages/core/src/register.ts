@@ -10,14 +10,13 @@
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { Server } from 'node:net'
-import { isMainThread } from 'node:worker_threads'
 import { rememberCommandLine } from './system/command-line.ts'
 import type { FoundApp, ListenMessage, register } from './lifecycle/register.ts'
 
 const key = Symbol.for('zerodrop.register.v1')
 
 // Node runs it twice if it is in NODE_OPTIONS and on the command line.
-if (isMainThread && !(key in globalThis)) {
+if (!(key in globalThis)) {
   Object.assign(globalThis, { [key]: true })
   rememberCommandLine()
   const apps = new WeakMap<Server, FoundApp>()
@@ -28,8 +27,15 @@ if (isMainThread && !(key in globalThis)) {
   })
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
     const listen = message as ListenMessage
-    // `require`, because nothing asynchronous can happen inside `listen()`.
-    const loaded = require('./lifecycle/register.js') as { register: typeof register }
-    loaded.register(listen, apps.get(listen.server))
+    // `require`, because nothing asynchronous can happen inside `listen()`. Not earlier, because every process below
+    // `NODE_OPTIONS` would wait for it.
+    const workerThreads = require('node:worker_threads') as { isMainThread: boolean }
+    if (!workerThreads.isMainThread) return
+    const core = require('./core.js') as { register: typeof register }
+    core.register(listen, apps.get(listen.server))
   })
 }
+
+// Without an export, esbuild takes it for a CommonJS module and wraps it in one.
+// oxlint-disable-next-line no-useless-empty-export
+export {}

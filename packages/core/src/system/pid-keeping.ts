@@ -22,7 +22,9 @@ export function realPidKeeping(
   commandLine: RecordedCommandLine,
   writeError: (line: string) => void,
 ): RealPidKeeping {
-  let rendezvous: Rendezvous = newRendezvous()
+  let rendezvous: Rendezvous | undefined
+  // Not before it is needed: loading node:crypto takes two milliseconds of a server's start.
+  const current = (): Rendezvous => (rendezvous ??= newRendezvous())
   let successor: ChildProcess | undefined
   let begun = false
   return {
@@ -30,7 +32,7 @@ export function realPidKeeping(
       return pidUser()
     },
     obstacle: () => keeperObstacle(keeperFile(commandLine)),
-    isAwaited: () => isAwaitedAt(rendezvous),
+    isAwaited: () => isAwaitedAt(current()),
     variables() {
       rendezvous = newRendezvous()
       const orders = { version: keeperVersion, pid: process.pid, ...rendezvous }
@@ -40,7 +42,7 @@ export function realPidKeeping(
       successor = child
     },
     begin(generation) {
-      const orders = { ...rendezvous, pid: successor?.pid, generation }
+      const orders = { ...current(), pid: successor?.pid, generation }
       begun = true
       const release = replaceAtExit(
         () => statusOf(successor) ?? keeperProgram(commandLine, JSON.stringify(orders)),

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import net from 'node:net'
 import path from 'node:path'
+import { buildSync } from 'esbuild'
 import { holdAccepted, holdsAccepted, openChannel, spawnUntold } from '../../src/system/node-internals.ts'
 
 test.each([
@@ -15,7 +16,7 @@ test.each([
 
 /** Opens the channel on its descriptor 4, and says what it hears. */
 const program = `
-const { openChannel } = require(process.argv[1])
+import { openChannel } from './node-internals.ts'
 const channel = openChannel(4)
 channel.on('message', (message, handle) => {
   channel.send({ ...message, process: typeof process.send, env: Object.keys(process.env), handle: handle?.constructor.name }, handle, {}, () => {})
@@ -26,10 +27,15 @@ const hold = setInterval(() => {}, 60_000)
 `
 
 test('a child is not told of its channel, and can open it on its descriptor: messages and handles go both ways, and it ends', async () => {
-  const internals = path.join(__dirname, '../../dist/system/node-internals.js')
+  const { outputFiles } = buildSync({
+    stdin: { contents: program, resolveDir: path.join(__dirname, '../../src/system') },
+    bundle: true,
+    platform: 'node',
+    write: false,
+  })
   const child = spawnUntold({
     file: process.execPath,
-    args: ['node', '-e', program, internals],
+    args: ['node', '-e', outputFiles[0]!.text],
     cwd: __dirname,
     env: { ONE: '1', NONE: undefined },
     stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'ipc'],
