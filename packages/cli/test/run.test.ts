@@ -25,12 +25,16 @@ interface Kept {
 }
 
 async function keep(...flags: string[]): Promise<Kept> {
+  return keepVersion('1', ...flags)
+}
+
+async function keepVersion(version: string, ...flags: string[]): Promise<Kept> {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
   undo.add(() => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()
   const control = path.join(folder, 'control.sock')
   const deploy = (version: string): void => writeFileSync(path.join(folder, 'version.txt'), version)
-  deploy('1')
+  deploy(version)
   const app = await startApp({
     file: bin,
     args: ['run', '--control', control, ...flags, server, 'an argument'],
@@ -118,6 +122,17 @@ describeUnix('zerodrop run', () => {
     expect(stderr).toContain('ERR_ZERODROP_SUCCESSOR_EXITED')
     expect(stderr).toContain('this version is broken')
     expect(JSON.parse(await get(port))).toMatchObject({ version: '1' })
+  })
+
+  test.each<[string, (kept: Kept) => unknown]>([
+    ['SIGHUP', ({ app }) => process.kill(app.pid, 'SIGHUP')],
+    ['"zerodrop restart"', ({ control }) => command('restart', '--control', control)],
+  ])('a first version that never gets ready is replaced by %s', async (_how, restart) => {
+    const kept = await keepVersion('unready')
+    kept.deploy('2')
+    await restart(kept)
+    await kept.app.waitFor('exit')
+    expect(JSON.parse(await get(kept.port))).toMatchObject({ version: '2', generation: 2 })
   })
 
   test('status and stop', async () => {

@@ -1,15 +1,7 @@
 import { ConnectionRefused, leftovers, RawClient } from '@zerodrop/traffic'
 import { lookUp } from '../src/process-table.ts'
-import {
-  canIsolate,
-  canReplaceProgram,
-  hasPython,
-  isolated,
-  type KeepPidHost,
-  server,
-  startKeepPid,
-  terminal,
-} from './support/keep-pid-host.ts'
+import { canReplaceProgram, type KeepPidHost, server, startKeepPid } from './support/keep-pid-host.ts'
+import { canIsolate, hasPython, isolated, terminal } from './support/keep-pid-hosts.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,10 +7,16 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LifecycleOptions } from '@zerodrop/core'
 import { freePort, type Leftovers, RawClient, Watchers } from '@zerodrop/traffic'
-import { familyOf, lookUp } from '../../src/process-table.ts'
+import { familyOf, lookUp, type ProcessEntry } from '../../src/process-table.ts'
+import type { Host } from './keep-pid-hosts.ts'
 
-const fixtures = path.join(__dirname, '../../fixtures/keep-pid')
-export const server: string = path.join(fixtures, 'server.mjs')
+export const server: string = path.join(__dirname, '../../fixtures/keep-pid/server.mjs')
+const cli = path.join(__dirname, '../../../cli/dist/main.js')
+
+export const canReplaceProgram: boolean = 'execve' in process && process.platform === 'linux'
+
+/** What becomes of the first process at a restart: it ends, it becomes the keeper, or it has been one from the start. */
+export type Way = 'plain' | 'lazy keeper' | 'zerodrop run'
 
 /** A line of JSON that the server printed. */
 export interface Line {
@@ -31,114 +37,112 @@ export interface KeepPidHost {
   readonly ended: Promise<readonly [code: number | null, signal: NodeJS.Signals | null]>
   readonly stderr: string
   deploy(version: string, options?: LifecycleOptions): void
-  /** Lets the answers to `GET /hold` go, now and from now on. */
-  release(): void
-  /** Deploys, signals the first process, and resolves when the old version has ended. */
+  /** Deploys, signals, and resolves when the old version has ended. */
   restart(version: string): Promise<void>
+  /** Signals whoever the host wants signalled; a plain one, the process that serves. */
   signal(signal: NodeJS.Signals): void
+  /** Ends it by SIGTERM. Resolves with the exit status of the host. */
+  stop(): KeepPidHost['ended']
   /** The first line of this kind, of those said so far and those to come. */
   heard(matches: (line: Line) => boolean): Promise<Line>
   heardOnStderr(pattern: RegExp): Promise<RegExpExecArray>
+  /** Lets requests for `/hold` have their answer. */
+  release(): void
   get(url?: string): Promise<Record<string, unknown>>
-  /** Resolves when no process is left beside the first one and the one that serves, with whether the first is what it was. */
+  /** Resolves when nothing is left but who holds the pid and who serves, with whether the pid is held by whom it was. */
   isSame(): Promise<boolean>
 }
 
-/** Makes a process number 1 of a name space of its own, as a container does. */
-export const isolated: readonly string[] = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc']
+export interface KeepPidSettings {
+  readonly options?: LifecycleOptions
+  readonly env?: Readonly<Record<string, string>>
+  /** @default 'lazy keeper' */
+  readonly way?: Way
+}
 
-export const canIsolate: boolean = spawnSync(isolated[0]!, [...isolated.slice(1), 'true']).status === 0
-export const hasTini: boolean = spawnSync('tini', ['--version']).status === 0
-export const hasPython: boolean = spawnSync('python3', ['-c', 'import pty']).status === 0
-export const canReplaceProgram: boolean = 'execve' in process && process.platform === 'linux'
-
-/** Runs a program on a terminal of its own, made by Python: Node cannot. */
-export const terminal: readonly string[] = ['python3', path.join(fixtures, 'terminal.py')]
-
-/** Who relies on the pid, and how they start the server; undefined where that cannot be tried. */
-export const hosts: readonly { name: string; needs: string; command: readonly string[] | undefined }[] = [
-  {
-    name: 'number 1 of a container',
-    needs: 'unshare',
-    command: canIsolate ? [...isolated, process.execPath, server] : undefined,
-  },
-  {
-    name: 'the only child of a shell that is number 1',
-    needs: 'unshare',
-    command: canIsolate
-      ? [...isolated, '/bin/sh', '-c', `'${process.execPath}' '${server}'; exit $?`]
-      : undefined,
-  },
-  {
-    name: 'the child of tini',
-    needs: 'unshare and tini',
-    command: canIsolate && hasTini ? [...isolated, 'tini', '--', process.execPath, server] : undefined,
-  },
-  { name: 'npm start', needs: 'npm', command: ['npm', 'start', '--silent'] },
-  {
-    name: 'a terminal',
-    needs: 'python3',
-    command: hasPython ? [...terminal, process.execPath, server] : undefined,
-  },
-]
-
-/** Starts the server under a host, and resolves when it listens. */
+/** Starts the server under a host, or by a command, and resolves when it listens. */
 export async function startKeepPid(
   undo: Leftovers,
-  command: readonly string[],
-  { options = {}, env = {} }: { options?: LifecycleOptions; env?: NodeJS.ProcessEnv } = {},
+  host: Pick<Host, 'wrap' | 'below' | 'signals' | 'refusal'> | readonly string[],
+  { options = {}, env: own = {}, way = 'lazy keeper' }: KeepPidSettings = {},
 ): Promise<KeepPidHost> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  const {
+    wrap,
+    below = tmpdir(),
+    signals,
+    refusal,
+  }: Partial<Host> = 'wrap' in host ? host : { wrap: () => host }
+  const folder = mkdtempSync(path.join(below, 'zerodrop-'))
   undo.add(() => rmSync(folder, { recursive: true }))
-  const scripts = { start: `'${process.execPath}' '${server}'` }
+  const run = way === 'zerodrop run' ? [cli, 'run', '--control', path.join(folder, 'control.sock')] : []
+  const words = [process.execPath, ...run, server]
+  const scripts = { start: words.map((word) => `'${word}'`).join(' ') }
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'app', scripts }))
   const port = await freePort()
   const file = path.join(folder, 'deploy.json')
-  const deploy = (version: string, own: LifecycleOptions = {}): void =>
-    writeFileSync(file, JSON.stringify({ version, port, options: { ...options, ...own } }))
+  const keepPid = way === 'plain' ? { keepPid: false } : {}
+  const deploy = (version: string, newer: LifecycleOptions = {}): void =>
+    writeFileSync(file, JSON.stringify({ version, port, options: { ...keepPid, ...options, ...newer } }))
   deploy('1')
-  const marker = `ZERODROP_TEST_APP=${randomUUID()}`
-  const [program, ...args] = command
-  const host = spawn(program!, args, {
+  const id = randomUUID()
+  const env = {
+    ZERODROP_TEST_DEPLOY: file,
+    ZERODROP_TEST_APP: id,
+    // A line of progress would mix with what the server prints.
+    NO_COLOR: '1',
+    ...own,
+  }
+  const [program, ...args] = wrap!({ words, folder, port, env, way })
+  const child = spawn(program!, args, {
     cwd: folder,
-    env: {
-      ...environment(),
-      ZERODROP_TEST_DEPLOY: file,
-      ZERODROP_TEST_APP: marker.split('=')[1],
-      // A line of progress would mix with what the server prints.
-      NO_COLOR: '1',
-      ...env,
-    },
+    env: { ...environment(), ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  undo.add(() => {
-    host.kill('SIGKILL')
-    for (const { pid } of familyOf(marker)) endProcess(pid)
+  undo.add(async () => {
+    // systemd's box cleans up when it is asked to end.
+    child.kill(signals === 'lines' ? 'SIGTERM' : 'SIGKILL')
+    if (signals === 'lines') await ended
+    for (const { pid } of familyOf(`ZERODROP_TEST_APP=${id}`)) endProcess(pid)
   })
   const lines: Line[] = []
   let stderr = ''
   const watchers = new Watchers(() => `${lines.map((line) => JSON.stringify(line)).join('\n')}\n${stderr}`)
-  createInterface({ input: host.stdout }).on('line', (text) => {
+  createInterface({ input: child.stdout }).on('line', (text) => {
     if (!text.startsWith('{')) stderr += `${text}\n`
     else lines.push(JSON.parse(text) as Line)
     watchers.poll()
   })
-  host.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
     watchers.poll()
   })
-  host.once('close', (code) => watchers.end(`the host ended with ${code}`))
+  child.once('close', (code) => watchers.end(`the host ended with ${code}`))
   const ended: KeepPidHost['ended'] = new Promise((resolve) => {
-    host.once('exit', (code, signal) => resolve([code, signal]))
+    child.once('exit', (code, signal) => resolve([code, signal]))
   })
   const heard = (matches: (line: Line) => boolean): Promise<Line> =>
     watchers.until(matches.toString(), () => lines.find(matches), 30_000)
   await heard(({ event }) => event === 'listening')
-  const chain = familyOf(marker)
-  const first = chain.find(({ pid }) => !chain.some(({ parent }) => parent === pid))!
-  const signal = (name: NodeJS.Signals): void => void process.kill(first.pid, name)
+  const family = (): ProcessEntry[] => familyOf(`ZERODROP_TEST_${signals === 'lines' ? 'UNIT' : 'APP'}=${id}`)
+  const chain = family()
+  const leaf = chain.find(({ pid }) => !chain.some(({ parent }) => parent === pid))!
+  const parentOf = (entry: ProcessEntry): ProcessEntry => chain.find(({ pid }) => pid === entry.parent)!
+  /** The process whose pid others know. */
+  const first = way === 'zerodrop run' ? parentOf(leaf) : leaf
+  const processes = chain.length + (way === 'lazy keeper' ? 1 : 0)
+  const commands: Partial<Record<NodeJS.Signals, string>> = {
+    SIGHUP: 'systemctl reload app',
+    SIGTERM: 'systemctl stop app',
+  }
+  const signal = (name: NodeJS.Signals): void => {
+    if (signals === 'lines') child.stdin.write(`${commands[name]}\n`)
+    else if (signals === 'the parent') process.kill(parentOf(first).pid, name)
+    // Its pid changes: the one that it has said is that of this name space, as nobody has made another.
+    else process.kill(way === 'plain' && refusal === undefined ? newest().pid : first.pid, name)
+  }
+  const newest = (): Line => lines.findLast(({ event }) => event === 'listening')!
   return {
-    host,
+    host: child,
     port,
     pid: first.pid,
     ended,
@@ -146,19 +150,27 @@ export async function startKeepPid(
       return stderr
     },
     deploy,
-    release: () => writeFileSync(path.join(folder, 'release'), ''),
     async restart(version) {
-      const before = lines.findLast(({ event }) => event === 'listening')!
+      const before = newest()
       deploy(version)
       signal('SIGHUP')
       await heard((line) => line.event === 'listening' && line.version === version)
       await heard((line) => line.event === 'exit listener' && line.pid === before.pid)
-      await heard(({ event }) => event === 'keeper')
+      if (way === 'lazy keeper') await heard(({ event }) => event === 'keeper')
     },
     signal,
+    async stop() {
+      const { pid } = newest()
+      signal('SIGTERM')
+      // A shell at which a person types has seen the first process end long since.
+      if (way === 'plain' && refusal === undefined && signals === undefined)
+        await heard((line) => line.event === 'exit listener' && line.pid === pid)
+      return ended
+    },
     heard,
     heardOnStderr: (pattern) =>
       watchers.until(`stderr ${pattern}`, () => pattern.exec(stderr) ?? undefined, 30_000),
+    release: () => writeFileSync(path.join(folder, 'release'), ''),
     async get(url = '/') {
       const client = await RawClient.connect({ port })
       const { body } = await client.request({ path: url, headers: { connection: 'close' } })
@@ -167,8 +179,10 @@ export async function startKeepPid(
     },
     async isSame() {
       const deadline = performance.now() + 30_000
-      while (familyOf(marker).length !== chain.length + 1 && performance.now() < deadline) await delay(20)
-      return lookUp(first.pid)?.started === first.started && familyOf(marker).length === chain.length + 1
+      while (family().length !== processes && performance.now() < deadline) await delay(20)
+      return (
+        family().length === processes && (way === 'plain' || lookUp(first.pid)?.started === first.started)
+      )
     },
   }
 }

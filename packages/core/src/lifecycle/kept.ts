@@ -20,6 +20,10 @@ export class Kept {
   /** Undefined while it is to come, and where none comes. */
   #keeper: Keeper | undefined
   #stopping = false
+  /** Whether this process has served, now or before. */
+  #hasServed = false
+  /** Whether the keeper passes signals on to this process although it is not ready. */
+  #charged = false
 
   constructor(context: Context, generation: number, actions: KeptActions) {
     this.#context = context
@@ -58,14 +62,25 @@ export class Kept {
 
   /** This process serves from now on, or again. */
   #onTaken(): void {
-    this.#keeper?.takeCharge(this.#generation)
+    if (!this.#charged) this.#keeper?.takeCharge(this.#generation)
+    this.#charged = false
+    this.#hasServed = true
     this.update()
   }
 
-  /** Tells the keeper which sockets there are. Only the process that serves says so. */
+  /**
+   * Tells the keeper which sockets there are. Only the process that serves says so; one without a predecessor does from
+   * the first socket on, because nobody else could be told to restart or to stop.
+   */
   update(): void {
-    const { datagrams, listeners, servingRole } = this.#context
-    if (!servingRole.held || this.#stopping) return
+    const { datagrams, listeners, predecessor, servingRole } = this.#context
+    if (this.#stopping) return
+    if (!servingRole.held) {
+      const isFirst = predecessor === undefined && !this.#hasServed
+      if (!isFirst || listeners.inheritable.length + datagrams.handles.length === 0) return
+      if (!this.#charged) this.#keeper?.takeCharge(this.#generation)
+      this.#charged = true
+    }
     const servers = listeners.inheritable.map(({ server, bound, requested }) => ({
       bound,
       requested,
