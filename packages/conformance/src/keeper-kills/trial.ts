@@ -1,0 +1,259 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePort, leftovers, type Leftovers, RawClient, startTraffic, type Traffic } from '@zerodrop/traffic'
+import { type AppProcess, startApp } from '../app-process.ts'
+import { repository } from '../repository.ts'
+
+/** What one trial does. The same seed and index give the same plan. */
+export interface Plan {
+  readonly way: 'lazy keeper' | 'zerodrop run'
+  readonly victim: 'keeper' | 'serving generation' | 'successor'
+  /** How many restarts come before. */
+  readonly restarts: number
+  /** Milliseconds from the signal of one more restart to the kill; undefined without that restart. */
+  readonly after: number | undefined
+}
+
+export interface Trial {
+  readonly plan: Plan
+  readonly outcome: string
+  /** What should not be so. */
+  readonly fault?: string | undefined
+}
+
+/** A trial that has not come to rest by then has failed, in milliseconds. */
+const patience = 40_000
+
+const server = path.join(repository, 'packages/conformance/fixtures/keep-pid/server.mjs')
+const cli = path.join(repository, 'packages/cli/dist/main.js')
+
+export function trialOf(seed: number, index: number): Plan {
+  const random = randomFrom(seed * 100_003 + index)
+  const way = index % 2 === 0 ? 'lazy keeper' : 'zerodrop run'
+  const victim = (['keeper', 'serving generation', 'successor'] as const)[Math.floor(random() * 3)]!
+  const restarts = Math.floor(random() * 3)
+  const isIdle = victim !== 'successor' && random() < 0.2
+  // Without a restart a lazy keeper is not there yet.
+  return {
+    way,
+    victim,
+    restarts: isIdle ? Math.max(1, restarts) : restarts,
+    after: isIdle ? undefined : random() ** 2 * 1500,
+  }
+}
+
+export async function runTrial(plan: Plan, all: Leftovers): Promise<Trial> {
+  const undo = leftovers()
+  all.add(() => undo.disposeAll())
+  try {
+    return await new Rig(plan, await Rig.start(plan, undo)).run()
+  } catch (error) {
+    return { plan, outcome: 'a fault', fault: (error as Error).message }
+  } finally {
+    await undo.disposeAll()
+  }
+}
+
+interface Parts {
+  readonly app: AppProcess
+  readonly port: number
+  readonly traffic: Traffic
+  readonly deploy: (version: number) => void
+}
+
+/** A server below a keeper, with clients. */
+class Rig {
+  readonly #plan: Plan
+  readonly #parts: Parts
+  #version = 1
+
+  constructor(plan: Plan, parts: Parts) {
+    this.#plan = plan
+    this.#parts = parts
+  }
+
+  static async start({ way }: Plan, undo: Leftovers): Promise<Parts> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    undo.add(() => rmSync(folder, { recursive: true }))
+    const port = await freePort()
+    const file = path.join(folder, 'deploy.json')
+    const options = { drainTimeout: 5000, ...(way === 'lazy keeper' && { keepPid: true }) }
+    const deploy = (version: number): void =>
+      writeFileSync(file, JSON.stringify({ version: String(version), port, options }))
+    deploy(1)
+    const run = ['run', '--control', path.join(folder, 'control.sock'), server]
+    const app = await startApp({
+      ...(way === 'zerodrop run' ? { file: cli, args: run } : { file: server }),
+      env: { ZERODROP_TEST_DEPLOY: file },
+      cwd: folder,
+    })
+    undo.add(() => app.stop())
+    await app.waitFor('listening')
+    const traffic = startTraffic({
+      port,
+      keepAliveClients: 5,
+      connectionClients: 1,
+      slowClients: 1,
+      uploadClients: 0,
+    })
+    undo.add(() => void traffic.stop().catch(() => {}))
+    return { app, port, traffic, deploy }
+  }
+
+  async run(): Promise<Trial> {
+    const { victim, restarts, after } = this.#plan
+    const { app, traffic } = this.#parts
+    await traffic.after(20)
+    for (let count = 0; count < restarts; count++) await this.#restart()
+    const before = this.#serving
+    if (after !== undefined) {
+      this.#deploy()
+      app.signal('SIGHUP', app.pid)
+      await delay(after)
+    }
+    const isHandedOver = app.lines.some(({ event, pid }) => event === 'handing over' && pid === before)
+    const pid = this.#pidOf(victim, before)
+    if (pid === undefined)
+      return { plan: this.#plan, outcome: 'nobody to kill: the restart was over, or had not begun' }
+    const zombies = zombiesBelow(app.pid)
+    if (zombies > 1) throw new Error(`the keeper has ${zombies} zombies`)
+    process.kill(pid, 'SIGKILL')
+    const rest = await this.#atRest()
+    const report = traffic.snapshot()
+    const when =
+      after === undefined ? 'while it serves' : isHandedOver ? 'behind the hand-over' : 'before the hand-over'
+    const outcome = `${when}: ${rest}`
+    const fault =
+      victim === 'successor' && !isHandedOver && report.lost > 0 ? `${report.lost} requests lost` : undefined
+    if (rest === 'all ends') {
+      const { code, signal } = await app.exited
+      const expected = victim === 'keeper' ? 'SIGKILL' : 137
+      const ended = signal ?? code
+      const isRight = victim === 'successor' || ended === expected
+      return {
+        plan: this.#plan,
+        outcome,
+        fault: isRight ? fault : `it ended with ${ended}, not ${expected}\n${app.stderr}`,
+      }
+    }
+    await this.#restart()
+    app.signal('SIGTERM', this.#known)
+    await this.#until('it has ended', () => app.family().length === 0)
+    return { plan: this.#plan, outcome: `${outcome}, restarts and stops`, fault }
+  }
+
+  /** The process that operators know: the first one while it lives, else the one that serves. */
+  get #known(): number {
+    const { app } = this.#parts
+    return app.isAlive(app.pid) ? app.pid : (app.family().find(isKeeper) ?? this.#serving)
+  }
+
+  get #serving(): number {
+    const { app } = this.#parts
+    return (
+      app.lines.findLast(({ event, pid = 0 }) => event === 'listening' && app.isAlive(pid))?.pid ?? app.pid
+    )
+  }
+
+  /** Processes that are no keeper, nor on the way to be one as the first process is. */
+  get #generations(): number[] {
+    const { app } = this.#parts
+    return app.family().filter((pid) => pid !== app.pid && !isKeeper(pid))
+  }
+
+  #pidOf(victim: Plan['victim'], before: number): number | undefined {
+    const { app } = this.#parts
+    if (victim === 'keeper') return app.pid
+    if (victim === 'serving generation') return app.isAlive(before) ? before : undefined
+    return this.#generations.find((pid) => pid !== before)
+  }
+
+  #deploy(): void {
+    this.#parts.deploy(++this.#version)
+  }
+
+  async #restart(): Promise<void> {
+    const { app } = this.#parts
+    this.#deploy()
+    const version = String(this.#version)
+    app.signal('SIGHUP', this.#known)
+    await this.#until(
+      `version ${version} serves`,
+      async () => (await this.#asked()) === version && this.#isWhole,
+    )
+  }
+
+  /** One generation, and its keeper if that lives. */
+  get #isWhole(): boolean {
+    return this.#generations.length === 1
+  }
+
+  async #atRest(): Promise<'all ends' | 'it serves'> {
+    const { app } = this.#parts
+    let serves = 0
+    await this.#until('it is at rest', async () => {
+      if (app.family().length === 0) return true
+      const isAnswered = this.#isWhole && (await this.#asked()) !== undefined
+      serves = isAnswered ? serves + 1 : 0
+      // A generation that still answers may be about to end.
+      return serves === 20
+    })
+    return app.family().length === 0 ? 'all ends' : 'it serves'
+  }
+
+  /** The version that answers; undefined if none does. */
+  async #asked(): Promise<string | undefined> {
+    try {
+      const client = await RawClient.connect({ port: this.#parts.port })
+      const { body } = await client.request({ path: '/', headers: { connection: 'close' } })
+      client.destroy()
+      return (JSON.parse(body.toString()) as { version: string }).version
+    } catch {
+      return undefined
+    }
+  }
+
+  async #until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+    const { app } = this.#parts
+    const deadline = performance.now() + patience
+    while (!(await check())) {
+      if (performance.now() > deadline)
+        throw new Error(
+          `${JSON.stringify(this.#plan)}: not within ${patience} ms: ${what}; ${this.#generations.length} generations, the first process ${app.isAlive(app.pid) ? 'lives' : 'is gone'}\n${app.stderr}`,
+        )
+      await delay(50)
+    }
+  }
+}
+
+/** A generation that serves without a keeper can become one in its turn. */
+function isKeeper(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('keeper/adopt.js')
+  } catch {
+    return false
+  }
+}
+
+function zombiesBelow(parent: number): number {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
+      const [state, pid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return state === 'Z' && Number(pid) === parent
+    } catch {
+      return false
+    }
+  }).length
+}
+
+/** https://en.wikipedia.org/wiki/Lehmer_random_number_generator */
+function randomFrom(seed: number): () => number {
+  let state = (seed % 2_147_483_646) + 1
+  const next = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+  for (let count = 0; count < 5; count++) next()
+  return next
+}
