@@ -1,7 +1,9 @@
+import { cpSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import path from 'node:path'
 import { ConnectionRefused, leftovers, RawClient } from '@zerodrop/traffic'
 import { lookUp } from '../src/process-table.ts'
 import { canReplaceProgram, type KeepPidHost, server, startKeepPid } from './support/keep-pid-host.ts'
-import { canIsolate, hasPython, isolated, terminal } from './support/keep-pid-hosts.ts'
+import { canIsolate, hasPython, type Host, isolated, terminal } from './support/keep-pid-hosts.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()
@@ -117,6 +119,41 @@ describeKept('a process that keeps its pid', () => {
       const ours = Object.keys(variables).filter((name) => /^ZERODROP_(?!TEST)/.test(name))
       expect(ours).toEqual([])
     }
+  })
+})
+
+/** Copies the server and the package it uses into a folder of their own, to which `current` leads from now on. */
+function release(folder: string, name: string): void {
+  const made = path.join(folder, name)
+  cpSync(server, path.join(made, 'server.mjs'))
+  const core = path.join(__dirname, '../../core')
+  for (const each of ['dist', 'package.json'])
+    cpSync(path.join(core, each), path.join(made, 'node_modules/@zerodrop/core', each), { recursive: true })
+  rmSync(path.join(folder, 'next'), { force: true })
+  symlinkSync(name, path.join(folder, 'next'))
+  renameSync(path.join(folder, 'next'), path.join(folder, 'current'))
+}
+
+describeContainer('releases behind a symlink (needs unshare)', () => {
+  test.each([
+    ['a shell', []],
+    ['number 1 of a container', isolated],
+  ])('%s: each restart takes the newest, and the ones before can be removed', async (_name, below) => {
+    let folder = ''
+    const wrap: Host['wrap'] = (program) => {
+      folder = program.folder
+      release(folder, '1')
+      return [...below, '/bin/sh', '-c', `cd "${folder}/current" && exec '${process.execPath}' server.mjs`]
+    }
+    const kept = await startKeepPid(undo, { wrap }, { options: { keepPid: true } })
+    for (const version of ['2', '3', '4']) {
+      release(folder, version)
+      await kept.restart(version)
+      expect(await kept.get('/where')).toEqual({ file: path.join(folder, version, 'server.mjs') })
+      rmSync(path.join(folder, String(Number(version) - 1)), { recursive: true })
+    }
+    expect(await kept.isSame()).toBe(true)
+    expect(await kept.stop()).toEqual([0, null])
   })
 })
 

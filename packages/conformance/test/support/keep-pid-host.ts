@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -123,7 +123,11 @@ export async function startKeepPid(
   const heard = (matches: (line: Line) => boolean): Promise<Line> =>
     watchers.until(matches.toString(), () => lines.find(matches), 30_000)
   await heard(({ event }) => event === 'listening')
-  const family = (): ProcessEntry[] => familyOf(`ZERODROP_TEST_${signals === 'lines' ? 'UNIT' : 'APP'}=${id}`)
+  const family = (): ProcessEntry[] =>
+    signals === 'lines'
+      ? // Beside them a server may ask systemd for a property of its unit.
+        familyOf(`ZERODROP_TEST_UNIT=${id}`).filter(({ pid }) => runsServer(pid))
+      : familyOf(`ZERODROP_TEST_APP=${id}`)
   const chain = family()
   const leaf = chain.find(({ pid }) => !chain.some(({ parent }) => parent === pid))!
   const parentOf = (entry: ProcessEntry): ProcessEntry => chain.find(({ pid }) => pid === entry.parent)!
@@ -193,6 +197,14 @@ function environment(): NodeJS.ProcessEnv {
     ([name]) => !/^(npm_|NODE_ENV|NODE_OPTIONS|NODE_CHANNEL|JEST_|ZERODROP_)/i.test(name),
   )
   return Object.fromEntries(kept)
+}
+
+function runsServer(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(server)
+  } catch {
+    return false
+  }
 }
 
 function endProcess(pid: number): void {
