@@ -23,6 +23,7 @@ Without a command: all of them. See benchmarks/README.md.
   --blocks <number>    overhead: compared slices in a round, 150
   --bursts <number>    overhead: bursts in a turn, of which the least disturbed counts, 2
   --connections <n>    overhead: 64; memory: 20000; exit idle, scrape, migrate: 10000
+  --keeper             migrate: below "zerodrop run"
   --verbose            every single result
 `
 
@@ -38,6 +39,7 @@ const { values, positionals } = parseArgs({
     blocks: text,
     bursts: text,
     connections: text,
+    keeper: flag,
     verbose: flag,
     help: { ...flag, short: 'h' },
   },
@@ -146,9 +148,13 @@ const commands = {
       rounds: asked('rounds', 5),
       connections,
       port: await freePort(),
+      keeper: values.keeper === true,
       onResult,
     })
-    title(`Migration of ${connections} idle connections, ${results.length} restarts, one after the other`)
+    const below = values.keeper ? ' below zerodrop run' : ''
+    title(
+      `Migration of ${connections} idle connections${below}, ${results.length} restarts, one after the other`,
+    )
     console.table(Object.fromEntries(results.map((result, index) => [`to generation ${index + 2}`, result])))
     console.log(`clients that asked meanwhile: ${JSON.stringify(traffic)}`)
   },

@@ -8,13 +8,15 @@ import { startTraffic } from '@zerodrop/traffic'
 import { HeldConnections } from './lib/held-connections.mjs'
 
 const server = fileURLToPath(new URL('../packages/conformance/fixtures/restart/servers.mjs', import.meta.url))
+const cli = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url))
 const patience = 120_000
 
 /**
  * Restarts a server that holds idle connections, again and again, while a few clients ask on.
+ * @param keeper whether the server runs below `zerodrop run`
  * @returns for each restart how long the move took and what the new process holds then, and what clients lost in all
  */
-export async function migrate({ rounds, connections, port, onResult }) {
+export async function migrate({ rounds, connections, port, keeper, onResult }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   const deployFile = path.join(folder, 'deploy.json')
   // Idle connections have to outlive the opening of thousands of others.
@@ -25,7 +27,11 @@ export async function migrate({ rounds, connections, port, onResult }) {
     set: { keepAliveTimeout: 300_000 },
   }
   writeFileSync(deployFile, JSON.stringify({ servers: [web], options: { drainTimeout: patience } }))
-  const app = await startApp({ file: server, env: { ZERODROP_TEST_DEPLOY: deployFile } })
+  const run = ['run', '--control', path.join(folder, 'control.sock'), server]
+  const app = await startApp({
+    ...(keeper ? { file: cli, args: run } : { file: server }),
+    env: { ZERODROP_TEST_DEPLOY: deployFile },
+  })
   let held
   let traffic
   try {
