@@ -144,10 +144,9 @@ class Rig {
     return { plan: this.#plan, outcome: `${outcome}, restarts and stops`, fault }
   }
 
-  /** The process that operators know: the first one while it lives, else the one that serves. */
+  /** The process that operators know. */
   get #known(): number {
-    const { app } = this.#parts
-    return app.isAlive(app.pid) ? app.pid : (app.family().find(isKeeper) ?? this.#serving)
+    return this.#parts.app.family().find(isKeeper) ?? this.#serving
   }
 
   get #serving(): number {
@@ -157,17 +156,16 @@ class Rig {
     )
   }
 
-  /** Processes that are no keeper, nor on the way to be one as the first process is. */
   get #generations(): number[] {
-    const { app } = this.#parts
-    return app.family().filter((pid) => pid !== app.pid && !isKeeper(pid))
+    return this.#parts.app.family().filter((pid) => !isKeeper(pid))
   }
 
   #pidOf(victim: Plan['victim'], before: number): number | undefined {
     const { app } = this.#parts
+    // One that is to become the keeper counts as one.
     if (victim === 'keeper') return app.pid
     if (victim === 'serving generation') return app.isAlive(before) ? before : undefined
-    return this.#generations.find((pid) => pid !== before)
+    return this.#generations.find((pid) => pid !== before && pid !== app.pid)
   }
 
   #deploy(): void {
@@ -178,11 +176,16 @@ class Rig {
     const { app } = this.#parts
     this.#deploy()
     const version = String(this.#version)
-    app.signal('SIGHUP', this.#known)
+    const from = app.lines.length
+    const known = this.#known
+    const becomesKeeper = !isKeeper(known)
+    app.signal('SIGHUP', known)
     await this.#until(
       `version ${version} serves`,
-      async () => (await this.#asked()) === version && this.#isWhole,
+      async () => this.#isWhole && (await this.#asked()) === version,
     )
+    // Before, a second signal would end it: docs/environments.md.
+    if (becomesKeeper) await app.waitFor('keeper', { from })
   }
 
   /** One generation, and its keeper if that lives. */
@@ -228,10 +231,9 @@ class Rig {
   }
 }
 
-/** A generation that serves without a keeper can become one in its turn. */
 function isKeeper(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('keeper/adopt.js')
+    return /keeper\/adopt\.js|cli\/dist\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
   } catch {
     return false
   }
