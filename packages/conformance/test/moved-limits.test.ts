@@ -41,9 +41,14 @@ describePosix('a connection that has moved', () => {
       http: { headersTimeout: 1000, requestTimeout: 1500, connectionsCheckingInterval: 100 },
       set: { keepAliveTimeout: 60_000 },
     })
-    const [patient, hasty] = [await connect(port), await connect(port)]
+    // Each asks at once: a connection that waits for the others would be held to it.
+    const asked = async (): Promise<RawClient> => {
+      const client = await connect(port)
+      await client.request()
+      return client
+    }
+    const [patient, hasty] = [await asked(), await asked()]
     const silent = await connect(port)
-    for (const client of [patient, hasty]) await client.request()
     const { after } = await site.restart()
     // One that never asked is held to it, moved or not: when it has gone, the time is over for all.
     await expect(silent.nextResponse()).resolves.toMatchObject({ status: 408 })

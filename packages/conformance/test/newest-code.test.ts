@@ -10,7 +10,9 @@ const merged = /pid \d+: asked to restart again: one more restart follows the on
 
 /** Resolves with who answers, when this version serves. */
 async function served(site: Site, version: string): Promise<{ pid: number; generation: number }> {
-  await site.app.waitFor((event) => event.event === 'listening' && event.version === version)
+  // The time in which a successor that is given up waits for a processor does not count for it.
+  const timeout = 120_000
+  await site.app.waitFor((event) => event.event === 'listening' && event.version === version, { timeout })
   for (;;) {
     const client = await site.connect()
     const identity = identityOf(await client.request())
