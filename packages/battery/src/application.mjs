@@ -23,6 +23,8 @@ import { guideOf } from './guides.mjs'
 const here = path.dirname(fileURLToPath(import.meta.url))
 const root = path.join(here, '../../..')
 const apps = path.join(here, '../apps')
+/** What several applications have in common, copied beside the files of each that names it. */
+const shared = path.join(here, '../shared')
 // Not below a folder `node_modules`: bundlers leave what is there as it is.
 const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'zerodrop-battery')
 const preload = path.join(here, 'preload.cjs')
@@ -46,19 +48,21 @@ export class Application {
   /** Installs and builds it, unless that has been done for what is in its folder. */
   prepare() {
     const hash = createHash('sha256')
-    const { guide } = this.settings
+    const { guide, shared: common = [] } = this.settings
     const code = guide && guideOf(guide.heading).code
     if (guide !== undefined) hash.update(code)
     for (const entry of readdirSync(this.source, { recursive: true, withFileTypes: true })) {
       if (entry.isFile())
         hash.update(entry.name).update(readFileSync(path.join(entry.parentPath, entry.name)))
     }
+    for (const name of common) hash.update(readFileSync(path.join(shared, name)))
     const folder = path.join(cache, `${this.name}-${hash.digest('hex').slice(0, 12)}`)
     this.folder = folder
     if (existsSync(path.join(folder, '.ready'))) return
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
     cpSync(this.source, folder, { recursive: true })
+    for (const name of common) cpSync(path.join(shared, name), path.join(folder, name))
     if (guide !== undefined) {
       const file = path.join(folder, guide.file)
       mkdirSync(path.dirname(file), { recursive: true })

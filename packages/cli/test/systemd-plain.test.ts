@@ -101,6 +101,11 @@ async function run(unitOf: (port: number) => string, script: string): Promise<Fa
   return { lines, traffic: report }
 }
 
+function expectNothingLost({ lost, refused, losses, connections }: Facts['traffic']): void {
+  expect({ lost, refused, losses }).toEqual({ lost: 0, refused: 0, losses: [] })
+  expect(connections.kept).toBe(connections.clients)
+}
+
 /** In the box everything is as outside, but for an empty /tmp. */
 const canRun = process.platform === 'linux' && process.getuid?.() === 0 && !root.startsWith('/tmp/')
 const canKeepPid = 'execve' in process
@@ -130,9 +135,7 @@ grep --count '"listening"' /run/app.log`
         'Result=success',
         'ExecMainStatus=0',
       ])
-      const { lost, refused, losses, connections } = facts.traffic
-      expect({ lost, refused, losses }).toEqual({ lost: 0, refused: 0, losses: [] })
-      expect(connections.kept).toBe(connections.clients)
+      expectNothingLost(facts.traffic)
     },
     120_000,
   )
@@ -176,9 +179,7 @@ for version in 2 3; do deploy $version; serves $version; followed; done`
         'Result=success',
         'ExecMainStatus=0',
       ])
-      const { lost, refused, losses, connections } = facts.traffic
-      expect({ lost, refused, losses }).toEqual({ lost: 0, refused: 0, losses: [] })
-      expect(connections.kept).toBe(connections.clients)
+      expectNothingLost(facts.traffic)
     },
     120_000,
   )

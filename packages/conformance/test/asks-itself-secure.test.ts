@@ -1,5 +1,5 @@
 import { leftovers } from '@zerodrop/traffic'
-import { failureOfOneThatAsked, startAsksItself } from './support/asks-itself.ts'
+import { expectFailedRestart, startAsksItself } from './support/asks-itself.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()
@@ -30,16 +30,5 @@ describePosix.each(secure)('%s: readyCheck and warmUp', (transport) => {
 })
 
 describePosix('HTTP/2 over TLS: readyCheck', () => {
-  test('a successor that never answers fails the restart', async () => {
-    const { app, deploy, ask } = await startAsksItself(undo, 'h2', {
-      failures: 0,
-      options: { readyTimeout: 3000 },
-    })
-    await app.waitFor('ready')
-    deploy({ failures: 1e9 })
-    const { code, message } = await failureOfOneThatAsked(app)
-    expect(code).toBe('ERR_ZERODROP_READY_TIMEOUT')
-    expect(message).toContain('GET /check was answered with 500')
-    await expect(ask()).resolves.toMatchObject({ pid: app.pid, generation: 1 })
-  })
+  test('a successor that never answers fails the restart', () => expectFailedRestart(undo, 'h2'))
 })

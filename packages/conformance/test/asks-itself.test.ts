@@ -1,5 +1,5 @@
 import { leftovers } from '@zerodrop/traffic'
-import { failureOfOneThatAsked, startAsksItself } from './support/asks-itself.ts'
+import { expectFailedRestart, startAsksItself } from './support/asks-itself.ts'
 import { openGates } from './support/gates.ts'
 import { describePosix } from './support/site.ts'
 
@@ -33,18 +33,8 @@ describePosix.each(['http', 'express', 'koa', 'fastify'])('%s: readyCheck and wa
 })
 
 describePosix('readyCheck', () => {
-  test('a successor that never answers fails the restart, and the last answer is named', async () => {
-    const { app, deploy, ask } = await startAsksItself(undo, 'http', {
-      failures: 0,
-      options: { readyTimeout: 3000 },
-    })
-    await app.waitFor('ready')
-    deploy({ failures: 1e9 })
-    const { code, message } = await failureOfOneThatAsked(app)
-    expect(code).toBe('ERR_ZERODROP_READY_TIMEOUT')
-    expect(message).toContain('GET /check was answered with 500')
-    await expect(ask()).resolves.toMatchObject({ pid: app.pid, generation: 1 })
-  })
+  test('a successor that never answers fails the restart, and the last answer is named', () =>
+    expectFailedRestart(undo, 'http'))
 
   test('a first generation serves before it answers, is not ready, and says so once', async () => {
     const { app, ask } = await startAsksItself(undo, 'http', {

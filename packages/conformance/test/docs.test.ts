@@ -5,15 +5,15 @@ import path from 'node:path'
 import * as core from '@zerodrop/core'
 import { leftovers } from '@zerodrop/traffic'
 import { docGlobals, docModules } from './support/doc-globals.ts'
-import { anchors, type Block, blocks, pages, prose, read, root } from './support/doc-page.ts'
+import { anchors, type Block, blocks, examples, pages, prose, read, root } from './support/doc-page.ts'
 
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 const all = pages().flatMap(blocks)
-const code: Block[] = all.filter(({ language }) => language === 'ts' || language === 'js')
+const code: Block[] = [...all, ...examples()].filter(({ language }) => language === 'ts' || language === 'js')
 
-test('every code block of the docs is TypeScript or JavaScript without an error', async () => {
+test('every code block of the docs, and every example in a docstring, compiles', async () => {
   const checked = code.filter(({ unchecked }) => unchecked === undefined)
   expect(checked.length).toBeGreaterThan(70)
   const folder = temporary()

@@ -53,3 +53,44 @@ test('so has every member of a public class or interface', () => {
   )
   expect(missing).toEqual([])
 })
+
+/** Each option that is a duration, with its docstring. */
+function durations(): { name: string; docstring: string }[] {
+  const files = ['options/options.ts', 'health/options.ts', 'lifecycle/hooks.ts']
+  return files.flatMap((file) => {
+    const text = readFileSync(join(source, file), 'utf8')
+    const members = text.matchAll(
+      /\/\*\*((?:(?!\*\/)[^])*)\*\/\n {2}readonly (\w*(?:[tT]imeout|Delay|Spread|probation|cache|interval))\?: number$/gm,
+    )
+    return [...members].map(([, docstring = '', name = '']) => ({ name, docstring }))
+  })
+}
+
+test('the docstring of a duration says milliseconds, its default, and what 0 and Infinity do', () => {
+  expect(durations().map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['drainTimeout', 'drainDelay', 'closeSpread', 'probation', 'timeout', 'cache']),
+  )
+  const wanted = [/milliseconds/i, /@default \d/, /`0`/, /`Infinity`/]
+  const incomplete = durations().filter(({ docstring }) => !wanted.every((each) => each.test(docstring)))
+  expect(incomplete.map(({ name }) => name)).toEqual([])
+})
+
+test('there is an example where a user looks for one', () => {
+  const withExample = [
+    'configure',
+    'attach',
+    'ready',
+    'draining',
+    'shutdown',
+    'restart',
+    'onReady',
+    'onDrain',
+  ]
+  withExample.push('onRestart', 'onShutdown', 'beforeExit', 'answerHealth', 'status', 'events', 'ignore')
+  const text = readFileSync(join(source, 'lifecycle/lifecycle.ts'), 'utf8')
+  const missing = withExample.filter((name) => {
+    const declaration = new RegExp(`\\* @example\\n[^/]*?\\*/\\n {2}(?:get )?${name}\\(`)
+    return !declaration.test(text.replaceAll('//', ''))
+  })
+  expect(missing).toEqual([])
+})

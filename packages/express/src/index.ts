@@ -31,6 +31,15 @@ export interface GracefulOptions extends LifecycleOptions {
  * before the routes. Signals are handled while a server listens.
  *
  * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
+ * @example
+ * ```ts
+ * import express from 'express'
+ * import { graceful } from '@zerodrop/express'
+ *
+ * const app = express()
+ * app.use(graceful({ drainTimeout: 30_000 }))
+ * app.listen(3000)
+ * ```
  */
 export function graceful(options: GracefulOptions = {}): RequestHandler {
   const policy = adapter.adapt(options)

@@ -50,6 +50,15 @@ const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
  *
  * A wrong option, or one that conflicts with an earlier call, rejects `app.ready()` and `app.listen()` with
  * the error of `lifecycle.configure()`.
+ * @example
+ * ```ts
+ * import Fastify from 'fastify'
+ * import { gracefulPlugin } from '@zerodrop/fastify'
+ *
+ * const app = Fastify()
+ * app.register(gracefulPlugin, { drainTimeout: 30_000 })
+ * await app.listen({ port: 3000 })
+ * ```
  */
 export const gracefulPlugin: FastifyPluginCallback<GracefulOptions> = fastifyPlugin(plugin, {
   name: '@zerodrop/fastify',

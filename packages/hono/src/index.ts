@@ -18,13 +18,18 @@ export interface GracefulOptions extends LifecycleOptions {
  * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once, before the
  * routes. For Hono on Node.js, served by `@hono/node-server`.
  *
+ * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
  * @example
+ * ```ts
+ * import { serve } from '@hono/node-server'
+ * import { Hono } from 'hono'
+ * import { graceful } from '@zerodrop/hono'
+ *
  * const app = new Hono()
  * app.use(graceful())
  * app.get('/', (context) => context.text('hello'))
  * serve({ fetch: app.fetch, port: 3000 })
- *
- * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
+ * ```
  */
 export function graceful(options: GracefulOptions = {}): MiddlewareHandler {
   const policy = adapter.adapt(options)

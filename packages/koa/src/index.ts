@@ -35,6 +35,15 @@ export interface GracefulOptions extends LifecycleOptions {
  * before the routes. Signals are handled while a server listens.
  *
  * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
+ * @example
+ * ```ts
+ * import Koa from 'koa'
+ * import { graceful } from '@zerodrop/koa'
+ *
+ * const app = new Koa()
+ * app.use(graceful({ drainTimeout: 30_000 }))
+ * app.listen(3000)
+ * ```
  */
 export function graceful(options: GracefulOptions = {}): Middleware {
   const policy = adapter.adapt(options)

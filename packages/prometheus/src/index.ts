@@ -14,6 +14,16 @@ export interface MetricsOptions {
  *
  * @throws `ERR_ZERODROP_OPTION_UNKNOWN`; prom-client's error if the registry already has metrics of these
  *   names.
+ * @example
+ * ```ts
+ * import { collectMetrics } from '@zerodrop/prometheus'
+ * import { register } from 'prom-client'
+ *
+ * collectMetrics()
+ * app.get('/metrics', async (_request, response) => {
+ *   response.type(register.contentType).send(await register.metrics())
+ * })
+ * ```
  */
 export function collectMetrics(options: MetricsOptions = {}): void {
   checkOptions(options)

@@ -55,3 +55,17 @@ export async function failureOfOneThatAsked(app: AppProcess): Promise<AppEvent> 
     if (app.lines.slice(from).filter(({ event }) => event === 'asked').length > 1) return failure
   }
 }
+
+/** A successor that never answers what it asks itself fails the restart, and the last answer is named. */
+export async function expectFailedRestart(undo: Leftovers, framework: string): Promise<void> {
+  const { app, deploy, ask } = await startAsksItself(undo, framework, {
+    failures: 0,
+    options: { readyTimeout: 3000 },
+  })
+  await app.waitFor('ready')
+  deploy({ failures: 1e9 })
+  const { code, message } = await failureOfOneThatAsked(app)
+  expect(code).toBe('ERR_ZERODROP_READY_TIMEOUT')
+  expect(message).toContain('GET /check was answered with 500')
+  await expect(ask()).resolves.toMatchObject({ pid: app.pid, generation: 1 })
+}

@@ -43,6 +43,27 @@ export function blocks(page: string): Block[] {
   })
 }
 
+/** The examples in the docstrings of every public package, as blocks. What uses `lifecycle` need not import it. */
+export function examples(): Block[] {
+  const sources = subfolders('packages')
+    .map((folder) => path.join(folder, 'src'))
+    .flatMap((folder) =>
+      readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => path.join(folder, name)),
+    )
+  return sources.flatMap((file) => {
+    const text = read(file)
+    return [...text.matchAll(/^ *\* @example\n *\* ```ts\n([^]*?)^ *\* ```$/gm)].map(([all, lines = '']) => {
+      const line = text.slice(0, text.indexOf(all)).split('\n').length + 1
+      const code = lines.replaceAll(/^ *\* ?/gm, '')
+      const imported = !/\blifecycle\b/.test(code) || /import .*\blifecycle\b/.test(code)
+      const prelude = imported ? '' : "import { lifecycle } from '@zerodrop/core'; "
+      return { place: `${file}:${line}`, language: 'ts', code: prelude + code, unchecked: undefined }
+    })
+  })
+}
+
 /** The text of a page without its code, in which brackets and hashes mean nothing. */
 export function prose(page: string): string {
   return read(page)

@@ -8,7 +8,7 @@ export class MigrationPermit {
   readonly #onWarning: (error: ZerodropError) => void
   #warned = false
 
-  /** @param onWarning called once, with what went wrong first */
+  /** @param onWarning called once, with the first failure */
   constructor(onWarning: (error: ZerodropError) => void) {
     this.#onWarning = onWarning
   }

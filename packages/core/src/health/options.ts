@@ -11,13 +11,13 @@ export interface HealthCheckOptions {
   readonly check: HealthCheck
   /**
    * Milliseconds after which the check has failed. The default is below the second that Kubernetes waits.
-   * `Infinity` waits forever.
+   * `0` fails every asynchronous check; `Infinity` waits forever.
    * @default 800
    */
   readonly timeout?: number
   /**
    * Milliseconds for which a result is reused. `0` runs the check for each probe; simultaneous probes share
-   * one run.
+   * one run. `Infinity` keeps the first result.
    * @default 1000
    */
   readonly cache?: number

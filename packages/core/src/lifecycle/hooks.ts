@@ -32,8 +32,8 @@ export type HookKind = keyof HookInfo
 /** How one hook is run. */
 export interface HookOptions {
   /**
-   * Milliseconds until zerodrop goes on without it, and says so. 0 gives it no more than the turn of the event loop in
-   * which it is called; Infinity waits for ever.
+   * Milliseconds until zerodrop continues without the hook, and says so. `0` allows only synchronous work; `Infinity`
+   * waits forever.
    * @default 5000
    */
   readonly timeout?: number

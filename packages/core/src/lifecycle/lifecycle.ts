@@ -59,7 +59,13 @@ export class Lifecycle {
     this.#context = parts.context
   }
 
-  /** What happens to the process, by name. */
+  /**
+   * What happens to the process, by name.
+   * @example
+   * ```ts
+   * lifecycle.events.on('restart:failed', ({ error }) => log.info(error.message))
+   * ```
+   */
   get events(): Events {
     return this.#context.reporter.events
   }
@@ -88,6 +94,10 @@ export class Lifecycle {
    * What the process is doing: generation, listeners, connections by state, what a drain waits for, the last restart.
    * Plain data. It is computed when it is asked for, from Node's own lists: about three milliseconds for ten thousand
    * connections, and nothing while nobody asks.
+   * @example
+   * ```ts
+   * const { generation, connections } = lifecycle.status()
+   * ```
    */
   status(): Status {
     return this.#parts.status.read()
@@ -102,6 +112,16 @@ export class Lifecycle {
    * Answers a request that asks how the process is, for servers without an adapter:
    * `if (lifecycle.answerHealth(request, response)) return`.
    * @returns false for any other request, which it leaves alone
+   * @example
+   * ```ts
+   * import { createServer } from 'node:http'
+   *
+   * lifecycle.configure({ health: true })
+   * createServer((request, response) => {
+   *   if (lifecycle.answerHealth(request, response)) return
+   *   response.end('hello')
+   * }).listen(3000)
+   * ```
    */
   answerHealth(request: IncomingMessage, response: ServerResponse): boolean {
     const answering = answerHealth(this.#parts, request)
@@ -118,6 +138,11 @@ export class Lifecycle {
    *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`; `ERR_ZERODROP_OPTION_CONFLICT` if an earlier call in this process asked for
    *   something else; `ERR_ZERODROP_INHERIT_INVALID` and `ERR_ZERODROP_INHERIT_MISMATCH` if this process was started
    *   with a variable `ZERODROP_INHERIT` that is wrong.
+   * @example
+   * ```ts
+   * lifecycle.configure({ drainTimeout: 30_000, pidFile: '/run/app.pid' })
+   * server.listen(3000)
+   * ```
    */
   configure(options: LifecycleOptions = {}): void {
     const { configuration, health, origin, reactions, readiness, serving } = this.#parts
@@ -161,6 +186,10 @@ export class Lifecycle {
    * listen after `configure()`; needed for one that listened before, for options of its own, and for an `http`, `https` or
    * `http2` server that does not listen and is given its connections by another server, by `emit('connection')`.
    * @throws `ERR_ZERODROP_SERVER_INVALID`, and what `configure()` throws.
+   * @example
+   * ```ts
+   * lifecycle.attach(server, { onSettled: () => worker.close() })
+   * ```
    */
   attach(server: Server, options: AttachOptions = {}): void {
     if (!(server instanceof Server)) {
@@ -192,6 +221,11 @@ export class Lifecycle {
    *
    * A successor starts while this process still listens there: it has to use another port, or `reusePort`.
    * @throws `ERR_ZERODROP_SERVER_INVALID` if it is neither
+   * @example
+   * ```ts
+   * lifecycle.ignore(server)
+   * server.listen(9229, '127.0.0.1')
+   * ```
    */
   ignore(server: Server | DatagramSocket): void {
     const { datagrams, listeners, servers } = this.#context
@@ -212,12 +246,28 @@ export class Lifecycle {
   /**
    * Says that this process can serve. Only with `manualReady`; otherwise listening says it. Said before anything listens
    * it holds from then on. Calling it again does nothing.
+   * @example
+   * ```ts
+   * lifecycle.configure({ manualReady: true })
+   * server.listen(3000)
+   * await pool.query('SELECT 1')
+   * lifecycle.ready()
+   * ```
    */
   ready(): void {
     this.#parts.readiness.declare()
   }
 
-  /** Whether the server of this request drains and its client is told so. Costs a comparison while nothing drains. */
+  /**
+   * Whether the server of this request drains and its client is told so. Costs a comparison while nothing drains.
+   * @example
+   * ```ts
+   * server.on('request', (request, response) => {
+   *   if (lifecycle.isDraining(request)) response.setHeader('x-draining', 'true')
+   *   response.end('hello')
+   * })
+   * ```
+   */
   isDraining(request: IncomingMessage): boolean {
     return this.#context.servers.isDraining(request)
   }
@@ -227,6 +277,13 @@ export class Lifecycle {
    * themselves. The reason is a `ZerodropError` with the code `ERR_ZERODROP_DRAINING`. Each request has its own, so
    * listeners need not be removed. What asked for it and does not end is ended at `drainTimeout`, with a correct end
    * of its body.
+   * @example
+   * ```ts
+   * server.on('request', (request, response) => {
+   *   response.writeHead(200, { 'content-type': 'text/event-stream' })
+   *   lifecycle.draining(request).addEventListener('abort', () => response.end())
+   * })
+   * ```
    */
   draining(request: IncomingMessage): AbortSignal {
     const { servers } = this.#context
@@ -241,6 +298,10 @@ export class Lifecycle {
    * with what was served and what had to be cut. It never rejects. A second call returns the same promise; after a
    * restart whose successor has taken over it is the handover's. A restart that has not come that far is aborted. What
    * other libraries hold open, such as database pools, is the matter of `onShutdown`.
+   * @example
+   * ```ts
+   * const { cut, milliseconds } = await lifecycle.shutdown('end of the test')
+   * ```
    */
   shutdown(reason = 'shutdown()'): Promise<ShutdownResult> {
     return this.#parts.ending.shutdown(reason)
@@ -257,6 +318,14 @@ export class Lifecycle {
    * `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_WORKER_THREAD` or
    * `ERR_ZERODROP_SUPERVISED`.
    * `stderr` of the error holds the last lines that the successor printed there, as far as they are known.
+   * @example
+   * ```ts
+   * try {
+   *   await lifecycle.restart()
+   * } catch (error) {
+   *   log.info(`still serving: ${(error as Error).message}`)
+   * }
+   * ```
    */
   restart(): Promise<RestartResult> {
     return this.#parts.restarts.restart()
@@ -264,10 +333,14 @@ export class Lifecycle {
 
   /**
    * Calls back each time this process has become the one that serves: when it is ready, and again when a successor died
-   * after it had taken over. One that is added when it is ready already is called at once, in a turn of its own. Hooks of a kind run one after another in the order in which they were added; nothing waits for
-   * these.
-   * @returns takes it back
+   * after it had taken over. A hook added after the process is ready runs on the next tick. Hooks run one after another in
+   * the order in which they were added; nothing waits for these.
+   * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @example
+   * ```ts
+   * lifecycle.onReady('cron', () => cron.start())
+   * ```
    */
   onReady(name: string, hook: (info: HookInfo['onReady']) => unknown, options: HookOptions = {}): Release {
     const late = this.#parts.succession.isReady && this.health().ready
@@ -277,8 +350,12 @@ export class Lifecycle {
   /**
    * Calls back when this process begins to drain, to stop or to hand over: time to take no more jobs from a queue. The
    * drain goes on meanwhile; `onShutdown` waits for these.
-   * @returns takes it back
+   * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @example
+   * ```ts
+   * lifecycle.onDrain('cron', () => cron.stop())
+   * ```
    */
   onDrain(name: string, hook: (info: HookInfo['onDrain']) => unknown, options: HookOptions = {}): Release {
     return this.#hook('onDrain', name, hook, options)
@@ -288,8 +365,14 @@ export class Lifecycle {
    * Calls back in both processes of a restart. First in the predecessor, when the successor is ready and before anything
    * is handed over, which waits for these: time to give up what only one process may hold. Then in the successor, when it
    * has taken over.
-   * @returns takes it back
+   * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @example
+   * ```ts
+   * lifecycle.onRestart('worker', async ({ role }) => {
+   *   if (role === 'predecessor') await worker.close()
+   * })
+   * ```
    */
   onRestart(
     name: string,
@@ -303,8 +386,12 @@ export class Lifecycle {
    * Calls back when the last connection has ended, at a stop and in the predecessor of a restart: time to close database
    * pools. In the reverse of the order in which they were added, so that what was opened first is closed last. Not after
    * a second signal.
-   * @returns takes it back
+   * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @example
+   * ```ts
+   * lifecycle.onShutdown('database', () => pool.end(), { timeout: 2000 })
+   * ```
    */
   onShutdown(
     name: string,
@@ -318,8 +405,12 @@ export class Lifecycle {
    * Calls back last, in the reverse of the order in which they were added, where zerodrop itself ends the process: after a
    * signal, and after a restart. Time to flush a logger. Not after a second signal, nor after `shutdown()`, which does not
    * exit.
-   * @returns takes it back
+   * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @example
+   * ```ts
+   * lifecycle.beforeExit('log', () => new Promise<void>((resolve) => logger.flush(resolve)))
+   * ```
    */
   beforeExit(
     name: string,

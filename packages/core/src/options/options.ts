@@ -32,20 +32,20 @@ export type MigrationPolicy = boolean | ((socket: Socket) => boolean)
  */
 export interface LifecycleOptions {
   /**
-   * The longest a drain may take. What is left then is cut and reported, and the exit status is 1. `0` cuts
+   * The longest a drain may take, in milliseconds. What is left then is cut and reported, and the exit status is 1. `0` cuts
    * at once; `Infinity` waits forever.
    * @default 10000
    */
   readonly drainTimeout?: number
   /**
-   * How long a stopping process keeps accepting and serving while it already reports that it is not ready
+   * How many milliseconds a stopping process keeps accepting and serving while it already reports that it is not ready
    * and sends `Connection: close`, so that a load balancer notices. `drainTimeout` starts afterwards. A
    * restart skips it. `0` does not wait; `Infinity` is refused.
    * @default 0
    */
   readonly drainDelay?: number
   /**
-   * The longest an idle keep-alive connection stays open when the process stops, so that a request that is
+   * How many milliseconds an idle keep-alive connection stays open when the process stops, so that a request that is
    * already on its way is answered. The server's own `keepAliveTimeout`, which the client knows, ends it
    * earlier. `0` ends idle connections at once; `Infinity` leaves it to `keepAliveTimeout` and
    * `drainTimeout`.
@@ -53,27 +53,27 @@ export interface LifecycleOptions {
    */
   readonly lingerTimeout?: number
   /**
-   * How long a connection that has never carried a request stays open for its first one when the process
-   * stops, but at most `lingerTimeout`. `0` ends it at once; `Infinity` waits for `lingerTimeout`.
+   * How many milliseconds a connection that has never carried a request stays open for its first one when
+   * the process stops, but at most `lingerTimeout`. `0` ends it at once; `Infinity` waits for `lingerTimeout`.
    * @default 1000
    */
   readonly firstRequestTimeout?: number
   /**
-   * The window over which WebSockets get their close frame, so that their clients do not all reconnect at
+   * The window in milliseconds over which WebSockets get their close frame, so that their clients do not all reconnect at
    * the same moment. At most half of `drainTimeout` is used. `0` closes all at once; `Infinity` is refused.
    * @default 1000
    */
   readonly closeSpread?: number
   /**
-   * The longest that signal handlers of other libraries may take. zerodrop calls them when the last
+   * How many milliseconds signal handlers of other libraries may take. zerodrop calls them when the last
    * connection has ended; in the old process of a restart, with SIGTERM. `0` calls them and does not wait
    * for asynchronous work; `Infinity` waits forever.
    * @default 5000
    */
   readonly handlersTimeout?: number
   /**
-   * The longest a successor may take to become ready, including a `successorEnv` function. It is killed
-   * then, and this process keeps serving. `Infinity` waits forever.
+   * How many milliseconds a successor may take to become ready, including a `successorEnv` function. It is
+   * killed then, and this process keeps serving. `0` lets every restart fail; `Infinity` waits forever.
    * @default 60000
    */
   readonly readyTimeout?: number
@@ -89,6 +89,10 @@ export interface LifecycleOptions {
    * second. With `manualReady`, both must hold. In a successor, `readyTimeout` ends the wait; a first
    * generation keeps asking and warns once.
    * @default undefined
+   * @example
+   * ```ts
+   * lifecycle.configure({ readyCheck: '/readyz', warmUp: 50 })
+   * ```
    */
   readonly readyCheck?: string | (() => boolean | Promise<boolean>)
   /**
@@ -116,10 +120,16 @@ export interface LifecycleOptions {
    * Where zerodrop logs: a pino-like logger; `'stderr'`, which prints one line per drain and restart, plus
    * warnings and errors; or `false` for nothing. Fastify's `app.log` is used by default.
    * @default 'stderr'
+   * @example
+   * ```ts
+   * import { pino } from 'pino'
+   *
+   * lifecycle.configure({ logger: pino() })
+   * ```
    */
   readonly logger?: Logger | 'stderr' | false
   /**
-   * How long a ready successor serves beside this process before it takes over. If it dies in that time,
+   * How many milliseconds a ready successor serves beside this process before it takes over. If it dies in that time,
    * this process has never stopped serving. `0` hands over at once; `Infinity` never does.
    * @default 0
    */
@@ -137,6 +147,10 @@ export interface LifecycleOptions {
    * `process.env` at the time of the restart. A function gets the first and returns, or resolves to, what
    * to use; its time counts towards `readyTimeout`.
    * @default 'start'
+   * @example
+   * ```ts
+   * lifecycle.configure({ successorEnv: async (start) => ({ ...start, ...(await vault.read('app')) }) })
+   * ```
    */
   readonly successorEnv?: SuccessorEnvironment
   /**
@@ -163,6 +177,12 @@ export interface LifecycleOptions {
    * What each signal does, on top of the defaults: SIGINT and SIGTERM (and SIGBREAK on Windows)
    * `'shutdown'`, SIGHUP and SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as
    * `{ preset: 'nginx', … }`, replaces the defaults.
+   * @example
+   * ```ts
+   * lifecycle.configure({
+   *   signals: { SIGHUP: () => log.reopen(), SIGUSR2: 'restart', SIGQUIT: 'force' },
+   * })
+   * ```
    */
   readonly signals?: SignalPreset | SignalOptions
 }

@@ -53,6 +53,13 @@ export class Handover {
    * A message of which a half has arrived moves too. What the old process still sends on a WebSocket that has moved,
    * such as the answer of an asynchronous handler, is sent by the successor.
    * @throws `ERR_ZERODROP_WEBSOCKETS_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @example
+   * ```ts
+   * lifecycle.handover.websockets(wss, { save: (ws) => sessions.get(ws) })
+   * wss.on('connection', (ws, request) => {
+   *   sessions.set(ws, lifecycle.handover.restored(ws) ?? greet(ws, request))
+   * })
+   * ```
    */
   websockets<State, Client extends WebSocketLike>(
     server: WebSocketServerLike<Client>,
@@ -75,6 +82,10 @@ export class Handover {
    * a body, of clients that are served after this call.
    * @param server whose streams; all servers' if it is left out
    * @throws `ERR_ZERODROP_SERVER_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
+   * @example
+   * ```ts
+   * lifecycle.handover.streams(server)
+   * ```
    */
   streams<State>(server?: Server, options: StreamsOptions<State> = {}): void {
     checkStreams(server, options)

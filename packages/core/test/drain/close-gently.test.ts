@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net'
+import { type Duplex, duplexPair } from 'node:stream'
+import { closeGently, isClosing } from '../../src/drain/close-gently.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+let system: FakeSystem
+let socket: Socket
+let client: Duplex
+beforeEach(() => {
+  system = new FakeSystem()
+  const [here, there] = duplexPair()
+  socket = here as Socket
+  client = there
+})
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+test('sends a FIN behind what was written, and closes when the client has closed its side', async () => {
+  const received: Buffer[] = []
+  client.on('data', (chunk: Buffer) => received.push(chunk))
+  socket.write('the last response')
+  closeGently(socket, system)
+  await turn()
+  expect([Buffer.concat(received).toString(), client.readableEnded, socket.destroyed]).toEqual([
+    'the last response',
+    true,
+    false,
+  ])
+  client.end()
+  await turn()
+  expect([socket.destroyed, system.timers]).toEqual([true, 0])
+})
+
+test('reads what the client still sends, and throws it away', async () => {
+  closeGently(socket, system)
+  client.resume()
+  client.write('x'.repeat(100_000))
+  await turn()
+  expect([socket.readableLength, socket.destroyed]).toEqual([0, false])
+  client.end()
+  await turn()
+  expect(socket.destroyed).toBe(true)
+})
+
+test('cuts a client that never closes its side, 2 s after its last word', async () => {
+  client.resume()
+  closeGently(socket, system)
+  await turn()
+  system.advance(1999)
+  client.write('still here')
+  await turn()
+  system.advance(1999)
+  expect(socket.destroyed).toBe(false)
+  system.advance(1)
+  expect(socket.destroyed).toBe(true)
+})
+
+test('knows what it has in hand, and does nothing the second time', async () => {
+  expect(isClosing(socket)).toBe(false)
+  closeGently(socket, system)
+  closeGently(socket, system)
+  expect(isClosing(socket)).toBe(true)
+  client.resume()
+  await turn()
+  expect(system.timers).toBe(1)
+  socket.destroy()
+  await turn()
+  expect(system.timers).toBe(0)
+})

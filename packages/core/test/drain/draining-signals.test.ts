@@ -1,0 +1,45 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import { DrainingSignals } from '../../src/drain/draining-signals.ts'
+
+const [one, two] = [{}, {}] as [Server, Server]
+const request = (socket = {} as Socket): IncomingMessage =>
+  Object.assign(new EventEmitter(), { socket }) as unknown as IncomingMessage
+
+let signals: DrainingSignals
+beforeEach(() => {
+  signals = new DrainingSignals()
+})
+
+test('a request has one signal, aborted when its server drains', () => {
+  const asking = request()
+  const signal = signals.of(asking, one, false)
+  expect(signals.of(asking, one, false)).toBe(signal)
+  signals.abort(two)
+  expect(signal.aborted).toBe(false)
+  signals.abort(one)
+  expect([signal.aborted, signal.reason]).toEqual([
+    true,
+    expect.objectContaining({ code: 'ERR_ZERODROP_DRAINING' }),
+  ])
+})
+
+test('that of a server that drains already is aborted from the start', () => {
+  expect(signals.of(request(), one, true).aborted).toBe(true)
+})
+
+test('a request that is spared is told later, by its connection', () => {
+  const socket = {} as Socket
+  const signal = signals.of(request(socket), one, false)
+  signals.abort(one, () => true)
+  expect(signal.aborted).toBe(false)
+  signals.abortOn(socket)
+  expect(signal.aborted).toBe(true)
+})
+
+test('knows which requests are watched', () => {
+  const asking = request()
+  signals.of(asking, one, false)
+  expect([signals.isWatched(asking), signals.isWatched(request())]).toEqual([true, false])
+})

@@ -1,0 +1,57 @@
+import type { Socket } from 'node:net'
+import type { Connections } from '../../src/connections/connections.ts'
+import { IdleTimeouts } from '../../src/drain/idle-timeouts.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+let idle: Set<Socket>
+let ended: Socket[]
+let timeouts: IdleTimeouts
+beforeEach(() => {
+  idle = new Set()
+  ended = []
+  const connections = { idle: () => idle } as unknown as Connections
+  timeouts = new IdleTimeouts(connections, new FakeSystem(), (socket) => ended.push(socket))
+})
+
+/** A connection on which Node's parser reads HTTP/1. */
+function connection(what: object = {}) {
+  const socket = { bytesRead: 10, parser: {}, _httpMessage: null, destroyed: false, ...what }
+  return Object.assign(socket, {
+    destroy: () => {
+      socket.destroyed = true
+    },
+  }) as unknown as Socket
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+test('an idle connection ends as the drain has it', async () => {
+  const socket = connection()
+  idle.add(socket)
+  timeouts.onTimeout(socket)
+  await turn()
+  expect([ended, socket.destroyed]).toEqual([[socket], false])
+})
+
+test('one with a request under way is destroyed at once, as Node does', () => {
+  const socket = connection({ _httpMessage: {} })
+  timeouts.onTimeout(socket)
+  expect(socket.destroyed).toBe(true)
+})
+
+test('one whose client has gone on since is left alone', async () => {
+  const socket = connection()
+  timeouts.onTimeout(socket)
+  Object.assign(socket, { bytesRead: 11 })
+  await turn()
+  expect([ended, socket.destroyed]).toEqual([[], false])
+})
+
+test('nothing ends when the drain is over', async () => {
+  const socket = connection()
+  idle.add(socket)
+  timeouts.onTimeout(socket)
+  timeouts.dispose()
+  await turn()
+  expect(ended).toEqual([])
+})

@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net'
+import type { Connections } from '../../src/connections/connections.ts'
+import type { Http1Drain } from '../../src/drain/http1-drain.ts'
+import { Linger } from '../../src/drain/linger.ts'
+import type { ServerDrainOptions } from '../../src/drain/server-drain-options.ts'
+import { Attempts } from '../../src/errors/attempts.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+let system: FakeSystem
+let ended: string[]
+const [used, unused] = [{}, {}] as [Socket, Socket]
+
+beforeEach(() => {
+  system = new FakeSystem()
+  ended = []
+})
+
+function linger(lingerTimeout: number, firstRequestTimeout: number): Linger {
+  const http1 = {
+    endIdle: () => ended.push('idle'),
+    endUnused: () => ended.push('unused'),
+    endHandshakes: () => ended.push('handshakes'),
+    endQuiet: (sockets: readonly Socket[]) =>
+      ended.push(...sockets.map((each) => (each === used ? 'quiet used' : 'quiet unused'))),
+  } as unknown as Http1Drain
+  const connections = { unused: () => new Set([unused]) } as unknown as Connections
+  const options = { lingerTimeout, firstRequestTimeout } as ServerDrainOptions
+  return new Linger(connections, system, http1, new Attempts(() => {}), options)
+}
+
+test('ends connections without a request first, and idle ones when their time is over', () => {
+  const each = linger(5000, 1000)
+  each.announce()
+  each.begin()
+  system.advance(1000)
+  expect(ended).toEqual(['unused'])
+  system.advance(4000)
+  expect(ended).toEqual(['unused', 'idle', 'unused', 'handshakes'])
+})
+
+test('ends nothing but handshakes while the clients are not told, and the rest in its time after that', () => {
+  const each = linger(5000, 1000)
+  each.begin()
+  system.advance(5000)
+  expect(ended).toEqual(['handshakes'])
+  each.announce()
+  system.advance(5000)
+  expect(ended).toEqual(['handshakes', 'unused', 'idle', 'unused', 'handshakes'])
+})
+
+test('gives connections that were accepted late the time for a first request', () => {
+  const each = linger(0, 1000)
+  expect(each.timeout).toBe(0)
+  each.acceptedMore = true
+  expect(each.timeout).toBe(1000)
+})
+
+test('gives connections that do not move the same times from then on', () => {
+  linger(5000, 1000).keep([used, unused])
+  system.advance(1000)
+  expect(ended).toEqual(['quiet unused'])
+  system.advance(4000)
+  expect(ended).toEqual(['quiet unused', 'quiet used'])
+})
+
+test('leaves no timer', () => {
+  const each = linger(5000, 1000)
+  each.begin()
+  each.keep([used])
+  each.dispose()
+  expect(system.timers).toBe(0)
+})

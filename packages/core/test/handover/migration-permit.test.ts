@@ -1,0 +1,35 @@
+import type { Socket } from 'node:net'
+import type { ZerodropError } from '../../src/errors/zerodrop-error.ts'
+import { MigrationPermit } from '../../src/handover/migration-permit.ts'
+
+let warnings: ZerodropError[]
+let permit: MigrationPermit
+const socket = {} as Socket
+beforeEach(() => {
+  warnings = []
+  permit = new MigrationPermit((warning) => warnings.push(warning))
+})
+
+test('takes true and false as they are, from an option or a function', () => {
+  expect([
+    permit.allows(true, socket),
+    permit.allows(false, socket),
+    permit.allows((asked) => asked === socket, socket),
+  ]).toEqual([true, false, true])
+  expect(warnings).toEqual([])
+})
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('a slip')
+    },
+  ],
+  ['returns a promise', () => Promise.reject(new Error('a slip'))],
+  ['returns anything else', () => 1],
+])('a function that %s moves nothing, and is reported once', (_what, policy) => {
+  const allowed = [1, 2].map(() => permit.allows(policy as never, socket))
+  expect(allowed).toEqual([false, false])
+  expect(warnings.map(({ code }) => code)).toEqual(['ERR_ZERODROP_MIGRATE_FAILED'])
+})
