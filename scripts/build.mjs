@@ -4,13 +4,12 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const stamps = join(root, 'node_modules', '.cache', 'zerodrop-build')
 
 export const publicPackages = ['core', 'express', 'koa', 'fastify', 'prometheus', 'socket.io', 'cli']
 // The CLI has the code of @zerodrop/traffic in it.
@@ -21,7 +20,6 @@ export function build() {
   addFile(fingerprint, 'tsconfig.base.json')
   addFile(fingerprint, 'package-lock.json')
   addFile(fingerprint, join('scripts', 'build.mjs'))
-  mkdirSync(stamps, { recursive: true })
   for (const name of packages) {
     const folder = join('packages', name)
     if (!existsSync(join(root, folder, 'src'))) continue
@@ -36,7 +34,8 @@ export function build() {
 function buildPackage(name, digest) {
   const folder = join(root, 'packages', name)
   const dist = join(folder, 'dist')
-  const stamp = join(stamps, name)
+  // Beside `dist`, and not in node_modules: a copy of that must not vouch for a `dist` that was not copied.
+  const stamp = join(folder, '.dist-stamp')
   if (existsSync(dist) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return
 
   // Compiled beside `dist` and moved in whole: a failed build leaves the last good one, and a process that imports
