@@ -100,7 +100,7 @@ const commands = {
         what,
         rounds: asked('rounds', what === 'idle' ? 2 : 5),
         connections: allowedConnections(asked('connections', 10_000)),
-        patience: 15_000,
+        exitTimeout: 15_000,
       }
       const onResult = (name, result) => progress(`${name}: ${JSON.stringify(result)}`)
       const results = await exit({ ...options, onResult })

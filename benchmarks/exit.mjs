@@ -50,12 +50,12 @@ async function inFlight(server) {
 }
 
 /** Milliseconds from SIGTERM to the exit, with many idle connections. */
-async function idle(server, { connections, patience }) {
+async function idle(server, { connections, exitTimeout }) {
   const held = await HeldConnections.open(server.port, connections)
   try {
     const signalled = performance.now()
     server.kill('SIGTERM')
-    const result = await Promise.race([server.exited, delay(patience, undefined, { ref: false })])
+    const result = await Promise.race([server.exited, delay(exitTimeout, undefined, { ref: false })])
     if (result === undefined) return { ended: 'no exit' }
     const resets = await held.resets()
     return { milliseconds: result.at - signalled, ended: result.code ?? result.signal, resets }
@@ -66,18 +66,18 @@ async function idle(server, { connections, patience }) {
 
 /**
  * Requests lost by clients 30 ms away that ask again and again, each on one connection for as long as it is open. They
- * do not connect anew: where they would is not this process any more.
+ * do not connect again: where they would is not this process any more.
  */
-async function busy(server, { patience }) {
+async function busy(server, { exitTimeout }) {
   const proxy = await startDelayProxy({ targetPort: server.port })
   const counts = { answered: 0, after: 0, lost: 0 }
   let signalled
   const clients = Array.from({ length: 100 }, async () => {
     const client = await RawClient.connect({ port: proxy.port })
-    const end = performance.now() + 1500 + patience
+    const end = performance.now() + 1500 + exitTimeout
     while (client.open && !client.sawClose && performance.now() < end) {
       try {
-        await client.request({ timeout: patience })
+        await client.request({ timeout: exitTimeout })
         counts.answered++
         if (signalled !== undefined) counts.after++
       } catch (error) {
@@ -90,7 +90,7 @@ async function busy(server, { patience }) {
   await delay(1500)
   signalled = performance.now()
   server.kill('SIGTERM')
-  const result = await Promise.race([server.exited, delay(patience, undefined, { ref: false })])
+  const result = await Promise.race([server.exited, delay(exitTimeout, undefined, { ref: false })])
   if (result === undefined) server.kill('SIGKILL')
   await Promise.all(clients)
   await proxy.close()
@@ -98,13 +98,13 @@ async function busy(server, { patience }) {
   return { ...counts, ended, ...(result && { milliseconds: result.at - signalled }) }
 }
 
-export async function exit({ what, rounds, connections, patience, onResult }) {
+export async function exit({ what, rounds, connections, exitTimeout, onResult }) {
   const results = new Map(variants.map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     for (const name of variants) {
       const server = await ServerProcess.start(`http-${name}`)
       try {
-        const result = await measurements[what](server, { connections, patience })
+        const result = await measurements[what](server, { connections, exitTimeout })
         results.get(name).push(result)
         onResult(name, result)
       } finally {

@@ -9,7 +9,7 @@ import { HeldConnections } from './lib/held-connections.mjs'
 
 const server = fileURLToPath(new URL('../packages/conformance/fixtures/restart/servers.mjs', import.meta.url))
 const cli = fileURLToPath(new URL('../packages/cli/dist/main.js', import.meta.url))
-const patience = 120_000
+const drainTimeout = 120_000
 
 /**
  * Restarts a server that holds idle connections, again and again, while a few clients ask on.
@@ -26,7 +26,7 @@ export async function migrate({ rounds, connections, port, keeper, onResult }) {
     listen: { port, host: '127.0.0.1' },
     set: { keepAliveTimeout: 300_000 },
   }
-  writeFileSync(deployFile, JSON.stringify({ servers: [web], options: { drainTimeout: patience } }))
+  writeFileSync(deployFile, JSON.stringify({ servers: [web], options: { drainTimeout } }))
   const run = ['run', '--control', path.join(folder, 'control.sock'), server]
   const app = await startApp({
     ...(keeper ? { file: cli, args: run } : { file: server }),
@@ -65,11 +65,11 @@ async function restart(app, held, traffic) {
   const from = app.lines.length
   const before = app.signal('SIGHUP')
   const old = sizeOf(before)
-  const { pid } = await app.waitFor('listening', { from, timeout: patience })
-  await app.waitFor('handing-over', { from, timeout: patience })
+  const { pid } = await app.waitFor('listening', { from, timeout: drainTimeout })
+  await app.waitFor('handing-over', { from, timeout: drainTimeout })
   const begun = performance.now()
   const used = watchProcessors([before, pid])
-  await app.exitOf(before, { timeout: patience })
+  await app.exitOf(before, { timeout: drainTimeout })
   const milliseconds = performance.now() - begun
   const [sending, taking] = used()
   await traffic.after(200)

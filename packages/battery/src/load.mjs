@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { RawClient, startDelayProxy } from '@zerodrop/traffic'
 
 /** How long a client waits that was refused. */
-const patience = 500
+const retryDelay = 500
 const clients = 20
 const roundTrip = 30
 
@@ -20,14 +20,14 @@ export async function startLoad(port, { quick = '/', slow = '/slow?ms=200' }) {
         connection = await RawClient.connect({ port: proxy.port })
       } catch {
         counts.refused++
-        await delay(patience)
+        await delay(retryDelay)
         continue
       }
       const outcome = await talk(connection, path)
       connection.destroy()
       if (outcome === 'stopped') return
       if (first) counts.kept--
-      if (outcome === 'refused') await delay(patience)
+      if (outcome === 'refused') await delay(retryDelay)
     }
   }
   const talk = async (connection, path) => {

@@ -39,7 +39,7 @@ describePosix.each(ways)(
       site.app.signal('SIGTERM')
       await expect(site.app.exited).resolves.toEqual(clean)
       expect(site.app.stderr).toContain('0 cut')
-      // The deadline is 20 s away: the connection had the short patience of any other that was ended.
+      // The deadline is 20 s away: the connection had the short timeout of any other that was ended.
       expect(Number(/drained in (\d+) ms/.exec(site.app.stderr)?.[1])).toBeLessThan(15_000)
     })
 

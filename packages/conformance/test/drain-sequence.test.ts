@@ -156,7 +156,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     await traffic.after(200)
     const tallied = traffic.snapshot()
     expect(tallied.lost).toBe(0)
-    // What is refused after this was not accepted, which at a distance a client sees as a loss: so nobody comes anew.
+    // What is refused after this was not accepted, which at a distance a client sees as a loss: so nobody connects again.
     const stopped = traffic.stop()
     await closer.request({ path: '/close' })
     const closed = await site.app.waitFor('closed')
@@ -245,7 +245,7 @@ async function expectOtherToServe(framework: Framework): Promise<void> {
   await expect(site.app.exited).resolves.toEqual(clean)
 }
 
-/** The process is there, serves anew, and can be stopped as before. */
+/** The process is there, serves again, and can be stopped as before. */
 async function expectToGoOn(site: DrainSite): Promise<void> {
   await site.app.waitFor('reopened')
   const client = await site.connect()

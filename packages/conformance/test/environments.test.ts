@@ -168,7 +168,7 @@ const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 describeLinux('nodemon, played by the test', () => {
   test.each(['fork', 'shell'])(
-    '%s: its SIGUSR2 stops at once, and the next request is served by the program started anew',
+    '%s: its SIGUSR2 stops at once, and the next request is served by the restarted program',
     async (how) => {
       const nodemon = path.join(folder(), 'nodemon')
       copyFileSync(path.join(__dirname, '../fixtures/signals/nodemon.mjs'), `${nodemon}.mjs`)

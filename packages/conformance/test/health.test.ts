@@ -11,7 +11,7 @@ const clean = { code: 0, signal: null }
 const forced = { code: 143, signal: null }
 const host = '127.0.0.1'
 
-/** What one who comes anew is answered, on a connection for this alone as probes have it. */
+/** What a new client is answered, on a connection for this alone as probes have it. */
 async function probe(port: number, path: string, method = 'GET'): Promise<RawResponse> {
   const client = await RawClient.connect({ port })
   try {

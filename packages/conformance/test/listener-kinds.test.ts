@@ -22,7 +22,7 @@ interface Identity {
   generation: number
 }
 
-/** Connects anew, asks, and leaves; rejects unless the whole answer comes. */
+/** Connects again, asks, and leaves; rejects unless the whole answer comes. */
 const ask: Record<string, (port: number, host: string) => Promise<Identity>> = {
   async net(port, host) {
     return JSON.parse(await text(net.connect({ port, host }))) as Identity

@@ -208,7 +208,7 @@ describeLinux('a restart starts the program as it was started', () => {
     },
   )
 
-  test('a file of environment variables: read anew, and shown as it is', async () => {
+  test('a file of environment variables: read again, and shown as it is', async () => {
     const file = write(path.join(folder(), '.env'), 'FACTS_SETTING=1\n')
     const { env } = await expectTheSame([node, `--env-file=${file}`, factsServer])
     expect(env['FACTS_SETTING']).toBe('1')

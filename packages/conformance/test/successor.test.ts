@@ -47,7 +47,7 @@ describePosix.each(targets)('a successor of %s', (_name, fixture) => {
 })
 
 describePosix('what a successor is started with', () => {
-  test('is the environment of the start: a changed --env-file is read anew', async () => {
+  test('is the environment of the start: a changed --env-file is read again', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const envFile = path.join(folder, '.env')

@@ -93,6 +93,54 @@ test('only system/node-internals/ reads what is private in Node', () => {
   expect(reading.filter((file) => !allowed.includes(file)).sort()).toEqual(Object.keys(notNodes).sort())
 })
 
+/** The files of more than 150 lines of code, each with the reason. */
+const longFiles: Record<string, string> = {
+  'benchmarks/bench.mjs': 'the table of all benchmarks, and the one loop that runs them',
+  'packages/battery/src/application.mjs':
+    'one class: the process of an application, and each way to wait for it',
+  'packages/cli/src/verify/cures.ts': 'a table: what to do about each finding',
+  'packages/cli/src/verify/stage.ts': 'the steps of one verification in their order',
+  'packages/conformance/src/app-process.ts': 'one class: a process under test, and each way to wait for it',
+  'packages/core/src/connections/connections.ts': 'many short methods over the two maps of open connections',
+  'packages/core/src/events/events.ts': 'the table of all events and their payloads',
+  'packages/core/src/handover/live/live-migration.ts':
+    'one loop over the streams that may leave, and its state',
+  'packages/core/src/handover/live/stream-move.ts': 'the steps by which one event stream leaves',
+  'packages/core/src/handover/live/web-socket-move.ts': 'the steps by which one WebSocket leaves',
+  'packages/core/src/handover/migration.ts': 'one loop over the connections that may leave, and its state',
+  'packages/core/src/handover/successor.ts':
+    'all messages to and from a successor, the mirror of predecessor.ts',
+  'packages/core/src/keeper/keeper.ts':
+    'one state machine: which generation serves, and what happens when one ends',
+  'packages/core/src/lifecycle/ending.ts':
+    'one state machine: the end of a process, which a handover and a stop share',
+  'packages/core/src/lifecycle/lifecycle.ts': 'the public class: one short method for each member',
+  'packages/core/src/lifecycle/restart-attempt.ts':
+    'one state machine: an attempt from its start to its end or failure',
+  'packages/core/src/lifecycle/restarts.ts':
+    'one state machine: which attempt is under way, and what follows it',
+  'packages/core/src/lifecycle/retirement.ts': 'the steps by which a predecessor hands over and drains',
+  'packages/core/src/lifecycle/signal-reactions.ts': 'one state machine: what each signal does in each state',
+  'packages/core/src/lifecycle/succession.ts': 'the steps by which a successor takes over',
+  'packages/core/src/lifecycle/wiring.ts':
+    'builds all parts, in an order that a reader can follow from top to bottom',
+  'packages/core/src/listeners/datagrams.ts': 'all of UDP: one class that adopts, holds and ends its sockets',
+  'packages/core/src/options/options.ts': 'the table of all options, their defaults and docstrings',
+  'packages/core/src/servers/managed-servers.ts': 'the one list of servers, and each way to look into it',
+  'packages/core/src/system/keeper-link.ts': 'all messages to and from a keeper',
+  'packages/traffic/src/http-reader.ts': 'one parser: its states do not come apart',
+  'packages/traffic/src/raw-client.ts': 'the public client: one short method for each member',
+  'scripts/build.mjs': 'one build: it compiles, bundles and moves in, in that order',
+}
+
+test('a file of over 150 lines of code has a reason', () => {
+  const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`)
+  const files = [...packages, 'benchmarks', 'scripts', 'site'].flatMap((folder) => filesIn(folder))
+  expect(files.length).toBeGreaterThan(200)
+  const long = files.filter((file) => linesOfCode(readFileSync(join(root, file), 'utf8')) > 150)
+  expect(long.sort()).toEqual(Object.keys(longFiles).sort())
+})
+
 test('files of a room do not import each other in a circle', () => {
   const [first, second] = ['packages/core/src/health/a.ts', 'packages/core/src/health/b.ts']
   const statements = [
@@ -126,6 +174,19 @@ test.each(['express', 'koa', 'fastify', 'hono'])(
 /** Without comments of whole lines. */
 function withoutComments(code: string): string {
   return code.replaceAll(/^\s*(?:\/\*[^]*?\*\/|\/\/.*)$/gm, '')
+}
+
+/** The files of code below a folder of the repository. */
+function filesIn(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.[cm]?[jt]s$/.test(file) && !/(^|[\\/])(node_modules|dist)[\\/]/.test(file))
+    .map((file) => `${folder}/${file.replaceAll('\\', '/')}`)
+}
+
+function linesOfCode(code: string): number {
+  return withoutComments(code)
+    .split('\n')
+    .filter((line) => line.trim() !== '').length
 }
 
 /** Lints the files in a folder that holds nothing else but our lint rules, and returns those that do not pass. */

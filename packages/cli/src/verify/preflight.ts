@@ -56,13 +56,13 @@ export async function preflight(address: Address, settings: Settings, get: numbe
 
 export const uploadHeaders = { 'content-type': 'application/octet-stream' }
 
-interface Asked {
+interface TimedAnswer {
   readonly status: number
   readonly firstByte: number
   readonly took: number
 }
 
-async function askOnce(address: Address, request: RequestOptions, flag: string): Promise<Asked> {
+async function askOnce(address: Address, request: RequestOptions, flag: string): Promise<TimedAnswer> {
   const client = await RawClient.connect(clientOptions(address))
   const what = `${request.method ?? 'GET'} ${request.path}`
   const from = performance.now()

@@ -6,7 +6,7 @@ import { ConnectionRefused, type ConnectOptions, type KindTally } from '@zerodro
 
 const CONNECT_TIMEOUT = 5000
 
-/** The HTTP/2 connection that the streams of one client share, made anew when the server has sent it away. */
+/** The HTTP/2 connection that the streams of one client share, made again when the server has sent it away. */
 export class H2Session {
   readonly #to: ConnectOptions
   readonly #tally: KindTally

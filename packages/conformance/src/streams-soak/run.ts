@@ -13,7 +13,7 @@ import { WebSocketClient } from './web-socket-client.ts'
 const batch = 50
 
 /** Milliseconds that an answer may take at the end. */
-const patience = 10_000
+const finishTimeout = 10_000
 
 export interface StreamsOutcome {
   readonly restarts: number
@@ -62,7 +62,7 @@ export async function runStreamsSoak(
   } catch (error) {
     problem = error as Error
   }
-  await Promise.all(sockets.map((socket) => socket.finish(patience)))
+  await Promise.all(sockets.map((socket) => socket.finish(finishTimeout)))
   for (const stream of streams) stream.end()
   const seconds = (performance.now() - begun) / 1000
   await generations.end().catch((error: unknown) => (problem ??= error as Error))

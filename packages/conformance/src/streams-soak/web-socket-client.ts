@@ -62,12 +62,12 @@ export class WebSocketClient {
   }
 
   /** Sends no more, and resolves when all that is to come has come, or does not come. */
-  async finish(patience: number): Promise<void> {
+  async finish(finishTimeout: number): Promise<void> {
     clearInterval(this.#timer)
     const quiet = new Promise<void>((resolve) => {
       this.#onQuiet = resolve
     })
-    const timer = setTimeout(() => this.#onQuiet(), patience)
+    const timer = setTimeout(() => this.#onQuiet(), finishTimeout)
     if (this.#open.size > 0 || this.#pings > 0) await quiet
     clearTimeout(timer)
     const { echoes, pings } = this.#tallies

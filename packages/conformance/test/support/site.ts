@@ -61,7 +61,7 @@ export interface Identity {
 /** Long enough that a test which passes never waits for one of them. */
 const patient: LifecycleOptions = { drainTimeout: 20_000, lingerTimeout: 20_000, firstRequestTimeout: 20_000 }
 
-/** A server under test, with all that is needed to use it, to deploy it anew and to hold its answers back. */
+/** A server under test, with all that is needed to use it, to deploy it again and to hold its answers back. */
 export class Site {
   readonly app: AppProcess
   readonly port: number

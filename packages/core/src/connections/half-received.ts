@@ -3,7 +3,7 @@ import type { Internals, Receiver } from './ws-internals.ts'
 
 /**
  * The bytes of the message that has arrived in part, in a form that another receiver reads as the same message: what
- * was taken off the front of it (its first fragments, the head of the open frame) is written anew.
+ * was taken off the front of it (its first fragments, the head of the open frame) is written again.
  */
 export function halfReceived(webSocket: WebSocketLike): Buffer {
   return halfReceivedBy((webSocket as Internals)._receiver)

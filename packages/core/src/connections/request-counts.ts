@@ -13,7 +13,7 @@ interface Exchange {
 
 /**
  * How many requests each connection of a server has had, for `maxRequestsPerSocket`: Node's own count is out of reach,
- * and a connection that moves would begin anew. Nothing is counted on a server without that limit.
+ * and a connection that moves would begin again. Nothing is counted on a server without that limit.
  */
 export class RequestCounts {
   readonly #server: Server

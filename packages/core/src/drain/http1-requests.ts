@@ -41,13 +41,13 @@ export class Http1Requests {
     this.#readingHeads = new ReadingHeads(connections, system)
     this.#tally = tally
     this.#times = times
-    const ended = (socket: Socket): void => this.#noteEnd(socket)
-    const closed = (socket: Socket): void => this.#settle(socket)
+    const noteEnd = (socket: Socket): void => this.#noteEnd(socket)
+    const settle = (socket: Socket): void => this.#settle(socket)
     this.#onEnd = function (this: Socket): void {
-      ended(this)
+      noteEnd(this)
     }
     this.#onClose = function (this: Socket): void {
-      closed(this)
+      settle(this)
     }
   }
 

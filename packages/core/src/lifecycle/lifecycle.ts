@@ -308,7 +308,7 @@ export class Lifecycle {
   }
 
   /**
-   * Starts the same program anew beside this process, hands it the listening sockets and the live connections, drains
+   * Starts the same program again beside this process, hands it the listening sockets and the live connections, drains
    * what cannot move, and exits.
    *
    * Resolves when the successor serves and no connection is left here, just before this process exits. Calls made

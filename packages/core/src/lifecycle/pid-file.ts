@@ -37,7 +37,7 @@ export class PidFile {
     try {
       removeOwnFile(file, (own) => Number(readFileSync(own, 'utf8')) === this.#pid)
     } catch {
-      // Not ours to remove: the next process writes it anew.
+      // Not ours to remove: the next process writes it again.
     }
   }
 }

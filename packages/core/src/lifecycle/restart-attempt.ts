@@ -226,7 +226,7 @@ export class RestartAttempt {
       throw new ZerodropError(
         'ERR_ZERODROP_KEEPER_UNAVAILABLE',
         `${name} does not wait for this process to become its keeper: ${(cause as Error).message}. It may have a version of ` +
-          'zerodrop that cannot. This process goes on serving. Start the server anew, or with "zerodrop run".',
+          'zerodrop that cannot. This process goes on serving. Start the server again, or with "zerodrop run".',
         { cause },
       )
     }

@@ -194,7 +194,7 @@ export class Restarts {
     if (!passedOn && this.#context.predecessor?.sendRestart() === true) return
     if (this.#saidStopping) return
     this.#saidStopping = true
-    this.#context.reporter.write('asked to restart, but this process stops: start the application anew')
+    this.#context.reporter.write('asked to restart, but this process stops: start the application again')
   }
 
   #reject(): Promise<never> {

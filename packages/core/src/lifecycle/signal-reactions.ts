@@ -125,7 +125,7 @@ export class SignalReactions {
     return signal === 'SIGHUP' && (hungUp || incapacity === 'platform')
   }
 
-  /** Its signal for "end, so that I can start you anew" is what restarts elsewhere. */
+  /** Its signal for "end, so that I can start you again" is what restarts elsewhere. */
   #isNodemons(): boolean {
     return this.#context.system.incapacity === 'nodemon'
   }

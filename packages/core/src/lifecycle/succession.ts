@@ -182,7 +182,7 @@ export class Succession {
         'ERR_ZERODROP_READY_TIMEOUT',
         `The predecessor has died, and this process was not ready within ${this.#options.readyTimeout} ms after that, so it ends. ` +
           (reason === undefined ? '' : `What it last found when it asked itself: ${reason}. `) +
-          'Start the application anew.',
+          'Start the application again.',
       ),
     )
     system.exit(1)

@@ -1,7 +1,7 @@
 import type { Context } from './context.ts'
 
 /** How long an application that serves may take to open the rest of its servers, in milliseconds. */
-const patience = 5000
+const listenTimeout = 5000
 
 /**
  * Offers the sockets that a service manager has opened for this process to its servers, and says once which of them nobody
@@ -30,6 +30,6 @@ export function watchActivation(
         { left },
         'warn',
       )
-    }, patience)
+    }, listenTimeout)
   })
 }

@@ -143,11 +143,17 @@ export class Datagrams {
     }
   }
 
-  #bind(socket: Socket, handle: DatagramHandle, address: string, port: number, anew: () => number): number {
-    if (this.#ignored.has(socket)) return anew()
+  #bind(
+    socket: Socket,
+    handle: DatagramHandle,
+    address: string,
+    port: number,
+    bindNew: () => number,
+  ): number {
+    if (this.#ignored.has(socket)) return bindNew()
     const requested = port > 0 ? datagramAddress({ family: socket.type, address, port }) : undefined
     const inherited = requested === undefined ? undefined : this.#inherited.take(requested)
-    if (inherited === undefined) return anew()
+    if (inherited === undefined) return bindNew()
     const status = handle.open(inherited.fd)
     const found = status === 0 ? addressOf(socket) : 'no UDP socket'
     if (found !== inherited.bound) {

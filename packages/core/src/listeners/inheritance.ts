@@ -117,7 +117,7 @@ export function mismatch(fd: number, expected: Address, found: string, cause?: u
   return new ZerodropError(
     'ERR_ZERODROP_INHERIT_MISMATCH',
     `Descriptor ${fd} was inherited as the listening socket of ${expected} but is ${found}. ` +
-      'Something between the two processes closed or reused it: start the process anew without ZERODROP_INHERIT.',
+      'Something between the two processes closed or reused it: start the process again without ZERODROP_INHERIT.',
     { cause },
   )
 }

@@ -4,7 +4,7 @@ export type Options = ListenOptions & { fd?: number }
 
 /**
  * Who looks after one call of `listen()`, kept on its options while it is on its way. There can be several in a process
- * under a test runner that loads the package anew for each file: the newest does it, and the others leave it alone.
+ * under a test runner that loads the package again for each file: the newest does it, and the others leave it alone.
  */
 export interface Claim {
   owner: object

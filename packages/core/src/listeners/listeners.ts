@@ -86,7 +86,7 @@ export class Listeners {
 
   /**
    * Lets a server that has stopped listening listen again on the socket it had, without a word to the application.
-   * @param fd a descriptor of that socket; undefined to bind its address anew
+   * @param fd a descriptor of that socket; undefined to bind its address again
    * @param onDone called when it listens, or cannot
    */
   reopen(inheritable: Inheritable, fd: number | undefined, onDone: () => void): void {

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 
 /**
  * Adds listeners to `process` without Node's warning that there are many. It counts ours among those of the application,
- * and would count anew what is only put back.
+ * and would count again what is only put back.
  */
 export function withoutLeakWarnings(add: () => void): void {
   const usual = EventEmitter.defaultMaxListeners

@@ -23,7 +23,7 @@ export function isRendezvous(value: unknown): value is Rendezvous {
 }
 
 /** How long a stranger is listened to, in milliseconds. */
-const patience = 5000
+const strangerTimeout = 5000
 
 /**
  * Waits for the one that knows the token. What it says behind it must wait for an answer.
@@ -32,7 +32,7 @@ const patience = 5000
  */
 export function awaitAt({ name, token }: Rendezvous, onMet: (channel: Channel) => void): () => void {
   const server = net.createServer({ pauseOnConnect: true }, (socket) => {
-    const strangers = setTimeout(() => socket.destroy(), patience).unref()
+    const strangers = setTimeout(() => socket.destroy(), strangerTimeout).unref()
     let said = Buffer.alloc(0)
     socket.unref()
     socket.on('error', () => {})

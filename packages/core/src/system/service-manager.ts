@@ -29,7 +29,7 @@ export interface ServiceManager {
 const steps: readonly string[] = ['READY', 'RELOADING', 'STOPPING']
 
 /** `systemd-notify` itself waits five seconds for systemd to have read the notice. */
-const patience = 8000
+const notifyTimeout = 8000
 
 /**
  * Whoever asked this service to notify it, by `NOTIFY_SOCKET`. Undefined if nobody did, and in a process that the service has
@@ -128,7 +128,7 @@ class NotifyingProgram implements ServiceManager {
         child = spawn('systemd-notify', fields, {
           stdio: 'ignore',
           env: { PATH: process.env['PATH'], NOTIFY_SOCKET: this.variables.NOTIFY_SOCKET },
-          timeout: patience,
+          timeout: notifyTimeout,
           killSignal: 'SIGKILL',
         })
       } catch (error) {

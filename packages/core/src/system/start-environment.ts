@@ -34,11 +34,11 @@ export function forSuccessor(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEn
  * @param preload what a predecessor has named in `NODE_OPTIONS`
  */
 export function startEnvironment(preload: string | undefined): NodeJS.ProcessEnv {
-  return withoutPreload(forSuccessor(given() ?? process.env), preload)
+  return withoutPreload(forSuccessor(initialEnvironment() ?? process.env), preload)
 }
 
 /** Linux keeps them. It does not show them to a process that has changed its user. */
-function given(): NodeJS.ProcessEnv | undefined {
+function initialEnvironment(): NodeJS.ProcessEnv | undefined {
   try {
     const entries = readFileSync('/proc/self/environ', 'utf8').split('\0').slice(0, -1)
     return Object.fromEntries(

@@ -32,7 +32,7 @@ export interface ParentReader {
 
 /** How this process was started: what a successor is started with again. */
 export interface CommandLine {
-  /** Looked up anew at each restart, so that a replaced node binary is found. */
+  /** Looked up again at each restart, so that a replaced node binary is found. */
   readonly command: () => string
   /** The logical directory: through a `current` symlink it leads to the new release once that was moved. */
   readonly cwd: string
@@ -221,7 +221,7 @@ export interface System extends SignalSystem {
   readonly interactive: boolean
   /** True once a terminal that this process was started on has been closed. */
   readonly hungUp: boolean
-  /** True where a file watcher started the process, and waits for its end to start it anew. */
+  /** True where a file watcher started the process, and waits for its end to start it again. */
   readonly watched: boolean
   /** Who started this process and wants to be told; not a predecessor. */
   readonly supervisor: Supervisor | undefined

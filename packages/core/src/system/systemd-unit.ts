@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** How long systemd may take to tell of a unit, in milliseconds. */
-const patience = 5000
+const systemctlTimeout = 5000
 
 /** A property of the unit that this process belongs to, as `systemctl show` prints it. Undefined if it is not to be had. */
 export function unitProperty(name: string): Promise<string | undefined> {
@@ -13,7 +13,7 @@ export function unitProperty(name: string): Promise<string | undefined> {
     const args = ['show', '--property', name, '--value', unit]
     try {
       // Nobody waits for it: a process that has nothing else to do ends.
-      execFile('systemctl', args, { timeout: patience }, (error, stdout) => {
+      execFile('systemctl', args, { timeout: systemctlTimeout }, (error, stdout) => {
         const value = stdout.trim()
         resolve(error !== null || value === '' ? undefined : value)
       }).unref()

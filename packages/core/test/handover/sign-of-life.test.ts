@@ -51,7 +51,7 @@ test('one that says nothing any more is lost, once, and nothing is left behind',
 
 test('a process that was held up itself has asked once, and waits on', async () => {
   const { system, lost, turn } = await start()
-  // Its timers fire once after that, and the next are set anew.
+  // Its timers fire once after that, and the next are set again.
   const held = system.setTimeout.bind(system)
   const late: (() => void)[] = []
   system.setTimeout = (callback) => {

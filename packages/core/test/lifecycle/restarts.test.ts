@@ -46,7 +46,8 @@ async function serving(
 }
 
 describe('a restart that is asked for while the process stops', () => {
-  const declined = '[zerodrop] pid 4242: asked to restart, but this process stops: start the application anew'
+  const declined =
+    '[zerodrop] pid 4242: asked to restart, but this process stops: start the application again'
 
   test('by a successor that was on probation: it is declined, once, and no restart has failed', async () => {
     const { system, lifecycle } = await serving({ probation: 60_000 })

@@ -191,7 +191,7 @@ test('a mismatch says what is there, what should be, and what to do', () => {
     code: 'ERR_ZERODROP_INHERIT_MISMATCH',
     message:
       'Descriptor 5 was inherited as the listening socket of tcp://[::]:3000 but is tcp://[::]:4000. ' +
-      'Something between the two processes closed or reused it: start the process anew without ZERODROP_INHERIT.',
+      'Something between the two processes closed or reused it: start the process again without ZERODROP_INHERIT.',
     cause,
   })
 })

@@ -59,7 +59,7 @@ test('sees every server that listens, and when it has closed', async () => {
   expect([listening, listeners.all]).toEqual([[], []])
 })
 
-test('of several who watch, as under a runner that loads the package anew for each file, the newest looks after it', async () => {
+test('of several who watch, as under a runner that loads the package again for each file, the newest looks after it', async () => {
   const older = watch()
   const newer = watch()
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))

@@ -208,7 +208,7 @@ export class LiveMigration {
       this.#lastMoved = this.#system.now()
       departure.taken((call) => {
         this.#lastMoved = this.#system.now()
-        this.#offers.late(id, call)
+        this.#offers.sendLate(id, call)
       })
       return
     }

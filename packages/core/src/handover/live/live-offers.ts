@@ -38,7 +38,7 @@ export class LiveOffers {
   }
 
   /** The application has called a method of a WebSocket that was taken. It may be gone by then, and nobody waits for this. */
-  late(id: number, call: string): void {
+  sendLate(id: number, call: string): void {
     this.#successor.sendLate(id, call).catch(() => {})
   }
 

@@ -10,7 +10,7 @@ const endOfHead = Buffer.from('\r\n\r\n')
 type Done = (error?: Error | null) => void
 
 /** A connection that has moved may live for days: it is not to be slow for that. */
-const lasting = { keepsOwn: true }
+const longLived = { keepsOwn: true }
 
 /** The two methods by which a stream writes, for its implementers. Node documents them. */
 interface Writing extends Omit<Socket, '_write' | '_writev'> {
@@ -64,7 +64,7 @@ export function replay(system: System, socket: Socket, { bytes, judge }: Replay)
           if (rest.length > 0) write.call(this, rest, 'buffer', done)
           else done()
         } as Writing['_write'],
-      lasting,
+      longLived,
     ),
     shadow(
       writing,
@@ -74,7 +74,7 @@ export function replay(system: System, socket: Socket, { bytes, judge }: Replay)
           const all = Buffer.concat(chunks.map(({ chunk, encoding }) => toBuffer(chunk, encoding)))
           this._write(all, 'buffer', done)
         } as Writing['_writev'],
-      lasting,
+      longLived,
     ),
   ]
   socket.emit('data', bytes)
