@@ -101,6 +101,7 @@ const longFiles: Record<string, string> = {
   'packages/cli/src/verify/cures.ts': 'a table: what to do about each finding',
   'packages/cli/src/verify/stage.ts': 'the steps of one verification in their order',
   'packages/conformance/src/app-process.ts': 'one class: a process under test, and each way to wait for it',
+  'packages/conformance/src/keeper-kills/trial.ts': 'the steps of one trial in their order',
   'packages/core/src/connections/connections.ts': 'many short methods over the two maps of open connections',
   'packages/core/src/events/events.ts': 'the table of all events and their payloads',
   'packages/core/src/handover/live/live-migration.ts':

@@ -24,7 +24,7 @@ export interface Trial {
 }
 
 /** A trial that has not come to rest by then has failed, in milliseconds. */
-const patience = 40_000
+const stepTimeout = 40_000
 
 const server = path.join(repository, 'packages/conformance/fixtures/keep-pid/server.mjs')
 const cli = path.join(repository, 'packages/cli/dist/main.js')
@@ -220,11 +220,11 @@ class Rig {
 
   async #until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
     const { app } = this.#parts
-    const deadline = performance.now() + patience
+    const deadline = performance.now() + stepTimeout
     while (!(await check())) {
       if (performance.now() > deadline)
         throw new Error(
-          `${JSON.stringify(this.#plan)}: not within ${patience} ms: ${what}; ${this.#generations.length} generations, the first process ${app.isAlive(app.pid) ? 'lives' : 'is gone'}\n${app.stderr}`,
+          `${JSON.stringify(this.#plan)}: not within ${stepTimeout} ms: ${what}; ${this.#generations.length} generations, the first process ${app.isAlive(app.pid) ? 'lives' : 'is gone'}\n${app.stderr}`,
         )
       await delay(50)
     }

@@ -4,8 +4,9 @@ import type { Server, Socket } from 'node:net'
 import { DrainingSignals } from '../../src/drain/draining-signals.ts'
 
 const [one, two] = [{}, {}] as [Server, Server]
+/** A request of HTTP/2, which is over when its stream closes. */
 const request = (socket = {} as Socket): IncomingMessage =>
-  Object.assign(new EventEmitter(), { socket }) as unknown as IncomingMessage
+  ({ socket, stream: new EventEmitter() }) as unknown as IncomingMessage
 
 let signals: DrainingSignals
 beforeEach(() => {

@@ -15,7 +15,7 @@ beforeEach(() => {
 
 /** A connection on which Node's parser reads HTTP/1. */
 function connection(what: object = {}) {
-  const socket = { bytesRead: 10, parser: {}, _httpMessage: null, destroyed: false, ...what }
+  const socket = { bytesRead: 10, parser: { incoming: null }, _httpMessage: null, destroyed: false, ...what }
   return Object.assign(socket, {
     destroy: () => {
       socket.destroyed = true
