@@ -36,7 +36,7 @@ export async function spawnSuccessor(
   } catch (error) {
     throw new ZerodropError(
       'ERR_ZERODROP_SPAWN_FAILED',
-      `The successor ${couldNotStart(system, error as Error)} This process goes on serving.`,
+      `The successor ${couldNotStart(system, error as NodeJS.ErrnoException)} This process goes on serving.`,
       { cause: error },
     )
   }
@@ -76,9 +76,13 @@ function arranged(
 }
 
 /** Node's own words name the program even where it is the directory that is gone. */
-function couldNotStart({ commandLine }: System, { message }: Error): string {
+function couldNotStart({ commandLine }: System, { code, message }: NodeJS.ErrnoException): string {
+  const reason = message.replace(/\.$/, '')
+  // Node's permission model: the program and the directory are as they were.
+  if (code === 'ERR_ACCESS_DENIED')
+    return `could not be started: ${reason}. A restart starts a process: add --allow-child-process to the flags of this one.`
   return (
-    `could not be started: ${message}. ` +
+    `could not be started: ${reason}. ` +
     `Check that ${commandLine.command()} and the directory ${commandLine.cwd} exist and may be used.`
   )
 }

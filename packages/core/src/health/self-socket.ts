@@ -1,7 +1,8 @@
 import type { Http2Session } from 'node:http2'
 import { type Duplex, duplexPair } from 'node:stream'
-import type { Server } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
+import { setAddresses } from '../system/node-internals.ts'
 
 /** Why a process asks itself: to find out whether it is ready, or to be warm when the first client comes. */
 export type CheckKind = 'ready' | 'warm-up'
@@ -28,13 +29,16 @@ export function connectSelf(
 ): { client: Duplex; accepted: Duplex; closed: Promise<unknown> } {
   const [client, accepted] = duplexPair()
   const secure = server instanceof TlsServer
-  Object.assign(accepted, { ...facade(server), ...(secure && secureFacade), [checkProperty]: kind })
+  const own = { ...(secure && secureFacade(server)), [checkProperty]: kind }
+  const local = localAddress(server)
+  Object.assign(accepted, facade(local), own)
   // What becomes of it is seen at the other end.
   accepted.on('error', () => {})
   const closing = [new Promise((resolve) => accepted.once('close', resolve))]
   // A request of HTTP/2 shows another socket, which Node puts around this one.
   const mark = (session: Http2Session): void => {
-    Reflect.set(session.socket, checkProperty, kind)
+    for (const name of Reflect.ownKeys(own)) Reflect.set(session.socket, name, Reflect.get(own, name))
+    setAddresses(session.socket, local, remoteAddress)
     closing.push(new Promise((resolve) => session.once('close', () => resolve(undefined))))
   }
   server.once('session', mark)
@@ -43,34 +47,68 @@ export function connectSelf(
   return { client, accepted, closed: Promise.all(closing) }
 }
 
-/** What applications and frameworks use of a socket and a Duplex does not have. */
-function facade(server: Server): object {
+const remoteAddress: AddressInfo = { address: '127.0.0.1', family: 'IPv4', port: 0 }
+
+function localAddress(server: Server): AddressInfo {
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : undefined
-  const remote = { remoteAddress: '127.0.0.1', remoteFamily: 'IPv4', remotePort: 0 }
-  const local = { localAddress: '127.0.0.1', localFamily: 'IPv4', localPort: port ?? 0 }
+  return { ...remoteAddress, port: port ?? 0 }
+}
+
+/** What applications and frameworks use of a socket and a Duplex does not have. */
+function facade(local: AddressInfo): object {
   return {
-    ...remote,
-    ...local,
+    remoteAddress: remoteAddress.address,
+    remoteFamily: remoteAddress.family,
+    remotePort: remoteAddress.port,
+    localAddress: local.address,
+    localFamily: local.family,
+    localPort: local.port,
     connecting: false,
     pending: false,
-    address: () => ({ address: '127.0.0.1', family: 'IPv4', port: port ?? 0 }),
+    readyState: 'open',
+    bytesRead: 0,
+    bytesWritten: 0,
+    address: () => local,
     setTimeout: returnThis,
     setNoDelay: returnThis,
     setKeepAlive: returnThis,
     ref: returnThis,
     unref: returnThis,
+    resetAndDestroy: destroy,
   }
 }
 
-const secureFacade = {
-  encrypted: true,
-  authorized: false,
-  authorizationError: null,
-  getPeerCertificate: () => ({}),
-  getProtocol: () => null,
+/** The same of a TLS socket whose client has shown no certificate and named no server. */
+function secureFacade(server: Server): object {
+  return {
+    encrypted: true,
+    authorized: false,
+    authorizationError: null,
+    servername: false,
+    // Without a protocol, Node's HTTP/2 server takes a connection for HTTP/1.1.
+    alpnProtocol: 'updateSettings' in server ? 'h2' : false,
+    getPeerCertificate: () => ({}),
+    getPeerX509Certificate: nothing,
+    getCertificate: () => ({}),
+    getX509Certificate: nothing,
+    getCipher: () => ({ name: '(NONE)', standardName: '(NONE)', version: '(NONE)' }),
+    getEphemeralKeyInfo: () => null,
+    getProtocol: () => null,
+    getSession: nothing,
+    getTLSTicket: nothing,
+    getFinished: nothing,
+    getPeerFinished: nothing,
+    isSessionReused: () => false,
+  }
 }
 
 function returnThis<Self>(this: Self): Self {
   return this
 }
+
+function destroy(this: Duplex): Duplex {
+  return this.destroy()
+}
+
+function nothing(): undefined {}

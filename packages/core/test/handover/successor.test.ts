@@ -98,6 +98,19 @@ test('cannot be started: spawn throws', async () => {
   await expect(failed).rejects.toMatchObject({ cause })
 })
 
+test('cannot be started: the permission model allows no child process', async () => {
+  const text = 'Access to this API has been restricted. Use --allow-child-process to manage permissions.'
+  system.spawnError = Object.assign(new Error(text), { code: 'ERR_ACCESS_DENIED' })
+  const error: unknown = await spawned().catch((reason: unknown) => reason)
+  expect(error).toEqual(
+    failure(
+      'ERR_ZERODROP_SPAWN_FAILED',
+      /manage permissions\. A restart .* --allow-child-process .* goes on serving\.$/,
+    ),
+  )
+  expect((error as Error).message).not.toMatch(/directory/)
+})
+
 test('cannot be started: the child says so later', async () => {
   system.spawnsNothing = true
   const failed = spawned()

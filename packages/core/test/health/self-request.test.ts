@@ -6,6 +6,7 @@ import {
 } from 'node:http'
 import { createServer as createHttp2Server, createSecureServer } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
+import { Server as TlsServer, type TLSSocket } from 'node:tls'
 import { checkHeader, checkProperty, isCheck } from '../../src/health/self-socket.ts'
 import { requestSelf } from '../../src/health/self-request.ts'
 import { Connections } from '../../src/connections/connections.ts'
@@ -42,6 +43,21 @@ describe.each(kinds)('a server of %s', (_name, make) => {
     })
     await expect(requestSelf(system, server, request)).resolves.toBe(503)
     expect(seen).toEqual([['GET', '/warm?a=1', 'warm-up', 'warm-up', true]])
+  })
+
+  test('shows the addresses of a client on the loopback, and what a TLS socket tells of its client', async () => {
+    const seen: unknown[] = []
+    const server = create(make, ({ socket }, response) => {
+      const { remoteAddress, remoteFamily, localAddress } = socket
+      seen.push(remoteAddress, remoteFamily, localAddress)
+      const secure = socket as TLSSocket
+      if (secure.encrypted)
+        seen.push([secure.getPeerCertificate(), secure.getCipher().name, secure.isSessionReused()])
+      response.end()
+    })
+    await expect(requestSelf(system, server, request)).resolves.toBe(200)
+    const isSecure = server instanceof TlsServer
+    expect(seen).toEqual(['127.0.0.1', 'IPv4', '127.0.0.1', ...(isSecure ? [[{}, '(NONE)', false]] : [])])
   })
 
   test('counts it no more once it is over', async () => {
@@ -102,6 +118,11 @@ test.each([
   [
     'closes the connection',
     (asked: IncomingMessage) => void asked.socket.destroy(),
+    'closed without an answer',
+  ],
+  [
+    'resets the connection',
+    (asked: IncomingMessage) => void asked.socket.resetAndDestroy(),
     'closed without an answer',
   ],
 ])('a server that %s', async (_name, answer, reason) => {

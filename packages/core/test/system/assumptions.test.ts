@@ -4,9 +4,11 @@ import { channel } from 'node:diagnostics_channel'
 import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http from 'node:http'
+import http2 from 'node:http2'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 import * as internals from '../../src/system/node-internals.ts'
 
@@ -373,6 +375,19 @@ test('publish', () => {
 
 test('secureSettingsOf', () => {
   expect(internals.secureSettingsOf(tls.createServer())).toMatchObject({ asksForCertificate: false })
+})
+
+test('setAddresses', async () => {
+  const server = http2.createServer()
+  const [client, inner] = duplexPair()
+  undo.push(() => void (client.destroy(), inner.destroy()))
+  const arrived = once(server, 'session')
+  server.emit('connection', inner)
+  const [{ socket }] = (await arrived) as [http2.ServerHttp2Session]
+  expect(socket.remoteAddress).toBeUndefined()
+  const address = { address: '127.0.0.1', family: 'IPv4', port: 0 }
+  internals.setAddresses(socket, { ...address, port: 80 }, address)
+  expect([socket.remoteAddress, socket.remoteFamily, socket.localPort]).toEqual(['127.0.0.1', 'IPv4', 80])
 })
 
 /** Exercised in processes of their own: see the tests of these names. */

@@ -1,4 +1,4 @@
-import { Server, Socket } from 'node:net'
+import { type AddressInfo, Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Release } from '../system.ts'
 
@@ -67,4 +67,14 @@ export function stopReading(
         handle.readStart()
     },
   }
+}
+
+/**
+ * Gives addresses to a socket that Node has put around a Duplex and that has none. Without the methods that Node asks for
+ * them, they stay undefined.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (Socket.prototype._getpeername, _getsockname)
+ */
+export function setAddresses(socket: object, local: AddressInfo, remote: AddressInfo): void {
+  Reflect.set(socket, '_getsockname', () => local)
+  Reflect.set(socket, '_getpeername', () => remote)
 }
