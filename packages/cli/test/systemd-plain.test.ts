@@ -36,13 +36,14 @@ ${more}
 `
 }
 
-const begin = (port: number): string => `
+const begin = (port: number, prepare: string): string => `
 get() { curl --silent --show-error --retry 20 --retry-connrefused --retry-delay 1 http://127.0.0.1:${port}/; }
 version() { get | grep --only-matching '"version":"[^"]*"'; }
 serves() { for i in $(seq 300); do [ "$(version)" = "\\"version\\":\\"$1\\"" ] && break; sleep 0.1; done; version; }
 said() { for i in $(seq 300); do grep --silent "$1" /run/app.log && return; sleep 0.1; done; echo "not said: $1"; }
 deploy() { echo $1 > /run/version.txt; systemctl reload app; echo "reload $?"; }
 echo 1 > /run/version.txt
+${prepare}
 systemctl start app || exit 1
 get > /dev/null
 before=$(systemctl show app --property MainPID)
@@ -63,14 +64,18 @@ interface Facts {
 }
 
 /** Runs a script beside systemd, under load at 30 ms round trip; undefined where that cannot be done. */
-async function run(unitOf: (port: number) => string, script: string): Promise<Facts | undefined> {
+async function run(
+  unitOf: (port: number) => string,
+  script: string,
+  prepare = '',
+): Promise<Facts | undefined> {
   const units = mkdtempSync('/var/tmp/zerodrop-units-')
   undo.add(() => rmSync(units, { recursive: true, force: true }))
   const port = await freePort()
   writeFileSync(path.join(units, 'app.service'), unitOf(port))
   const proxy = await startDelayProxy({ targetPort: port, roundTrip: 30 })
   undo.add(() => proxy.close())
-  const box = spawn(besideSystemd, [units, 'bash', '-c', begin(port) + script + end], {
+  const box = spawn(besideSystemd, [units, 'bash', '-c', begin(port, prepare) + script + end], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   undo.add(() => void box.kill())
@@ -139,6 +144,44 @@ grep --count '"listening"' /run/app.log`
     },
     120_000,
   )
+})
+
+/** Each release is a folder of its own, with its version in it. */
+const releases = `
+release() {
+  mkdir -p /run/site/$1
+  echo $1 > /run/site/$1/version.txt
+  echo "process.env.VERSION_FILE = '/run/site/$1/version.txt'; await import('${server}')" > /run/site/$1/server.mjs
+  ln -sfn $1 /run/site/next && mv -T /run/site/next /run/site/current
+}
+release 1
+`
+
+describeKept('systemctl reload, with releases behind a symlink', () => {
+  test('starts each version where the symlink leads by then, also when the ones before are gone', async () => {
+    const script = `
+for version in 2 3; do
+  release $version; systemctl reload app; serves $version; said "handed over to generation $version"
+  [ $version = 2 ] && said "is the keeper from now on"
+  rm -r /run/site/$((version - 1))
+done`
+    const current = '/run/site/current'
+    const unitOf = (port: number): string =>
+      unit('simple', port, `Environment=PWD=${current}`).replace(path.dirname(server), current)
+    const facts = await run(unitOf, script, releases)
+    if (facts === undefined) return
+    expect(facts.lines).toEqual([
+      '"version":"2"',
+      '"version":"3"',
+      'same pid',
+      'NRestarts=0',
+      'Result=success',
+      'ExecMainStatus=0',
+    ])
+    const { lost, refused, losses, connections } = facts.traffic
+    expect({ lost, refused, losses }).toEqual({ lost: 0, refused: 0, losses: [] })
+    expect(connections.kept).toBe(connections.clients)
+  }, 120_000)
 })
 
 describeOlder('systemctl reload, with ExecStart=node server.js and a Node that cannot keep its pid', () => {

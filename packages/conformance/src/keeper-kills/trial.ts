@@ -129,7 +129,7 @@ class Rig {
       victim === 'successor' && !isHandedOver && report.lost > 0 ? `${report.lost} requests lost` : undefined
     if (rest === 'all ends') {
       const { code, signal } = await app.exited
-      const expected = victim === 'keeper' ? 'SIGKILL' : 137
+      const expected = pid === app.pid ? 'SIGKILL' : 137
       const ended = signal ?? code
       const isRight = victim === 'successor' || ended === expected
       return {

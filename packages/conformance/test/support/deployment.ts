@@ -38,11 +38,12 @@ export interface Version {
     firstRequestTimeout?: number
     manualReady?: boolean
     pidFile?: string
+    keepPid?: boolean
     migrate?: 'none' | 'unmarked' | 'throws' | 'promises'
   }
 }
 
-const fixture = path.join(__dirname, '../../fixtures/restart/servers.mjs')
+export const serversFixture: string = path.join(__dirname, '../../fixtures/restart/servers.mjs')
 
 /** An application of several servers under test, of which each generation can be another version. */
 export class Deployment {
@@ -66,7 +67,7 @@ export class Deployment {
     const deploy = (next: Version): void => writeFileSync(deployFile, JSON.stringify(next))
     deploy(version)
     const env = { ZERODROP_TEST_DEPLOY: deployFile, ...options.env }
-    const app = await startApp({ file: fixture, ...options, env })
+    const app = await startApp({ file: serversFixture, ...options, env })
     undo.add(() => app.stop())
     await app.waitFor('listening')
     return new Deployment(app, deploy)
