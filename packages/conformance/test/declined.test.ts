@@ -11,7 +11,7 @@ afterEach(() => undo.disposeAll())
 
 const core = pathToFileURL(path.join(__dirname, '../../core/dist/index.js')).href
 
-/** Whose successor is full for one turn of the event loop, when it has taken three connections. */
+/** Whose successor is full for one event loop tick, when it has taken three connections. */
 const script = `
 import http from 'node:http'
 import zerodrop from ${JSON.stringify(core)}

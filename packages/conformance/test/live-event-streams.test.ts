@@ -178,7 +178,7 @@ describePosix('an event stream that moves', () => {
     expect(client.raw).not.toContain('of 2')
   })
 
-  test('hears of no drain', async () => {
+  test('learns of no drain', async () => {
     const site = await LiveSite.start(undo, 'http', { feed })
     const client = await EventClient.open(site.port, '/watching')
     await client.until(({ ids }) => ids.length > 5)

@@ -5,7 +5,7 @@ const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 describePosix('a process that hands over without a deadline, and a client that does not end', () => {
-  test('names it, does not hold up the next restart for ever, and does not come back', async () => {
+  test('names it, does not hold up the next restart forever, and does not come back', async () => {
     const site = await Site.start(undo, 'http.mjs', { drainTimeout: Infinity })
     const { app } = site
     const held = await site.connect()

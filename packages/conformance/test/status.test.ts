@@ -136,7 +136,7 @@ describePosix("a signal with the action 'status'", () => {
     )
     await site.drain()
     let draining = ''
-    // That is known a turn of the loop after the drain has begun.
+    // That is known an event loop tick after the drain has begun.
     while (!draining.includes('no longer accepting')) draining = await dumped(/^waiting for .*\n/m)
     expect(draining).toMatch(/^draining, not ready, generation 1, since /)
     expect(draining).toMatch(/^tcp:\S+ \(no longer accepting\): /m)

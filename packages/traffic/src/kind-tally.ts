@@ -40,7 +40,7 @@ export class KindTally {
   readonly #latency: LatencyRecorder
   readonly #onEnd: (lostFor?: string) => void
 
-  /** `onEnd` hears of every request and connect that has ended, and why a request is lost. */
+  /** `onEnd` learns of every request and connect that has ended, and why a request is lost. */
   constructor(around: Around, onEnd: (lostFor?: string) => void) {
     this.#latency = new LatencyRecorder(around)
     this.#onEnd = onEnd

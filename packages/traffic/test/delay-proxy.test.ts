@@ -120,7 +120,7 @@ test('a slow reader is felt by the sender', async () => {
   expect(read).toBe(server.bytesWritten)
 })
 
-/** Whether the socket drains within a second, which for a reader on loopback is for ever. */
+/** Whether the socket drains within a second, which for a reader on loopback is forever. */
 async function drained(socket: Socket): Promise<boolean> {
   try {
     await once(socket, 'drain', { signal: AbortSignal.timeout(1000) })

@@ -20,7 +20,7 @@ import { Upgrades } from './upgrades.ts'
  */
 export class Connections {
   readonly server: Server
-  /** How many were ever accepted: tells whether a turn of the loop has accepted one more. */
+  /** How many were ever accepted: tells whether an event loop tick has accepted one more. */
   accepted = 0
   /** HTTP/2 sessions. */
   readonly sessions: Sessions = new Sessions()
@@ -141,7 +141,7 @@ export class Connections {
 
   /** Another server goes on with a connection of this one, and with what carries it. */
   disown(socket: Socket): void {
-    // The application may do so before this hears of it.
+    // The application may do so before this learns of it.
     this.#disowned.add(socket)
     const carrier = this.secure ? carrierOf(socket) : undefined
     if (carrier !== undefined) this.#open.delete(carrier)

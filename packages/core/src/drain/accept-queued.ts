@@ -7,7 +7,7 @@ import type { System } from '../system/system.ts'
 const queueTimeout = 2000
 
 /**
- * How long a turn of the event loop may have taken that found the accept queue empty: connections that arrived after it
+ * How long an event loop tick may have taken that found the accept queue empty: connections that arrived after it
  * had looked are in there now. At first only a turn that did nothing else will do; the limit doubles every 50 ms.
  */
 function longestTurn(waited: number): number {

@@ -6,7 +6,7 @@ import type { Release, System } from '../system/system.ts'
 const dispatching: ReadonlySet<string | symbol> = new Set(['request', 'checkContinue', 'checkExpectation'])
 
 /**
- * Lets the application see each request one turn of the loop later: when the whole chunk it came in has been parsed,
+ * Lets the application see each request one event loop tick later: when the whole chunk it came in has been parsed,
  * so that it is known whether more requests were pipelined behind it. Node hands out a request while it is still
  * parsing; an application that answers on the spot would write its head before anyone knows.
  * @param concerns which connections; the requests of others are not deferred.

@@ -4,7 +4,7 @@ import type { CutConnection, DrainResult } from '../events/drain-report.ts'
 import type { ServerDrain } from './server-drain.ts'
 
 export interface DrainOptions {
-  /** Milliseconds until what is left is cut. 0 cuts at once, Infinity waits for ever. */
+  /** Milliseconds until what is left is cut. 0 cuts at once, Infinity waits forever. */
   readonly drainTimeout: number
   /** Milliseconds that are spent accepting and serving as before, when only the announcement is made. */
   readonly drainDelay: number

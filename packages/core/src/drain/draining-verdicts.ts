@@ -17,7 +17,7 @@ export class DrainingVerdicts {
     try {
       const verdict: unknown = policy(request)
       if (verdict === 'serve' || verdict === 'refuse') return verdict
-      // That of an async function may reject: nobody else would hear of it.
+      // That of an async function may reject: nobody else would learn of it.
       Promise.resolve(verdict).catch(() => {})
       this.#warn(`returned ${show(verdict)}, which is neither 'serve' nor 'refuse'`)
     } catch (cause) {

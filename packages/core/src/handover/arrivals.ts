@@ -42,7 +42,7 @@ export class Arrivals {
     })
   }
 
-  /** Together for all that one turn of the loop brings: a message for each costs as much as taking the connection. */
+  /** Together for all that one event loop tick brings: a message for each costs as much as taking the connection. */
   #answer(predecessor: Predecessor, answer: Answer, id: number): void {
     const lists = Object.values(this.#answers)
     if (lists.every(({ length }) => length === 0)) this.#system.setImmediate(() => this.#flush(predecessor))

@@ -18,7 +18,7 @@ export class MigrationPermit {
     try {
       const verdict: unknown = policy(socket)
       if (typeof verdict === 'boolean') return verdict
-      // That of an async function: nobody else would hear of its end.
+      // That of an async function: nobody else would learn of its end.
       Promise.resolve(verdict).catch(() => {})
       this.#warn(`returned ${show(verdict)}, which is neither true nor false`)
     } catch (cause) {

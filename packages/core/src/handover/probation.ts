@@ -8,7 +8,7 @@ const exitTimeout = 1000
 /**
  * Waits for as long as a successor that is ready serves on probation. Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED` if it
  * ends in that time, and with the reason of `abort`.
- * @param milliseconds 0 does not wait, Infinity waits for ever
+ * @param milliseconds 0 does not wait, Infinity waits forever
  */
 export async function waitForProbation(
   system: System,

@@ -8,7 +8,7 @@ import { pause, within } from '../system/within.ts'
 
 type Options = Pick<Settings, 'readyCheck' | 'warmUp' | 'readyTimeout'>
 
-/** What a check asks, and who hears of it. */
+/** What a check asks, and who learns of it. */
 export interface SelfCheckObserver {
   /** The server of the application that is asked; undefined if none of them speaks HTTP. */
   readonly server: () => Server | undefined

@@ -6,7 +6,7 @@ import type { SuccessorEnvironment } from '../options/options.ts'
 
 /** What ends the wait for the application's function. */
 export interface EnvironmentLimits {
-  /** Milliseconds. Infinity waits for ever. */
+  /** Milliseconds. Infinity waits forever. */
   readonly readyTimeout: number
   readonly abort: AbortSignal
 }

@@ -88,7 +88,7 @@ function couldNotStart({ commandLine }: System, { code, message }: NodeJS.ErrnoE
 }
 
 export interface ReadyOptions {
-  /** Milliseconds until it must have said that it is ready. Infinity waits for ever. */
+  /** Milliseconds until it must have said that it is ready. Infinity waits forever. */
   readonly readyTimeout: number
   /** When that began to run, by the system's clock. */
   readonly begun: number

@@ -195,7 +195,7 @@ export class Ending {
 
   /**
    * A restart signal that has come by now is still passed on to the successor. One that comes later is lost with this
-   * process: the kernel takes it and nobody hears of it.
+   * process: the kernel takes it and nobody learns of it.
    */
   #lastTurn(): Promise<void> {
     return new Promise((resolve) => {

@@ -45,7 +45,7 @@ export class StateMachine {
     return this.#current
   }
 
-  /** Calls back after each step. Listeners hear of it in the order in which they were added. */
+  /** Calls back after each step. Listeners learn of it in the order in which they were added. */
   onStep(listener: (state: State) => void): void {
     this.#listeners.push(listener)
   }

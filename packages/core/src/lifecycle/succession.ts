@@ -172,7 +172,7 @@ export class Succession {
     this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)
   }
 
-  /** Holds the sockets, and does not serve: whoever connects would wait for ever. */
+  /** Holds the sockets, and does not serve: whoever connects would wait forever. */
   #giveUp(): void {
     if (this.#ready) return
     const reason = this.#options.notReady()

@@ -33,7 +33,7 @@ export interface Inheritance {
   readonly ticketKeys?: boolean
   /** Signals that restart the predecessor: they must not end a successor that is still starting. */
   readonly bootSignals?: readonly NodeJS.Signals[]
-  /** How long a successor that has lost its predecessor may still take to be ready; missing for ever. */
+  /** How long a successor that has lost its predecessor may still take to be ready; undefined if it may take forever. */
   readonly readyTimeout?: number
 }
 

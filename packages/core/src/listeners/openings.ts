@@ -61,7 +61,7 @@ export class Openings {
   }
 
   /**
-   * The socket is not open. It counts for two more turns of the event loop: Node drops a signal that the kernel has delivered
+   * The socket is not open. It counts for two more event loop ticks: Node drops a signal that the kernel has delivered
    * and the event loop has not when its last handler goes.
    */
   fail(socket: object): void {

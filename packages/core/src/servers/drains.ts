@@ -72,7 +72,7 @@ export class Drains {
     return group
   }
 
-  /** A drain without a deadline may wait for one client for ever: the operator learns for which. */
+  /** A drain without a deadline may wait for one client forever: the operator learns for which. */
   #sayWaiting({ begun, servers }: Progress): void {
     const waiting = servers.flatMap((server) => server.underWay())
     if (waiting.length === 0) return

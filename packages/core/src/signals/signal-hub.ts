@@ -88,7 +88,7 @@ export class SignalHub {
   }
 
   /**
-   * Gives the default action back after a whole turn of the loop. Node drops a signal that the kernel has delivered and
+   * Gives the default action back after a whole event loop tick. Node drops a signal that the kernel has delivered and
    * the loop has not, once its last handler is removed: one that was on its way meanwhile is raised again.
    */
   #releaseLater(signal: NodeJS.Signals): void {

@@ -32,7 +32,7 @@ export interface BootOrders {
   readonly activated?: Activation
   /** Signals that do not end the predecessor: a successor that is still starting has to survive them. */
   readonly bootSignals?: readonly NodeJS.Signals[]
-  /** Milliseconds that a successor may take to be ready once its predecessor has died; missing for ever. */
+  /** Milliseconds that a successor may take to be ready once its predecessor has died; undefined if it may take forever. */
   readonly readyTimeout?: number
 }
 
@@ -52,7 +52,7 @@ export function isSurvivable(signal: unknown): signal is NodeJS.Signals {
   )
 }
 
-/** Whether this is a number of milliseconds: 0 or more, and not for ever. */
+/** Whether this is a number of milliseconds: 0 or more, and not forever. */
 export function isDuration(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < Infinity
 }

@@ -65,7 +65,7 @@ function folderOf(script: string): string | undefined {
 }
 
 /**
- * `execPath` is a resolved path: with a version manager it keeps naming the old binary for ever. What was typed is
+ * `execPath` is a resolved path: with a version manager it keeps naming the old binary forever. What was typed is
  * looked up again instead, if it leads to this very binary now.
  */
 function nodeBinary(directory: string): () => string {

@@ -2,7 +2,7 @@ import { shadow } from './shadow.ts'
 
 export type Listener = ((...args: unknown[]) => unknown) & { readonly [immediateKey]?: unknown }
 
-/** A handler that has this property, with the value true, hears of a held signal at once. Anybody may set it. */
+/** A handler that has this property, with the value true, learns of a held signal at once. Anybody may set it. */
 export const immediateKey: unique symbol = Symbol.for('zerodrop.immediate')
 
 /** As they stand in the list: those added by `once()` in the wrapper that takes them off when it is called. */

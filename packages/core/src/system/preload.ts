@@ -65,7 +65,7 @@ function endIfOrphaned({ readyTimeout }: BootOrders, channel: Channel | undefine
 
 /**
  * A restart signal sent to every process of that name also reaches the one that is starting, and would kill it. It may
- * mean newer code than this process has read, so the predecessor hears of it, and zerodrop once it is here.
+ * mean newer code than this process has read, so the predecessor learns of it, and zerodrop once it is here.
  */
 function surviveSignals(
   { bootSignals = [] }: BootOrders,

@@ -129,7 +129,7 @@ export interface SignalSystem {
   /** Calls back before the listeners that are there already. The process's default action is back with the last listener's release. */
   onSignal(signal: NodeJS.Signals, listener: () => void): Release
   /**
-   * The same, and sees which handlers of others hear of the signal: see `SignalGates`.
+   * The same, and sees which handlers of others learn of the signal: see `SignalGates`.
    * @param holds whether they are kept from hearing of it
    */
   watchSignal(signal: NodeJS.Signals, listener: () => void, holds: boolean): Release
@@ -164,7 +164,7 @@ export interface WorkersObserver {
 
 /** node:cluster. */
 export interface ClusterSystem {
-  /** Begins to hear of workers. `onFork` is called for those that there are. */
+  /** Begins to follow the workers. `onFork` is called for those that there are. */
   onWorkers(observer: WorkersObserver): Release
   /** Calls back when the primary has bound a socket that the workers accept on themselves. */
   onSharedHandle(listener: (handle: ListeningHandle) => void): Release

@@ -77,7 +77,7 @@ export function serve(options: Partial<ServerDrainOptions> = {}): Served {
   return { server, system, drain, cut, open, end }
 }
 
-/** As many turns of the loop as it takes to carry something to the other side and back. */
+/** As many event loop ticks as it takes to carry something to the other side and back. */
 export async function turns(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

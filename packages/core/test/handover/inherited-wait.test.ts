@@ -23,7 +23,7 @@ test('waits for the listeners that are missing', () => {
   expect([ready, system.timers]).toEqual([1, 0])
 })
 
-test('does not wait for ever: 10 s from the first listener', () => {
+test('does not wait forever: 10 s from the first listener', () => {
   readiness.onListening(2)
   system.advance(9000)
   readiness.onListening(1)

@@ -81,7 +81,7 @@ test('anything that it says is a sign, and only an answer to a later question co
   life.dispose()
 })
 
-test('one that has died is not asked for ever', async () => {
+test('one that has died is not asked forever', async () => {
   const { system, child, life, turn } = await start()
   child.exits(1)
   life.dispose()

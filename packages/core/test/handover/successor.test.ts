@@ -143,7 +143,7 @@ test('where the application says that it is ready, the failure says so', async (
   await expect(late).rejects.toThrow('the new version has to call lifecycle.ready(). This process goes on')
 })
 
-test('may take for ever where readyTimeout is Infinity', async () => {
+test('may take forever where readyTimeout is Infinity', async () => {
   const { ready } = await start(Infinity)
   system.advance(1e9)
   system.child.says(message({ type: 'ready' }))

@@ -24,7 +24,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** Lets everything happen that waits for nothing but a turn of the event loop. */
+/** Lets everything happen that waits for nothing but an event loop tick. */
 async function turns(): Promise<void> {
   for (let count = 0; count < 5; count++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -76,7 +76,7 @@ export const http2Streams: Situation = {
         note(error.refused ? 'refused' : error.begun ? 'cut' : 'lost', error.message)
       }
     })
-    // Node writes the frames in a later turn of the event loop.
+    // Node writes the frames in a later event loop tick.
     await turn()
     await turn()
     if (route === 'slow')
