@@ -81,7 +81,16 @@ describePosix('the chat of the examples', () => {
       said++
     }, 10)
     undo.add(() => clearInterval(talk))
-    for (const version of ['2', '3']) await chat.deploy(version)
+    /** Resolves when each member has seen a message of this version: a deploy is not to come before. */
+    const talksIn = async (version: string): Promise<void> => {
+      for (const { socket, seen } of members)
+        while (!seen.some((message) => message.version === version)) await once(socket, 'message')
+    }
+    await talksIn('1')
+    for (const version of ['2', '3']) {
+      await chat.deploy(version)
+      await talksIn(version)
+    }
     clearInterval(talk)
     for (const { socket, seen } of members) while (seen.length < said) await once(socket, 'message')
     for (const { seen, others } of members) {

@@ -105,7 +105,12 @@ describePosix('one process with servers of every kind', () => {
         generations.get(target)!.add(generation)
       }
     }
-    await Promise.all(targets.map(async (target) => ask[target.kind]!(target.port, target.host)))
+    await Promise.all(
+      targets.map(async (target) => {
+        const { generation } = await ask[target.kind]!(target.port, target.host)
+        generations.get(target)!.add(generation)
+      }),
+    )
     const restarts = async (): Promise<void> => {
       for (let restart = 0; restart < 2; restart += 1) await site.restart()
       over = true

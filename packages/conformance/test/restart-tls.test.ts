@@ -68,6 +68,11 @@ describePosix.each(http2)('%s over %s restarts', (fixture, transport) => {
       if (!site.secure || !error.message.includes('REFUSED_STREAM')) throw error
     }
     const pids = new Set<number>()
+    let onAnswer = (): void => {}
+    /** Resolves when this process has answered: one that is replaced before may not have come to it. */
+    const answeredBy = async (pid: number): Promise<void> => {
+      while (!pids.has(pid)) await new Promise<void>((resolve) => (onAnswer = resolve))
+    }
     let over = false
     const client = async (): Promise<void> => {
       while (!over) {
@@ -75,16 +80,18 @@ describePosix.each(http2)('%s over %s restarts', (fixture, transport) => {
         while (!over && !session.closed) {
           const pid = await get('/slow?ms=20').catch(again)
           if (pid !== undefined) pids.add(pid)
+          onAnswer()
         }
         session.close()
       }
     }
     const restarts = async (): Promise<void> => {
+      await answeredBy(site.app.pid)
       for (let restart = 0; restart < 2; restart += 1) {
-        const { before } = await site.restart()
+        const { before, after } = await site.restart()
         await site.app.exitOf(before)
+        await answeredBy(after)
       }
-      pids.add(await (await connect(site)).get('/'))
       over = true
     }
     await Promise.all([restarts(), client(), client(), client()])
