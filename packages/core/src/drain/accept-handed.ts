@@ -10,8 +10,8 @@ const handedTimeout = 1200
 /** How long a worker waits for a primary that stops as well: it has to empty its own accept queue. In milliseconds. */
 const stoppingTimeout = 5000
 
-/** How long it may take to decline what the primary had on its way. */
-export const declining = 20
+/** How long it may take to decline what the primary had on its way, where it does not answer. In milliseconds. */
+const declining = 20
 
 /**
  * Waits, in a worker of node:cluster, until its primary hands it no more connections.
@@ -54,8 +54,26 @@ export async function awaitQuiet(
   }
 }
 
+/**
+ * Waits, in a worker that has closed its server, until it has declined what its primary had on its way. The channel keeps
+ * the order: the primary has read of the close when it answers, and what it had handed over before has arrived here.
+ * Without its answer the time decides, in which it may be held up: what comes behind the worker's end is reset.
+ * @param isHurried whether not to wait for longer
+ */
+export async function awaitDeclined(system: System, isHurried: () => boolean): Promise<void> {
+  const { cluster } = system
+  const begun = system.now()
+  let isAnswered = false
+  const release = cluster.askPrimary(() => {
+    isAnswered = true
+  })
+  do await wait(system, declining)
+  while (cluster.primaryAnswers && !isAnswered && !isHurried() && system.now() - begun < stoppingTimeout)
+  release()
+}
+
 /** Ends with a turn of the event loop that has looked at what arrived in the meantime. */
-export async function wait(system: System, milliseconds: number): Promise<void> {
+async function wait(system: System, milliseconds: number): Promise<void> {
   await new Promise<void>((resolve) => {
     system.setTimeout(resolve, milliseconds)
   })

@@ -4,7 +4,7 @@ import { boundAddress } from '../listeners/address.ts'
 import { listeningHandle } from '../system/node-internals.ts'
 import type { System } from '../system/system.ts'
 import { acceptQueued, acceptQueueOf } from './accept-queued.ts'
-import { awaitQuiet, declining, wait } from './accept-handed.ts'
+import { awaitDeclined, awaitQuiet } from './accept-handed.ts'
 
 /** How long the accept queue that workers share has to be empty, in milliseconds. */
 const sharedQuiet = 50
@@ -36,7 +36,7 @@ export async function stopAccepting(
   const quietFor = isWorker ? sharedQuiet : 0
   const reset = isHanded ? 0 : await acceptQueued(acceptQueueOf(connections), system, isHurried, quietFor)
   closeListener(server)
-  if (isHanded) await wait(system, declining)
+  if (isHanded) await awaitDeclined(system, isHurried)
   return { reset, acceptedMore: connections.accepted > accepted }
 }
 

@@ -1,5 +1,5 @@
 import type { Connections } from '../../src/connections/connections.ts'
-import { awaitQuiet } from '../../src/drain/accept-handed.ts'
+import { awaitDeclined, awaitQuiet } from '../../src/drain/accept-handed.ts'
 import type { PrimaryState } from '../../src/system/system.ts'
 import { FakeSystem } from '../fake-system.ts'
 
@@ -23,11 +23,19 @@ class Worker {
     return this
   }
 
+  /** Its server has closed. */
+  close(): this {
+    void awaitDeclined(this.system, () => this.hurried).then(() => {
+      this.left = this.system.now()
+    })
+    return this
+  }
+
   /** Passes this time, by steps in which the primary hands it connections or not. */
-  async pass(milliseconds: number, isHanded = false): Promise<void> {
-    for (let passed = 0; passed < milliseconds; passed += 50) {
+  async pass(milliseconds: number, isHanded = false, step = 50): Promise<void> {
+    for (let passed = 0; passed < milliseconds; passed += step) {
       if (isHanded) this.accepted++
-      this.system.advance(50)
+      this.system.advance(step)
       await new Promise((resolve) => setImmediate(resolve))
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -79,5 +87,32 @@ describe('a worker that stops waits', () => {
     worker.system.cluster.primary = 'closed'
     await worker.pass(400)
     expect(worker.left).toBe(2200)
+  })
+})
+
+describe('a worker whose server has closed declines', () => {
+  const passed = async (worker: Worker, milliseconds: number): Promise<number | undefined> => {
+    await worker.close().pass(milliseconds, false, 20)
+    return worker.left
+  }
+
+  test('for 20 ms, with a primary that never answered', async () => {
+    expect(await passed(new Worker(undefined), 100)).toBe(20)
+  })
+
+  test('until a primary that answers has read of it', async () => {
+    expect(await passed(new Worker('serving'), 100)).toBe(20)
+  })
+
+  test('for as long as its primary is held up, unless it is hurried', async () => {
+    const worker = new Worker(undefined, true)
+    expect(await passed(worker, 3000)).toBeUndefined()
+    worker.hurried = true
+    await worker.pass(20, false, 20)
+    expect(worker.left).toBe(3020)
+  })
+
+  test('for 5000 ms at most', async () => {
+    expect(await passed(new Worker(undefined, true), 6000)).toBe(5000)
   })
 })
