@@ -2,6 +2,7 @@
 import { Application, names } from './src/application.mjs'
 import { tables } from './src/table.mjs'
 import { runTrials } from './src/trials.mjs'
+import { faultsOf } from './src/verdict.mjs'
 
 const args = process.argv.slice(2)
 const only = { '--bare': [false], '--with': [true] }[args.find((word) => word.startsWith('--'))]
@@ -19,6 +20,10 @@ for (const name of chosen) {
       const result = await runTrials(application, zerodrop)
       console.error(JSON.stringify(result))
       rows.push({ application, zerodrop, result })
+      for (const fault of zerodrop ? faultsOf(application, result) : []) {
+        process.exitCode = 1
+        console.error(`${name}: ${fault}`)
+      }
     }
   } catch (error) {
     process.exitCode = 1

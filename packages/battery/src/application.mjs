@@ -58,7 +58,13 @@ export class Application {
     for (const name of common) hash.update(readFileSync(path.join(shared, name)))
     const folder = path.join(cache, `${this.name}-${hash.digest('hex').slice(0, 12)}`)
     this.folder = folder
-    if (existsSync(path.join(folder, '.ready'))) return
+    if (!existsSync(path.join(folder, '.ready'))) this.#install(code)
+    this.#link()
+  }
+
+  #install(code) {
+    const { folder } = this
+    const { build, guide } = this.settings
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
     cpSync(this.source, folder, { recursive: true })
@@ -69,9 +75,7 @@ export class Application {
       writeFileSync(file, code)
     }
     run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'], folder)
-    const { build } = this.settings
     if (build !== undefined) run('npx', build, folder)
-    this.#link()
     writeFileSync(path.join(folder, '.ready'), '')
   }
 
@@ -80,12 +84,14 @@ export class Application {
     return path.join(this.folder, this.settings.cwd ?? '.')
   }
 
-  /** Lets it find the packages of this repository. */
+  /** Lets it find the packages of this clone: another one may have installed it. */
   #link() {
     const scope = path.join(this.directory, 'node_modules/@zerodrop')
     mkdirSync(scope, { recursive: true })
-    for (const name of ['core', 'fastify'])
+    for (const name of ['core', 'fastify']) {
+      rmSync(path.join(scope, name), { recursive: true, force: true })
       symlinkSync(path.join(root, 'packages', name), path.join(scope, name))
+    }
   }
 
   /** The versions that its package.json pins. */

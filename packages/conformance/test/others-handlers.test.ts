@@ -88,6 +88,34 @@ describePosix('handlers of other libraries on the signal that stops the process'
     expect(site.app.stderr).not.toContain('ERR_ZERODROP')
   })
 
+  test("a copy of Node's process.exit() loses nothing, but skips beforeExit hooks, which is reported", async () => {
+    const { site, answer, visit } = await busy('exitCopy', 'early', {}, { hooks: 'succeed' })
+    await site.drain()
+    visit.open()
+    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+    await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+    expect(events(site, 'answered', 'cleaned')).toEqual(['answered', 'cleaned'])
+    expect(site.app.lines).not.toContainEqual(expect.objectContaining({ kind: 'beforeExit' }))
+    expect(site.app.stderr).toContain('ERR_ZERODROP_DRAIN_INTERRUPTED')
+  })
+
+  test.each([
+    ['early', ['intercepted']],
+    // Node has bound its own function by then.
+    ['late', []],
+  ])(
+    'a process.emit that is replaced %s hears at once, and the handlers behind it wait',
+    async (time, heard) => {
+      const { site, answer, visit } = await busy('emit', time)
+      await site.drain()
+      expect(events(site, 'intercepted', 'cleaning')).toEqual(heard)
+      visit.open()
+      await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+      await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
+      expect(events(site, 'answered', 'cleaned')).toEqual(['answered', 'cleaned'])
+    },
+  )
+
   test.each(['failing', 'failingLater'])(
     '%s: a status that tells of a failure stays as it is',
     async (library) => {

@@ -1,4 +1,5 @@
 import type { Server } from 'node:net'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { letCloseSucceed } from '../servers/server-close.ts'
 import type { Context } from './context.ts'
 import { Delivery } from './delivery.ts'
@@ -35,10 +36,21 @@ export class Others {
     this.#defers = true
     const signals = Object.keys(settings.signals.reactions) as NodeJS.Signals[]
     // Not undone: the process ends.
-    system.deferExit(signals, (status) => {
+    const onExit = (status: number): void => {
       if (this.#status === 0) this.#status = status
       this.#delivery?.onExit()
-    })
+    }
+    system.deferExit(signals, onExit, (caller) => this.#reportCopy(caller))
+  }
+
+  /** Before the hooks of a server and `onShutdown` hooks have run, the exit watch says more. */
+  #reportCopy(caller: string): void {
+    const { reporter, state } = this.#context
+    if (state.current !== 'closed') return
+    const text =
+      `A copy of process.exit() was called at ${caller}, which zerodrop cannot hold back. The drain was over, but beforeExit ` +
+      'hooks and handlers that had not finished did not run. Call process.exit() itself.'
+    reporter.warn(new ZerodropError('ERR_ZERODROP_DRAIN_INTERRUPTED', text))
   }
 
   /**

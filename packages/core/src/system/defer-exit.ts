@@ -1,5 +1,6 @@
 import { syncBuiltinESMExports } from 'node:module'
 import { constants } from 'node:os'
+import { callerOfExit } from './caller-of-exit.ts'
 import { shadow } from './shadow.ts'
 import type { Release } from './system.ts'
 
@@ -10,8 +11,13 @@ import type { Release } from './system.ts'
  * It does not reach code that took a copy of `process.exit` beforehand (`const { exit } = process`); an
  * `import { exit } from 'node:process'` is reached.
  * @param onExit called with the exit status that was asked for; 0 for a signal
+ * @param onCopy called, while the process ends, with where such a copy was called
  */
-export function deferExit(signals: readonly NodeJS.Signals[], onExit: (status: number) => void): Release {
+export function deferExit(
+  signals: readonly NodeJS.Signals[],
+  onExit: (status: number) => void,
+  onCopy: (caller: string) => void,
+): Release {
   const numbers = new Set(['SIGKILL' as const, ...signals].map((signal) => constants.signals[signal]))
   const releases = [
     shadow(process, 'exit', () => {
@@ -26,6 +32,13 @@ export function deferExit(signals: readonly NodeJS.Signals[], onExit: (status: n
       return true
     }),
   ]
+  const onEnd = (): void => {
+    // Called inside process.exit(); a process that ends otherwise says why itself.
+    const caller = callerOfExit(new Error('exit').stack)
+    if (caller !== undefined) onCopy(caller)
+  }
+  process.on('exit', onEnd)
+  releases.push(() => process.off('exit', onEnd))
   syncBuiltinESMExports()
   return () => {
     for (const release of releases.splice(0)) release()

@@ -113,8 +113,8 @@ export function realSystem(): System {
         process.exit(code === 0 ? 1 : code)
       }
     },
-    deferExit(signals, onExit) {
-      const release = deferExit(signals, onExit)
+    deferExit(...args) {
+      const release = deferExit(...args)
       deferrals.add(release)
       return () => {
         deferrals.delete(release)

@@ -249,8 +249,13 @@ export interface System extends SignalSystem {
    * Keeps other code from ending the process: `process.exit()`, and `process.kill()` with one of these signals and this
    * process, call back instead. `exit()` of this interface ends the process nonetheless.
    * @param onExit called with the exit status that was asked for; 0 for a signal
+   * @param onCopy called when other code has ended it all the same, by a copy of `process.exit`, with where it did
    */
-  deferExit(signals: readonly NodeJS.Signals[], onExit: (status: number) => void): Release
+  deferExit(
+    signals: readonly NodeJS.Signals[],
+    onExit: (status: number) => void,
+    onCopy: (caller: string) => void,
+  ): Release
   /**
    * Calls back once, when nothing is left that keeps the event loop alive, or after this time. What is zerodrop's own has to be
    * released, or unreferenced, by then.
