@@ -13,11 +13,12 @@ if (isMainThread) {
   if (existsSync(process.env.BATTERY_BROKEN)) throw new Error('a broken version')
   let underWay = 0
   let clean = false
-  subscribe('http.server.request.start', () => {
+  subscribe('http.server.request.start', ({ response }) => {
     underWay++
+    // Also when its client has left, as one may while an application boots.
+    response.once('close', () => underWay--)
     if (clean) say('early')
   })
-  subscribe('http.server.response.finish', () => underWay--)
   globalThis.batteryCleanUp = () => {
     clean = true
     say('cleaned')

@@ -1,12 +1,16 @@
 /** The result of the battery as docs/frameworks.md has it. */
+import { execFileSync } from 'node:child_process'
+
+const here = import.meta.dirname
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim()
 
 /** @param rows what each application did, with and without zerodrop */
 export function tables(rows) {
   return [
     `Node ${process.version}, Linux. Lost requests, of 20 clients.`,
     '',
-    '| application | zerodrop | SIGTERM: lost, 5xx | exit | cleans up | 3 restarts: lost, refused, 5xx | connections kept | cleans up | bad deploy: lost, refused, 5xx | still serves |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| application | zerodrop | SIGTERM: lost, 5xx | exit | cleans up | 3 restarts: lost, refused, 5xx | connections kept | cleans up | bad deploy: lost, refused, 5xx | still serves | run at |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map(row),
   ].join('\n')
 }
@@ -24,6 +28,7 @@ function row({ application, zerodrop, result: { stop, restarts, badDeploy } }) {
     restarts.refusedAs ? `refused: ${restarts.refusedAs}` : cleanUp(restarts.cleanUp, 3 * processes),
     badDeploy === undefined ? '' : `${badDeploy.lost}, ${badDeploy.refused}, ${badDeploy.errors}`,
     badDeploy === undefined ? '' : badDeploy.serves ? 'yes' : '**no**',
+    commit,
   ]
   return `| ${cells.join(' | ')} |`
 }
