@@ -1,7 +1,9 @@
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Answer, controlPath, type Verb } from './control.ts'
+import type { Answer, Verb } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
+import { isKeeper, keeperTimeout, restartByPid, stopByPid } from './by-pid.ts'
+import { processOf, type Target, targetOf } from './target.ts'
 
 export interface AskFlags {
   readonly control?: string
@@ -21,7 +23,10 @@ interface Restarted {
 
 /** Restarts a server and waits for the outcome. */
 export async function restart(pid: string | undefined, flags: AskFlags): Promise<void> {
-  const result = (await ask('restart', pid, flags)) as Restarted
+  const target = targetOf(pid, flags.control)
+  const result = (await ((await isAskable(target))
+    ? ask('restart', target, flags)
+    : restartByPid(processOf(target), flags.timeout, () => isThere(target.socket)))) as Restarted
   const { generation, pid: successor, milliseconds, migrated, cut } = result
   print(
     flags,
@@ -32,14 +37,16 @@ export async function restart(pid: string | undefined, flags: AskFlags): Promise
 
 /** Stops a server and waits until its keeper has ended. */
 export async function stop(pid: string | undefined, flags: AskFlags): Promise<void> {
-  const file = target(pid, flags)
-  await ask('stop', pid, flags)
-  const deadline = performance.now() + flags.timeout
-  while (await isThere(file)) {
-    if (performance.now() >= deadline)
-      throw new Failure(`The server has not ended within ${flags.timeout} ms.`)
-    await delay(50)
-  }
+  const target = targetOf(pid, flags.control)
+  if (await isAskable(target)) {
+    await ask('stop', target, flags)
+    const deadline = performance.now() + flags.timeout
+    while (await isThere(target.socket)) {
+      if (performance.now() >= deadline)
+        throw new Failure(`The server has not ended within ${flags.timeout} ms.`)
+      await delay(50)
+    }
+  } else await stopByPid(processOf(target), flags.timeout)
   print(flags, { stopped: true }, 'stopped')
 }
 
@@ -47,29 +54,15 @@ export async function stop(pid: string | undefined, flags: AskFlags): Promise<vo
 export async function status(pid: string | undefined, flags: AskFlags): Promise<void> {
   // `status --watch | head` ends when its reader does.
   process.stdout.on('error', () => process.exit())
+  const target = targetOf(pid, flags.control)
   do {
-    const result = await ask('status', pid, flags)
+    const result = await ask('status', target, flags)
     print(flags, result, JSON.stringify(result, undefined, 2))
     if (flags.watch === true) await delay(1000)
   } while (flags.watch === true)
 }
 
-function target(pid: string | undefined, { control }: AskFlags): string {
-  if (control !== undefined) return control
-  if (pid === undefined && process.env['RUNTIME_DIRECTORY'] === undefined)
-    throw new Failure(
-      'Say which server: its pid, or --control with the path that "zerodrop run" was given.',
-      {
-        status: 2,
-      },
-    )
-  if (pid !== undefined && !/^[1-9]\d*$/.test(pid))
-    throw new Failure(`A pid is a whole number, not "${pid}".`, { status: 2 })
-  return controlPath(Number(pid))
-}
-
-function ask(verb: Verb, pid: string | undefined, flags: AskFlags): Promise<unknown> {
-  const file = target(pid, flags)
+function ask(verb: Verb, { socket: file }: Target, flags: AskFlags): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const socket = connect(file)
     let said = ''
@@ -107,7 +100,7 @@ function resultOf(said: string): unknown {
 function unreachable(file: string, code: string | undefined): Failure {
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return new Failure(
-      `No keeper listens on ${file}. Start the server with "zerodrop run", or check the pid. A server without it restarts by "kill -HUP PID" and stops by "kill PID".`,
+      `No keeper listens on ${file}. Start the server with "zerodrop run", or check the pid. Without a keeper, "zerodrop restart PID" and "zerodrop stop PID" work; "zerodrop status" does not.`,
       {
         code,
       },
@@ -119,6 +112,18 @@ function unreachable(file: string, code: string | undefined): Failure {
   return new Failure(`The control socket ${file} cannot be reached.`, { code })
 }
 
+/** Whether there is a keeper to ask. Without one, a process that uses zerodrop can be signalled, if its pid is known. */
+async function isAskable(target: Target): Promise<boolean> {
+  if (target.process === undefined) return true
+  const deadline = performance.now() + keeperTimeout
+  while (!(await isThere(target.socket))) {
+    // It opens its socket some 50 ms after it has become a keeper.
+    if (!isKeeper(target.process) || performance.now() > deadline) return false
+    await delay(50)
+  }
+  return true
+}
+
 function isThere(file: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(file)
@@ -126,7 +131,8 @@ function isThere(file: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', () => resolve(false))
+    // One that this user may not ask is there: asking says so.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EACCES'))
   })
 }
 

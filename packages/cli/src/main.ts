@@ -31,6 +31,7 @@ program
   )
   .option('--respawn', 'start the server again when it crashes, with its ports open meanwhile', false)
   .option('--max-crashes <n>', 'with --respawn: end after so many crashes in a row', wholeNumber, 10)
+  .option('--no-register', 'do not take care of a server that does not use zerodrop itself')
   .option('--control <path>', 'the socket for restart, stop and status (mode 0600)')
   .passThroughOptions()
   .action(guarded(run))

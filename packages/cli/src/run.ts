@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { runKeeper } from '@zerodrop/core/keeper'
-import { controlPath, openControl } from './control.ts'
+import { openControl, runKeeper } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 
 export interface RunFlags {
   readonly nodeOption: readonly string[]
   readonly respawn: boolean
   readonly maxCrashes: number
+  readonly register: boolean
   readonly control?: string
 }
 
@@ -18,9 +18,8 @@ export async function run(script: string, args: readonly string[], flags: RunFla
       status: 2,
     })
   if (flags.maxCrashes < 1) throw new Failure('--max-crashes takes a whole number from 1 on.', { status: 2 })
-  const control = flags.control ?? controlPath(process.pid)
   // Bound before anything starts: a second keeper for the same socket must not start a second server.
-  const opened = await openControl(control)
+  const opened = await openControl(flags.control)
   const keeper = await runKeeper({
     file: process.execPath,
     args: [...flags.nodeOption, script, ...args],
@@ -28,6 +27,7 @@ export async function run(script: string, args: readonly string[], flags: RunFla
     env: process.env,
     respawn: flags.respawn,
     maxCrashes: flags.maxCrashes,
+    register: flags.register,
     onEnd: () => opened.close(),
   })
   opened.serve(keeper)

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { freePort, leftovers, RawClient, startDelayProxy, startTraffic } from '@zerodrop/traffic'
 import { startApp } from '../../conformance/src/app-process.ts'
 import type { AppProcess } from '../../conformance/src/app-process.ts'
+import { bin, command } from './support/command.ts'
 
-const bin = path.join(__dirname, '../dist/main.js')
 const server = path.join(__dirname, 'fixtures/server.mjs')
 
 const undo = leftovers()
@@ -15,6 +14,10 @@ afterEach(() => undo.disposeAll())
 
 // The keeper hands on descriptors, which Windows cannot.
 const describeUnix = process.platform === 'win32' ? describe.skip : describe
+
+// Where this process may lower the score of a child, a keeper may too: with CAP_SYS_RESOURCE.
+const mayLower = spawnSync('/bin/sh', ['-c', 'echo -999 >/proc/self/oom_score_adj'], { stdio: 'ignore' })
+const describeSpared = mayLower.status === 0 ? describe : describe.skip
 
 interface Kept {
   readonly app: AppProcess
@@ -24,11 +27,18 @@ interface Kept {
   readonly deploy: (version: string) => void
 }
 
-async function keep(...flags: string[]): Promise<Kept> {
-  return keepVersion('1', ...flags)
+function keep(...flags: string[]): Promise<Kept> {
+  return keepProgram('server.mjs', { flags })
 }
 
-async function keepVersion(version: string, ...flags: string[]): Promise<Kept> {
+async function keepProgram(
+  program: string,
+  {
+    flags = [],
+    env = {},
+    version = '1',
+  }: { flags?: readonly string[]; env?: Record<string, string>; version?: string } = {},
+): Promise<Kept> {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
   undo.add(() => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()
@@ -37,23 +47,12 @@ async function keepVersion(version: string, ...flags: string[]): Promise<Kept> {
   deploy(version)
   const app = await startApp({
     file: bin,
-    args: ['run', '--control', control, ...flags, server, 'an argument'],
-    env: { PORT: String(port), VERSION_FILE: path.join(folder, 'version.txt') },
+    args: ['run', '--control', control, ...flags, path.join(__dirname, 'fixtures', program), 'an argument'],
+    env: { PORT: String(port), VERSION_FILE: path.join(folder, 'version.txt'), ...env },
   })
   undo.add(() => app.stop())
   await app.waitFor('listening')
   return { app, port, control, deploy }
-}
-
-async function command(
-  ...args: string[]
-): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const said = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
-  const [status] = (await once(child, 'close')) as [number | null]
-  return { status, ...said }
 }
 
 async function get(port: number, url = '/'): Promise<string> {
@@ -103,6 +102,42 @@ describeUnix('zerodrop run', () => {
     expect(await app.exited).toEqual({ code: 0, signal: null })
   })
 
+  test('restarts and drains an application without a line of zerodrop', async () => {
+    const { app, port, control, deploy } = await keepProgram('bare.cjs')
+    const clients = [await RawClient.connect({ port }), await RawClient.connect({ port })] as const
+    undo.add(() => clients.forEach((client) => client.destroy()))
+    await clients[1].request({ path: '/' })
+    const slow = clients[0].request({ path: '/slow?ms=500' })
+    for (const version of ['2', '3']) {
+      deploy(version)
+      expect(await command('restart', '--control', control)).toMatchObject({ status: 0 })
+    }
+    expect(JSON.parse((await slow).body.toString())).toMatchObject({ version: '1' })
+    const answer = JSON.parse((await clients[1].request({ path: '/' })).body.toString())
+    expect(answer).toEqual({ version: '3', pid: expect.any(Number), execArgv: [], argv: ['an argument'] })
+    app.signal('SIGTERM')
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('leaves the options of an application to the application', async () => {
+    const options = JSON.stringify({ drainTimeout: 50 })
+    const env = { OPTIONS: options, ZERODROP_DRAIN_TIMEOUT: '60000' }
+    const { app, port } = await keepProgram('server.mjs', { env })
+    const client = await RawClient.connect({ port })
+    undo.add(() => client.destroy())
+    const cut = client.request({ path: '/slow?ms=60000' })
+    await get(port)
+    app.signal('SIGTERM')
+    await expect(cut).rejects.toThrow(/./)
+    expect(await app.exited).toEqual({ code: 1, signal: null })
+  })
+
+  test('with --no-register leaves an application without zerodrop alone', async () => {
+    const { app } = await keepProgram('bare.cjs', { flags: ['--no-register'] })
+    app.signal('SIGTERM')
+    expect(await app.exited).toEqual({ code: null, signal: 'SIGTERM' })
+  })
+
   test('restart waits for the outcome, and says it', async () => {
     const { port, control, deploy } = await keep()
     deploy('2')
@@ -128,7 +163,7 @@ describeUnix('zerodrop run', () => {
     ['SIGHUP', ({ app }) => process.kill(app.pid, 'SIGHUP')],
     ['"zerodrop restart"', ({ control }) => command('restart', '--control', control)],
   ])('a first version that never gets ready is replaced by %s', async (_how, restart) => {
-    const kept = await keepVersion('unready')
+    const kept = await keepProgram('server.mjs', { version: 'unready' })
     kept.deploy('2')
     await restart(kept)
     await kept.app.waitFor('exit')
@@ -144,23 +179,21 @@ describeUnix('zerodrop run', () => {
   })
 
   test.each([
-    ['that never listens', 'setInterval(() => {}, 1000)'],
-    ['without zerodrop', "require('node:http').createServer().listen(0, '127.0.0.1')"],
-  ])('a program %s: restart says what to do, and stop stops it', async (_what, text) => {
+    ['that never listens', [], 'setInterval(() => {}, 1000)'],
+    ['without zerodrop', ['--no-register'], "require('node:http').createServer().listen(0, '127.0.0.1')"],
+  ])('a program %s: restart says what to do, and stop stops it', async (_what, flags, text) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
     undo.add(() => rmSync(folder, { recursive: true, force: true }))
     const control = path.join(folder, 'control.sock')
     const file = path.join(folder, 'program.cjs')
     writeFileSync(file, `${text}\nconsole.log('{"event":"started"}')\n`)
-    const app = await startApp({ file: bin, args: ['run', '--control', control, file] })
+    const app = await startApp({ file: bin, args: ['run', '--control', control, ...flags, file] })
     undo.add(() => app.stop())
     await app.waitFor('started')
     for (const verb of ['restart', 'status'])
       expect(await command(verb, '--control', control)).toMatchObject({
         status: 1,
-        stderr: expect.stringMatching(
-          /does not serve.*@zerodrop\/core\/register.*\(ERR_ZERODROP_NOT_SERVING\)/,
-        ),
+        stderr: expect.stringMatching(/does not serve.*--no-register.*\(ERR_ZERODROP_NOT_SERVING\)/),
       })
     expect(await command('stop', '--control', control)).toMatchObject({ status: 0, stdout: 'stopped\n' })
     expect(await app.exited).toEqual({ code: null, signal: 'SIGTERM' })
@@ -241,6 +274,21 @@ describeUnix('zerodrop run', () => {
   })
 })
 
+describeSpared('where memory runs out (needs CAP_SYS_RESOURCE)', () => {
+  test('the keeper goes after its server', async () => {
+    const { app, port, control, deploy } = await keep()
+    const scoreOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'))
+    const usual = scoreOf(process.pid)
+    expect(scoreOf(app.pid)).toBeLessThan(usual)
+    deploy('2')
+    const { pid: first } = JSON.parse(await get(port)) as { pid: number }
+    expect(scoreOf(first)).toBe(usual)
+    await command('restart', '--control', control)
+    const { pid: second } = JSON.parse(await get(port)) as { pid: number }
+    expect([second === first, scoreOf(second)]).toEqual([false, usual])
+  })
+})
+
 test.each([
   [['run', 'nowhere.js'], 'There is no '],
   [['run'], "missing required argument 'script'"],
@@ -256,17 +304,10 @@ test.each([
   expect(stderr).toContain(message)
 })
 
-test.each(['restart', 'stop', 'status'])('%s --json prints a failure as JSON too', async (verb) => {
-  const { status, stdout } = await command(verb, String(process.pid), '--json')
+test('a failure is printed as JSON with --json', async () => {
+  const { status, stdout } = await command('status', String(process.pid), '--json')
   expect([status, JSON.parse(stdout)]).toEqual([
     1,
-    { error: { code: 'ENOENT', message: expect.stringContaining('kill -HUP PID') } },
+    { error: { code: 'ENOENT', message: expect.stringContaining('No keeper listens on') } },
   ])
-})
-
-test('a pid without a keeper is said to be that', async () => {
-  expect(await command('restart', String(process.pid))).toMatchObject({
-    status: 1,
-    stderr: expect.stringContaining('No keeper listens on'),
-  })
 })

@@ -171,6 +171,22 @@ describeTerminal('a process that keeps its pid (needs python3)', () => {
   })
 })
 
+const describeAnyTerminal = hasPython ? describePosix : describe.skip
+
+describeAnyTerminal('a process that leads the session of its terminal (needs python3)', () => {
+  test('and does not keep its pid is not restarted once more by its own end', async () => {
+    const kept = await startKeepPid(undo, [...terminal, ...plain], { options: { keepPid: false } })
+    kept.deploy('2')
+    kept.signal('SIGHUP')
+    await kept.heardOnStderr(/the kernel sent SIGHUP at the predecessor's end.*no restart/)
+    const { pid } = await kept.get()
+    kept.deploy('3')
+    process.kill(pid as number, 'SIGHUP')
+    await kept.heard((line) => line.event === 'exit listener' && line.pid === pid)
+    expect(await kept.get()).toMatchObject({ version: '3', generation: 3 })
+  })
+})
+
 describeContainer('a process that must not keep its pid (needs unshare)', () => {
   test('is refused a restart with keepPid: false as number 1 of a container', async () => {
     const kept = await startKeepPid(undo, [...isolated, ...plain], { options: { keepPid: false } })

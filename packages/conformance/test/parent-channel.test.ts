@@ -1,8 +1,11 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { leftovers } from '@zerodrop/traffic'
+import { canReplaceProgram } from './support/keep-pid-host.ts'
 import { Program, type ProgramOptions } from './support/program.ts'
 import { describePosix } from './support/site.ts'
 
@@ -17,12 +20,36 @@ interface Answer {
 }
 
 const service = path.join(__dirname, '../fixtures/start/forked.cjs')
+const cli = path.join(__dirname, '../../cli/dist/bin.cjs')
+
+/** How a parent starts the service. The channel passes through the keeper, where there is one. */
+const ways = {
+  'node server.js': { command: () => [service], env: {} },
+  'zerodrop run server.js': { command: zerodropRun, env: {} },
+  'node server.js, with keepPid': {
+    command: () => [service],
+    env: { FACTS_OPTIONS: JSON.stringify({ keepPid: true }) },
+  },
+}
+type Way = keyof typeof ways
+
+function zerodropRun(): string[] {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  undo.add(() => rmSync(folder, { recursive: true, force: true }))
+  return [cli, 'run', '--control', path.join(folder, 'control.sock'), service]
+}
 
 /** A service, and what it has said to its parent, which is this process. */
 async function fork(
+  way: Way,
   options: ProgramOptions = {},
 ): Promise<{ program: Program; child: ChildProcess; said: Answer[] }> {
-  const program = await Program.start(undo, [process.execPath, service], { ...options, extra: ['ipc'] })
+  const { command, env } = ways[way]
+  const program = await Program.start(undo, [process.execPath, ...command()], {
+    ...options,
+    env: { ...env, ...options.env },
+    extra: ['ipc'],
+  })
   const { child } = program
   const said: Answer[] = []
   child.on('message', (message) => said.push(message as Answer))
@@ -38,9 +65,18 @@ async function ask(child: ChildProcess, n: number): Promise<number> {
   }
 }
 
-describePosix.each(['json', 'advanced'] as const)('the channel to a parent (%s)', (serialization) => {
+const cases = (
+  [
+    ['node server.js', 'json'],
+    ['node server.js', 'advanced'],
+    ['zerodrop run server.js', 'json'],
+    ['node server.js, with keepPid', 'advanced'],
+  ] as const
+).filter(([way]) => way !== 'node server.js, with keepPid' || canReplaceProgram)
+
+describePosix.each(cases)('the channel to the parent of %s (%s)', (way, serialization) => {
   test('is every generation’s: all may write, and the one that serves reads', async () => {
-    const { program, child, said } = await fork({ serialization })
+    const { program, child, said } = await fork(way, { serialization })
     const pids: number[] = []
     for (const generation of [1, 2, 3]) {
       const facts = await (generation === 1 ? program.next() : program.restart())
@@ -53,10 +89,12 @@ describePosix.each(['json', 'advanced'] as const)('the channel to a parent (%s)'
       }
     }
     expect(said.filter(({ type }) => type === 'booting').map(({ pid }) => pid)).toEqual(pids)
+    const isKept = way !== 'node server.js'
+    expect(child.exitCode === null || !isKept).toBe(true)
   })
 
   test('loses no message in a restart, and tears none', async () => {
-    const { program, child, said } = await fork({ serialization })
+    const { program, child, said } = await fork(way, { serialization })
     const { pid: first } = await program.next()
     // Read in pieces, that end in the middle of a character as well.
     const text = 'x€😀'.repeat(40_000)
@@ -83,8 +121,16 @@ describePosix.each(['json', 'advanced'] as const)('the channel to a parent (%s)'
     expect(program.stderr).not.toMatch(/Error/)
   })
 
+  test('has what the parent says before the program listens', async () => {
+    const { child, said, program } = await fork(way, { serialization })
+    child.send({ n: 1 })
+    await program.next()
+    while (!said.some(({ n }) => n === 1)) await once(child, 'message')
+    expect(said.filter(({ n }) => n === 1)).toHaveLength(1)
+  })
+
   test('that the parent closes ends for the generation that serves', async () => {
-    const { program, child } = await fork({ serialization })
+    const { program, child } = await fork(way, { serialization })
     await program.next()
     await program.restart()
     const { pid } = await program.restart()
@@ -94,14 +140,21 @@ describePosix.each(['json', 'advanced'] as const)('the channel to a parent (%s)'
   })
 })
 
-describePosix('a channel that the program has closed', () => {
-  test('is one in its successor too, to nobody, which it closes as well', async () => {
-    const { program, child } = await fork({ env: { FACTS_STAYS: '1' } })
-    await program.next()
-    child.send({})
-    await once(child, 'disconnect')
-    await expect(program.restart()).resolves.toMatchObject({ channel: { send: 'function', connected: true } })
-    await expect(program.restart()).resolves.toMatchObject({ channel: { send: 'function', connected: true } })
-    expect(program.stderr).not.toMatch(/Error/)
-  })
-})
+describePosix.each([...new Set(cases.map(([way]) => way))])(
+  'a channel that the program of %s has closed',
+  (way) => {
+    test('is one in its successor too, to nobody, which it closes as well', async () => {
+      const { program, child } = await fork(way, { env: { FACTS_STAYS: '1' } })
+      await program.next()
+      child.send({})
+      await once(child, 'disconnect')
+      await expect(program.restart()).resolves.toMatchObject({
+        channel: { send: 'function', connected: true },
+      })
+      await expect(program.restart()).resolves.toMatchObject({
+        channel: { send: 'function', connected: true },
+      })
+      expect(program.stderr).not.toMatch(/Error/)
+    })
+  },
+)

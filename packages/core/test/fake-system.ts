@@ -244,6 +244,17 @@ export class FakeSystem implements System {
     this.exits.push(code)
   }
 
+  waitingAsker(): undefined {}
+
+  /** Whether the next SIGHUP is the kernel's word of the predecessor's end. */
+  endsSession = false
+
+  takeHangUp(): boolean {
+    const taken = this.endsSession
+    this.endsSession = false
+    return taken
+  }
+
   takeListenFds(): number {
     return this.listenFds
   }

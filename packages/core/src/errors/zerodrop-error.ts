@@ -21,6 +21,7 @@ export const errorCodes = {
   ERR_ZERODROP_WORKER_THREAD: 'A worker thread cannot restart its process.',
   ERR_ZERODROP_SUPERVISED: 'The supervisor of this process watches its pid and would not follow a restart.',
   ERR_ZERODROP_KEEPER_UNAVAILABLE: 'The process was told to become the keeper of its successor and cannot.',
+  ERR_ZERODROP_CONTROL_UNAVAILABLE: 'The control socket of a keeper could not be opened.',
   ERR_ZERODROP_NOT_SERVING: 'The call needs a process that is serving.',
   ERR_ZERODROP_NOTHING_TO_HAND_OVER: 'No listening socket of this process can be inherited.',
   ERR_ZERODROP_SPAWN_FAILED: 'The successor could not be started.',

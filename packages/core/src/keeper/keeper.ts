@@ -2,6 +2,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import {
   type FromKeeper,
   fromWire,
+  type KeeperOrders,
   keeperVariableName,
   keeperVersion,
   toWire,
@@ -28,6 +29,11 @@ export interface KeeperOptions {
   readonly respawn: boolean
   /** How many crashes in a row end the keeper all the same. Infinity for none. */
   readonly maxCrashes: number
+  /**
+   * Has zerodrop take care of an application that does not use it.
+   * @default false
+   */
+  readonly register?: boolean
 }
 
 /** These stop a process that does not handle them, and one that is starting too. */
@@ -146,14 +152,11 @@ export class Keeper {
       given: { bound, requested, fd: behind + index },
     }))
     const generation = this.#ended === undefined ? 1 : this.#generation + 1
-    const orders = {
-      version: keeperVersion,
-      pid: this.#system.pid,
+    const variables = this.#tell(env, {
       channel: behind + listeners.length,
       generation,
       listeners: listeners.map(({ given }) => given),
-    }
-    const variables = { ...env, [keeperVariableName]: JSON.stringify(orders) }
+    })
     try {
       const child = await this.#system.spawn(
         { file, args, cwd, env: variables },
@@ -168,6 +171,21 @@ export class Keeper {
         { cause },
       )
     }
+  }
+
+  /** The environment of a generation, with what it has to know of this keeper. */
+  #tell(
+    env: Readonly<NodeJS.ProcessEnv>,
+    own: Pick<KeeperOrders, 'channel' | 'generation' | 'listeners'>,
+  ): NodeJS.ProcessEnv {
+    const { register } = this.#options
+    const orders: KeeperOrders = {
+      version: keeperVersion,
+      pid: this.#system.pid,
+      ...own,
+      ...(register === true && { register }),
+    }
+    return { ...env, [keeperVariableName]: JSON.stringify(orders) }
   }
 
   #add(child: Child): void {
@@ -185,6 +203,9 @@ export class Keeper {
     else if (message.type === 'kill') this.#generations.get(message.pid)?.kill(message.signal)
     else if (message.type === 'answer') this.#asked.get(message.id)?.settle(message)
     else if (message.type === 'keep' && handle !== undefined) this.#keep(message, handle)
+    else if (message.type === 'parent' && handle !== undefined)
+      this.#system.takeParent(handle, message.serialization)
+    else if (message.type === 'parent-closed' && this.#serving === from) this.#system.closeParent()
     else if (message.type === 'drop') {
       if (this.#mayDrop(from)) this.#drop(message.bound)
       from.send(toWire({ type: 'dropped', bound: message.bound }))
@@ -223,14 +244,11 @@ export class Keeper {
         if (fd === undefined) throw new Error(`the keeper has no socket of ${address}`)
         return fd
       })
-      const orders = {
-        version: keeperVersion,
-        pid: this.#system.pid,
+      const variables = this.#tell(env, {
         channel: 4 + descriptors.length,
         generation: this.#generation + 1,
         listeners: [],
-      }
-      const variables = { ...env, [keeperVariableName]: JSON.stringify(orders) }
+      })
       const child = await this.#system.spawn({ file, args, cwd, env: variables }, descriptors, true)
       this.#add(child)
       // What starts after a crash is what was deployed last.
@@ -300,6 +318,6 @@ function notServing(): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_NOT_SERVING',
     'The application does not serve. Look at what it prints, and ask again once it listens. If it listens already, it does not use ' +
-      'zerodrop: add it, or start it with --node-option=--import=@zerodrop/core/register.',
+      'zerodrop: add it, or start it without --no-register.',
   )
 }

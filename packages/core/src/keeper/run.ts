@@ -2,6 +2,11 @@ import { join } from 'node:path'
 import { keeperSystem } from '../system/keeper-system.ts'
 import { Keeper, type KeeperOptions } from './keeper.ts'
 
+export { askPath, type Controlled, controlPath, thisProcess } from '../system/control-path.ts'
+export { type Answer, type Control, openControl, type Verb } from '../system/control-socket.ts'
+export type { Said } from '../system/asker.ts'
+export { holdParentChannel } from '../system/parent-channel.ts'
+
 export interface RunOptions extends Partial<KeeperOptions> {
   /** The node binary, such as `process.execPath`. */
   readonly file: string
@@ -33,11 +38,12 @@ export async function runKeeper({
   env,
   respawn = false,
   maxCrashes = 10,
+  register = false,
   onEnd = () => {},
 }: RunOptions): Promise<RunningKeeper> {
   const preload = join(__dirname, '..', 'system', 'preload.js')
   const program = { file, args: [file, '--require', preload, ...args], cwd, env }
-  const keeper = new Keeper(keeperSystem(onEnd), program, { respawn, maxCrashes })
+  const keeper = new Keeper(keeperSystem(onEnd), program, { respawn, maxCrashes, register })
   await keeper.run()
   return keeper
 }

@@ -105,12 +105,30 @@ export class Restarts {
   /**
    * `restart()` on behalf of somebody to whom nothing can be rejected: a signal, or another generation. A process that
    * stops declines, and leaves it to the predecessor if there is one.
+   * @returns undefined if it declines
    */
-  ask(passedOn = false): void {
+  ask(passedOn = false): Promise<RestartResult> | undefined {
     const { state } = this.#context
     const stops = state.current === 'draining' || (state.current === 'closed' && !this.handsOver)
-    if (stops) this.#decline(passedOn)
-    else void this.restart(passedOn)
+    if (!stops) return this.restart(passedOn)
+    this.#decline(passedOn)
+    return undefined
+  }
+
+  /** `ask()`, and tells the outcome to somebody in another process who waits for it. */
+  askBySignal(): void {
+    const asker = this.#context.system.waitingAsker()
+    const outcome = this.ask()
+    if (asker === undefined) return
+    const declined = new ZerodropError(
+      'ERR_ZERODROP_NOT_SERVING',
+      'This process stops. Start the application anew.',
+    )
+    const told = outcome ?? quiet(Promise.reject(declined))
+    told.then(
+      (result) => asker.succeeded(result),
+      (error: unknown) => asker.failed(error),
+    )
   }
 
   /** A signal that stops asks the service to end, under the pid that this process is about to keep for its successor. */
@@ -130,7 +148,7 @@ export class Restarts {
     const attempt = new RestartAttempt(this.#context, this.#ending, {
       generation: this.#generation + 1,
       turn: (abort) => this.#alone(last, abort),
-      onAsked: () => this.ask(),
+      onAsked: () => void this.ask(),
       onHandOver: () => {
         if (this.#follows) this.#passOn()
       },

@@ -98,10 +98,21 @@ export class SignalReactions {
       this.watch()
       return
     }
+    if (signal === 'SIGHUP' && this.#isOfPredecessor()) return
     const { action = 'ignore', before, after } = this.#context.settings.signals.reactions[signal] ?? {}
     if (before !== undefined) this.#call(before, signal)
     this.#act(action, signal)
     if (after !== undefined) this.#call(after, signal)
+  }
+
+  /** Whether the kernel has sent it because the predecessor has ended, which led the session of the terminal. */
+  #isOfPredecessor(): boolean {
+    const { reporter, system } = this.#context
+    if (system.hungUp || !system.takeHangUp()) return false
+    reporter.write(
+      "the kernel sent SIGHUP at the predecessor's end, because it led the terminal's session: that is no restart",
+    )
+    return true
   }
 
   /** Whether Node writes a report or a heap snapshot at this signal, and the application does not name it. */
@@ -116,7 +127,7 @@ export class SignalReactions {
     else if (action === 'force') this.#force(signal)
     else if (action === 'status') this.#dumpStatus()
     else if (action === 'restart' && (this.#isHangUp(signal) || this.#isNodemons())) this.#stopOnce(signal)
-    else if (action === 'restart') this.#restarts.ask()
+    else if (action === 'restart') this.#restarts.askBySignal()
   }
 
   /** Whether the terminal is gone, or on Windows the console: nobody is there any more for whom to restart. */

@@ -137,7 +137,7 @@ export function wire(system: System): Parts {
     ticketKeys,
     readyTimeout,
     notReady: () => selfCheck.reason,
-    onRestart: () => restarts.ask(true),
+    onRestart: () => void restarts.ask(true),
     onDismissed: () => stop('dismissed'),
   })
   const readiness = new Readiness(context, { generation, readyTimeout, health, selfCheck, succession })

@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { show } from '../errors/reason.ts'
+import { parentPipe } from './node-internals.ts'
 import { processStat } from './process-stat.ts'
 import { isAwaitedAt, newRendezvous, type Rendezvous } from './rendezvous.ts'
 import type { Release } from './system.ts'
@@ -43,7 +44,8 @@ export async function keeperObstacle(program: string | undefined): Promise<strin
     return 'the file of the keeper is not there: zerodrop is part of a bundle or of a single executable'
   if (process.versions['pnp'] !== undefined)
     return "the file of the keeper may lie in an archive, which only Yarn's Plug'n'Play can read"
-  if (process.send !== undefined) return 'its parent has a channel to it, which a keeper does not pass on'
+  if (process.connected && parentPipe() === undefined)
+    return `its parent has a channel to it, which cannot be passed on in Node ${process.version}`
   if (hasPermissionModel()) return "Node's permission model is on"
   if (processStat(process.pid) === undefined) return '/proc cannot be read'
   try {

@@ -31,6 +31,7 @@ export class ComingKeeper {
         clearInterval(watch)
         const orders = { version: keeperVersion, pid, channel: 0, generation: 1, listeners: [] } as const
         this.#link = new KeeperLink(orders, channel, preload)
+        this.#link.giveParent()
         resolve(this.#link)
       })
       const watch = setInterval(() => {

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
+import { keeperKey } from './keeper-protocol.ts'
 import { preloadFile, type Start, startWith } from './preloading.ts'
 import { realPath } from './real-path.ts'
 import { StartDirectory } from './start-directory.ts'
@@ -22,7 +23,11 @@ const rememberedKey = Symbol.for('zerodrop.command-line.v1')
 export function rememberCommandLine(): void {
   // A successor whose preload has not run yet records it later.
   if (process.env[inheritVariableName] !== undefined) return
-  const { file } = (globalThis as { [bootKey]?: Boot })[bootKey] ?? {}
+  const { [bootKey]: boot, [keeperKey]: keeper } = globalThis as {
+    [bootKey]?: Boot
+    [keeperKey]?: { readonly preload: string | undefined }
+  }
+  const file = boot?.file ?? keeper?.preload
   Object.defineProperty(globalThis, rememberedKey, { value: recordCommandLine(file) })
 }
 

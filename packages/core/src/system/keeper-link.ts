@@ -8,11 +8,9 @@ import {
   toWire,
   type ToKeeper,
 } from './keeper-protocol.ts'
-import { type Channel, openChannel } from './node-internals.ts'
+import { type Channel, openChannel, parentPipe } from './node-internals.ts'
+import { shadow } from './shadow.ts'
 import type { Keeper, KeptSocket, Release } from './system.ts'
-
-/** By what name the link that a preload has opened is found. */
-export const keeperKey: unique symbol = Symbol.for('zerodrop.keeper.v1')
 
 /**
  * Takes what a keeper left for this process, and leaves nothing of it for the application and its children.
@@ -63,6 +61,8 @@ export class KeeperLink implements Keeper {
   readonly preload: string | undefined
   readonly generation: number
   readonly listeners: KeeperOrders['listeners']
+  /** Whether zerodrop is to take care of the servers of this process that do not ask for it. */
+  readonly registers: boolean
   readonly #channel: Channel
   /** What the keeper has descriptors of. */
   readonly #kept: Set<string>
@@ -77,11 +77,16 @@ export class KeeperLink implements Keeper {
   #served = false
   #lastId = 0
 
-  constructor({ pid, generation, listeners }: KeeperOrders, channel: Channel, preload: string | undefined) {
+  constructor(
+    { pid, generation, listeners, register }: KeeperOrders,
+    channel: Channel,
+    preload: string | undefined,
+  ) {
     this.pid = pid
     this.preload = preload
     this.generation = generation
     this.listeners = listeners
+    this.registers = register === true
     this.#channel = channel
     this.#kept = new Set(listeners.map(({ bound }) => bound))
     channel.on('message', (value: unknown, handle: unknown) => {
@@ -91,6 +96,12 @@ export class KeeperLink implements Keeper {
       else if (message?.type === 'dropped') this.#dropping.get(message.bound)?.()
       else if (message?.type === 'ended') this.#onEnded(message)
     })
+    // A listener of 'disconnect' would be seen, and keep the process alive.
+    if (process.send !== undefined)
+      shadow(process, 'disconnect', (disconnect) => () => {
+        Reflect.apply(disconnect, process, [])
+        this.#send({ type: 'parent-closed' })
+      })
     channel.once('disconnect', () => {
       for (const answer of this.#starting.values()) answer(undefined, undefined)
       for (const dropped of this.#dropping.values()) dropped()
@@ -109,6 +120,12 @@ export class KeeperLink implements Keeper {
       this.#kept.add(bound)
       this.#send({ type: 'keep', bound, requested }, handle)
     }
+  }
+
+  /** Hands the keeper the channel to this process's parent, which it had itself when it was another program. */
+  giveParent(): void {
+    const pipe = process.connected ? parentPipe() : undefined
+    if (pipe !== undefined) this.#send({ type: 'parent', serialization: pipe.serialization }, pipe.handle)
   }
 
   inherits(addresses: readonly string[]): void {

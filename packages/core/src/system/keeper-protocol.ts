@@ -5,6 +5,9 @@
  */
 export const keeperVersion = 1
 
+/** By what name the link to the keeper that a preload has opened is found. */
+export const keeperKey: unique symbol = Symbol.for('zerodrop.keeper.v1')
+
 /** The variable in which a keeper tells a generation how to reach it, as JSON of a `KeeperOrders`. */
 export const keeperVariableName = 'ZERODROP_KEEPER'
 
@@ -35,6 +38,8 @@ export interface KeeperOrders {
   readonly generation: number
   /** The sockets that such a generation left. */
   readonly listeners: readonly KeptListener[]
+  /** Whether zerodrop takes care of servers that do not ask for it: a keeper from before 0.2 says nothing of that. */
+  readonly register?: boolean
 }
 
 /** From a generation to its keeper. */
@@ -56,6 +61,10 @@ export type ToKeeper =
       readonly env: Readonly<Record<string, string>>
       readonly listeners: readonly string[]
     }
+  /** With the handle of the channel to the parent that has forked the keeper when it had another program: pass it on. */
+  | { readonly type: 'parent'; readonly serialization: 'json' | 'advanced' }
+  /** The channel to the parent is closed, by either side: close it too, or the parent would not see it. */
+  | { readonly type: 'parent-closed' }
   | { readonly type: 'kill'; readonly pid: number; readonly signal: NodeJS.Signals }
   /** What somebody asked through the control socket came to. */
   | { readonly type: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: unknown }
@@ -110,6 +119,8 @@ export const keeperFields: {
     env: isVariables,
     listeners: isTexts,
   },
+  parent: { serialization: (value) => value === 'json' || value === 'advanced' },
+  'parent-closed': {},
   kill: { pid: isCount, signal: isText },
   answer: { id: isCount },
   started: { id: isCount, pid: isCount },

@@ -6,6 +6,8 @@ import { activationOf } from './activation.ts'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Program, spawnUntold, stopReading } from './node-internals.ts'
+import { setOomScore, spareThisProcess } from './oom-score.ts'
+import { type ClosableHandle, type KeptChannel, ParentChannel } from './parent-channel.ts'
 import type { Release } from './system.ts'
 
 /** A generation as its keeper sees it. */
@@ -32,6 +34,13 @@ export interface KeeperSystem {
    * @throws an error with Node's words if it cannot be started
    */
   spawn(program: Omit<Program, 'stdio'>, descriptors: readonly number[], withStream: boolean): Promise<Child>
+  /**
+   * Passes a channel to a parent on to each generation from now on: that of the program which this process has had before.
+   * Without it, a channel that this process was started with is passed on.
+   */
+  takeParent(handle: ClosableHandle, serialization: 'json' | 'advanced'): void
+  /** Closes this process's end of that channel. Later generations get one that leads nowhere. */
+  closeParent(): void
   onSignal(signal: NodeJS.Signals, listener: () => void): Release
   setTimeout(callback: () => void, milliseconds: number): Release
   now(): number
@@ -57,11 +66,27 @@ export function keeperSystem(
   // NODE_OPTIONS=--inspect is meant for the application, which finds the port taken otherwise.
   inspector.close()
   const releases = new Set<Release>()
+  const own = ParentChannel.own()
+  // The generation that serves reads it.
+  own?.wait()
+  let parent: KeptChannel | undefined = own
+  const score = spareThisProcess()
   return {
     pid: process.pid,
     env: process.env,
     activated: activatedFor(process.env),
-    spawn,
+    async spawn(program, descriptors, withStream) {
+      const child = await spawn(program, descriptors, { withStream, parent })
+      if (score !== undefined) setOomScore(child.pid, score)
+      return child
+    },
+    takeParent(handle, serialization) {
+      parent?.close()
+      parent = ParentChannel.handed(handle, serialization)
+    },
+    closeParent() {
+      parent?.close()
+    },
     onSignal(signal, listener) {
       process.on(signal, listener)
       if (heardEarly(signal)) setImmediate(listener)
@@ -102,15 +127,18 @@ function collector(): () => void {
 async function spawn(
   program: Omit<Program, 'stdio'>,
   descriptors: readonly number[],
-  withStream: boolean,
+  { withStream, parent }: { readonly withStream: boolean; readonly parent: KeptChannel | undefined },
 ): Promise<Child> {
   const stdio = ['inherit', 'inherit', 'inherit', ...descriptors, ...(withStream ? ['pipe'] : []), 'ipc']
-  const child = spawnUntold({ ...program, stdio: stdio as never })
+  const env = { ...program.env, ...parent?.variables(stdio.length) }
+  const entries = parent === undefined ? stdio : [...stdio, parent.stdio]
+  const child = spawnUntold({ ...program, env, stdio: entries as never })
   if (child === undefined)
     throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
   if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
   // A signal that cannot be sent, or a message to a process that has just died: its end tells.
   child.on('error', () => {})
+  if (parent !== undefined) ParentChannel.keep(child, stdio.length)
   return new SpawnedChild(child, child.pid, withStream ? streamOf(child, 3 + descriptors.length) : undefined)
 }
 

@@ -2,15 +2,43 @@ import type { ChildProcess } from 'node:child_process'
 import { type ParentPipe, parentPipe } from './node-internals.ts'
 import type { ParentReader } from './system.ts'
 
+/** The variable that tells a generation that its channel leads nowhere. */
+export const nowhereVariableName = 'ZERODROP_NO_PARENT'
+
+const nowhereKey = Symbol.for('zerodrop.no-parent.v1')
+
+/** Leaves what a parent says to the generations below the keeper that this process is about to become. */
+export function holdParentChannel(): void {
+  ParentChannel.own()?.wait()
+}
+
+/** The channel to a parent as a keeper has it, which passes it on and never reads it. */
+export type KeptChannel = Pick<ParentChannel, 'stdio' | 'variables' | 'close'>
+
+/** A native handle, by which a descriptor has arrived. */
+export interface ClosableHandle {
+  readonly fd: number
+  close(): void
+}
+
 /**
  * The channel between this process and the one that forked it. It is the application's: every generation has it as
  * `process.send()` and the rest, and all may write to it. One reads it, the one that serves.
  */
 export class ParentChannel implements ParentReader {
   readonly #pipe: ParentPipe | undefined
+  readonly #leadsNowhere = leadsNowhere()
 
   private constructor(pipe: ParentPipe | undefined) {
     this.#pipe = pipe
+  }
+
+  /**
+   * That of a program which this process has replaced by its own: a generation has sent the handle of its end.
+   * @param handle is not read here, nor does it have to be kept elsewhere
+   */
+  static handed(handle: ClosableHandle, serialization: 'json' | 'advanced'): HandedChannel {
+    return new HandedChannel(handle, serialization)
   }
 
   /** That of this process; undefined for a program that was started without one. */
@@ -21,15 +49,18 @@ export class ParentChannel implements ParentReader {
   /** What a successor has as the descriptor of its channel. */
   get stdio(): number | 'pipe' {
     // If the parent or the application has closed it, one that leads nowhere: a program may rely on having one.
-    return process.connected && this.#pipe !== undefined ? this.#pipe.fd : 'pipe'
+    const isOpen = process.connected && !this.#leadsNowhere
+    return isOpen && this.#pipe !== undefined ? this.#pipe.fd : 'pipe'
   }
 
   /** The variables by which Node opens a channel on a descriptor. */
   variables(fd: number): NodeJS.ProcessEnv {
-    return {
-      NODE_CHANNEL_FD: String(fd),
-      NODE_CHANNEL_SERIALIZATION_MODE: this.#pipe?.serialization ?? 'json',
-    }
+    return channelVariables(fd, this.#pipe?.serialization ?? 'json', this.stdio)
+  }
+
+  /** Closes the end of this process. */
+  close(): void {
+    if (process.connected) process.disconnect()
   }
 
   /** Keeps this end of a channel that leads nowhere open until this process ends. */
@@ -53,4 +84,51 @@ export class ParentChannel implements ParentReader {
   stopReading(): string {
     return (process.connected && this.#pipe?.readStop().toString('base64')) || ''
   }
+}
+
+class HandedChannel implements KeptChannel {
+  #handle: ClosableHandle | undefined
+  readonly #serialization: 'json' | 'advanced'
+
+  constructor(handle: ClosableHandle, serialization: 'json' | 'advanced') {
+    this.#handle = handle
+    this.#serialization = serialization
+  }
+
+  get stdio(): number | 'pipe' {
+    return this.#handle?.fd ?? 'pipe'
+  }
+
+  variables(fd: number): NodeJS.ProcessEnv {
+    return channelVariables(fd, this.#serialization, this.stdio)
+  }
+
+  close(): void {
+    this.#handle?.close()
+    this.#handle = undefined
+  }
+}
+
+function channelVariables(
+  fd: number,
+  serialization: 'json' | 'advanced',
+  stdio: number | 'pipe',
+): NodeJS.ProcessEnv {
+  return {
+    NODE_CHANNEL_FD: String(fd),
+    NODE_CHANNEL_SERIALIZATION_MODE: serialization,
+    ...(stdio === 'pipe' && { [nowhereVariableName]: '1' }),
+  }
+}
+
+/**
+ * Whether the channel of this process leads nowhere. Its other end closes with the process that started this one, and a
+ * successor that has begun to start by then would write to a closed channel: it gets one of its own.
+ */
+function leadsNowhere(): boolean {
+  const registry = globalThis as { [nowhereKey]?: boolean }
+  if (process.env[nowhereVariableName] === undefined) return registry[nowhereKey] === true
+  delete process.env[nowhereVariableName]
+  Object.defineProperty(globalThis, nowhereKey, { value: true })
+  return true
 }

@@ -9,7 +9,8 @@ import { isMainThread } from 'node:worker_threads'
 import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
 import { comingKeeperKey, takeComingKeeper } from './coming-keeper.ts'
 import type { Channel } from './node-internals.ts'
-import { keeperKey, takeKeeper } from './keeper-link.ts'
+import { takeKeeper } from './keeper-link.ts'
+import { keeperKey } from './keeper-protocol.ts'
 import { takeOrders } from './orders.ts'
 import { ParentChannel } from './parent-channel.ts'
 import { withoutPreload } from './preloading.ts'
@@ -45,6 +46,9 @@ if (orders !== undefined) {
   }
   Object.defineProperty(globalThis, bootKey, { value: boot })
 }
+
+// Before what the application preloads, as with `--import` in front of everything. A bundle of its own: see build.mjs.
+if (keeper?.registers === true) require('../register.js')
 
 /**
  * Without its predecessor, a release that never comes to import zerodrop would hold the listening sockets and let its

@@ -6,10 +6,14 @@ export interface ProcessStat {
   readonly state: string
   readonly parent: number
   readonly group: number
+  /** The pid of the process that leads its session. */
+  readonly session: number
   /** 0 for a process without a terminal. */
   readonly terminal: number
   /** The process group that the terminal's keys reach. */
   readonly foreground: number
+  /** Whether it is about to end: `PF_EXITING` of https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h */
+  readonly exiting: boolean
   /** As `waitpid` gives it; 0 until the process has ended, and for a process of another user. */
   readonly waitStatus: number
 }
@@ -29,8 +33,10 @@ export function processStat(pid: number): ProcessStat | undefined {
     state: fields[0] ?? '',
     parent: field(4),
     group: field(5),
+    session: field(6),
     terminal: field(7),
     foreground: field(8),
+    exiting: (field(9) & 0x4) !== 0,
     waitStatus: field(52),
   }
 }

@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { show } from '../errors/reason.ts'
 import { activationOf, takeListenFds } from './activation.ts'
+import { waitingAsker } from './asker.ts'
 import { type Boot, bootKey } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { type ComingKeeper, comingKeeperKey, takeComingKeeper } from './coming-keeper.ts'
@@ -10,7 +11,9 @@ import { deferExit } from './defer-exit.ts'
 import { gracePeriodOf } from './grace-period.ts'
 import { incapacity, isServiceProcess } from './incapacity.ts'
 import { inspectAfter } from './inspector.ts'
-import { type KeeperLink, keeperKey, takeKeeper } from './keeper-link.ts'
+import { type KeeperLink, takeKeeper } from './keeper-link.ts'
+import { keeperKey } from './keeper-protocol.ts'
+import { LedSession } from './led-session.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor-channel.ts'
 import { ParentChannel } from './parent-channel.ts'
@@ -44,6 +47,8 @@ export function realSystem(): System {
   const parent = isMainThread ? ParentChannel.own() : undefined
   if (orders !== undefined) parent?.wait()
   const terminals = new Terminals()
+  const ledSession = inheritVariable === undefined ? undefined : new LedSession(() => performance.now())
+  channel?.once('disconnect', () => ledSession?.end())
   let activation = isMainThread ? activationOf(process.env) : undefined
   const serviceManager = isServiceProcess()
     ? serviceManagerOf(keeper?.pid, inheritVariable !== undefined)
@@ -63,6 +68,7 @@ export function realSystem(): System {
     },
     comingKeeper,
     pidKeeping,
+    waitingAsker: () => waitingAsker(commandLine.env),
     get title() {
       return process.title
     },
@@ -91,6 +97,7 @@ export function realSystem(): System {
       if (count > 0) activation = undefined
       return inheritVariable === undefined ? count : 0
     },
+    takeHangUp: () => ledSession?.takeHangUp() === true,
     get hungUp(): boolean {
       return terminals.hungUp
     },

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { inheritVariableName } from './boot.ts'
 import { adoptVariableName, comingVariableName, keeperVariableName } from './keeper-protocol.ts'
+import { nowhereVariableName } from './parent-channel.ts'
 import { withoutPreload } from './preloading.ts'
 
 /** What is for one process alone: for this one, by Node or by what started it, so not for a successor. */
@@ -9,6 +10,7 @@ const ownVariables = [
   keeperVariableName,
   comingVariableName,
   adoptVariableName,
+  nowhereVariableName,
   'NODE_CHANNEL_FD',
   'NODE_CHANNEL_SERIALIZATION_MODE',
   'NODE_UNIQUE_ID',

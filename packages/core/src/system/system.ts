@@ -97,6 +97,12 @@ export interface Keeper {
   onAsk(listener: (what: 'restart' | 'stop' | 'status') => Promise<unknown>): Release
 }
 
+/** Somebody in another process who has sent this one a signal to restart, and waits for the outcome. */
+export interface Asker {
+  succeeded(result: unknown): void
+  failed(error: unknown): void
+}
+
 /** A keeper that is to come: the predecessor of this process becomes one when it has drained. */
 export interface ComingKeeper {
   readonly pid: number
@@ -198,6 +204,8 @@ export interface System extends SignalSystem {
   /** Undefined where none is to come. */
   readonly comingKeeper: ComingKeeper | undefined
   readonly pidKeeping: PidKeeping
+  /** Looks whether somebody waits for the outcome of a restart that has just been asked for by a signal. */
+  waitingAsker(): Asker | undefined
   /** The channel to the process that forked this one; undefined for a program that was started without one. */
   readonly parent: ParentReader | undefined
   /** The title of the process, by which a framework may tell that it runs. */
@@ -219,6 +227,11 @@ export interface System extends SignalSystem {
   takeListenFds(): number
   /** True where a person at a terminal started the process and waits for the prompt to come back. */
   readonly interactive: boolean
+  /**
+   * Whether a SIGHUP that has just come is the kernel's word that the predecessor has ended, which led the session of the
+   * terminal. True once.
+   */
+  takeHangUp(): boolean
   /** True once a terminal that this process was started on has been closed. */
   readonly hungUp: boolean
   /** True where a file watcher started the process, and waits for its end to start it again. */

@@ -82,6 +82,17 @@ export class FakeKeeperSystem implements KeeperSystem {
     return child
   }
 
+  /** What has become of the channel to a parent. */
+  parent: { handle: object; serialization: string } | 'closed' | undefined
+
+  takeParent(handle: object, serialization: 'json' | 'advanced'): void {
+    this.parent = { handle, serialization }
+  }
+
+  closeParent(): void {
+    this.parent = 'closed'
+  }
+
   onSignal(signal: NodeJS.Signals, listener: () => void): Release {
     this.#signals.set(signal, listener)
     return () => this.#signals.delete(signal)

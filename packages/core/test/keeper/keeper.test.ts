@@ -85,6 +85,17 @@ test('a socket that the keeper has not got is named', async () => {
   })
 })
 
+test('the channel to a parent is taken from whoever hands it over, and closed when the generation that serves says so', async () => {
+  const { first, second } = await restarting()
+  const handle = { fd: 23, close: () => {} }
+  first.says({ type: 'parent', serialization: 'advanced' }, handle)
+  expect(system.parent).toEqual({ handle, serialization: 'advanced' })
+  second.says({ type: 'parent-closed' })
+  expect(system.parent).toEqual({ handle, serialization: 'advanced' })
+  first.says({ type: 'parent-closed' })
+  expect(system.parent).toBe('closed')
+})
+
 test('the end of a successor is told to the generation that serves on', async () => {
   const { first, second } = await restarting()
   second.ends(7)

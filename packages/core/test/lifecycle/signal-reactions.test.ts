@@ -59,6 +59,16 @@ const exited = async (system: FakeSystem): Promise<number[]> => {
   return system.exits
 }
 
+test('the SIGHUP that the kernel sends at the end of a predecessor acts on nothing, once', async () => {
+  const { system, lifecycle } = await serving({ signals: { SIGHUP: 'shutdown' } })
+  system.endsSession = true
+  system.deliver('SIGHUP')
+  expect(lifecycle.state).toBe('serving')
+  expect(system.errors.join()).toContain("it led the terminal's session: that is no restart")
+  system.deliver('SIGHUP')
+  expect(lifecycle.state).not.toBe('serving')
+})
+
 describe('a function for a signal', () => {
   test('is called with it, between the hooks, and the process serves on', async () => {
     const calls: unknown[] = []

@@ -16,6 +16,8 @@ test('the protocol between a keeper and its generations stays what it is', () =>
     drop: ['bound'],
     charge: ['generation'],
     start: ['id', 'file', 'args', 'cwd', 'env', 'listeners'],
+    parent: ['serialization'],
+    'parent-closed': [],
     kill: ['pid', 'signal'],
     answer: ['id'],
     started: ['id', 'pid'],

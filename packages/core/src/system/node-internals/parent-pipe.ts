@@ -2,6 +2,8 @@ import { StringDecoder } from 'node:string_decoder'
 
 /** The end of the channel that Node opened for `process`, where the process was started with one. */
 export interface ParentPipe {
+  /** The native handle, by which its descriptor can be sent to another process. */
+  readonly handle: object
   readonly fd: number
   readonly serialization: 'json' | 'advanced'
   /** Goes on to read, behind what somebody else has read of a message. */
@@ -32,10 +34,10 @@ export function parentPipe(): ParentPipe | undefined {
   const { fd } = handle
   const [text, decoder] = [symbolOf(handle, 'kJSONBuffer'), symbolOf(handle, 'kStringDecoder')]
   if (text !== undefined && decoder !== undefined)
-    return { fd, serialization: 'json', ...jsonReader(handle, text, decoder) }
+    return { handle, fd, serialization: 'json', ...jsonReader(handle, text, decoder) }
   const [chunks, size] = [symbolOf(handle, 'kMessageBuffer'), symbolOf(handle, 'kMessageBufferSize')]
   if (chunks !== undefined && size !== undefined)
-    return { fd, serialization: 'advanced', ...advancedReader(handle, chunks, size) }
+    return { handle, fd, serialization: 'advanced', ...advancedReader(handle, chunks, size) }
   return undefined
 }
 

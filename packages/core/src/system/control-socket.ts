@@ -1,9 +1,8 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { RunningKeeper } from '@zerodrop/core/keeper'
-import { Failure } from './fail.ts'
+import { ZerodropError } from '../errors/zerodrop-error.ts'
+import { controlPath, thisProcess } from './control-path.ts'
 
 export const verbs = ['restart', 'stop', 'status'] as const
 export type Verb = (typeof verbs)[number]
@@ -14,38 +13,34 @@ export interface Answer {
   readonly error?: { readonly code?: string; readonly message: string; readonly stderr?: string }
 }
 
-/**
- * Where the keeper with this pid can be asked: in systemd's `RuntimeDirectory=`, or else in a folder that only this user
- * can enter.
- */
-export function controlPath(pid: number): string {
-  const { RUNTIME_DIRECTORY: runtime, XDG_RUNTIME_DIR: session } = process.env
-  if (runtime !== undefined) return path.join(runtime.split(':')[0] ?? runtime, 'zerodrop.sock')
-  const uid = process.getuid?.() ?? 0
-  const folder =
-    session === undefined ? path.join(tmpdir(), `zerodrop-${uid}`) : path.join(session, 'zerodrop')
-  return path.join(folder, `${pid}.sock`)
+/** What a keeper does when it is asked. */
+export interface Controllable {
+  ask(what: Verb): Promise<{ result?: unknown; error?: unknown }>
 }
 
 export interface Control {
   /** From then on it answers; who asked before waits. */
-  serve(keeper: RunningKeeper): void
+  serve(keeper: Controllable): void
   /** Removes the file. */
   close(): void
 }
 
-/** Rejects if another keeper uses the socket, if its folder belongs to somebody else, or if it cannot be bound. */
-export async function openControl(file: string): Promise<Control> {
-  prepareFolder(path.dirname(file))
+/**
+ * Opens the socket by which the keeper in this process can be asked.
+ *
+ * Rejects with `ERR_ZERODROP_CONTROL_UNAVAILABLE` if another keeper uses it, if others can write to its folder, or if it
+ * cannot be bound.
+ */
+export async function openControl(file: string = controlPath(thisProcess())): Promise<Control> {
+  prepareFolder(path.dirname(file), file === controlPath(thisProcess()))
   if (await answers(file))
-    throw new Failure(
+    throw unavailable(
       `Another keeper uses the control socket ${file}. Stop it with "zerodrop stop --control ${file}", or choose another path.`,
-      { code: 'EADDRINUSE' },
     )
-  // Of a keeper that was killed.
-  rmSync(file, { force: true })
-  let keeper: (running: RunningKeeper) => void = () => {}
-  const running = new Promise<RunningKeeper>((resolve) => {
+  // Of a keeper that was killed. What is not a socket is not ours to remove: binding fails then.
+  if (isSocket(file)) rmSync(file, { force: true })
+  let keeper: (running: Controllable) => void = () => {}
+  const running = new Promise<Controllable>((resolve) => {
     keeper = resolve
   })
   const server = createServer((socket) => answer(socket, running))
@@ -55,30 +50,46 @@ export async function openControl(file: string): Promise<Control> {
   return { serve: keeper, close: () => rmSync(file, { force: true }) }
 }
 
-/** Others must not enter, nor have made it: whoever can connect can restart the server. */
-function prepareFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const { uid } = statSync(folder)
+/** @param isOurs whether zerodrop has chosen the folder: others must not enter it then, nor have made it */
+function prepareFolder(folder: string, isOurs: boolean): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw unavailable(`The folder of the control socket cannot be made: ${(cause as Error).message}.`, cause)
+  }
   const own = process.getuid?.()
-  if (own === undefined || uid === own || own === 0) return
-  if (folder.startsWith(path.join(tmpdir(), 'zerodrop-')))
-    throw new Failure(
-      `${folder} belongs to user ${uid}, not to user ${own}. Give a path of your own with --control.`,
+  const { RUNTIME_DIRECTORY: runtime = '' } = process.env
+  if (own === undefined || !isOurs || runtime !== '') return
+  const status = lstatSync(folder)
+  const isSafe = status.isDirectory() && status.uid === own && (status.mode & 0o022) === 0
+  if (!isSafe)
+    throw unavailable(
+      `${folder} has to be a folder that belongs to user ${own} and that nobody else can write to. Remove it, or give a path of your own with --control.`,
     )
+}
+
+function isSocket(file: string): boolean {
+  try {
+    return lstatSync(file).isSocket()
+  } catch {
+    return false
+  }
 }
 
 /** Bound with mode 0600 from the first moment. */
 function listen(server: Server, file: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const umask = process.umask(0o177)
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        new Failure(`The control socket ${file} cannot be opened: ${error.message}.`, { code: error.code }),
-      ),
+    server.once('error', (cause: NodeJS.ErrnoException) =>
+      reject(unavailable(`The control socket ${file} cannot be opened: ${cause.message}.`, cause)),
     )
     server.listen(file, resolve)
     process.umask(umask)
   })
+}
+
+function unavailable(text: string, cause?: unknown): ZerodropError {
+  return new ZerodropError('ERR_ZERODROP_CONTROL_UNAVAILABLE', text, { cause })
 }
 
 function answers(file: string): Promise<boolean> {
@@ -88,11 +99,12 @@ function answers(file: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    socket.once('error', () => resolve(false))
+    // One that may not be asked is somebody's, too.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EACCES' || code === 'EAGAIN'))
   })
 }
 
-function answer(socket: Socket, running: Promise<RunningKeeper>): void {
+function answer(socket: Socket, running: Promise<Controllable>): void {
   let asked = ''
   socket.setEncoding('utf8')
   socket.on('error', () => socket.destroy())

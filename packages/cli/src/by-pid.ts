@@ -1,0 +1,175 @@
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { askPath, type Controlled, type Said } from '@zerodrop/core/keeper'
+import { Failure } from './fail.ts'
+
+/** How long a server may take to notice the signal, in milliseconds. */
+const noticeTimeout = 10_000
+
+/** How long a process may take to become a keeper once its restart is over, in milliseconds. */
+export const keeperTimeout = 5000
+
+const interval = 50
+
+/**
+ * Restarts a server that has no keeper: signals it, and waits for what it writes into a file beside the place of a control
+ * socket.
+ * @param isKept whether the process has become a keeper
+ */
+export async function restartByPid(
+  target: Controlled,
+  timeout: number,
+  isKept: () => Promise<boolean>,
+): Promise<unknown> {
+  const { pid } = target
+  const begun = performance.now()
+  mustHandleHangUp(pid)
+  const file = prepare(target)
+  try {
+    signal(pid, 'SIGHUP')
+    for (;;) {
+      // Before the file is read: the last that a process does is to write into it.
+      const isOver = !isRunning(pid)
+      const said = read(file)
+      const outcome = said.find((each) => !('seen' in each))
+      if (outcome !== undefined) {
+        const result = resultOf(outcome)
+        await settle(pid, isKept)
+        return result
+      }
+      if (isOver)
+        throw new Failure(`Process ${pid} ended without saying how the restart went. Look at its log.`)
+      const waited = performance.now() - begun
+      if (said.length === 0 && waited > Math.min(noticeTimeout, timeout))
+        throw new Failure(
+          `Process ${pid} got SIGHUP and says nothing. It does not use zerodrop, has an older version of it, or does something else at SIGHUP: look at its log.`,
+        )
+      if (waited > timeout) throw new Failure(`The server has not answered within ${timeout} ms.`)
+      await delay(interval)
+    }
+  } finally {
+    rmSync(file, { force: true })
+  }
+}
+
+/** Stops a server that has no keeper, and waits until its process has ended. */
+export async function stopByPid(target: Controlled, timeout: number): Promise<void> {
+  const { pid } = target
+  const deadline = performance.now() + timeout
+  mustRun(pid)
+  signal(pid, 'SIGTERM')
+  while (isRunning(pid)) {
+    if (performance.now() >= deadline) throw new Failure(`The server has not ended within ${timeout} ms.`)
+    await delay(interval)
+  }
+}
+
+function mustRun(pid: number): string {
+  const status = statusOf(pid)
+  if (status !== undefined && !hasEnded(status)) return status
+  throw new Failure(`There is no process ${pid}.`, { code: 'ESRCH' })
+}
+
+/** A process that does not handle SIGHUP would be ended by it. */
+function mustHandleHangUp(pid: number): void {
+  const caught = BigInt(`0x${/^SigCgt:\s*([\da-f]+)/m.exec(mustRun(pid))?.[1] ?? '0'}`)
+  if (((caught >> BigInt(constants.signals.SIGHUP - 1)) & 1n) === 0n)
+    throw new Failure(
+      `Process ${pid} does not handle SIGHUP, which would end it at once: it does not use zerodrop, or does not listen yet.`,
+    )
+}
+
+function prepare(target: Controlled): string {
+  const file = askPath(target)
+  const folder = path.dirname(file)
+  const { uid } = target
+  try {
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (made !== undefined && process.getuid?.() === 0) chownSync(folder, uid, -1)
+    const other = askerIn(file)
+    if (other !== undefined)
+      throw new Failure(`Process ${other} waits for a restart of process ${target.pid} already.`)
+    rmSync(file, { force: true })
+    writeFileSync(file, `${JSON.stringify({ asker: process.pid })}\n`, { flag: 'wx', mode: 0o600 })
+    if (process.getuid?.() === 0) chownSync(file, uid, -1)
+    return file
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new Failure(`The file in which process ${target.pid} answers cannot be made: ${message}.`, { code })
+  }
+}
+
+/** Who waits there already; undefined if nobody does, or no more. */
+function askerIn(file: string): number | undefined {
+  try {
+    const { asker } = JSON.parse(readFileSync(file, 'utf8').split('\n')[0] ?? '') as { asker?: unknown }
+    return typeof asker === 'number' && isRunning(asker) ? asker : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The last line may be on its way. */
+function read(file: string): Said[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .slice(1, -1)
+    .map((line) => JSON.parse(line) as Said)
+}
+
+function resultOf(outcome: Said): unknown {
+  if ('result' in outcome) return outcome.result
+  const { code, message, stderr } = ('error' in outcome ? outcome.error : { message: '' }) as {
+    code?: string
+    message: string
+    stderr?: string
+  }
+  throw new Failure(message, { code, stderr })
+}
+
+/** Until the process has ended, or has become a keeper: before, the next command would find neither. */
+async function settle(pid: number, isKept: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + keeperTimeout
+  while (performance.now() < deadline && isRunning(pid) && !(await isKept())) await delay(interval)
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EPERM')
+      throw new Failure(`Process ${pid} belongs to another user. Run the command as that user.`, { code })
+    throw new Failure(`There is no process ${pid}.`, { code })
+  }
+}
+
+function isRunning(pid: number): boolean {
+  const status = statusOf(pid)
+  return status !== undefined && !hasEnded(status)
+}
+
+function hasEnded(status: string): boolean {
+  return /^State:\s*[ZX]/m.test(status)
+}
+
+function statusOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8')
+  } catch {
+    if (process.platform === 'linux') return undefined
+    throw new Failure(`Without a keeper, this needs Linux. Use "kill -HUP ${pid}" or "kill ${pid}".`)
+  }
+}
+
+/** Whether the process has replaced its program by the keeper's. */
+export function isKeeper({ pid }: Controlled): boolean {
+  try {
+    return /\0[^\0]*[\\/]keeper[\\/]adopt\.js\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+  } catch {
+    return false
+  }
+}

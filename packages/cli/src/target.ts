@@ -1,0 +1,54 @@
+import { readFileSync, statSync } from 'node:fs'
+import { type Controlled, controlPath, thisProcess } from '@zerodrop/core/keeper'
+import { Failure } from './fail.ts'
+
+/** Which server a command is for. */
+export interface Target {
+  /** The control socket of its keeper, if it has one. */
+  readonly socket: string
+  /** Undefined where only the socket is known. */
+  readonly process: Controlled | undefined
+}
+
+export function targetOf(pid: string | undefined, control: string | undefined): Target {
+  if (control !== undefined) return { socket: control, process: undefined }
+  // systemd sets both for `ExecReload=`.
+  const { RUNTIME_DIRECTORY: runtime, MAINPID: main } = process.env
+  const named = pid ?? main
+  if (named === undefined && runtime === undefined)
+    throw new Failure(
+      'Say which server: its pid, or --control with the path that "zerodrop run" was given.',
+      {
+        status: 2,
+      },
+    )
+  if (named === undefined) return { socket: controlPath(thisProcess()), process: undefined }
+  if (!/^[1-9]\d*$/.test(named)) throw new Failure(`A pid is a whole number, not "${named}".`, { status: 2 })
+  const seen = lookAt(Number(named))
+  return { socket: controlPath(seen), process: seen }
+}
+
+/** The process to signal. */
+export function processOf({ process: seen }: Target): Controlled {
+  if (seen === undefined) throw new Error('only the socket of the server is known')
+  return seen
+}
+
+/** As that process was started: its environment says where its socket is, and need not be that of this process. */
+function lookAt(pid: number): Controlled {
+  const own = { ...thisProcess(), pid }
+  try {
+    const { uid } = statSync(`/proc/${pid}`)
+    const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').slice(0, -1)
+    const env = Object.fromEntries(
+      entries.map((entry) => {
+        const end = entry.indexOf('=', 1)
+        return [entry.slice(0, end), entry.slice(end + 1)]
+      }),
+    )
+    return { pid, uid, env }
+  } catch {
+    // There is no /proc, or the process is another user's.
+    return own
+  }
+}
