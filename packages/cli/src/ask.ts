@@ -55,11 +55,20 @@ export async function status(pid: string | undefined, flags: AskFlags): Promise<
   // `status --watch | head` ends when its reader does.
   process.stdout.on('error', () => process.exit())
   const target = targetOf(pid, flags.control)
-  do {
+  const show = async (): Promise<void> => {
     const result = await ask('status', target, flags)
     print(flags, result, JSON.stringify(result, undefined, 2))
-    if (flags.watch === true) await delay(1000)
-  } while (flags.watch === true)
+  }
+  await show()
+  while (flags.watch === true) {
+    await delay(1000)
+    try {
+      await show()
+    } catch (error) {
+      if (await isThere(target.socket)) throw error
+      return
+    }
+  }
 }
 
 function ask(verb: Verb, { socket: file }: Target, flags: AskFlags): Promise<unknown> {

@@ -26,6 +26,8 @@ export async function restartByPid(
   const { pid } = target
   const begun = performance.now()
   mustHandleHangUp(pid)
+  // Whether it may be signalled: nothing is made for a process that is another user's.
+  signal(pid, 0)
   const file = prepare(target)
   try {
     signal(pid, 'SIGHUP')
@@ -136,7 +138,7 @@ async function settle(pid: number, isKept: () => Promise<boolean>): Promise<void
   while (performance.now() < deadline && isRunning(pid) && !(await isKept())) await delay(interval)
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function signal(pid: number, name: NodeJS.Signals | 0): void {
   try {
     process.kill(pid, name)
   } catch (error) {

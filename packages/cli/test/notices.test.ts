@@ -1,6 +1,8 @@
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
 import { type AppProcess, startApp } from '../../conformance/src/app-process.ts'
@@ -160,5 +162,59 @@ describeUnix('sd_notify', () => {
     app.signal('SIGTERM')
     await app.exited
     expect(recording.notices()).toEqual([])
+  })
+})
+
+// systemd's own program, and a socket that only Python can open: Node has no datagram socket in AF_UNIX.
+const canReceive = [
+  ['systemd-notify', '--version'],
+  ['python3', '-c', 'import socket; socket.AF_UNIX'],
+].every(([program, ...args]) => spawnSync(program!, args).status === 0)
+const describeDatagrams = canReceive ? describe : describe.skip
+
+const receiver = `
+import json, socket, sys
+end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+end.bind(sys.argv[1])
+print('{}', flush=True)
+while True:
+    fields = end.recv(65536).decode().split('\\n')
+    print(json.dumps(dict(field.split('=', 1) for field in fields if field)), flush=True)
+`
+
+describeDatagrams('a socket as systemd has it (needs systemd-notify and python3)', () => {
+  test('hears of a reload what Type=notify-reload waits for', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-notices-'))
+    undo.add(() => rmSync(folder, { recursive: true, force: true }))
+    const socket = path.join(folder, 'notify.sock')
+    const child = spawn('python3', ['-c', receiver, socket], { stdio: ['ignore', 'pipe', 'inherit'] })
+    undo.add(() => void child.kill('SIGKILL'))
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const next = async (): Promise<Record<string, string>> =>
+      JSON.parse((await lines.next()).value as string) as Record<string, string>
+    await next()
+    const heard = async (name: string): Promise<Record<string, string>> => {
+      for (;;) {
+        const notice = await next()
+        if (name in notice) return notice
+      }
+    }
+    const env = { NOTIFY_SOCKET: socket, PATH: process.env['PATH'] ?? '' }
+    const { app, deploy } = await start('zerodrop run', { env, notices: () => [], remove: () => {} })
+    expect(await heard('READY')).toMatchObject({ READY: '1' })
+    for (const [version, status] of [
+      ['2', /^generation 2 serves/],
+      ['broken', /the last restart failed: ERR_ZERODROP_SUCCESSOR_EXITED/],
+    ] as const) {
+      deploy(version)
+      const asked = process.hrtime.bigint() / 1000n
+      app.signal('SIGHUP', app.pid)
+      // In one message, and later than systemd has asked: it takes an older one for that of another reload.
+      const { RELOADING, MONOTONIC_USEC = '0' } = await heard('RELOADING')
+      expect([RELOADING, BigInt(MONOTONIC_USEC) >= asked]).toEqual(['1', true])
+      expect(await heard('READY')).toMatchObject({ READY: '1', STATUS: expect.stringMatching(status) })
+    }
+    app.signal('SIGTERM', app.pid)
+    expect(await heard('STOPPING')).toMatchObject({ STOPPING: '1' })
   })
 })

@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { freePort, leftovers, RawClient, startDelayProxy, startTraffic } from '@zerodrop/traffic'
 import { startApp } from '../../conformance/src/app-process.ts'
 import type { AppProcess } from '../../conformance/src/app-process.ts'
@@ -18,6 +20,14 @@ const describeUnix = process.platform === 'win32' ? describe.skip : describe
 // Where this process may lower the score of a child, a keeper may too: with CAP_SYS_RESOURCE.
 const mayLower = spawnSync('/bin/sh', ['-c', 'echo -999 >/proc/self/oom_score_adj'], { stdio: 'ignore' })
 const describeSpared = mayLower.status === 0 ? describe : describe.skip
+
+// Everybody must be able to read the package, too.
+const canBeNobody = spawnSync(
+  'setpriv',
+  ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, bin, '--version'],
+  { stdio: 'ignore', env: {} },
+)
+const describeTwoUsers = canBeNobody.status === 0 ? describe : describe.skip
 
 interface Kept {
   readonly app: AppProcess
@@ -178,6 +188,21 @@ describeUnix('zerodrop run', () => {
     expect(await app.exited).toEqual({ code: 0, signal: null })
   })
 
+  test('status --watch repeats it until the server has ended', async () => {
+    const { app, control } = await keep()
+    const watching = spawn(process.execPath, [bin, 'status', '--watch', '--json', '--control', control])
+    undo.add(() => void watching.kill())
+    const ended = once(watching, 'exit')
+    const lines = createInterface({ input: watching.stdout })
+    for (let repeated = 0; repeated < 2; repeated++) {
+      const [line] = (await once(lines, 'line')) as [string]
+      expect(JSON.parse(line)).toMatchObject({ state: 'serving', generation: 1 })
+    }
+    app.signal('SIGTERM')
+    await app.exited
+    expect(await ended).toEqual([0, null])
+  })
+
   test.each([
     ['that never listens', [], 'setInterval(() => {}, 1000)'],
     ['without zerodrop', ['--no-register'], "require('node:http').createServer().listen(0, '127.0.0.1')"],
@@ -271,6 +296,37 @@ describeUnix('zerodrop run', () => {
     undo.add(() => next.stop())
     await next.waitFor('listening')
     expect((await command('status', '--control', control)).status).toBe(0)
+  })
+})
+
+describeTwoUsers('another user (needs root and setpriv)', () => {
+  test('asks nothing, signals nothing and replaces nothing, and is told so', async () => {
+    const { app, port, control } = await keep()
+    // May be entered, so that the socket alone has to keep others out.
+    chmodSync(path.dirname(control), 0o755)
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, bin]
+    const command = ([program, ...args]: readonly string[]): [number | null, string] => {
+      const { status, stderr } = spawnSync(program!, args, {
+        encoding: 'utf8',
+        env: { HOME: '/nonexistent' },
+      })
+      return [status, stderr]
+    }
+    for (const verb of ['restart', 'stop', 'status'])
+      expect(command([...asNobody, verb, '--control', control])).toEqual([
+        1,
+        expect.stringMatching(/^zerodrop: The control socket \S+ belongs to another user.*\(EACCES\)\n$/),
+      ])
+    for (const verb of ['restart', 'stop'])
+      expect(command([...asNobody, verb, String(app.pid)])).toEqual([
+        1,
+        expect.stringMatching(/^zerodrop: Process \d+ belongs to another user.*\(EPERM\)\n$/),
+      ])
+    expect(command([...asNobody, 'run', '--control', control, server])).toEqual([
+      1,
+      expect.stringContaining('Another keeper uses the control socket'),
+    ])
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '1', generation: 1 })
   })
 })
 

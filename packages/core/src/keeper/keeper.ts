@@ -203,8 +203,7 @@ export class Keeper {
     else if (message.type === 'kill') this.#generations.get(message.pid)?.kill(message.signal)
     else if (message.type === 'answer') this.#asked.get(message.id)?.settle(message)
     else if (message.type === 'keep' && handle !== undefined) this.#keep(message, handle)
-    else if (message.type === 'parent' && handle !== undefined)
-      this.#system.takeParent(handle, message.serialization)
+    else if (message.type === 'parent') this.#system.takeParent(handle, message.serialization)
     else if (message.type === 'parent-closed' && this.#serving === from) this.#system.closeParent()
     else if (message.type === 'drop') {
       if (this.#mayDrop(from)) this.#drop(message.bound)

@@ -24,6 +24,8 @@ export class ServiceNotices {
   #watched = false
   /** Whether the pid of the service has changed, or is about to. */
   #pidMoves: boolean
+  /** Whether systemd was told that a restart has begun, and not how it ended. */
+  #reloading = false
 
   /** @param generation of this process */
   constructor(context: Context, manager: ServiceManager, generation: number) {
@@ -55,6 +57,7 @@ export class ServiceNotices {
   #onTaken(): void {
     const { comingKeeper, keeper, pid } = this.#context.system
     // The first generation may have been started by a shell, which has the pid that systemd knows.
+    this.#reloading = false
     const mainPid = (keeper ?? comingKeeper) === undefined && this.#pidMoves ? { MAINPID: String(pid) } : {}
     this.#manager.tell({ READY: '1', STATUS: this.#serves(), ...mainPid })
     if (this.#watched || this.#manager.watchdog === undefined) return
@@ -70,11 +73,15 @@ export class ServiceNotices {
   }
 
   #onRestart({ generation }: LifecycleEvents['restart:start'][0]): void {
-    if (!this.#isService) return
+    if (this.#isService) this.#reload(`generation ${generation} starts`)
+  }
+
+  #reload(what: string): void {
+    this.#reloading = true
     this.#manager.tell({
       RELOADING: '1',
       MONOTONIC_USEC: this.#manager.monotonic(),
-      STATUS: `${this.#serves()}, generation ${generation} starts`,
+      STATUS: `${this.#serves()}, ${what}`,
     })
   }
 
@@ -89,6 +96,10 @@ export class ServiceNotices {
   #onFailed({ error }: LifecycleEvents['restart:failed'][0]): void {
     const { servingRole, state } = this.#context
     if (!servingRole.held || state.current === 'draining') return
+    // systemd would wait for it under notify-reload, and take no READY=1 before it for the end of the reload:
+    // https://github.com/systemd/systemd/blob/v253/src/core/service.c (service_notify_message)
+    if (!this.#reloading) this.#reload('a restart is refused')
+    this.#reloading = false
     const why = `the last restart failed: ${error.code}: ${error.message}`
     this.#manager.tell({ READY: '1', STATUS: `${this.#serves()}; ${why}` })
   }

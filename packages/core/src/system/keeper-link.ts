@@ -8,7 +8,8 @@ import {
   toWire,
   type ToKeeper,
 } from './keeper-protocol.ts'
-import { type Channel, openChannel, parentPipe } from './node-internals.ts'
+import { type Channel, openChannel } from './node-internals.ts'
+import { ParentChannel } from './parent-channel.ts'
 import { shadow } from './shadow.ts'
 import type { Keeper, KeptSocket, Release } from './system.ts'
 
@@ -124,8 +125,9 @@ export class KeeperLink implements Keeper {
 
   /** Hands the keeper the channel to this process's parent, which it had itself when it was another program. */
   giveParent(): void {
-    const pipe = process.connected ? parentPipe() : undefined
-    if (pipe !== undefined) this.#send({ type: 'parent', serialization: pipe.serialization }, pipe.handle)
+    const parent = ParentChannel.own()
+    if (parent !== undefined)
+      this.#send({ type: 'parent', serialization: parent.serialization }, parent.handle)
   }
 
   inherits(addresses: readonly string[]): void {

@@ -61,7 +61,10 @@ export type ToKeeper =
       readonly env: Readonly<Record<string, string>>
       readonly listeners: readonly string[]
     }
-  /** With the handle of the channel to the parent that has forked the keeper when it had another program: pass it on. */
+  /**
+   * With the handle of the channel to the parent that has forked the keeper when it had another program: pass it on.
+   * Without it the channel is closed, and the program still relies on having one.
+   */
   | { readonly type: 'parent'; readonly serialization: 'json' | 'advanced' }
   /** The channel to the parent is closed, by either side: close it too, or the parent would not see it. */
   | { readonly type: 'parent-closed' }

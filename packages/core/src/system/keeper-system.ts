@@ -38,7 +38,7 @@ export interface KeeperSystem {
    * Passes a channel to a parent on to each generation from now on: that of the program which this process has had before.
    * Without it, a channel that this process was started with is passed on.
    */
-  takeParent(handle: ClosableHandle, serialization: 'json' | 'advanced'): void
+  takeParent(handle: ClosableHandle | undefined, serialization: 'json' | 'advanced'): void
   /** Closes this process's end of that channel. Later generations get one that leads nowhere. */
   closeParent(): void
   onSignal(signal: NodeJS.Signals, listener: () => void): Release

@@ -35,9 +35,9 @@ export class ParentChannel implements ParentReader {
 
   /**
    * That of a program which this process has replaced by its own: a generation has sent the handle of its end.
-   * @param handle is not read here, nor does it have to be kept elsewhere
+   * @param handle is not read here, nor does it have to be kept elsewhere; undefined for one that leads nowhere
    */
-  static handed(handle: ClosableHandle, serialization: 'json' | 'advanced'): HandedChannel {
+  static handed(handle: ClosableHandle | undefined, serialization: 'json' | 'advanced'): HandedChannel {
     return new HandedChannel(handle, serialization)
   }
 
@@ -49,13 +49,25 @@ export class ParentChannel implements ParentReader {
   /** What a successor has as the descriptor of its channel. */
   get stdio(): number | 'pipe' {
     // If the parent or the application has closed it, one that leads nowhere: a program may rely on having one.
-    const isOpen = process.connected && !this.#leadsNowhere
-    return isOpen && this.#pipe !== undefined ? this.#pipe.fd : 'pipe'
+    return this.#open?.fd ?? 'pipe'
+  }
+
+  /** By which its descriptor can be sent to another process; undefined where it leads nowhere. */
+  get handle(): object | undefined {
+    return this.#open?.handle
+  }
+
+  get serialization(): 'json' | 'advanced' {
+    return this.#pipe?.serialization ?? 'json'
+  }
+
+  get #open(): ParentPipe | undefined {
+    return process.connected && !this.#leadsNowhere ? this.#pipe : undefined
   }
 
   /** The variables by which Node opens a channel on a descriptor. */
   variables(fd: number): NodeJS.ProcessEnv {
-    return channelVariables(fd, this.#pipe?.serialization ?? 'json', this.stdio)
+    return channelVariables(fd, this.serialization, this.stdio)
   }
 
   /** Closes the end of this process. */
@@ -90,7 +102,7 @@ class HandedChannel implements KeptChannel {
   #handle: ClosableHandle | undefined
   readonly #serialization: 'json' | 'advanced'
 
-  constructor(handle: ClosableHandle, serialization: 'json' | 'advanced') {
+  constructor(handle: ClosableHandle | undefined, serialization: 'json' | 'advanced') {
     this.#handle = handle
     this.#serialization = serialization
   }

@@ -83,9 +83,9 @@ export class FakeKeeperSystem implements KeeperSystem {
   }
 
   /** What has become of the channel to a parent. */
-  parent: { handle: object; serialization: string } | 'closed' | undefined
+  parent: { handle: object | undefined; serialization: string } | 'closed' | undefined
 
-  takeParent(handle: object, serialization: 'json' | 'advanced'): void {
+  takeParent(handle: object | undefined, serialization: 'json' | 'advanced'): void {
     this.parent = { handle, serialization }
   }
 

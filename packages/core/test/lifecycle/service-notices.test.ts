@@ -50,6 +50,23 @@ test('a service that serves is ready, and shows a sign of life at half of the li
   expect(manager.notices.slice(2)).toEqual([{ WATCHDOG: '1' }, { WATCHDOG: '1' }])
 })
 
+test('a restart that is refused begins and ends, so that systemctl reload does not wait', async () => {
+  const { lifecycle, manager } = await serve()
+  for (let restarts = 0; restarts < 2; restarts++) {
+    const told = manager.notices.length
+    await expect(lifecycle.restart()).rejects.toMatchObject({ code: 'ERR_ZERODROP_NOTHING_TO_HAND_OVER' })
+    const status = expect.stringContaining('ERR_ZERODROP_NOTHING_TO_HAND_OVER')
+    expect(manager.notices.slice(told)).toEqual([
+      {
+        RELOADING: '1',
+        MONOTONIC_USEC: expect.stringMatching(/^\d+$/),
+        STATUS: expect.stringMatching(/, a restart is refused$/),
+      },
+      { READY: '1', STATUS: status },
+    ])
+  }
+})
+
 test('a drain asks for more time every five seconds for as long as it goes on', async () => {
   const requests: http.ServerResponse[] = []
   const { lifecycle, manager, port, system } = await serve((_request, response) => requests.push(response))

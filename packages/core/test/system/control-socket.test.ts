@@ -1,0 +1,105 @@
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { askPath, controlPath } from '../../src/system/control-path.ts'
+import { type Control, openControl } from '../../src/system/control-socket.ts'
+
+let folder: string
+const controls: Control[] = []
+const { XDG_RUNTIME_DIR: session } = process.env
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+})
+
+afterEach(() => {
+  for (const control of controls.splice(0)) control.close()
+  if (session === undefined) delete process.env['XDG_RUNTIME_DIR']
+  else process.env['XDG_RUNTIME_DIR'] = session
+  rmSync(folder, { recursive: true })
+})
+
+async function open(file?: string): Promise<void> {
+  controls.push(await openControl(file))
+}
+
+function ask(file: string, what: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    const socket = net.connect(file, () => socket.write(what))
+    socket.setEncoding('utf8').on('data', (text: string) => (said += text))
+    socket.on('error', reject).on('end', () => resolve(said))
+  })
+}
+
+const describePosix = process.platform === 'win32' ? describe.skip : describe
+
+describePosix('the control socket', () => {
+  test('is for its user alone, and passes on what a keeper says', async () => {
+    const file = path.join(folder, 'control.sock')
+    await open(file)
+    controls[0]!.serve({ ask: async (what) => ({ result: { asked: what } }) })
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(JSON.parse(await ask(file, 'status\n'))).toEqual({ result: { asked: 'status' } })
+    expect(JSON.parse(await ask(file, 'bogus\n'))).toEqual({
+      error: { message: 'A keeper knows restart, stop, status.' },
+    })
+  })
+
+  test('of a keeper that lives is refused to another, and the one that a dead keeper left is replaced', async () => {
+    const file = path.join(folder, 'control.sock')
+    await open(file)
+    await expect(open(file)).rejects.toMatchObject({ code: 'ERR_ZERODROP_CONTROL_UNAVAILABLE' })
+    const stale = path.join(folder, 'stale.sock')
+    const server = net.createServer()
+    await new Promise<void>((resolve) => server.listen(path.join(folder, 'first.sock'), resolve))
+    // As if its process had been killed: closing removes the file of the name that it was bound to.
+    linkSync(path.join(folder, 'first.sock'), stale)
+    await new Promise((resolve) => server.close(resolve))
+    await open(stale)
+    expect(controls).toHaveLength(2)
+  })
+
+  test('does not take the place of a file that is no socket', async () => {
+    const file = path.join(folder, 'precious')
+    writeFileSync(file, 'text')
+    await expect(open(file)).rejects.toMatchObject({
+      code: 'ERR_ZERODROP_CONTROL_UNAVAILABLE',
+      message: expect.stringContaining('EADDRINUSE'),
+    })
+    expect(readFileSync(file, 'utf8')).toBe('text')
+  })
+
+  test('is not opened in a folder that others can write to', async () => {
+    process.env['XDG_RUNTIME_DIR'] = folder
+    mkdirSync(path.join(folder, 'zerodrop'))
+    chmodSync(path.join(folder, 'zerodrop'), 0o777)
+    await expect(open()).rejects.toMatchObject({
+      code: 'ERR_ZERODROP_CONTROL_UNAVAILABLE',
+      message: expect.stringContaining('nobody else can write to'),
+    })
+    rmSync(path.join(folder, 'zerodrop'), { recursive: true })
+    await open()
+    expect(statSync(path.join(folder, 'zerodrop', `${process.pid}.sock`)).isSocket()).toBe(true)
+  })
+})
+
+test.each([
+  [{ RUNTIME_DIRECTORY: '/run/app:/run/other', XDG_RUNTIME_DIR: '/run/user/7' }, '/run/app/zerodrop.sock'],
+  [{ XDG_RUNTIME_DIR: '/run/user/7' }, '/run/user/7/zerodrop/42.sock'],
+  [{ RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: '', TMPDIR: '/scratch' }, '/scratch/zerodrop-7/42.sock'],
+])('a process that was started with %j is asked at %s', (env, file) => {
+  const controlled = { pid: 42, uid: 7, env }
+  expect(controlPath(controlled)).toBe(file)
+  expect(askPath(controlled)).toBe(path.join(path.dirname(file), '42.ask'))
+})
