@@ -103,7 +103,7 @@ function bundleCore(folder, outDir) {
       format: 'cjs',
       target: 'node20',
       conditions: ['@zerodrop/source'],
-      external: ['./core.js', 'yocto-spinner'],
+      external: ['./core.js', '../register.js', 'yocto-spinner'],
       sourcemap: true,
       // The sources are in the package, beside `dist`.
       sourcesContent: false,

@@ -47,7 +47,7 @@ if (orders !== undefined) {
   Object.defineProperty(globalThis, bootKey, { value: boot })
 }
 
-// Before what the application preloads, as with `--import` in front of everything. A bundle of its own: see build.mjs.
+// Before what the application preloads, as with `--import` in front of everything. A file of its own: see build.mjs.
 if (keeper?.registers === true) require('../register.js')
 
 /**
