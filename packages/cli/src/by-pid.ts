@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -86,16 +86,18 @@ function mustHandleHangUp(pid: number): void {
 function prepare(target: Controlled): string {
   const file = askPath(target)
   const folder = path.dirname(file)
-  const { uid } = target
+  // Its environment names the folder: root must not write where another user says.
+  if (target.uid !== process.getuid?.())
+    throw new Failure(
+      `Process ${target.pid} has no keeper and belongs to user ${target.uid}. Run the command as that user.`,
+    )
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
-    if (made !== undefined && process.getuid?.() === 0) chownSync(folder, uid, -1)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
     const other = askerIn(file)
     if (other !== undefined)
       throw new Failure(`Process ${other} waits for a restart of process ${target.pid} already.`)
     rmSync(file, { force: true })
     writeFileSync(file, `${JSON.stringify({ asker: process.pid })}\n`, { flag: 'wx', mode: 0o600 })
-    if (process.getuid?.() === 0) chownSync(file, uid, -1)
     return file
   } catch (error) {
     if (error instanceof Failure) throw error
