@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import { KeeperLink } from './keeper-link.ts'
 import { comingVariableName, keeperVersion } from './keeper-protocol.ts'
 import { awaitAt, isRendezvous, type Rendezvous } from './rendezvous.ts'
@@ -64,4 +65,10 @@ export function takeComingKeeper(preload?: string): ComingKeeper | undefined {
   const { version, pid } = (value ?? {}) as Record<keyof ComingOrders, unknown>
   if (version !== keeperVersion || !Number.isSafeInteger(pid) || !isRendezvous(value)) return undefined
   return new ComingKeeper(value as ComingOrders, preload)
+}
+
+/** That of this process, which a preload waits for, or which is waited for from now on. A thread has none. */
+export function comingKeeperOf(): ComingKeeper | undefined {
+  if (!isMainThread) return undefined
+  return (globalThis as { [comingKeeperKey]?: ComingKeeper })[comingKeeperKey] ?? takeComingKeeper()
 }

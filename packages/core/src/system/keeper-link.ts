@@ -1,7 +1,9 @@
 import type { ChildProcess, SendHandle } from 'node:child_process'
+import { isMainThread } from 'node:worker_threads'
 import {
   type FromKeeper,
   fromWire,
+  keeperKey,
   type KeeperOrders,
   keeperVariableName,
   readKeeperOrders,
@@ -27,6 +29,12 @@ export function takeKeeper(preload?: string): KeeperLink | undefined {
     process.env['LISTEN_PID'] = String(process.pid)
   const channel = orders && openChannel(orders.channel)
   return channel && new KeeperLink(orders, channel, preload)
+}
+
+/** The link of this process, which a preload has opened, or which is opened now. A thread has none. */
+export function keeperOf(): KeeperLink | undefined {
+  if (!isMainThread) return undefined
+  return (globalThis as { [keeperKey]?: KeeperLink })[keeperKey] ?? takeKeeper()
 }
 
 /** A program to start as a copy of this process. */

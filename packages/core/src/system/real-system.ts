@@ -4,15 +4,14 @@ import { activationOf, takeListenFds } from './activation.ts'
 import { waitingAsker } from './asker.ts'
 import { type Boot, bootKey } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
-import { type ComingKeeper, comingKeeperKey, takeComingKeeper } from './coming-keeper.ts'
+import { comingKeeperOf } from './coming-keeper.ts'
 import { realCluster } from './cluster.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
 import { gracePeriodOf } from './grace-period.ts'
 import { incapacity, isServiceProcess } from './incapacity.ts'
 import { inspectAfter } from './inspector.ts'
-import { type KeeperLink, takeKeeper } from './keeper-link.ts'
-import { keeperKey } from './keeper-protocol.ts'
+import { keeperOf } from './keeper-link.ts'
 import { LedSession } from './led-session.ts'
 import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor-channel.ts'
@@ -148,14 +147,4 @@ export function realSystem(): System {
       keeper: () => keeper ?? comingKeeper?.link,
     }),
   }
-}
-
-function keeperOf(): KeeperLink | undefined {
-  if (!isMainThread) return undefined
-  return (globalThis as { [keeperKey]?: KeeperLink })[keeperKey] ?? takeKeeper()
-}
-
-function comingKeeperOf(): ComingKeeper | undefined {
-  if (!isMainThread) return undefined
-  return (globalThis as { [comingKeeperKey]?: ComingKeeper })[comingKeeperKey] ?? takeComingKeeper()
 }
