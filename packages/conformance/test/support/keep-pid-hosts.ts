@@ -97,11 +97,12 @@ const berry = tool('@yarnpkg/cli-dist/bin/yarn.js')
 const { execPath } = process
 const canRunScripts = Number.parseInt(process.versions.node, 10) >= 22
 
-/** It runs no script before it has installed. */
+/** It runs no script before it has installed, and keeps packages where other programs find them only if it is told to. */
 function berryIn(folder: string, program: string): readonly string[] {
-  const lock = ['__metadata:', '  version: 8', '', '"app@workspace:.":', '  version: 0.0.0-use.local']
-  const resolution = ['  resolution: "app@workspace:."', '  languageName: unknown', '  linkType: soft', '']
-  writeFileSync(path.join(folder, 'yarn.lock'), [...lock, ...resolution].join('\n'))
+  writeFileSync(path.join(folder, 'yarn.lock'), '')
+  writeFileSync(path.join(folder, '.yarnrc.yml'), 'nodeLinker: node-modules\nenableTelemetry: false\n')
+  const { status, stdout } = spawnSync(execPath, [program, 'install'], { cwd: folder, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`yarn install failed: ${stdout}`)
   return [execPath, program, 'run', 'start']
 }
 
