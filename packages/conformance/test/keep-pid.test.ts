@@ -51,6 +51,8 @@ each(kept)(kept.length > 0 ? kept : nobody)('$name, $way (needs $needs)', ({ hos
         await app.restart(`${version}`)
         await traffic.after(100)
       }
+      // One signal is one deploy, also if a host sends it to the keeper and to the application.
+      expect(await app.get()).toMatchObject({ generation: 1 + restarts })
       app.deploy('broken')
       app.signal('SIGHUP')
       await app.heardOnStderr(/ERR_ZERODROP_SUCCESSOR_EXITED/)

@@ -29,6 +29,13 @@ export interface StartOptions {
   readonly onSpawned: (successor: Successor) => void
 }
 
+/**
+ * How long a restart below a keeper waits for the other half of a signal that was sent to a whole process group, in
+ * milliseconds: dumb-init signals the keeper and this process, and the keeper passes its own on. Two signals that come
+ * before the successor has read any code are one deploy.
+ */
+const groupPause = 100
+
 /** The longest pause, in milliseconds, before a successor is started again that a signal has ended while Node started. */
 const longestPause = 1000
 
@@ -46,6 +53,7 @@ export async function startSuccessor(context: Context, options: StartOptions): P
   const { generation, abort } = options
   reporter.tell('restart:start', { generation })
   const begun = system.now()
+  if (system.keeper !== undefined) await pause(system, groupPause, abort)
   const made = successorEnvironment(system, settings.successorEnv, { readyTimeout, abort })
   const environment = made instanceof Promise ? await made : made
   for (let hits = 0; ; hits++) {
