@@ -45,17 +45,22 @@ export class Application {
     this.manifest = JSON.parse(readFileSync(path.join(this.source, 'package.json'), 'utf8'))
   }
 
+  /** The files that it has in common with others. */
+  get shared() {
+    return this.settings.shared ?? []
+  }
+
   /** Installs and builds it, unless that has been done for what is in its folder. */
   prepare() {
     const hash = createHash('sha256')
-    const { guide, shared: common = [] } = this.settings
+    const { guide } = this.settings
     const code = guide && guideOf(guide.heading).code
     if (guide !== undefined) hash.update(code)
     for (const entry of readdirSync(this.source, { recursive: true, withFileTypes: true })) {
       if (entry.isFile())
         hash.update(entry.name).update(readFileSync(path.join(entry.parentPath, entry.name)))
     }
-    for (const name of common) hash.update(readFileSync(path.join(shared, name)))
+    for (const name of this.shared) hash.update(readFileSync(path.join(shared, name)))
     const folder = path.join(cache, `${this.name}-${hash.digest('hex').slice(0, 12)}`)
     this.folder = folder
     if (!existsSync(path.join(folder, '.ready'))) this.#install(code)
@@ -68,7 +73,7 @@ export class Application {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
     cpSync(this.source, folder, { recursive: true })
-    for (const name of common) cpSync(path.join(shared, name), path.join(folder, name))
+    for (const name of this.shared) cpSync(path.join(shared, name), path.join(folder, name))
     if (guide !== undefined) {
       const file = path.join(folder, guide.file)
       mkdirSync(path.dirname(file), { recursive: true })
