@@ -354,6 +354,7 @@ export class FakeCluster implements ClusterSystem {
   /** What the primary answers; undefined for one without zerodrop, or one that is held up. */
   primary: PrimaryState | undefined
   primaryAnswers = false
+  workerId = 0
 
   askPrimary(listener: (state: PrimaryState) => void): Release {
     if (this.primary !== undefined) listener(this.primary)

@@ -6,8 +6,11 @@ import type { System } from '../system/system.ts'
 import { acceptQueued, acceptQueueOf } from './accept-queued.ts'
 import { awaitDeclined, awaitQuiet } from './accept-handed.ts'
 
-/** How long the accept queue that workers share has to be empty, in milliseconds. */
-const sharedQuiet = 50
+/**
+ * How long the accept queue that workers share has to be empty, in milliseconds: for each of them another time. The clients
+ * that one holds come back when it closes, and it would be just then that another which had waited as long closes as well.
+ */
+const sharedQuiet = (workerId: number): number => 50 * (1 + (workerId % 8))
 
 /** What a server that has stopped accepting leaves. */
 export interface Stopped {
@@ -33,7 +36,7 @@ export async function stopAccepting(
   // With round-robin the primary accepts, and Node gives the worker's server a handle without a descriptor.
   const isHanded = isWorker && listeningHandle(server)?.fd === undefined
   if (isWorker) await awaitQuiet(connections, system, isHanded ? isHurried : () => true)
-  const quietFor = isWorker ? sharedQuiet : 0
+  const quietFor = isWorker ? sharedQuiet(system.cluster.workerId) : 0
   const reset = isHanded ? 0 : await acceptQueued(acceptQueueOf(connections), system, isHurried, quietFor)
   closeListener(server)
   if (isHanded) await awaitDeclined(system, isHurried)

@@ -74,6 +74,9 @@ export function realCluster(): ClusterSystem {
     tellStopping() {
       if (cluster.isWorker) sendInternalMessage(process, { act: 'stopping' } satisfies Message)
     },
+    get workerId() {
+      return cluster.worker?.id ?? 0
+    },
     get primaryAnswers() {
       return primaryAnswers
     },

@@ -180,6 +180,8 @@ export interface ClusterSystem {
   stopWorker(id: number, signal: NodeJS.Signals, isForced?: boolean): void
   /** In a worker, tells its primary that it stops, so that it is not sent the signal that it has had. */
   tellStopping(): void
+  /** The number of this worker; 0 in a process that is none. */
+  readonly workerId: number
   /** In a worker, whether its primary has ever answered `askPrimary()`, as one with zerodrop does. */
   readonly primaryAnswers: boolean
   /**
