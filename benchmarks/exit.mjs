@@ -6,16 +6,20 @@ import { HeldConnections } from './lib/held-connections.mjs'
 import { ServerProcess } from './lib/server-process.mjs'
 import { median } from './lib/statistics.mjs'
 
-export const variants = [
-  'base',
-  'zerodrop',
-  'zerodrop-linger0',
-  'http-terminator',
-  'terminus',
-  'stoppable',
-  'http-graceful-shutdown',
-  'close-with-grace',
-]
+/** As the table calls them, and the program of each in `servers/`. */
+export const variants = new Map([
+  ['no library', 'http-base'],
+  ['zerodrop', 'http-zerodrop'],
+  ['zerodrop, lingerTimeout: 0', 'http-zerodrop-linger0'],
+  ['http-terminator', 'http-http-terminator'],
+  ['@godaddy/terminus', 'http-terminus'],
+  ['stoppable', 'http-stoppable'],
+  ['http-graceful-shutdown', 'http-http-graceful-shutdown'],
+  ['close-with-grace', 'http-close-with-grace'],
+  ['Fastify, no library', 'fastify-base'],
+  ['zerodrop, Fastify', 'fastify-zerodrop'],
+  ['fastify-graceful-shutdown', 'fastify-graceful-shutdown'],
+])
 
 /** Each measurement resolves with what one server process did. */
 export const measurements = { nothing, inFlight, idle, busy }
@@ -99,10 +103,10 @@ async function busy(server, { exitTimeout }) {
 }
 
 export async function exit({ what, rounds, connections, exitTimeout, onResult }) {
-  const results = new Map(variants.map((name) => [name, []]))
+  const results = new Map([...variants.keys()].map((name) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    for (const name of variants) {
-      const server = await ServerProcess.start(`http-${name}`)
+    for (const [name, program] of variants) {
+      const server = await ServerProcess.start(program)
       try {
         const result = await measurements[what](server, { connections, exitTimeout })
         results.get(name).push(result)
@@ -112,7 +116,7 @@ export async function exit({ what, rounds, connections, exitTimeout, onResult })
       }
     }
   }
-  return variants.map((name) => summarize(name, results.get(name)))
+  return [...results].map(([name, runs]) => summarize(name, runs))
 }
 
 function summarize(name, results) {

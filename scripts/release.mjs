@@ -1,7 +1,7 @@
 /**
- * Prepares a release, and publishes it.
+ * Prepares a release with changesets, and publishes it.
  *
- *     npm run release -- 1.0.0-rc.1              # sets the version everywhere and dates the changelog; commit that
+ *     npm run release                            # uses up .changeset/*.md: sets the version everywhere, dates the changelog; commit that
  *     npm run release -- --publish --dry-run     # shows what npm would publish
  *     npm run release -- --publish               # publishes every public package, in dependency order
  *
@@ -9,57 +9,45 @@
  * with a hyphen is published under the tag `next`.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { publicPackages } from './build.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const { values } = parseArgs({
   options: { publish: { type: 'boolean', default: false }, 'dry-run': { type: 'boolean', default: false } },
 })
 
 if (values.publish) publish()
-else prepare(positionals[0])
+else prepare()
 
-function prepare(version) {
-  if (version === undefined || !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))
-    throw new Error('Give the version to release, such as 1.0.0-rc.1.')
-  const manifests = ['packages', 'examples', '.'].flatMap(manifestsIn)
-  for (const file of manifests) setVersion(file, version)
+function prepare() {
+  const before = versionOf('core')
+  npm(['run', 'changeset', '--', 'version'])
+  const version = versionOf('core')
+  if (version === before)
+    throw new Error(
+      'No changeset says that there is anything to release: write one with "npm run changeset".',
+    )
   const changelog = join(root, 'CHANGELOG.md')
   const text = readFileSync(changelog, 'utf8')
   const date = new Date().toISOString().slice(0, 10)
   writeFileSync(changelog, text.replace(/^## Unreleased$/m, `## Unreleased\n\n## ${version} (${date})`))
   npm(['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'])
-  console.log(
-    `Set ${version} in ${manifests.length} manifests. Run "npm run check", commit, tag, and publish.`,
-  )
+  console.log(`Set ${version}. Run "npm run check", commit, tag, and publish.`)
 }
 
-/** The package.json of each folder, and the benchmarks' for '.'. */
-function manifestsIn(folder) {
-  const names = folder === '.' ? ['benchmarks'] : readdirSync(join(root, folder))
-  return names.map((name) => join(root, folder, name, 'package.json')).filter((file) => existsSync(file))
-}
-
-function setVersion(file, version) {
-  const manifest = JSON.parse(readFileSync(file, 'utf8'))
-  const isOurs = (name) => name === 'zerodrop' || name.startsWith('@zerodrop/')
-  if (isOurs(manifest.name)) manifest.version = version
-  for (const kind of ['dependencies', 'devDependencies', 'peerDependencies'])
-    for (const name of Object.keys(manifest[kind] ?? {}))
-      if (isOurs(name) && /^\d/.test(manifest[kind][name])) manifest[kind][name] = version
-  writeFileSync(file, `${JSON.stringify(manifest, undefined, 2)}\n`)
+function versionOf(name) {
+  return JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')).version
 }
 
 function publish() {
   const status = execFileSync('git', ['status', '--porcelain'], { cwd: root, encoding: 'utf8' })
   if (status !== '' && !values['dry-run']) throw new Error('Commit first: the working tree has changes.')
   for (const name of publicPackages) {
-    const { version } = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'))
+    const version = versionOf(name)
     const provenance = process.env.ACTIONS_ID_TOKEN_REQUEST_URL === undefined ? [] : ['--provenance']
     const dryRun = values['dry-run'] ? ['--dry-run'] : []
     const tag = version.includes('-') ? 'next' : 'latest'

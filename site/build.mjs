@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, normalize } from 'node:path'
+import { dirname, join, normalize, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const site = dirname(fileURLToPath(import.meta.url))
@@ -17,7 +17,8 @@ const pages = new Map([
   ['README.md', 'index.md'],
   ['CHANGELOG.md', 'changelog.md'],
   ['CONTRIBUTING.md', 'contributing.md'],
-  ['benchmarks/README.md', 'benchmarks.md'],
+  ['benchmarks/README.md', 'benchmarking.md'],
+  ['examples/README.md', 'examples.md'],
   ['packages/cli/README.md', 'cli.md'],
   ...readdirSync(join(root, 'docs'))
     .filter((name) => name.endsWith('.md'))
@@ -61,9 +62,10 @@ function mapLinks(text, folder) {
 
 function mapLinksOfProse(text, folder) {
   return text.replaceAll(/(!?)\[([^\]]*)\]\(([^)\s]+)\)/g, (all, image, label, link) => {
-    if (/^[a-z]+:/.test(link) || link.startsWith('#') || image !== '') return all
+    if (/^[a-z]+:/.test(link) || link.startsWith('#')) return all
     const [file, anchor] = link.split('#')
     const target = normalize(join(folder, file))
+    if (image !== '') return `![${label}](./${relative('docs', target)})`
     const page = pages.get(target)
     if (page !== undefined) return `[${label}](./${page}${anchor === undefined ? '' : `#${anchor}`})`
     return label.includes(target) ? label : `${label} (\`${target}\`)`

@@ -31,10 +31,11 @@ export class ServerProcess {
   #messages = []
   #waiting = new Map()
 
-  static async start(name, { nodeArguments = [], args = [] } = {}) {
+  static async start(name, { nodeArguments = [], args = [], anyCore = false } = {}) {
     const server = new ServerProcess()
     const script = fileURLToPath(new URL(`../servers/${name}.mjs`, import.meta.url))
-    const command = ['-c', serverCore, process.execPath, ...nodeArguments, script, ...args]
+    const cores = anyCore ? `${serverCore}-${clientCore}` : serverCore
+    const command = ['-c', cores, process.execPath, ...nodeArguments, script, ...args]
     server.#run('taskset', command)
     server.port = (await server.message('listening')).port
     return server

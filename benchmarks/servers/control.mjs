@@ -40,7 +40,7 @@ export function onSwitch(use) {
 }
 
 /** Keeps a request waiting until the benchmark releases it. */
-function hold(answer) {
+export function hold(answer) {
   held.push(answer)
   process.send({ type: 'holding' })
 }

@@ -95,7 +95,7 @@ test('only system/node-internals/ reads what is private in Node', () => {
 
 /** The files of more than 150 lines of code, each with the reason. */
 const longFiles: Record<string, string> = {
-  'benchmarks/bench.mjs': 'the table of all benchmarks, and the one loop that runs them',
+  'benchmarks/commands.mjs': 'the table of all benchmarks, and the one loop that runs them',
   'packages/battery/src/application.mjs':
     'one class: the process of an application, and each way to wait for it',
   'packages/cli/src/verify/cures.ts': 'a table: what to do about each finding',

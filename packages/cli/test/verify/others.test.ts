@@ -1,0 +1,151 @@
+/** zerodrop verify on servers that nobody wrote for it. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { freePort } from '@zerodrop/traffic'
+import { undo, verdicts, verify } from './support/verify.ts'
+
+afterEach(() => undo.disposeAll())
+
+const repository = path.join(__dirname, '../../../..')
+const pm2 = path.join(repository, 'benchmarks/tools/node_modules/pm2/bin/pm2')
+const only = ['--only', 'keep-alive-race', '--only', 'early-signal', '--json']
+
+/** `describe`, or a skip of which the title says what is missing. */
+function describeIf(name: string, isThere: boolean): [jest.Describe, string] {
+  const isLinux = process.platform === 'linux'
+  if (isThere && isLinux) return [describe, name]
+  return [
+    describe.skip as jest.Describe,
+    `${name} (skipped: ${isLinux ? 'it is not installed' : 'not on Linux'})`,
+  ]
+}
+
+const has = (program: string): boolean => spawnSync(program, ['-v']).error === undefined
+
+function temporary(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-others-'))
+  undo.add(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const [describeNginx, nginx] = describeIf('nginx', has('nginx'))
+describeNginx(nginx, () => {
+  test('loses the keep-alive race at SIGQUIT, its graceful stop', async () => {
+    const folder = temporary()
+    const file = path.join(folder, 'nginx.conf')
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    writeFileSync(
+      file,
+      `
+daemon off;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+worker_processes 1;
+pid ${folder}/nginx.pid;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  ${paths.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
+  server { listen 127.0.0.1:${await freePort()}; location / { return 200 hello; } }
+}
+`,
+    )
+    const ended = await verify([
+      '--stop',
+      'SIGQUIT',
+      ...only,
+      '--',
+      'nginx',
+      '-p',
+      folder,
+      '-e',
+      'stderr',
+      '-c',
+      file,
+    ])
+    expect(verdicts(ended)).toEqual({ 'keep-alive-race': 'fail', 'early-signal': 'pass' })
+  })
+})
+
+const [describeHaproxy, haproxy] = describeIf('HAProxy', has('haproxy'))
+describeHaproxy(haproxy, () => {
+  test('loses the keep-alive race at SIGUSR1, its soft stop', async () => {
+    const file = path.join(temporary(), 'haproxy.cfg')
+    writeFileSync(
+      file,
+      `
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+frontend web
+  bind 127.0.0.1:${await freePort()}
+  http-request return status 200 content-type text/plain string hello
+`,
+    )
+    const ended = await verify(['--stop', 'SIGUSR1', ...only, '--', 'haproxy', '-db', '-f', file])
+    expect(verdicts(ended)).toEqual({ 'keep-alive-race': 'fail', 'early-signal': 'pass' })
+  })
+})
+
+const [describePeers, peers] = describeIf('the libraries of the benchmarks', true)
+describePeers(peers, () => {
+  test('http-terminator answers what is in flight, and loses the keep-alive race', async () => {
+    const server = path.join(repository, 'benchmarks/scoreboard/express-http-terminator.mjs')
+    const ended = await verify(
+      [
+        '--slow',
+        '/slow',
+        '--only',
+        'keep-alive-race',
+        '--only',
+        'in-flight',
+        '--json',
+        '--',
+        process.execPath,
+        server,
+      ],
+      { PORT: String(await freePort()) },
+    )
+    expect(verdicts(ended)).toEqual({ 'keep-alive-race': 'fail', 'in-flight': 'pass' })
+  })
+})
+
+const [describePm2, pm2Title] = describeIf('pm2', existsSync(pm2))
+describePm2(pm2Title, () => {
+  test('loses the keep-alive race when its reload deploys', async () => {
+    const folder = temporary()
+    const env = {
+      PM2_HOME: path.join(folder, 'home'),
+      PORT: String(await freePort()),
+      PATH: process.env['PATH'],
+    }
+    const run = (...args: string[]): void => {
+      const { status, stderr } = spawnSync(process.execPath, [pm2, ...args], { env, encoding: 'utf8' })
+      if (status !== 0) throw new Error(stderr)
+    }
+    undo.add(() => run('kill'))
+    const script = path.join(repository, 'benchmarks/restart/pm2.mjs')
+    run('start', script, '--name', 'app', '-i', '2', '--wait-ready', '--kill-timeout', '3000')
+    const daemon = spawnSync('cat', [path.join(env.PM2_HOME, 'pm2.pid')], { encoding: 'utf8' }).stdout.trim()
+    const ended = await verify(
+      [
+        '--pid',
+        daemon,
+        '--url',
+        `http://127.0.0.1:${env.PORT}`,
+        '--limit',
+        '30000',
+        '--restart-command',
+        `"${process.execPath}" "${pm2}" reload app`,
+        '--only',
+        'keep-alive-race',
+        '--json',
+      ],
+      env,
+    )
+    expect(verdicts(ended)).toEqual({ 'keep-alive-race': 'fail' })
+  })
+})
