@@ -27,8 +27,18 @@ interface Served {
   readonly end: () => void
 }
 
+export const options: Omit<ServerDrainOptions, 'onCut'> = {
+  lingerTimeout: 60_000,
+  firstRequestTimeout: 60_000,
+  closeSpread: 0,
+  closeCode: 1001,
+  policy: 'serve',
+  migrates: false,
+  onStopping: () => {},
+}
+
 /** A server that drains, and clients that speak to it in memory. */
-export function serve(options: Partial<ServerDrainOptions> = {}): Served {
+export function serve(given: Partial<ServerDrainOptions> = {}): Served {
   const server = http.createServer()
   // Node keeps its list of connections from then on.
   server.emit('listening')
@@ -37,15 +47,9 @@ export function serve(options: Partial<ServerDrainOptions> = {}): Served {
   const cut: CutConnection[] = []
   const system = new FakeSystem()
   const drain = new ServerDrain(system, connections, new DrainingSignals(), {
-    lingerTimeout: 60_000,
-    firstRequestTimeout: 60_000,
-    closeSpread: 0,
-    closeCode: 1001,
-    policy: 'serve',
-    migrates: false,
-    onStopping: () => {},
-    onCut: (connection) => cut.push(connection),
     ...options,
+    onCut: (connection) => cut.push(connection),
+    ...given,
   })
   const byStream = new Map<unknown, ServerResponse[]>()
   server.on('request', (request, response) => {
