@@ -4,9 +4,9 @@ import { shadow } from '../system/shadow.ts'
 import type { Release } from '../system/system.ts'
 
 /**
- * Calls back when a connection has closed, with all requests on it that were not answered. Node keeps those that wait
- * behind another one out of sight, but destroys each of them when their connection closes; for that moment `destroy` of
- * requests is shadowed.
+ * Calls back when a connection has closed, with all requests on it that were not answered. Node hides
+ * requests that wait behind another one, but destroys each of them when their connection closes; for that
+ * moment this shadows `destroy` of requests.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (abortIncoming)
  */
 export function whenAborted(

@@ -1,25 +1,29 @@
 import type { Connections } from '../connections/connections.ts'
 import type { PrimaryState, System } from '../system/system.ts'
 
-/** How long the primary has to be quiet before a worker declines what it is handed. In milliseconds. */
+/** How long the primary has to be silent before a worker declines connections, in milliseconds. */
 const quiet = 100
 
-/** How long a worker waits for that: the others are there to be handed the rest. Less than pm2 gives it, which is 1600. */
+/** How long a worker waits for that, in milliseconds. Other workers take the rest. pm2 kills after 1600. */
 const handedTimeout = 1200
 
-/** How long a worker waits for a primary that stops as well: it has to empty its own accept queue. In milliseconds. */
+/**
+ * How long a worker waits for a primary that is stopping too and has to empty its accept queue, in
+ * milliseconds.
+ */
 const stoppingTimeout = 5000
 
-/** How long it may take to decline what the primary had on its way, where it does not answer. In milliseconds. */
+/** How long a worker declines connections from a primary that does not answer, in milliseconds. */
 const declining = 20
 
 /**
- * Waits, in a worker of node:cluster, until its primary hands it no more connections.
+ * In a worker of node:cluster, waits until the primary stops handing connections to it.
  *
- * A worker that closes its server declines what it is handed from then on, and the primary hands it to another. Behind
- * the last worker nobody is left, and the primary resets what it has. When all of them stop together, the primary needs
- * this long to close its own socket and to hand over what it had accepted. A primary with zerodrop says when it has done
- * that, and its silence means that it is held up; that of another may mean that it has nothing left.
+ * A worker that has closed its server declines new connections, and the primary hands them to another
+ * worker. After the last worker, the primary resets the connections that it still has. When all workers stop
+ * together, the primary needs this time to close its own socket and to hand over the connections it had
+ * accepted. A primary with zerodrop says when it has done that, and its silence means that it is busy. The
+ * silence of another primary may mean that it has no connections left.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/cluster/round_robin_handle.js (remove)
  * @param isHurried whether not to wait for longer
  */
@@ -47,7 +51,8 @@ export async function awaitQuiet(
     release()
     const isQuiet = connections.accepted === accepted && !isHeldUp && state !== 'stopping'
     calm = isQuiet ? calm + 1 : 0
-    // What reached the primary before it answered that it serves, its own stop included, shows in the second answer.
+    // The second answer reflects everything that reached the primary before its first one, including its own
+    // stop.
     const isOver = calm >= (state === 'serving' ? 2 : 1)
     const limit = state === 'stopping' || state === 'closed' ? stoppingTimeout : handedTimeout
     if (isOver || isHurried() || waited >= limit) return
@@ -55,9 +60,10 @@ export async function awaitQuiet(
 }
 
 /**
- * Waits, in a worker that has closed its server, until it has declined what its primary had on its way. The channel keeps
- * the order: the primary has read of the close when it answers, and what it had handed over before has arrived here.
- * Without its answer the time decides, in which it may be held up: what comes behind the worker's end is reset.
+ * In a worker that has closed its server, waits until it has declined the connections that the primary had
+ * already sent. The channel keeps the order: when the primary answers, it has read of the close, and the
+ * connections that it sent before have arrived here. If it does not answer, a time limit ends the wait; a
+ * busy primary's connections that arrive after the worker's end are reset.
  * @param isHurried whether not to wait for longer
  */
 export async function awaitDeclined(system: System, isHurried: () => boolean): Promise<void> {
@@ -72,7 +78,7 @@ export async function awaitDeclined(system: System, isHurried: () => boolean): P
   release()
 }
 
-/** Ends with a turn of the event loop that has looked at what arrived in the meantime. */
+/** Resolves after an event loop tick that has polled for messages that arrived in the meantime. */
 async function wait(system: System, milliseconds: number): Promise<void> {
   await new Promise<void>((resolve) => {
     system.setTimeout(resolve, milliseconds)

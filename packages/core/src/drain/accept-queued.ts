@@ -3,28 +3,31 @@ import { queueLength } from '../listeners/descriptor-address.ts'
 import { type AcceptQueue, holdAccepted } from '../system/node-internals.ts'
 import type { System } from '../system/system.ts'
 
-/** How long the accept queue is given to become empty, in milliseconds. */
+/** How long to wait until the accept queue is empty, in milliseconds. */
 const queueTimeout = 2000
 
 /**
- * How long an event loop tick may have taken that found the accept queue empty: connections that arrived after it
- * had looked are in there now. At first only a turn that did nothing else will do; the limit doubles every 50 ms.
+ * How long the event loop tick that found the accept queue empty may have taken: connections that arrived
+ * after its poll are in the queue now. At first, only a tick that did nothing else counts; the limit doubles
+ * every 50 ms.
  */
 function longestTurn(waited: number): number {
   return 0.1 * 2 ** (waited / 50)
 }
 
 /**
- * Accepts what is in the kernel's accept queue, and closes the socket in the event loop turn that found the queue empty:
- * closing a listening socket resets what is still in there. The caller closes the server, without waiting in between.
+ * Accepts the connections in the kernel's accept queue, and resolves in the event loop tick that found the
+ * queue empty: closing a listening socket resets connections that are still in its queue. The caller has to
+ * close the server in the same tick.
  *
- * Since libuv 1.46 a listening socket yields one connection per turn (https://github.com/libuv/libuv/pull/3696). Clients
- * that connect per request keep the queue filled as long as each turn also answers requests: turns are long, and clients
- * come back. So what is accepted here is held, and its requests are read when the socket has been closed. That keeps the
- * turns short, and a client that waits for an answer does not connect again.
- * @param isHurried whether to close at the next turn
- * @param quietFor for how many milliseconds the queue has to have been empty: where other processes accept on the same
- * socket, the clients that those answer come back
+ * Since libuv 1.46 a listening socket yields one connection per tick
+ * (https://github.com/libuv/libuv/pull/3696). Clients that connect for each request keep the queue full if
+ * each tick also answers requests: ticks are long, and clients return. So connections accepted here are
+ * held, and their requests are read once the socket is closed. That keeps the ticks short, and a client that
+ * waits for a response does not connect again.
+ * @param isHurried whether to close on the next tick
+ * @param quietFor for how many milliseconds the queue has to stay empty: if other processes accept on the
+ * same socket, the clients that they answer return
  * @returns how many connections may have been left in the queue
  */
 export async function acceptQueued(
@@ -38,7 +41,8 @@ export async function acceptQueued(
       system.setImmediate(resolve)
     })
   const begun = system.now()
-  // The rest of the turn in which the drain began: its poll may have been over before it looked at the listener.
+  // The tick in which the drain began does not count: its poll may have ended before it looked at the
+  // listener.
   await turn()
   let quietSince = begun
   for (;;) {
@@ -52,7 +56,8 @@ export async function acceptQueued(
     const isOver = isHurried() || waited > queueTimeout || !queue.isOpen
     const isQuiet = wasEmpty && length <= longestTurn(waited) && now - quietSince >= quietFor
     if (!isOver && !isQuiet) continue
-    // Connections may have arrived behind its poll, however short the turn was: only the kernel can tell.
+    // Connections may have arrived after its poll, no matter how short the tick was: only the kernel can
+    // tell.
     const left = queueLength(queue.fd ?? -1) ?? queue.accepted - accepted
     if (left > 0 && !isOver) continue
     queue.close()

@@ -7,9 +7,9 @@ type Rewrite = (response: ServerResponse, fields: HeaderFields) => HeaderFields
 /**
  * Lets a function rewrite the header fields of every response of this process before its head is serialised.
  *
- * For responses that wait behind an earlier one to a client that pipelines. Node keeps them in a closure until their
- * turn, and before the drain nobody looked when they were made, so there is no other way to reach them. Only for the
- * time of a drain that finds such a client.
+ * This is for responses to a pipelining client that wait behind an earlier response. Node keeps them in a
+ * closure until their turn comes, and zerodrop did not watch them before the drain, so there is no other way
+ * to reach them. Used only during a drain that finds such a client.
  */
 export function beforeHead(rewrite: Rewrite): Release {
   rewrites.add(rewrite)

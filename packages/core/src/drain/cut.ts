@@ -15,14 +15,14 @@ import { bySession } from './streams-by-session.ts'
 /** CANCEL of RFC 9113. */
 const cancel = 8
 
-/** What is needed to tell ages. */
+/** The times from which the report computes ages. */
 export interface Times {
   readonly now: number
-  /** When a request began, as far as is known. */
+  /** When a request began, if that is known. */
   readonly began: (request: IncomingMessage) => number
 }
 
-/** The requests that are open on a connection of HTTP/1; without a drain only the first of them is known. */
+/** The open requests of an HTTP/1 connection. Outside a drain, only the first one is known. */
 export type RequestsOn = (socket: Socket) => readonly IncomingMessage[]
 
 const current: RequestsOn = (socket) => {
@@ -30,7 +30,10 @@ const current: RequestsOn = (socket) => {
   return response === undefined ? [] : [response.req]
 }
 
-/** Names everything that is under way on a server's connections. What is idle is not: ending it cuts nothing. */
+/**
+ * Describes everything in flight on a server's connections. Idle connections are left out: ending them cuts
+ * nothing.
+ */
 export function describeCut(
   connections: Connections,
   times: Times,
@@ -43,22 +46,23 @@ export function describeCut(
     const session = sessions.on(socket)
     if (session !== undefined && !session.destroyed)
       return (open.get(session) ?? []).map((stream) => describeStream(connections, stream, socket, times))
-    // What has ended may not have reached its client.
+    // A response that has ended may not have reached its client.
     if (session !== undefined) return hasUnflushed(socket) ? [describeHttp1(connections, socket, times)] : []
-    // Its last response was whole before that.
+    // Its last response was complete before that.
     if (isClosing(socket)) return []
-    // From Node 26 on the body of an upgrade request may still be outstanding: that is no upload that was answered early.
+    // Since Node 26, the body of an upgrade request may still be outstanding. That is not an upload that was
+    // answered early.
     if (upgraded.has(socket)) return [describeHttp1(connections, socket, times)]
     const requests = requestsOn(socket)
     if (requests.length > 0)
       return requests.map((request) => describeHttp1(connections, socket, times, request))
-    // The client of a request that was answered early has its answer, although it is still sending.
+    // The client of a request that was answered early has its response, although it is still sending.
     if (idle.has(socket) || !isUsed(socket) || unreadRequest(socket) !== undefined) return []
     return [describeHttp1(connections, socket, times)]
   })
 }
 
-/** How what is left is ended. */
+/** How to end the connections that are left. */
 export interface CutOptions {
   /** Connections that are left alone. */
   readonly spared: ReadonlySet<Socket>
@@ -68,8 +72,9 @@ export interface CutOptions {
 }
 
 /**
- * Ends everything that is left. A stream of events, and any stream whose application has asked to be told of the
- * drain, gets a correct end of its body; anything else is cut such that its client can tell that it is not whole.
+ * Ends everything that is left. Event streams, and responses whose `draining` signal the application has
+ * used, get a proper end of their body. Every other response is cut so that its client can tell that it is
+ * incomplete.
  */
 export function cut(
   connections: Connections,
@@ -102,8 +107,8 @@ export function cut(
 }
 
 /**
- * Sends the FIN of a connection that left HTTP, if it can be known between two frames. What its application still writes
- * behind it must not be an uncaught error.
+ * Sends the FIN of an upgraded connection, between two frames if their boundaries are known. If its
+ * application writes after that, the error must not become an uncaught exception.
  */
 function endUpgraded({ upgraded }: Connections, socket: Socket): void {
   const { stream = socket, frames } = upgraded.get(socket) ?? {}
@@ -112,7 +117,9 @@ function endUpgraded({ upgraded }: Connections, socket: Socket): void {
   else stream.end()
 }
 
-/** @param request one that is open on it; without one its head is being read, or it speaks another protocol */
+/**
+ * @param request an open request of the connection; undefined if its head is being read, or after an upgrade
+ */
 export function describeHttp1(
   connections: Connections,
   socket: Socket,
@@ -136,7 +143,10 @@ export function describeHttp1(
   return named(state, request, times.began(request))
 }
 
-/** An idle connection that was on its way to a successor: its next request may have been waiting unread. */
+/**
+ * Describes an idle connection that was on its way to a successor: its next request may have been waiting
+ * unread.
+ */
 export function describeMoving(connections: Connections, socket: Socket, times: Times): CutConnection {
   return { state: 'moving', ...origin(connections, socket, times) }
 }
@@ -162,7 +172,7 @@ export function describeStream(
   socket: Socket | undefined,
   times: Times,
 ): CutConnection {
-  // Not `readableEnded`: that waits for a reader, which a request without a body often has not got.
+  // Not `readableEnded`: that waits for a reader, and a request without a body often has none.
   const received = stream.state.remoteClose === 1
   const state = stream.headersSent ? 'responding' : received ? 'handling' : 'receiving'
   const { ':method': method, ':path': url } = connections.streams.get(stream) ?? {}

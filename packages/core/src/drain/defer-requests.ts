@@ -6,11 +6,12 @@ import type { Release, System } from '../system/system.ts'
 const dispatching: ReadonlySet<string | symbol> = new Set(['request', 'checkContinue', 'checkExpectation'])
 
 /**
- * Lets the application see each request one event loop tick later: when the whole chunk it came in has been parsed,
- * so that it is known whether more requests were pipelined behind it. Node hands out a request while it is still
- * parsing; an application that answers on the spot would write its head before anyone knows.
- * @param concerns which connections; the requests of others are not deferred.
- * @param take may answer a request itself; if it returns true the application does not see it.
+ * Lets the application see each request one event loop tick later. By then the whole chunk that contains it
+ * is parsed, so zerodrop knows whether the client has pipelined more requests. Node emits a request while it
+ * is still parsing, and an application that answers synchronously would write the response head before that
+ * is known.
+ * @param concerns selects the connections; requests of other connections are not deferred
+ * @param take may answer a request itself; if it returns true, the application does not see it
  */
 export function deferRequests(
   server: Server,

@@ -4,38 +4,38 @@ import type { CutConnection, DrainResult } from '../events/drain-report.ts'
 import type { ServerDrain } from './server-drain.ts'
 
 export interface DrainOptions {
-  /** Milliseconds until what is left is cut. 0 cuts at once, Infinity waits forever. */
+  /** Milliseconds until the rest is cut. 0 cuts at once, Infinity waits forever. */
   readonly drainTimeout: number
-  /** Milliseconds that are spent accepting and serving as before, when only the announcement is made. */
+  /** Milliseconds during which the process has announced the drain but accepts and serves as before. */
   readonly drainDelay: number
   /** Whether another process accepts on the same sockets. */
   readonly successor: boolean
   readonly observer?: DrainObserver | undefined
-  /** Told of each thing that the deadline or a signal cut. */
+  /** Called for each request or connection that the deadline or a signal cut. */
   readonly onCut: (connection: CutConnection, forced: boolean) => void
   readonly attempts: Attempts
 }
 
-/** Whoever wants to know how far a drain has come. Each time is in milliseconds since it began. */
+/** Gets the progress of a drain. Times are in milliseconds since it began. */
 export interface DrainObserver {
   onAcceptStopped(milliseconds: number): void
   /**
-   * @param forced whether the deadline was not waited for
-   * @param cut how much is cut
+   * @param forced whether a signal forced the end before the deadline
+   * @param cut how many requests and connections are cut
    */
   onForce(milliseconds: number, forced: boolean, cut: number): void
 }
 
-/** How long what can be ended correctly at the deadline may take to be sent. */
+/** How long bodies that end properly at the deadline may take to be sent, in milliseconds. */
 const lastWords = 250
 
 /**
- * How long a handover of idle connections may go on after the deadline without one that has moved. Longer than it takes
- * until a successor counts as hung, because then they stay here.
+ * How long after the deadline a handover of idle connections may go without moving any, in milliseconds.
+ * Longer than the time after which a successor counts as hung, because then they stay here.
  */
 const stallTimeout = 12_000
 
-/** Drains some servers together, under one deadline. It happens once. */
+/** Drains some servers together, under one deadline. A `Drain` runs only once. */
 export class Drain {
   readonly #system: System
   readonly #servers: readonly ServerDrain[]
@@ -59,7 +59,7 @@ export class Drain {
 
   /**
    * Resolves when the last connection has ended. It never rejects: a step that throws is reported, and the next one runs.
-   * @param onSettled called with each server when no connection of it may bring a new request any more
+   * @param onSettled called with each server once none of its connections can bring a new request
    */
   async run(onSettled: (server: ServerDrain) => void): Promise<DrainResult> {
     const { attempts, drainDelay, drainTimeout, successor, observer } = this.#options
@@ -93,12 +93,12 @@ export class Drain {
     }
   }
 
-  /** Ends the wait: what is left is cut now, connections that could still move to a successor included. */
+  /** Ends the wait and cuts the rest now, including connections that could still move to a successor. */
   force(): void {
     this.#force()
   }
 
-  /** Ends the wait, and gives the servers back as they are: `run()` resolves with what was done so far. */
+  /** Ends the wait and leaves the servers as they are: `run()` resolves with the report so far. */
   cancel(): void {
     this.#cancel()
   }
@@ -118,17 +118,23 @@ export class Drain {
     })
     if (moving.includes(true)) await Promise.race([empty, this.#stalled()])
     this.#each('giving up what has not moved', (server) => server.giveUpMoving())
-    // A stream that was destroyed need not say that it has closed.
+    // A destroyed stream need not emit 'close'.
     await Promise.race([empty, this.#wait(lastWords)])
   }
 
-  /** Resolves when no connection is left. One server may give another a connection, and have been what is left. */
+  /**
+   * Resolves when no connection is left. It looks again after each server, because one may give a connection
+   * to another.
+   */
   async #allEmpty(): Promise<void> {
     do await Promise.all(this.#servers.map((server) => this.#empty(server)))
     while (this.#each('counting', ({ connections }) => connections.size).some((size) => size > 0))
   }
 
-  /** Resolves when no connection of a server is left; if that cannot be known, never: the deadline ends the wait. */
+  /**
+   * Resolves when no connection of a server is left. If that cannot be known, only the deadline ends the
+   * wait.
+   */
   async #empty({ connections }: ServerDrain): Promise<void> {
     const known = await this.#options.attempts.wait('waiting for the last connection', async () => {
       await connections.empty()
@@ -137,7 +143,7 @@ export class Drain {
     if (known === undefined) await new Promise(() => {})
   }
 
-  /** Resolves when no connection has ended, or left, for a while. */
+  /** Resolves when no connection has ended or moved for a while. */
   #stalled(): Promise<void> {
     return new Promise((resolve) => {
       let stop = this.#system.setTimeout(resolve, stallTimeout)
@@ -166,7 +172,7 @@ export class Drain {
     }
   }
 
-  /** Runs a step for each server. Returns what it returned for those for which it did not throw. */
+  /** Runs a step for each server, and returns the results of the calls that did not throw. */
   #each<Result>(step: string, act: (server: ServerDrain) => Result): Result[] {
     return this.#servers.flatMap((server) => {
       const result = this.#options.attempts.run(step, () => ({ value: act(server) }))

@@ -5,13 +5,14 @@ import { whenOver } from '../connections/exchange.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 
 /**
- * An AbortSignal for each request that asks for one, aborted when its server begins to drain: by it a long stream
- * learns that it should end itself. One for each request, not one for all: listeners on a signal that lives as long as
- * the process would pile up. Nothing is kept for a request that does not ask, nor after one has ended.
+ * An AbortSignal for each request whose handler asks for one. It aborts when the server begins to drain,
+ * which tells a long stream to end itself. Each request has its own signal, because listeners on a signal
+ * that lives as long as the process would pile up. Requests that do not ask for a signal, or have ended,
+ * take no memory.
  */
 export class DrainingSignals {
   readonly #signals = new WeakMap<IncomingMessage, AbortSignal>()
-  /** The streams of those requests that came over HTTP/2. */
+  /** The HTTP/2 streams of these requests. */
   readonly #streams = new WeakSet<ServerHttp2Stream>()
   readonly #open = new Map<IncomingMessage, { controller: AbortController; server: Server | undefined }>()
 
@@ -32,21 +33,22 @@ export class DrainingSignals {
     return controller.signal
   }
 
-  /** Whether the application watches the signal of this request, and so takes care of its end itself. */
+  /** Whether the application uses the signal of this request, and so ends the response itself. */
   isWatched(exchange: IncomingMessage | ServerHttp2Stream): boolean {
     return this.#signals.has(exchange as IncomingMessage) || this.#streams.has(exchange as ServerHttp2Stream)
   }
 
   /**
-   * A server begins to drain. A request whose server is not known is told by the first that does.
-   * @param spares whether a request is not told for now
+   * Aborts the signals of a server that begins to drain. A request whose server is unknown belongs to the
+   * first one.
+   * @param spares whether to leave a request's signal alone for now
    */
   abort(draining: Server, spares: (request: IncomingMessage) => boolean = () => false): void {
     for (const [request, { server }] of this.#open)
       if ((server === undefined || server === draining) && !spares(request)) this.abortOne(request)
   }
 
-  /** Tells one request that its server drains. */
+  /** Aborts the signal of one request. */
   abortOne(request: IncomingMessage): void {
     const open = this.#open.get(request)
     if (open === undefined) return
@@ -54,7 +56,7 @@ export class DrainingSignals {
     open.controller.abort(reason())
   }
 
-  /** Tells the requests of one connection. */
+  /** Aborts the signals of the requests of one connection. */
   abortOn(socket: Socket): void {
     for (const request of this.#open.keys()) if (request.socket === socket) this.abortOne(request)
   }

@@ -2,7 +2,7 @@ import type { DrainingPolicy, DrainingVerdict } from './refusal.ts'
 import { show } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 
-/** Asks the application what becomes of a request while its server drains. What is no answer serves it. */
+/** Asks the application whether to serve a request while its server drains. An invalid answer serves it. */
 export class DrainingVerdicts {
   readonly #onWarning: (error: ZerodropError) => void
   #warned = false
@@ -17,7 +17,7 @@ export class DrainingVerdicts {
     try {
       const verdict: unknown = policy(request)
       if (verdict === 'serve' || verdict === 'refuse') return verdict
-      // That of an async function may reject: nobody else would learn of it.
+      // The promise of an async function may reject, and no other code handles it.
       Promise.resolve(verdict).catch(() => {})
       this.#warn(`returned ${show(verdict)}, which is neither 'serve' nor 'refuse'`)
     } catch (cause) {

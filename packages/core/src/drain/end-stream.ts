@@ -5,29 +5,32 @@ import type { Attempts } from '../errors/attempts.ts'
 import { sentHead } from '../system/node-internals.ts'
 
 /**
- * The line of an event stream that tells its client how long to wait before it reconnects. No blank line follows: in the
- * middle of an event this changes nothing of it, and the client discards an event without an end.
+ * The line of an event stream that tells its client how long to wait before it reconnects. No blank line
+ * follows: in the middle of an event this does not change the event, and the client discards an event
+ * without an end.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 function retry(milliseconds: number): string {
   return `retry: ${Math.round(milliseconds)}\n`
 }
 
-/** For each of some event streams, when its client is to come back. One alone is not told: it meets nobody. */
+/**
+ * For each event stream, when its client should reconnect. A single client is not told: it meets no other.
+ */
 function comeBack(count: number, index: number, spread: number): string {
   return count < 2 || spread === 0 ? '' : retry((spread * (index + 1)) / count)
 }
 
 interface EndOptions {
-  /** Milliseconds over which the clients of event streams come back; 0 leaves that to them. */
+  /** Milliseconds over which the clients of event streams reconnect; 0 leaves that to them. */
   readonly spread: number
   readonly attempts: Attempts
 }
 
 /**
- * Ends responses whose bodies have no length: event streams, and those whose application has asked to be told of the
- * drain. Clients of event streams are told to come back at different times.
- * @returns those that cannot be ended such that their clients take them for whole
+ * Ends responses whose bodies have no length: event streams, and responses whose `draining` signal the
+ * application has used. Clients of event streams are told to reconnect at different times.
+ * @returns the responses that cannot be ended so that their clients take them for complete
  */
 export function endResponses(
   responses: readonly ServerResponse[],
@@ -42,7 +45,7 @@ export function endResponses(
   }
   const others = new Set<ServerResponse>()
   for (const response of responses) {
-    // The application, or a library of it, may have put methods of its own on a response.
+    // The application or a library may have replaced methods of the response.
     const ended = attempts.run('ending a response', () => {
       if (!endsCorrectly(response, isWatched)) return false
       response.end()
@@ -55,7 +58,7 @@ export function endResponses(
 
 function endsCorrectly(response: ServerResponse, isWatched: (request: IncomingMessage) => boolean): boolean {
   if (!response.headersSent || response.writableEnded) return false
-  // Without a length the end of the body is a frame of its own, or the end of the connection.
+  // Without a length, a separate frame or the end of the connection marks the end of the body.
   if (response.hasHeader('content-length') || /\r\ncontent-length:/i.test(sentHead(response) ?? ''))
     return false
   return isWatched(response.req) || isOpenStream(response)

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Release } from '../system/system.ts'
 
-/** What Node publishes on `http.server.request.start` and `http.server.response.finish`. */
+/** The message that Node publishes on `http.server.request.start` and `http.server.response.finish`. */
 export interface Exchange {
   readonly server: Server
   readonly socket: Socket
@@ -11,7 +11,7 @@ export interface Exchange {
   readonly response: ServerResponse
 }
 
-/** What is called for each exchange of a server. */
+/** Listeners for each exchange of a server. */
 export interface ExchangeListeners {
   /** A request has arrived; the application has not seen it yet. */
   readonly onStart: (exchange: Exchange) => void

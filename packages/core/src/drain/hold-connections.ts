@@ -4,9 +4,9 @@ import { shadow } from '../system/shadow.ts'
 import type { Release } from '../system/system.ts'
 
 /**
- * Makes `closeAllConnections()` and `closeIdleConnections()` of a server do nothing while it drains, whoever calls them:
- * the first cuts what is under way, the second loses requests that are on their way. The drain ends all connections by
- * itself.
+ * Makes `closeAllConnections()` and `closeIdleConnections()` of a server do nothing while it drains: the
+ * first would cut in-flight requests, and the second would lose requests that are on their way. The drain
+ * ends all connections by itself.
  */
 export function holdConnections(server: Server): Release {
   const releases = (['closeAllConnections', 'closeIdleConnections'] as const)

@@ -14,23 +14,23 @@ import { Http1Timeouts } from './http1-timeouts.ts'
 import { IdleTimeouts } from './idle-timeouts.ts'
 import { type DrainingPolicy, refusedByPolicy } from './refusal.ts'
 
-/** Brings the HTTP/1 connections of one server to an end, each after its last response. */
+/** Ends the HTTP/1 connections of one server, each after its last response. */
 export class Http1Drain {
   readonly #connections: Connections
   readonly #system: System
   readonly #releases: Release[] = []
-  /** Those that drain while the server's others move. */
+  /** Connections that drain while the server's other connections move. */
   readonly #kept = new Set<Socket>()
   #releaseKept: Release | undefined
   readonly #finished = new Set<Socket>()
-  /** Ended before the drain, having promised to keep the connection, and still being sent. */
+  /** Responses that ended before the drain, promised to keep the connection, and are still being sent. */
   readonly #promised = new WeakSet<ServerResponse>()
-  /** Those that came behind a response that had said that it was the last. */
+  /** Requests that arrived after a response that said `Connection: close`. */
   readonly #late = new WeakSet<ServerResponse['req']>()
   readonly #timeouts: Http1Timeouts
-  /** Those that are looked at again without the end of a response. */
+  /** Connections that are checked again although no response ends on them. */
   readonly #awaited = new WeakSet<Socket>()
-  /** Those that end as the drain has it, where Node would end them. */
+  /** Connections that this drain ends in place of Node. */
   readonly #gentle = new WeakSet<Socket>()
   #idleEnded = false
   #checking = false
@@ -44,7 +44,7 @@ export class Http1Drain {
     this.#releases.push(() => idle.dispose())
   }
 
-  /** From now on every response says `Connection: close`, and its connection ends behind it. */
+  /** From now on every response says `Connection: close`, and its connection ends after it. */
   announce(policy: DrainingPolicy<ServerResponse['req']>): void {
     this.#releaseKept?.()
     this.#releases.push(
@@ -71,21 +71,22 @@ export class Http1Drain {
     this.#releases.push(release)
   }
 
-  /** From now on these connections are told as `announce()` tells all. */
+  /** Does for these connections what `announce()` does for all. */
   keep(policy: DrainingPolicy<ServerResponse['req']>, sockets: readonly Socket[]): void {
     for (const socket of sockets) this.#kept.add(socket)
     this.#releaseKept ??= this.#defer(policy, (socket) => this.#kept.has(socket))
     this.#tellCurrent(sockets)
   }
 
-  /** Whether this connection is one that drains while others move. */
+  /** Whether this connection drains while others move. */
   keeps(socket: Socket): boolean {
     return this.#kept.has(socket)
   }
 
   /**
-   * A request has arrived; nobody has seen it yet. Behind a response that said `Connection: close` nobody will: its client
-   * knows that it is not answered, and a request must not be processed then (RFC 9112, section 9.6).
+   * A request has arrived, and the application has not seen it yet. After a response that said `Connection:
+   * close` it never will: the client knows that such a request is not answered, and a server must not
+   * process it (RFC 9112, section 9.6).
    * @returns whether it will be answered
    */
   onRequest(response: ServerResponse): boolean {
@@ -96,44 +97,46 @@ export class Http1Drain {
     return !this.#late.has(response.req)
   }
 
-  /** A response has ended, and Node is about to do what follows from that. */
+  /** A response has ended, and Node is about to handle its end. */
   onFinish(socket: Socket, response: ServerResponse): void {
-    // What Node calls right after this for a response that said close. Its own version closes without waiting for
-    // the client's FIN, and takes the rest of its body from an application that has answered a request early.
+    // Node calls this right after a response that said close. Its own version closes without waiting for the
+    // client's FIN, and takes the rest of the request body from an application that has answered early.
     if (!this.#gentle.has(socket)) {
       this.#gentle.add(socket)
       this.#releases.push(shadow(socket, 'destroySoon', () => () => this.#endBehind(socket)))
     }
-    // Its client may have had it whole for a while and be asking on: an idle connection, which lingers.
+    // The client may have received all of it some time ago and send more requests: such a connection is idle
+    // and lingers.
     if (this.lingersBehind(response)) return
-    // A head written before the drain, or by an application with its own idea of the header, has promised to keep the
-    // connection: it ends right behind the body all the same, unless more has been asked for by then.
+    // A head that was written before the drain, or by an application that sets the header itself, has
+    // promised to keep the connection. The connection still ends right after the body, unless more requests
+    // have arrived by then.
     this.#finished.add(socket)
     if (this.#checking) return
     this.#checking = true
     queueMicrotask(() => this.#endFinished())
   }
 
-  /** Whether the connection is kept for another request when this response is sent. */
+  /** Whether the connection stays open for another request after this response. */
   lingersBehind(response: ServerResponse): boolean {
     return this.#promised.has(response) && !this.#idleEnded
   }
 
   /**
-   * Ends the connections that are between two requests: nothing is on its way as far as can be known here. One that
-   * becomes idle after this ends then.
+   * Ends the connections that are between two requests, on which no request is known to be on its way.
+   * Connections that become idle later end then.
    */
   endIdle(): void {
     this.#idleEnded = true
     this.endQuiet([...this.#connections.sockets.keys()])
   }
 
-  /** Ends the connections on which nothing ever came. */
+  /** Ends the connections on which the client has sent nothing. */
   endUnused(): void {
     for (const socket of this.#connections.unused()) this.#end(socket)
   }
 
-  /** Ends those of these connections on which nothing is under way, now or as soon as that is so. */
+  /** Ends each of these connections as soon as nothing is in flight on it. */
   endQuiet(sockets: readonly Socket[]): void {
     const idle = this.#connections.idle()
     for (const socket of sockets)
@@ -164,14 +167,19 @@ export class Http1Drain {
     closeGently(socket, this.#system)
   }
 
-  /** Ends a connection whose response is sent. An application that answered early may still want the rest of the request. */
+  /**
+   * Ends a connection whose response was sent. An application that answered early may still read the rest of
+   * the request.
+   */
   #endBehind(socket: Socket): void {
     const request = unreadRequest(socket)
     if (request !== undefined && isWanted(request)) this.#endLater(socket)
     else this.#end(socket)
   }
 
-  /** Looks again when the rest of a request has arrived, or what was written is sent: no response ends then. */
+  /**
+   * Checks again when the rest of a request has arrived or all data is sent: no response ends at that moment.
+   */
   #endLater(socket: Socket): void {
     if (this.#awaited.has(socket)) return
     const isAwaited = whenQuieter(socket, () => {

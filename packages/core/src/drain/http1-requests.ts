@@ -12,8 +12,8 @@ import { refused } from './refusal.ts'
 import type { Arrival, Tally } from './tally.ts'
 
 /**
- * Follows each request of HTTP/1 to its end while its server drains, whoever ends it: the response, the client, the
- * deadline, or other code in this process that closes the connection under it.
+ * Follows each HTTP/1 request to its end while its server drains. A request can be ended by its response,
+ * the client, the deadline, or other code in this process that closes the connection.
  */
 export class Http1Requests {
   readonly #connections: Connections
@@ -21,15 +21,18 @@ export class Http1Requests {
   readonly #times: () => Times
   readonly #open = new Map<Socket, Map<IncomingMessage, Arrival>>()
   readonly #watched = new Set<Socket>()
-  /** Those whose client sent its FIN before this process did. */
+  /** Connections whose client sent its FIN before this process did. */
   readonly #ended = new WeakSet<Socket>()
-  /** Those with requests that wait behind another and were there before the drain, out of sight. */
+  /** Connections with hidden requests: they arrived before the drain and wait behind another one. */
   readonly #pipelining = new WeakSet<Socket>()
-  /** What has been counted, so that those requests are when they come into sight. */
+  /** Requests that are counted already, so that hidden ones are counted once they become visible. */
   readonly #counted = new WeakSet<IncomingMessage>()
-  /** Responses that had left this process whole by the end of `end()`, whatever becomes of their connection then. */
+  /**
+   * Responses that had left this process completely when `end()` returned, no matter how their connection
+   * ends.
+   */
   readonly #sent = new WeakSet<ServerResponse>()
-  /** Whether what is under way was cut, and whether a signal did it. */
+  /** Whether the open requests were cut, and whether a signal did it. */
   #forced: { readonly forced: boolean } | undefined
   readonly #readingHeads: ReadingHeads
   readonly #releases: Release[] = []
@@ -51,7 +54,7 @@ export class Http1Requests {
     }
   }
 
-  /** Begins with what is under way. */
+  /** Begins with the requests that are in flight. */
   start(): void {
     const { http, secure, server, sockets } = this.#connections
     if (http === undefined) return
@@ -74,7 +77,7 @@ export class Http1Requests {
     this.#add(request, response, 'served')
   }
 
-  /** A response has ended. Node says so of one too whose connection was destroyed under it. */
+  /** A response has ended. Node reports that also if the connection was destroyed before. */
   finish(request: IncomingMessage, response: ServerResponse, socket: Socket): void {
     if (socket.destroyed && !this.#sent.has(response)) return
     const arrival = this.#take(socket, request)
@@ -83,12 +86,12 @@ export class Http1Requests {
     else this.#tally[arrival]++
   }
 
-  /** The requests that are open on a connection, in the order in which they came. */
+  /** The open requests of a connection, in the order in which they arrived. */
   on(socket: Socket): readonly IncomingMessage[] {
     return [...(this.#open.get(socket)?.keys() ?? [])]
   }
 
-  /** What is open is cut, however it ends now. */
+  /** All open requests count as cut from now on. */
   force(forced: boolean): void {
     this.#forced = { forced }
     for (const requests of this.#open.values()) this.#tally.cutRequests += requests.size
@@ -107,9 +110,9 @@ export class Http1Requests {
   #watch(socket: Socket): void {
     if (this.#watched.has(socket) || socket.destroyed) return
     this.#watched.add(socket)
-    // Node keeps the address once it was asked for it, and has none to give when the connection has closed.
+    // Node caches the address at the first read, and cannot look it up after the connection has closed.
     void socket.remoteAddress
-    // Before Node's own: that ends this side too, and lets go of the parser.
+    // Before Node's own listener, which ends this side too and frees the parser.
     socket.prependListener('end', this.#onEnd)
     socket.prependListener('close', this.#onClose)
   }
@@ -151,12 +154,12 @@ export class Http1Requests {
   }
 
   #noteEnd(socket: Socket): void {
-    // `httpAllowHalfOpen` lets a client end its side and wait for the answer.
+    // `httpAllowHalfOpen` lets a client end its side and wait for the response.
     const { httpAllowHalfOpen } = this.#connections.server as { httpAllowHalfOpen?: boolean }
     if (!socket.writableEnded && !socket.destroyed && httpAllowHalfOpen !== true) this.#ended.add(socket)
   }
 
-  /** A connection has closed: what is open on it was not answered whole. */
+  /** A connection has closed: its open requests did not get a complete response. */
   #settle(socket: Socket): void {
     this.#watched.delete(socket)
     if (!this.#pipelining.has(socket)) this.#end(socket, this.on(socket))

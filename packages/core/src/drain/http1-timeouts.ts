@@ -4,20 +4,20 @@ import { requestOn } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
 
 /**
- * Keeps Node's own answer to a timeout from a connection that drains: it destroys the socket, which can turn into a reset.
- * As in Node, whoever listens for 'timeout' on the server, on the response, or on a request that is not complete, deals
- * with the timeout instead.
+ * Prevents Node from handling a timeout of a draining connection: it would destroy the socket, which can
+ * cause a reset. As in Node, a listener of 'timeout' on the server, on the response, or on an incomplete
+ * request handles the timeout instead.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (socketOnTimeout)
  */
 export class Http1Timeouts {
   readonly #server: Server
   readonly #onTimeout: (socket: Socket) => void
   readonly #watched = new Set<Socket>()
-  /** Those whose timeout under way is the application's. */
+  /** Sockets whose current timeout the application handles. */
   readonly #heard = new WeakSet<Socket>()
   readonly #listen: (this: Socket) => void
 
-  /** @param onTimeout called for a connection whose timeout nobody else deals with */
+  /** @param onTimeout called for a connection whose timeout has no other listener */
   constructor(server: Server, onTimeout: (socket: Socket) => void) {
     this.#server = server
     this.#onTimeout = onTimeout
@@ -40,7 +40,7 @@ export class Http1Timeouts {
     }
   }
 
-  /** Looks who listens before Node emits anything: a listener of one time is gone after that. */
+  /** Checks for listeners before Node emits the event: a `once()` listener is gone after that. */
   watch(socket: Socket): void {
     if (this.#watched.has(socket) || socket.destroyed) return
     this.#watched.add(socket)

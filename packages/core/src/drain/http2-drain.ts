@@ -11,13 +11,13 @@ const highestStreamId = 2 ** 31 - 1
 /** A GOAWAY frame with that id and no error: 8 bytes, type 7, no flags, on stream 0. */
 const openNoMore = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])
 
-/** A client that does not answer a ping within this is not waited for. */
+/** How long to wait for a client's answer to a ping, in milliseconds. */
 const pingTimeout = 1000
 
 /**
- * Ends HTTP/2 sessions in two steps (RFC 9113, section 6.8): a GOAWAY that only says "open no more"; then, when a ping
- * has come back and so everything that was on its way has arrived, the final one with the last stream that is served.
- * Streams finish, then the session closes.
+ * Ends HTTP/2 sessions in two steps (RFC 9113, section 6.8): a GOAWAY that only says "open no more"; then,
+ * when the ping's answer shows that everything on its way has arrived, the final one with the last stream
+ * that is served. Streams finish, then the session closes.
  */
 export class Http2Drain {
   readonly #connections: Connections
@@ -43,7 +43,7 @@ export class Http2Drain {
     this.#releases.clear()
   }
 
-  /** @param streams those that are open on the session */
+  /** @param streams the open streams of the session */
   #end(session: ServerHttp2Session, streams: readonly ServerHttp2Stream[]): void {
     this.#followFin(session)
     if (session.destroyed || session.closed) return
@@ -60,7 +60,7 @@ export class Http2Drain {
       session.goaway(0, highestStreamId)
       whenWithoutStreams(streams, finish)
     }
-    // False if too many pings are on their way already: then the time limit decides.
+    // Returns false if too many pings are outstanding: then the time limit decides.
     session.ping(() => finish())
   }
 
@@ -83,12 +83,12 @@ export class Http2Drain {
   }
 
   /**
-   * The socket of a session without TLS. The first GOAWAY is written on it directly, because Node's HTTP/2 ignores every
-   * stream that comes after a GOAWAY of its own, whatever id that named (nghttp2 knows a "shutdown notice" that is
-   * different, but Node does not offer it). What Node writes are whole frames, and libuv keeps their order.
+   * The socket of a session without TLS. The first GOAWAY is written on it directly, because Node's HTTP/2
+   * ignores every stream that arrives after Node itself has sent a GOAWAY, with any id (nghttp2's "shutdown
+   * notice" works, but Node does not offer it). Node writes whole frames, and libuv keeps their order.
    *
-   * Over TLS there is no such way: Node aborts the process if two writes meet there. A stream that crosses the GOAWAY
-   * is then refused by the final one, which tells its client that it may send the request again.
+   * Over TLS this is impossible: Node aborts the process if two writes overlap. The final GOAWAY then
+   * refuses a stream that crosses the first one, which tells its client that it may send the request again.
    */
   #plainSocketOf(session: ServerHttp2Session): Socket | undefined {
     const { secure, sessions } = this.#connections
@@ -97,7 +97,7 @@ export class Http2Drain {
   }
 }
 
-/** Behind a GOAWAY of its own Node reads nothing more on a session that has no stream, the answer to a ping included. */
+/** After its own GOAWAY, Node no longer reads a session without streams, not even the answer to a ping. */
 function whenWithoutStreams(streams: readonly ServerHttp2Stream[], listener: () => void): void {
   let open = streams.length
   if (open === 0) listener()

@@ -8,19 +8,22 @@ import { describeStream, type Times } from './cut.ts'
 import { hasLeft } from './has-left.ts'
 import type { Arrival, Tally } from './tally.ts'
 
-/** NO_ERROR of RFC 9113. A literal, because importing node:http2 opens stderr, and importing zerodrop opens nothing. */
+/**
+ * NO_ERROR of RFC 9113. A literal, because importing node:http2 opens stderr, and importing zerodrop must
+ * open nothing.
+ */
 const noError = 0
 
-/** Follows each stream of HTTP/2 to its end while its server drains, whoever ends it. */
+/** Follows each HTTP/2 stream to its end while its server drains. */
 export class Http2Requests {
   readonly #connections: Connections
   readonly #tally: Tally
   readonly #times: () => Times
   readonly #open = new Map<ServerHttp2Stream, Arrival>()
-  /** Those that this process ended before their client did, with what they were doing. */
+  /** Streams that this process ended before their client did, with their state. */
   readonly #endedHere = new WeakMap<ServerHttp2Stream, CutConnection>()
   readonly #watched = new WeakSet<Socket>()
-  /** Those whose client sent its FIN before this process did. */
+  /** Sessions whose client sent its FIN before this process did. */
   readonly #ended = new WeakSet<Socket>()
   readonly #releases: Release[] = []
 
@@ -30,7 +33,7 @@ export class Http2Requests {
     this.#times = times
   }
 
-  /** Begins with what is under way. */
+  /** Begins with the streams that are open. */
   start(): void {
     const { server, streams } = this.#connections
     for (const stream of streams.keys()) this.#add(stream, 'finished')
@@ -39,7 +42,7 @@ export class Http2Requests {
     this.#releases.push(() => server.off('stream', onStream))
   }
 
-  /** What is open is cut, however it ends now. */
+  /** All open streams count as cut from now on. */
   force(): void {
     this.#tally.cutRequests += this.#open.size
     this.#open.clear()
@@ -55,7 +58,7 @@ export class Http2Requests {
     if (socket !== undefined) this.#watch(socket)
     this.#open.set(stream, arrival)
     this.#tally.open(arrival)
-    // What the client ends, Node closes past these two.
+    // If the client ends a stream, Node closes it without calling these two.
     const releases = [
       shadow(stream, 'close', (original) => (code, callback) => {
         this.#noteEnd(stream)
@@ -83,7 +86,7 @@ export class Http2Requests {
   #noteEnd(stream: ServerHttp2Stream): void {
     if (stream.closed || !this.#open.has(stream)) return
     const socket = this.#socketOf(stream)
-    // A connection that its client has closed takes its streams with it.
+    // When a client closes its connection, its streams end with it.
     if (socket !== undefined && hasLeft(socket, this.#ended.has(socket))) return
     this.#endedHere.set(stream, describeStream(this.#connections, stream, socket, this.#times()))
   }

@@ -4,12 +4,12 @@ import { currentResponse, readsHttp1 } from '../connections/exchange.ts'
 import { isUsed } from '../connections/mark-as-used.ts'
 import type { System } from '../system/system.ts'
 
-/** Ends the connections that have been idle for too long, where Node would destroy them. */
+/** Ends connections that have been idle for too long, which Node would destroy. */
 export class IdleTimeouts {
   readonly #connections: Connections
   readonly #system: System
   readonly #end: (socket: Socket) => void
-  /** Each with what had been read on it by then. */
+  /** The connections, each with the number of bytes read from it by then. */
   readonly #timedOut = new Map<Socket, number>()
   #active = true
 
@@ -20,9 +20,11 @@ export class IdleTimeouts {
     this.#end = end
   }
 
-  /** A connection has timed out. With a request under way Node destroys it, and so does the drain. */
+  /**
+   * A connection has timed out. If a request is in flight, the drain destroys the connection, as Node does.
+   */
   onTimeout(socket: Socket): void {
-    // A session of HTTP/2, or something under way.
+    // An HTTP/2 session, or a request in flight.
     if (!readsHttp1(socket) || currentResponse(socket) !== undefined) {
       socket.destroy()
       return
@@ -35,7 +37,9 @@ export class IdleTimeouts {
     this.#active = false
   }
 
-  /** Together for all of one turn: asking which connections are idle costs as much for one. */
+  /**
+   * Handles all of one tick together: it costs as much to ask which connections are idle for one as for all.
+   */
   #endTimedOut(): void {
     const timedOut = [...this.#timedOut]
     this.#timedOut.clear()
@@ -43,7 +47,7 @@ export class IdleTimeouts {
     const idle = this.#connections.idle()
     for (const [socket, bytesRead] of timedOut)
       if (idle.has(socket) || !isUsed(socket)) this.#end(socket)
-      // Unless the client has gone on since.
+      // Unless the client has sent more since.
       else if (socket.bytesRead === bytesRead) socket.destroy()
   }
 }

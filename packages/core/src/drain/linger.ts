@@ -5,7 +5,10 @@ import type { Release, System } from '../system/system.ts'
 import type { Http1Drain } from './http1-drain.ts'
 import type { ServerDrainOptions } from './server-drain-options.ts'
 
-/** Keeps the idle connections of a draining server for requests that are on their way, and ends them when their time is over. */
+/**
+ * Keeps the idle connections of a draining server for requests that are on their way, and ends them after
+ * their time.
+ */
 export class Linger {
   /** Whether connections were accepted since the drain began: their first requests are on their way. */
   acceptedMore = false
@@ -38,20 +41,20 @@ export class Linger {
     return this.acceptedMore ? Math.max(lingerTimeout, firstRequestTimeout) : lingerTimeout
   }
 
-  /** The time begins. Calling it again does nothing. */
+  /** Starts the time. Calling it again does nothing. */
   begin(): void {
     if (this.#begun) return
     this.#begun = true
     this.#endInTime()
   }
 
-  /** The clients of HTTP/1 are told only now: their time begins, if that of the others has begun. */
+  /** HTTP/1 clients are told only now: starts their time, if it has started for the others. */
   announce(): void {
     this.#announced = true
     if (this.#begun) this.#endInTime()
   }
 
-  /** The time of these connections begins now. */
+  /** Starts the time of these connections. */
   keep(sockets: readonly Socket[]): void {
     const { lingerTimeout, firstRequestTimeout } = this.#options
     const unused = this.#connections.unused()
@@ -61,7 +64,7 @@ export class Linger {
     this.after(Math.min(lingerTimeout, firstRequestTimeout), () => this.#http1.endQuiet(others))
   }
 
-  /** Acts in this many milliseconds, unless the drain is over by then. */
+  /** Runs an action after this many milliseconds, unless the drain is over by then. */
   after(milliseconds: number, act: () => void): void {
     const guarded = this.#attempts.guard('ending connections', act)
     this.#releases.push(this.#system.setTimeout(guarded, milliseconds))
@@ -79,7 +82,7 @@ export class Linger {
     this.after(timeout, () => {
       if (this.#announced) {
         this.#http1.endIdle()
-        // Those whose TLS handshake was complete only after the time for a first request.
+        // Connections whose TLS handshake completed only after the time for a first request.
         this.#http1.endUnused()
       }
       this.#http1.endHandshakes()

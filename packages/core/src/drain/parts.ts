@@ -14,7 +14,7 @@ import { Settling } from './settling.ts'
 import { Tally } from './tally.ts'
 import { UpgradedDrain } from './upgraded-drain.ts'
 
-/** When a drain and its requests began. */
+/** Knows when a drain and its requests began. */
 export class Clock {
   readonly #system: System
   readonly #begun = new WeakMap<IncomingMessage, number>()
@@ -38,7 +38,7 @@ export class Clock {
   }
 }
 
-/** What the drain of one server consists of. */
+/** The parts of one server's drain. */
 export interface Parts {
   readonly system: System
   readonly connections: Connections
@@ -56,7 +56,7 @@ export interface Parts {
   readonly settling: Settling
 }
 
-/** Builds them in the order in which they need each other. */
+/** Builds the parts in the order in which they depend on each other. */
 export function createParts(
   system: System,
   connections: Connections,

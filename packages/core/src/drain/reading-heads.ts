@@ -16,13 +16,13 @@ export class ReadingHeads {
     this.#system = system
   }
 
-  /** Whether it had begun on a connection that has just closed, and nobody has answered that. */
+  /** Whether a head had begun on a connection that has just closed, and was not answered. */
   includes(socket: Socket): boolean {
     if (isClosing(socket) || !isUsed(socket)) return false
     if (this.#connections.upgraded.has(socket)) return false
     // Node, or a listener of 'clientError', has answered it.
     if (socket.errored) return false
-    // Asked once for all that close in this turn: it costs as much for one.
+    // Asks once for all connections that close in this tick: it costs as much for one.
     if (this.#idle === undefined) {
       this.#idle = this.#connections.idle()
       this.#system.setImmediate(() => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 
-/** What happens to a request that arrives while its server drains. */
+/** What to do with a request that arrives while its server drains. */
 export type DrainingVerdict = 'serve' | 'refuse'
 
 /**
@@ -11,18 +11,21 @@ export type DrainingVerdict = 'serve' | 'refuse'
  */
 export type DrainingPolicy<Request> = DrainingVerdict | ((request: Request) => DrainingVerdict)
 
-/** Seconds after which a client may try again: by then another process has the address, or a balancer knows. */
+/**
+ * Seconds after which a client may try again: by then another process has the address, or a balancer has
+ * noticed.
+ */
 const retryAfter = '1'
 
 /**
- * The 503 in the form that the error handling of Express (http-errors), Koa and Fastify understands: they take the
- * status and, Express and Koa, the headers from it.
+ * The 503 in the form that the error handling of Express (http-errors), Koa and Fastify understands: all
+ * three take the status from it, and Express and Koa also the headers.
  */
 export class Refusal extends ZerodropError {
   readonly status = 503
   readonly statusCode = 503
   readonly expose = true
-  /** The header fields of the answer: `Retry-After` and `Connection`. */
+  /** The header fields of the response: `Retry-After` and `Connection`. */
   readonly headers: Readonly<Record<string, string>> = { 'Retry-After': retryAfter, Connection: 'close' }
 
   constructor() {
@@ -30,7 +33,7 @@ export class Refusal extends ZerodropError {
   }
 }
 
-/** Refuses a request for which no framework does it. */
+/** Refuses a request that no framework refuses. */
 export function refuse(response: ServerResponse, { statusCode, headers, message }: Refusal): void {
   response.writeHead(statusCode, {
     ...(response.req.httpVersionMajor === 1 ? headers : { 'Retry-After': retryAfter }),
@@ -43,7 +46,7 @@ export function refuse(response: ServerResponse, { statusCode, headers, message 
 export const refused: WeakSet<IncomingMessage> = new WeakSet()
 
 /**
- * Answers a request as the policy decides, unless the application is to answer it.
+ * Refuses a request if the policy says so; otherwise the application answers it.
  * @returns whether it has been answered
  */
 export function refusedByPolicy(
@@ -58,7 +61,7 @@ export function refusedByPolicy(
     refuse(response, new Refusal())
     return true
   } catch {
-    // A method that a library has put on the response threw, and nothing is sent: the application answers.
+    // A method that a library has replaced threw before anything was sent: the application answers.
     refused.delete(request)
     return response.headersSent
   }

@@ -3,7 +3,7 @@ import type { CutConnection } from '../events/drain-report.ts'
 import { cut, describeCut, describeMoving } from './cut.ts'
 import type { Parts } from './parts.ts'
 
-/** What is still under way on a draining server, and how it ends at the deadline. */
+/** The requests and connections that are left on a draining server, and how they end at the deadline. */
 export class Remainder {
   readonly #parts: Parts
   /** Idle connections that were on their way to a successor when the drain was forced. */
@@ -13,15 +13,15 @@ export class Remainder {
     this.#parts = parts
   }
 
-  /** Everything that is under way. */
+  /** Describes everything in flight. */
   describe(): CutConnection[] {
     const { clock, connections, http1Requests } = this.#parts
     return describeCut(connections, clock.times, (socket) => http1Requests.on(socket))
   }
 
   /**
-   * Cuts what is left, the streams that can be ended correctly excepted: those are ended. Idle connections that leave
-   * for a successor are not cut: moving them ends by itself, and on some the next request may be waiting unread.
+   * Ends streams that can be ended properly and cuts the rest. It does not cut idle connections that are
+   * moving to a successor: that ends by itself, and some may have a next request waiting unread.
    */
   force(forced: boolean, migrates: boolean): readonly CutConnection[] {
     const { attempts, connections, http1, http1Requests, http2Requests } = this.#parts
@@ -45,8 +45,8 @@ export class Remainder {
   }
 
   /**
-   * Destroys what is left because it has not moved for too long. The successor has not taken those connections, and a
-   * request may be waiting on each.
+   * Destroys connections that have not moved for too long. The successor has not taken them, and a request
+   * may be waiting on each.
    */
   giveUpMoving(): void {
     const { clock, connections, http1Requests, tally } = this.#parts
@@ -57,7 +57,7 @@ export class Remainder {
     this.destroy()
   }
 
-  /** Destroys what is left. */
+  /** Destroys the connections that are left. */
   destroy(): void {
     const { attempts, connections } = this.#parts
     for (const socket of connections.all) attempts.run('destroying a connection', () => socket.destroy())

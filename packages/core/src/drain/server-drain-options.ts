@@ -6,34 +6,42 @@ import type { CutConnection } from '../events/drain-report.ts'
 import type { DrainingPolicy } from './refusal.ts'
 import type { CloseCode } from './upgraded-drain.ts'
 
-/** WebSockets and event streams that are to leave for a successor. While they may, they are told nothing of the drain. */
+/**
+ * WebSockets and event streams that may move to a successor. Until they have, the drain does not notify them.
+ */
 export interface Departures {
   leaves(upgraded: Upgraded): boolean
   /** The same for a request under way. */
   isLeaving(request: IncomingMessage): boolean
-  /** Whether a connection is between two processes: to end it here would end it there. */
+  /** Whether a connection is being moved: ending it here would end it in the successor too. */
   isUnderWay(socket: Socket): boolean
 }
 
 export interface ServerDrainOptions {
-  /** The most milliseconds that an idle connection is kept for a request that may be on its way. */
+  /** The longest that an idle connection is kept for a request that may be on its way, in milliseconds. */
   readonly lingerTimeout: number
-  /** Milliseconds that a connection on which nothing ever came is kept for its first request. */
+  /** How many milliseconds an unused connection is kept for its first request. */
   readonly firstRequestTimeout: number
-  /** Milliseconds over which WebSockets are told. */
+  /** Milliseconds over which WebSockets get their close frames. */
   readonly closeSpread: number
-  /** What WebSockets are told. */
+  /** The close code and reason for WebSockets. */
   readonly closeCode: CloseCode
-  /** What becomes of new requests that no adapter decides on. A function does not throw. */
+  /** What to do with new requests that no adapter decides on. A function must not throw. */
   readonly policy: DrainingPolicy<IncomingMessage>
-  /** Whether its HTTP/1 connections leave for a successor: then they are neither told to close nor ended while idle. */
+  /**
+   * Whether its HTTP/1 connections move to a successor: then they are neither told to close nor ended while
+   * idle.
+   */
   readonly migrates: boolean
-  /** What is to leave for a successor in the middle of what it does; undefined for nothing. */
+  /** The WebSockets and event streams that may move to a successor; undefined for none. */
   readonly departures?: Departures | undefined
-  /** Called before this process stops listening, where no other goes on: from then on no client should find the server. */
+  /**
+   * Called before this process stops listening, unless another process continues: from then on no client
+   * should find the server.
+   */
   readonly onStopping: () => void
-  /** Told of each thing that was cut, but for what `force()` returns. */
+  /** Called for each request or connection that was cut, except for those that `force()` returns. */
   readonly onCut: (connection: CutConnection, forced: boolean) => void
-  /** Reports what a step throws. */
+  /** Reports an error that a step throws. */
   readonly attempts?: Attempts
 }

@@ -11,10 +11,12 @@ import type { ServerDrainOptions } from './server-drain-options.ts'
 import { closeListener, stopAccepting } from './stop-accepting.ts'
 import type { Tally } from './tally.ts'
 
-/** Ends one server, in steps that its owner takes: announce, stop accepting, linger, and at the deadline cut. */
+/**
+ * Ends one server. Its owner calls the steps: announce, stop accepting, linger, and at the deadline force.
+ */
 export class ServerDrain {
   readonly connections: Connections
-  /** How its requests have ended. */
+  /** Counts how the server's requests have ended. */
   readonly tally: Tally
   /** How many new connections the kernel may have reset. */
   reset = 0
@@ -47,17 +49,19 @@ export class ServerDrain {
     return this.#announced
   }
 
-  /** The same for one connection: it may be one that drains while others move. */
+  /** The same for one connection, which may drain while others move. */
   tells(socket: Socket): boolean {
     return this.#announced || this.#parts.http1.keeps(socket)
   }
 
-  /** Whether its idle connections leave for a successor. */
+  /** Whether its idle connections move to a successor. */
   get migrates(): boolean {
     return this.#parts.options.migrates && !this.#announced
   }
 
-  /** Begins: long streams and WebSockets are told, and so is every client whose connection ends with this process. */
+  /**
+   * Begins: notifies long streams and WebSockets, and every client whose connection ends with this process.
+   */
   start(): void {
     if (this.#started) return
     this.#started = true
@@ -87,7 +91,10 @@ export class ServerDrain {
     )
   }
 
-  /** Tells the clients of HTTP/1. Once: for connections that were to migrate and no longer can it comes later. */
+  /**
+   * Announces the drain to HTTP/1 clients, once. For connections that were to move and no longer can, this
+   * comes later.
+   */
   announce(): void {
     if (this.#announced) return
     this.#announced = true
@@ -96,14 +103,15 @@ export class ServerDrain {
   }
 
   /**
-   * Drains connections that were to move and may not, as a stop would: from here on they are told, and they linger.
+   * Drains connections that were to move and may not, as at a stop: from here on they say `Connection:
+   * close`, and they linger.
    */
   keep(sockets: readonly Socket[]): void {
     this.#parts.http1.keep(this.#parts.options.policy, sockets)
     this.#parts.linger.keep(sockets)
   }
 
-  /** What was to leave on this connection does not: it is told of the drain after all. */
+  /** The WebSocket or event stream of this connection does not move: the drain notifies it after all. */
   stays(socket: Socket): void {
     this.#parts.upgraded.stays(socket)
     this.#parts.signals.abortOn(socket)
@@ -126,33 +134,33 @@ export class ServerDrain {
     this.#hurried = true
   }
 
-  /** Ends the connections that nothing more comes on, each when its time is over. */
+  /** Ends the idle connections, each after its time. */
   linger(): void {
     this.#parts.linger.begin()
   }
 
-  /** Calls back, once, when no connection is left that a new request may come on, or when the linger is over. */
+  /** Calls back, once, when no connection can bring a new request, or when the linger is over. */
   onSettled(listener: () => void): void {
     const { linger, settling } = this.#parts
     linger.after(linger.timeout, settling.onSettled(listener))
   }
 
-  /** What it waits for: everything that is under way. */
+  /** Describes everything in flight, which the drain waits for. */
   underWay(): CutConnection[] {
     return this.#remainder.describe()
   }
 
-  /** Cuts what is left, except for what leaves for a successor. */
+  /** Cuts the rest, except for connections that are moving to a successor. */
   force(forced: boolean): readonly CutConnection[] {
     return this.#remainder.force(forced, this.migrates)
   }
 
-  /** Destroys what is left because it has not moved for too long. */
+  /** Destroys connections that have not moved for too long. */
   giveUpMoving(): void {
     this.#remainder.giveUpMoving()
   }
 
-  /** Destroys what is left. */
+  /** Destroys the connections that are left. */
   destroy(): void {
     this.#remainder.destroy()
   }

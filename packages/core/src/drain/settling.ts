@@ -7,16 +7,16 @@ import { isClosing } from './close-gently.ts'
 import type { Http1Drain } from './http1-drain.ts'
 import type { UpgradedDrain } from './upgraded-drain.ts'
 
-/** How many milliseconds after a change the connections are looked at. */
+/** How many milliseconds after a change it checks the connections. */
 const settlingDelay = 25
 
 interface Wait {
-  /** Something has changed. */
+  /** Tells it that something has changed. */
   readonly check: () => void
   readonly settle: () => void
 }
 
-/** Tells when no connection of a draining server is left that a new request may come on. */
+/** Notices when no connection of a draining server can bring a new request. */
 export class Settling {
   readonly #connections: Connections
   readonly #system: System
@@ -37,8 +37,8 @@ export class Settling {
   }
 
   /**
-   * Calls back, once, when no such connection is left, or when the wait is ended.
-   * @returns a function that ends the wait: the listener is called if it has not been
+   * Calls back, once, when no connection can bring a new request, or when the wait is ended.
+   * @returns a function that ends the wait, and calls the listener unless that has happened
    */
   onSettled(listener: () => void): () => void {
     let checking: Release | undefined
@@ -59,7 +59,8 @@ export class Settling {
     }
     const release = this.#connections.onChange(wait.check)
     this.#waits.add(wait)
-    // Not at once: a request that has just arrived reaches the application in this turn (see `deferRequests`).
+    // Not at once: a request that has just arrived reaches the application in this tick (see
+    // `deferRequests`).
     wait.check()
     return wait.settle
   }
@@ -69,14 +70,15 @@ export class Settling {
     for (const { check } of this.#waits) check()
   }
 
-  /** The last connection can end, or the deadline come, before the next look: nobody must wait on. */
+  /** The last connection may end, or the deadline pass, before the next check: the wait must end then. */
   dispose(): void {
     for (const { settle } of this.#waits) settle()
   }
 
   #mayBringMore(): boolean {
     const { sockets, upgraded, sessions, http, http2 } = this.#connections
-    // Frameworks close WebSockets in their hooks, all at once and with a code of their own: ours come first.
+    // Frameworks close WebSockets in their hooks, all at once and with their own code: our close frames come
+    // first.
     if (this.#upgraded.waiting) return true
     if (this.#connections.handshaking().length > 0) return true
     if ([...sessions].some((session) => !session.closed)) return true
@@ -89,7 +91,7 @@ export class Settling {
   }
 }
 
-/** Whether TLS has agreed on HTTP/2, as a server that serves HTTP/1 as well has it for some. */
+/** Whether TLS has negotiated HTTP/2 on this connection: a server may serve both versions. */
 function speaksHttp2(socket: Socket): boolean {
   return (socket as Partial<TLSSocket>).alpnProtocol === 'h2'
 }

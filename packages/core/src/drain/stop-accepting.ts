@@ -7,21 +7,23 @@ import { acceptQueued, acceptQueueOf } from './accept-queued.ts'
 import { awaitDeclined, awaitQuiet } from './accept-handed.ts'
 
 /**
- * How long the accept queue that workers share has to be empty, in milliseconds: for each of them another time. The clients
- * that one holds come back when it closes, and it would be just then that another which had waited as long closes as well.
+ * How long the accept queue that workers share has to stay empty, in milliseconds. The time differs between
+ * workers: clients of a worker that closes return at that moment, when another worker that had waited as
+ * long would close as well.
  */
 const sharedQuiet = (workerId: number): number => 50 * (1 + (workerId % 8))
 
-/** What a server that has stopped accepting leaves. */
+/** The result of closing a listening socket. */
 export interface Stopped {
   /** How many new connections the kernel may have reset. */
   readonly reset: number
-  /** Whether connections were accepted on the way: nothing has been read from them. */
+  /** Whether connections were accepted before it closed; nothing has been read from them yet. */
   readonly acceptedMore: boolean
 }
 
 /**
- * Closes the listening socket of a server on which no other process accepts, when all that had been queued is accepted.
+ * Closes the listening socket of a server, on which no other process accepts, once all queued connections
+ * are accepted.
  * @param isHurried whether to close at the next opportunity
  */
 export async function stopAccepting(
@@ -33,7 +35,8 @@ export async function stopAccepting(
   const bound = boundAddress(server)
   if (bound !== undefined) await system.keeper?.letGo(bound)
   const isWorker = system.incapacity === 'cluster-worker'
-  // With round-robin the primary accepts, and Node gives the worker's server a handle without a descriptor.
+  // With round-robin scheduling, the primary accepts, and Node gives the worker's server a handle without a
+  // descriptor.
   const isHanded = isWorker && listeningHandle(server)?.fd === undefined
   if (isWorker) await awaitQuiet(connections, system, isHanded ? isHurried : () => true)
   const quietFor = isWorker ? sharedQuiet(system.cluster.workerId) : 0
@@ -44,8 +47,9 @@ export async function stopAccepting(
 }
 
 /**
- * Not the method of http.Server: from Node 26.4 on that destroys what was accepted but has not been read yet
- * (https://github.com/nodejs/node/pull/63470), and it resets requests that are on their way at any version.
+ * Does not use the method of http.Server: since Node 26.4 that destroys connections that were accepted but
+ * not read yet (https://github.com/nodejs/node/pull/63470), and on every version it resets requests that are
+ * on their way.
  */
 export function closeListener(server: Server): void {
   if (server.listening) Server.prototype.close.call(server)

@@ -1,30 +1,30 @@
 import type { CutConnection } from '../events/drain-report.ts'
 
-/** Whether a request was under way when the drain began, or has arrived since. */
+/** Whether a request was in flight when the drain began or has arrived since. */
 export type Arrival = 'finished' | 'served'
 
 /**
- * How the requests of one server end while it drains. It balances: what was under way and what arrived is as much as what
- * has ended and what is still open.
+ * Counts how the requests of one server end while it drains. The counts balance: requests in flight at the
+ * beginning plus requests that arrived equal the requests that have ended plus those still open.
  */
 export class Tally {
-  /** Requests that were under way when the drain began. */
+  /** Requests that were in flight when the drain began. */
   begun = 0
   /** Requests that arrived after that. */
   arrived = 0
   finished = 0
   served = 0
   refused = 0
-  /** Requests whose client has left before the answer was whole. */
+  /** Requests whose client has left before the response was complete. */
   left = 0
-  /** Requests whose responses, streams of events, go on in a successor. */
+  /** Requests whose responses are event streams that continue in a successor. */
   moved = 0
-  /** Requests that were cut. `cut` names connections too on which no request was under way, such as WebSockets. */
+  /** Requests that were cut. `cut` also lists connections without a request in flight, such as WebSockets. */
   cutRequests = 0
   readonly cut: CutConnection[] = []
   readonly #onCut: (connection: CutConnection, forced: boolean) => void
 
-  /** @param onCut told of each that is not part of what `ServerDrain.force()` returns */
+  /** @param onCut called for each cut that `ServerDrain.force()` does not return */
   constructor(onCut: (connection: CutConnection, forced: boolean) => void) {
     this.#onCut = onCut
   }
@@ -34,7 +34,7 @@ export class Tally {
     else this.arrived++
   }
 
-  /** Something was ended before its time. */
+  /** Counts a request or connection that was ended early. */
   addCut(connection: CutConnection, forced = false): void {
     this.cut.push(connection)
     this.#onCut(connection, forced)

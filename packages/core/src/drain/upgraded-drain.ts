@@ -14,14 +14,18 @@ const closeFrame = 0x88
 /** The longest payload of a control frame. */
 const longestControl = 125
 
-/** How often it is looked at whether the application has accepted a WebSocket: it may ask a database first. */
+/**
+ * How often to check whether the application has accepted a WebSocket, in milliseconds: it may query a
+ * database first.
+ */
 const acceptInterval = 25
 
 /**
- * Tells WebSockets that the server goes away. Those of `ws` do it themselves: what they still compress then goes out
- * before the close frame. For any other implementation, and for a proxy, the frame is written on the stream: a server's
- * frames are not masked, and a control frame may come between any two frames. It is written only where a frame has just
- * ended, as `WrittenFrames` knows; in the middle of one it would become part of somebody's message.
+ * Sends WebSockets a close frame. A WebSocket of `ws` sends it itself, after messages that it is still
+ * compressing. For any other implementation, and for a proxy, the frame is written to the stream: a server's
+ * frames are not masked, and a control frame may come between any two frames. It is written only where a
+ * frame has just ended, which `WrittenFrames` knows; in the middle of a frame it would become part of a
+ * message.
  */
 export class UpgradedDrain {
   /** How many were sent a close frame. */
@@ -31,16 +35,16 @@ export class UpgradedDrain {
   readonly #code: CloseCode
   readonly #tell: (upgraded: Upgraded) => void
   readonly #seen = new Set<Socket>()
-  /** Those whose time to be told has not come, with what takes them off. */
+  /** WebSockets that have not got their close frame yet, each with a function that cancels it. */
   readonly #waiting = new Map<Socket, Release>()
-  /** Those that are told nothing while they may leave for a successor. */
+  /** WebSockets that may move to a successor and get no close frame until then. */
   readonly #leaving = new Set<Socket>()
   readonly #leaves: (upgraded: Upgraded) => boolean
   #spread = 0
   #stayed = 0
   #release: Release = () => {}
 
-  /** @param leaves whether a connection is to leave for a successor: it is told nothing before `stays()` */
+  /** @param leaves whether a connection may move to a successor: it gets no close frame before `stays()` */
   constructor(
     connections: Connections,
     system: System,
@@ -54,12 +58,15 @@ export class UpgradedDrain {
     this.#tell = attempts.guard('closing a WebSocket', (upgraded) => this.#close(upgraded))
   }
 
-  /** Whether some are still to be told. */
+  /** Whether close frames are still to be sent. */
   get waiting(): boolean {
     return this.#waiting.size > 0 || this.#leaving.size > 0
   }
 
-  /** Tells all, evenly spread over `spread` milliseconds so that they do not come back in one wave; later ones at once. */
+  /**
+   * Sends the close frames, spread evenly over `spread` milliseconds so that clients do not all reconnect at
+   * once. WebSockets opened later get theirs at once.
+   */
   start(spread: number): void {
     this.#spread = spread
     const sockets = [...this.#connections.upgraded.values()].filter((upgraded) => !this.#holds(upgraded))
@@ -71,20 +78,20 @@ export class UpgradedDrain {
     this.#release = this.#connections.onChange(() => this.#onChange())
   }
 
-  /** A connection that was to leave does not: it is told, at a moment of its own within the spread. */
+  /** A connection does not move after all: it gets its close frame at some moment within the spread. */
   stays(socket: Socket): void {
     const upgraded = this.#connections.upgraded.get(socket)
     if (!this.#leaving.delete(socket) || upgraded === undefined) return
-    // Each part of the golden ratio falls into the widest gap that those before it have left.
+    // Each multiple of the golden ratio falls into the widest gap that the earlier ones have left.
     this.#tellLater(upgraded, this.#spread * ((this.#stayed++ * 0.618_034) % 1))
   }
 
-  /** None leaves any more. */
+  /** No WebSocket moves anymore. */
   allStay(): void {
     for (const socket of this.#leaving) this.stays(socket)
   }
 
-  /** Tells at once those that were to leave. */
+  /** Sends the close frames of WebSockets that were to move at once. */
   force(spared: ReadonlySet<Socket>): void {
     for (const socket of this.#leaving) {
       if (spared.has(socket)) continue
@@ -118,7 +125,7 @@ export class UpgradedDrain {
     }
     for (const each of upgraded.values()) {
       if (this.#seen.has(each.socket) || this.#holds(each)) continue
-      // Not now: its upgrade has just been asked for.
+      // Not now: the client has just requested the upgrade.
       this.#tellLater(each, 0)
     }
   }
@@ -143,18 +150,18 @@ export class UpgradedDrain {
     }
     if (frames === undefined) return
     const { position } = frames
-    // A close frame in front of the answer to the upgrade would be no HTTP.
+    // A close frame before the response to the upgrade would not be valid HTTP.
     if (position === 'unanswered') this.#tellLater(upgraded, acceptInterval)
     else if (position === 'within') frames.onBetween(() => this.#tell(upgraded))
     else if (position === 'between') this.#writeClose(upgraded)
-    // Otherwise it closes already, or nobody knows where a frame may be written: the deadline ends it.
+    // Otherwise it is closing already, or it is unknown where a frame may be written: the deadline ends it.
   }
 
   #writeClose({ socket, stream }: Upgraded): void {
     this.told++
     stream.write(Buffer.from([closeFrame, 2, this.#code >> 8, this.#code & 0xff]))
-    // An implementation that answers the client's close frame ends the connection by itself. For one that does not,
-    // ending is on us: a WebSocket client waits for the server to do it.
+    // An implementation that answers the client's close frame ends the connection by itself. Otherwise
+    // zerodrop has to: a WebSocket client waits for the server to end it.
     socket.on('data', (chunk: Buffer) => {
       if (endsWithClose(chunk, this.#code)) this.#system.setImmediate(() => stream.end())
     })
@@ -162,9 +169,9 @@ export class UpgradedDrain {
 }
 
 /**
- * Whether what a client has sent ends with its answer to a close frame: one with the same code, or with none. Where a
- * frame of the client begins is not known, but for the first byte of most chunks: other bytes look like such an answer
- * once in some thirty million chunks.
+ * Whether the bytes that a client has sent end with its answer to a close frame: a frame with the same code,
+ * or with none. It is unknown where a client's frame begins, except that most chunks begin with one: other
+ * bytes look like such an answer about once in thirty million chunks.
  */
 function endsWithClose(chunk: Buffer, code: CloseCode): boolean {
   for (let length = 0; length <= longestControl; length++) {

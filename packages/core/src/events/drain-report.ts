@@ -4,15 +4,18 @@ export type ConnectionState =
   | 'reading'
   /** The body of a request was still arriving. */
   | 'receiving'
-  /** The request was complete, and nothing of the answer was sent. */
+  /** The request was complete, and no part of the response was sent. */
   | 'handling'
-  /** The head of the answer was sent, its end was not, or had not reached the client. */
+  /** The head of the response was sent; its end was not sent or had not reached the client. */
   | 'responding'
-  /** A WebSocket, or another protocol that HTTP was left for. */
+  /** The connection was upgraded to a WebSocket or another protocol. */
   | 'upgraded'
-  /** A connection of a server that does not speak HTTP. */
+  /** The connection belonged to a server that does not speak HTTP. */
   | 'raw'
-  /** An idle connection that the successor had not taken: its next request may have been waiting unread. */
+  /**
+   * The connection was idle and the successor had not taken it: its next request may have been waiting
+   * unread.
+   */
   | 'moving'
 
 /** A request or connection that was cut, and what it was doing. */
@@ -29,9 +32,9 @@ export interface CutConnection {
   /** Of the request; undefined where there was none. */
   readonly url?: string
   /**
-   * Milliseconds since the request began. For a request that was in flight when the drain began, this is
-   * the length of the drain, because zerodrop watches no requests while nothing drains; the request is at
-   * least that old.
+   * Milliseconds since the request began. For a request that was in flight when the drain began, this is the
+   * length of the drain, because zerodrop does not watch requests before a drain; the request is at least
+   * that old.
    */
   readonly age?: number
   /**
@@ -51,7 +54,7 @@ export interface CutConnection {
  * continue in a successor.
  */
 export interface DrainResult {
-  /** From the first step to the end of the last connection. */
+  /** The time from the first step to the end of the last connection, in milliseconds. */
   readonly milliseconds: number
   /** The length of each phase in milliseconds: the announcement, emptying the accept queue, finishing. */
   readonly phases: { readonly delay: number; readonly accept: number; readonly finish: number }
@@ -70,41 +73,47 @@ export interface DrainResult {
    * listening socket closed. 0 unless clients connect faster than the process accepts for two seconds.
    */
   readonly reset: number
-  /** What the deadline, a second signal, or other code in this process ended early. */
+  /**
+   * Requests and connections that the deadline, a second signal, or other code in this process ended early.
+   */
   readonly cut: readonly CutConnection[]
 }
 
 /** Why a WebSocket or an event stream did not move to the successor. */
 export type StayReason =
-  /** TLS has no way into another process. */
+  /** A TLS connection cannot move to another process. */
   | 'tls'
   /** The option `migrate` keeps its connection here. */
   | 'migrate'
   /** `handover.websockets()` was not called for its server. */
   | 'not-registered'
-  /** The successor has not called `handover.websockets()` for a server of that name, or not `handover.streams()`. */
+  /**
+   * The successor has not called `handover.websockets()` for a server of that name, or `handover.streams()`.
+   */
   | 'not-taken'
   /** The WebSocket is not one of the package `ws`. */
   | 'other-implementation'
-  /** It is of a version of `ws` that zerodrop does not understand. */
+  /** The WebSocket is of a version of `ws` that zerodrop does not recognise. */
   | 'other-version'
   /** Its client compresses with context takeover, and `keepWindow` is not set. */
   | 'compressed'
   /** `save` threw, or what it returned cannot be copied or is too large. */
   | 'save-failed'
-  /** The request of the stream is not a GET without a body: to repeat it could do something twice. */
+  /** The request of the stream is not a GET without a body, so repeating it could do something twice. */
   | 'method'
   /** The body of the stream is compressed, or has a length. */
   | 'encoded'
-  /** The stream was begun before `handover.streams()` was called. */
+  /** The stream began before `handover.streams()` was called. */
   | 'not-seen'
-  /** The function `match` has said no. */
+  /** The function `match` returned false. */
   | 'match'
-  /** Its last id cannot be sent in a header. */
+  /** The last event id cannot be sent in a header. */
   | 'event-id'
-  /** Its connection is not one of the operating system: the application gave its server a stream of another kind. */
+  /**
+   * The connection is not an operating system socket: the application gave its server another kind of stream.
+   */
   | 'no-descriptor'
-  /** The successor had no place for it, or could not read its state. */
+  /** The successor had no room for it, or could not read its state. */
   | 'declined'
 
 /** A WebSocket or an event stream that stayed in the predecessor of a restart. */

@@ -5,7 +5,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { publish } from '../system/node-internals.ts'
 import type { CutConnection, DrainResult, StayedConnection } from './drain-report.ts'
 
-/** What happens in the life of the process, by name, with its one payload. `lifecycleEvents` says when and what. */
+/** The events of the process, each with its payload. `lifecycleEvents` describes when zerodrop emits them. */
 export interface LifecycleEvents {
   inherited: [{ generation: number; listeners: readonly string[] }]
   listening: [{ address: string; inherited: boolean }]
@@ -51,7 +51,9 @@ type Descriptions = {
   }
 }
 
-/** Every event, with when it comes and what it carries, as docs/events.md repeats it. A test compares the two. */
+/**
+ * Describes when each event is emitted and what its payload has. A test compares this with docs/events.md.
+ */
 export const lifecycleEvents: Descriptions = {
   inherited: {
     when: 'A restart started this process and gave it listening sockets. Once, at the first `configure()`.',
@@ -198,10 +200,10 @@ export const lifecycleEvents: Descriptions = {
 /** The names on `node:diagnostics_channel` begin with this. */
 const prefix = 'zerodrop:'
 
-/** What a user listens to: an emitter whose events only zerodrop itself emits. */
+/** The emitter that users listen to. Only zerodrop itself can emit the events of the lifecycle. */
 export class Events extends EventEmitter<LifecycleEvents> {
   /**
-   * Not for the events of the lifecycle.
+   * Throws for the events of the lifecycle, which only zerodrop emits.
    * @throws `ERR_ZERODROP_EVENTS_READ_ONLY`
    */
   override emit<Name>(name: Name | keyof LifecycleEvents, ...args: unknown[]): boolean {
@@ -212,9 +214,9 @@ export class Events extends EventEmitter<LifecycleEvents> {
 }
 
 /**
- * Emits an event: calls all listeners, each whatever becomes of the others, and publishes it on its channel. No listener
- * can break the drain or restart that is under way.
- * @param onError called with what one of them threw, or rejected with later
+ * Emits an event: calls every listener, even if another one fails, and publishes the event on its channel.
+ * So no listener can break a drain or a restart.
+ * @param onError called with the error that a listener throws, or rejects with later
  */
 export function emit<Name extends keyof LifecycleEvents>(
   events: Events,
@@ -244,7 +246,7 @@ function readOnly(name: string): ZerodropError {
   )
 }
 
-/** Not `instanceof Promise`: there are others, and those of other realms. */
+/** Does not use `instanceof Promise`: there are other implementations, and promises of other realms. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
   return isObject && typeof (value as { then?: unknown }).then === 'function'

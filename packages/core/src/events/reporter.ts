@@ -6,13 +6,13 @@ import type { System } from '../system/system.ts'
 import { lineOf, type LogLine } from './log-lines.ts'
 import type { Level, Logger } from './logger.ts'
 
-/** Hears each event before anyone else does. */
+/** Gets each event before the listeners of `events` do. */
 export type Witness = <Name extends keyof LifecycleEvents>(
   name: Name,
   payload: LifecycleEvents[Name][0],
 ) => void
 
-/** Tells what happens: those who listen to events, and in the log or on stderr the operator. */
+/** Reports what happens: to the listeners of `events`, and in the log or on stderr. */
 export class Reporter {
   readonly events: Events = new Events()
   readonly #system: System
@@ -25,17 +25,17 @@ export class Reporter {
     this.#system = system
   }
 
-  /** Where the operator reads, if the application says it. */
+  /** The logger that the application has set, if any. */
   logTo(logger: Logger | 'stderr' | false | undefined): void {
     this.#asked = logger
   }
 
-  /** The log of a framework, which is used where the application says nothing. The first one stays. */
+  /** The framework's logger, used unless the application sets one. The first one stays. */
   logToFramework(logger: Logger): void {
     this.#framework ??= logger
   }
 
-  /** The parts of zerodrop that have to know as well, whatever becomes of the listeners of `events`. */
+  /** The parts of zerodrop that need each event, even if a listener of `events` fails. */
   addWitness(witness: Witness): void {
     this.#witnesses.push(witness)
   }
@@ -50,7 +50,7 @@ export class Reporter {
     this.#log(line)
   }
 
-  /** Something went wrong that no caller waits for. */
+  /** Reports an error that no caller waits for. */
   warn(error: ZerodropError): void {
     this.tell('warning', { error })
   }
@@ -60,7 +60,7 @@ export class Reporter {
   }
 
   /**
-   * Says something for which there is no event.
+   * Writes a line for which there is no event.
    * @param fields for a structured log
    */
   write(text: string, fields: object = {}, level: Level = 'info'): void {
@@ -77,7 +77,7 @@ export class Reporter {
     }
     try {
       const logged: unknown = logger[line.level](line.fields, `zerodrop: ${line.text}`)
-      // That of an async function may reject, and nobody else looks at it.
+      // The promise of an async logger may reject, and no other code handles it.
       if (logged instanceof Object && 'then' in logged)
         Promise.resolve(logged).catch((error: unknown) => this.#onLoggerError(line, error))
     } catch (error) {

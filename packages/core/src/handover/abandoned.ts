@@ -4,7 +4,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 export type Abandonment = 'shutdown' | 'newer'
 
 /**
- * @param who the successor, as reports call it
+ * @param who the successor's name in reports
  * @param ready whether it was ready
  */
 export function abandoned(who: string, why: Abandonment, ready: boolean): ZerodropError {
@@ -20,7 +20,7 @@ export function abandoned(who: string, why: Abandonment, ready: boolean): Zerodr
       )
 }
 
-/** A shutdown came while the attempt waited for an earlier generation to end. */
+/** A shutdown began while the attempt waited for an earlier generation to end. */
 export function notStarted(generation: number): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_RESTART_ABORTED',

@@ -7,17 +7,21 @@ import { acceptHandle, canAcceptHandle } from '../system/node-internals.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Predecessor } from './predecessor.ts'
 
-/** What becomes of a connection here: declined if its server is full, or nobody listens at its address. */
+/**
+ * Whether this process takes a connection: it declines if the server is full, or if none listens at the
+ * address.
+ */
 type Answer = 'taken' | 'full' | 'nobody'
 
 /**
  * The successor's side of a migration: takes each connection that the predecessor sends to the server of its address,
- * through the very function by which Node takes one from the kernel, so that it is counted and treated like its own.
+ * through the function with which Node takes one from the kernel, so that Node counts and treats it like its
+ * own.
  */
 export class Arrivals {
   readonly #system: System
   #answers: Record<Answer, number[]> = { taken: [], full: [], nobody: [] }
-  /** Taken, and without a request of their own so far. */
+  /** Connections that were taken and have not had a request here yet. */
   readonly #quiet = new Set<Socket>()
   #taken = 0
   readonly #onRequest = (exchange: unknown): void => this.#awake((exchange as { socket: Socket }).socket)
@@ -42,7 +46,10 @@ export class Arrivals {
     })
   }
 
-  /** Together for all that one event loop tick brings: a message for each costs as much as taking the connection. */
+  /**
+   * Sends one message for all connections of an event loop tick: one message each would cost as much as the
+   * connections.
+   */
   #answer(predecessor: Predecessor, answer: Answer, id: number): void {
     const lists = Object.values(this.#answers)
     if (lists.every(({ length }) => length === 0)) this.#system.setImmediate(() => this.#flush(predecessor))
@@ -66,14 +73,14 @@ export class Arrivals {
     const socket = acceptHandle(server, handle)
     if (socket === undefined || socket.destroyed) return true
     requests?.inherit(socket, count)
-    // One that was never used is what Node takes it for: a client that has connected and says nothing.
+    // An unused connection needs nothing: Node treats it as a client that has just connected.
     if (!used) return true
     markAsUsed(socket)
     this.#expireLikeIdle(server, socket)
     return true
   }
 
-  /** `keepAliveTimeout` runs, as it does behind a response, until the next request of the connection begins. */
+  /** Starts `keepAliveTimeout`, as after a response, until the next request of the connection begins. */
   #expireLikeIdle(server: Server, socket: Socket): void {
     const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 1000 } = server as Server & KeepAlive
     if (keepAliveTimeout === 0) return
@@ -85,13 +92,13 @@ export class Arrivals {
 
   #awake(socket: Socket): void {
     if (!this.#quiet.delete(socket)) return
-    // What Node does itself when a request follows a response.
+    // Node does this itself when a request follows a response.
     socket.setTimeout((socket as Socket & { server?: { timeout?: number } }).server?.timeout ?? 0)
     if (this.#quiet.size === 0) unsubscribe('http.server.request.start', this.#onRequest)
   }
 }
 
-/** What a connection has seen in the predecessor. */
+/** The history of a connection in the predecessor. */
 interface ConnectionPast {
   readonly used: boolean
   readonly requests: number
@@ -99,6 +106,6 @@ interface ConnectionPast {
 
 interface KeepAlive {
   readonly keepAliveTimeout?: number
-  /** Since Node 20.19 and 22.12: what Node waits beyond what it has told the client. */
+  /** Since Node 20.19 and 22.12: how much longer Node waits than it has announced to the client. */
   readonly keepAliveTimeoutBuffer?: number
 }

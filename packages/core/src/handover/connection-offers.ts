@@ -1,13 +1,15 @@
 import type { Release } from '../system/system.ts'
 import type { ConnectionOffer, Successor } from './successor.ts'
 
-/** Whether the successor has a connection; if it has not, whether it has a server at the address, or has died. */
+/**
+ * Whether the successor has taken a connection; if not, whether it has a server at the address, or has died.
+ */
 export type Answer = 'taken' | 'declined' | 'not-listening' | 'gone'
 
-/** The connections on their way to the successor, until it has answered. */
+/** Tracks the connections on their way to the successor, until it has answered. */
 export class ConnectionOffers {
   readonly #successor: Successor
-  /** By the id of their message, each with what the answer to it calls. */
+  /** The callbacks for the answers, by the id of the message. */
   readonly #open = new Map<number, (answer: Answer) => void>()
   #made = 0
 
@@ -34,8 +36,9 @@ export class ConnectionOffers {
   }
 
   /**
-   * Offers a connection. There is no time limit: a successor that is slow may still take it, and two processes that read
-   * one connection would tear its requests apart. What ends the wait is its answer, its end, or `giveUp()`.
+   * Offers a connection. There is no time limit: a slow successor may still take it, and if two processes
+   * read one connection, each would get a part of its requests. Only the successor's answer, its end, or
+   * `giveUp()` ends the wait.
    */
   make(connection: ConnectionOffer, handle: unknown): Promise<Answer> {
     const id = ++this.#made

@@ -7,22 +7,23 @@ interface Awaited {
   reject(error: Error): void
 }
 
-/** So few that those behind them are served here and not left to a successor that is slow. */
+/** Few enough that the other connections are still served here while a slow successor takes these. */
 const window = 4
 
 /**
- * Node sends one handle and then nothing until its receipt has come back. On a busy machine that is two waits for the
- * scheduler for each connection, and most of the time that thousands of them take to move. Linux keeps any number of
- * messages with a handle apart and in order, so there the next may follow at once; elsewhere Node's way stands.
+ * Node sends one handle and then nothing until its receipt has come back. On a busy machine each connection
+ * then waits for the scheduler twice, which is most of the time that it takes to move thousands of them.
+ * Linux keeps any number of messages with a handle separate and in order, so on Linux the next one may
+ * follow at once; other systems keep Node's way.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/child_process.js (target._send, NODE_HANDLE_ACK)
  *
- * For native handles and small messages only: of a `net.Socket` Node keeps one as pending, and a message that the other
- * end does not read in one piece would share its descriptor with the next.
+ * Only for native handles and small messages: Node keeps only one `net.Socket` pending, and if the other end
+ * does not read a message in one piece, its descriptor would go to the next message.
  */
 export class HandleChannel {
   readonly #child: ChildProcess
   readonly #eager: boolean
-  /** The handles whose receipt has not come, in the order in which they were sent. */
+  /** The handles without a receipt so far, in the order in which they were sent. */
   readonly #awaited: Awaited[] = []
 
   constructor(child: ChildProcess) {
@@ -35,7 +36,7 @@ export class HandleChannel {
       if (this.#eager) expectReceipt(this.#child)
       const sent = this.#awaited.shift()
       if (cmd === 'NODE_HANDLE_ACK') sent?.resolve()
-      // It has too many files open, say. Node tells nobody.
+      // For example, the other process has too many open files. Node does not report that.
       else sent?.reject(new Error('the successor could not receive the descriptor'))
     })
     child.once('disconnect', () => {
@@ -43,20 +44,20 @@ export class HandleChannel {
     })
   }
 
-  /** How many handles can be on their way together. */
+  /** How many handles can be on their way at the same time. */
   get atOnce(): number {
     return this.#eager ? window : 1
   }
 
   /**
-   * Sends a message, with a native handle where a descriptor goes along. Resolves when it is sent, or when the handle has
-   * been received; rejects if the channel is gone, or the other end could not receive the handle.
+   * Sends a message, with a native handle if it carries a descriptor. Resolves when the message is sent or
+   * its handle was received; rejects if the channel is gone or the other end could not receive the handle.
    */
   send(body: object, handle?: unknown): Promise<void> {
     return new Promise((resolve, reject) => {
       const withHandle = handle !== undefined
       if (withHandle) this.#awaited.push({ resolve, reject })
-      // Node's types know documented classes only; a native handle is what node:cluster sends.
+      // Node's types only have documented classes; node:cluster sends native handles.
       this.#child.send(body, handle as never, {}, (error) => {
         if (error !== null) reject(error)
         else if (!withHandle) resolve()

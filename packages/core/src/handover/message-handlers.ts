@@ -7,7 +7,7 @@ export type MessageHandler<Type extends Body['type']> = (
   handle: unknown,
 ) => void
 
-/** What is called for the messages of another process, by their type. */
+/** The handlers for another process's messages, by type. */
 export class MessageHandlers {
   readonly #handlers = new Map<string, readonly ((body: never, handle: unknown) => void)[]>()
 
@@ -21,7 +21,7 @@ export class MessageHandlers {
       )
   }
 
-  /** Calls those that are there now: one that is added meanwhile hears the next message. */
+  /** Calls the handlers that exist now: a handler added by one of them gets the next message. */
   call(body: Body, handle: unknown): void {
     for (const handler of this.#of(body.type)) handler(body as never, handle)
   }

@@ -18,7 +18,7 @@ export class MigrationPermit {
     try {
       const verdict: unknown = policy(socket)
       if (typeof verdict === 'boolean') return verdict
-      // That of an async function: nobody else would learn of its end.
+      // The promise of an async function may reject, and no other code handles it.
       Promise.resolve(verdict).catch(() => {})
       this.#warn(`returned ${show(verdict)}, which is neither true nor false`)
     } catch (cause) {

@@ -17,9 +17,9 @@ import { WarmUp } from './warm-up.ts'
 interface Candidate {
   readonly socket: Socket
   readonly leaving: MigrationSource
-  /** What had been read on it by then. */
+  /** How much had been read from it by then. */
   readonly bytesRead: number
-  /** Whether it is between two requests, and not before its first. */
+  /** Whether it has had a request already. */
   readonly used: boolean
 }
 
@@ -28,9 +28,9 @@ interface Candidate {
  * flight, no byte of a next request read, nothing left to flush.
  *
  * The handle is sent, not the socket: sending a socket would make the server wait for the other process to close it,
- * and would free the parser before it is known that the connection has arrived. So until the successor has taken it a
- * connection stays whole here, only nothing is read from it; what its client sends waits in the kernel for whoever
- * reads next.
+ * and would free the parser before it is known that the connection has arrived. So until the successor has
+ * taken it, a connection stays intact here but is not read; data that its client sends waits in the kernel
+ * for the process that reads it next.
  */
 export class Migration {
   readonly #system: System
@@ -47,11 +47,11 @@ export class Migration {
   #pumping = false
   readonly #kept = new WeakSet<Socket>()
   #onPassed: () => void = () => {}
-  /** Resolves when those that could move at the start have been asked once, or none ever will be. */
+  /** Resolves when every connection that could move at the start was offered once, or when none will be. */
   readonly passed: Promise<void> = new Promise((resolve) => {
     this.#onPassed = resolve
   })
-  /** Those that are looked at again without the end of a response. */
+  /** Connections that are checked again although no response ends on them. */
   readonly #awaited = new WeakSet<Socket>()
   #observer: MigrationObserver | undefined
 
@@ -75,7 +75,8 @@ export class Migration {
 
   /**
    * Begins to move connections, and goes on as they become idle until `dispose()`.
-   * It ends by itself when the successor has gone; what was on its way then is served here again.
+   * It ends by itself when the successor is gone; this process then serves the connections that were on
+   * their way.
    */
   start(observer: MigrationObserver): void {
     this.#observer = observer
@@ -95,7 +96,7 @@ export class Migration {
     this.#releases.push(() => unsubscribe('http.server.response.finish', onFinish))
     for (const { connections } of this.#leaving) {
       const sockets = [...connections.sockets.keys()]
-      // Also those with a request in flight: its answer is the last.
+      // Also connections with a request in flight: its response is the last.
       this.#keep(
         connections,
         sockets.filter((socket) => movableHandleOf(socket) === undefined),
@@ -116,7 +117,8 @@ export class Migration {
     this.#candidates.add(socket)
     if (this.#pumping) return
     this.#pumping = true
-    // After this turn: Node has more to do with a response that finishes, and the next request may already be read.
+    // After this tick: Node has more to do for a response that finishes, and the next request may already be
+    // read.
     this.#system.setImmediate(() => void this.#pump())
   }
 
@@ -135,12 +137,13 @@ export class Migration {
       this.#candidates.clear()
       for (const candidate of batch) {
         const { socket, bytesRead } = candidate
-        // As few as the channel takes at once: those behind them are served here until it is their turn.
+        // Only as many as the channel takes at once: the others are served here until their turn comes.
         while (!this.#over && this.#offers.made >= this.#warmUp.allowance) await this.#warmUp.pause()
         if (this.#moves.size >= this.#successor.handlesAtOnce) await Promise.race(this.#moves)
         if (this.#over) break
         if (socket.destroyed || currentResponse(socket) !== undefined) continue
-        // Others moved meanwhile. What was read since then may be a request, or an empty line, which is none.
+        // Other connections moved in the meantime. Bytes read since then may be a request, or an empty line,
+        // which is none.
         if (socket.bytesRead !== bytesRead) {
           this.#consider(socket)
           continue
@@ -153,7 +156,7 @@ export class Migration {
     this.#onPassed()
   }
 
-  /** Asks Node once for all candidates of a server: the question costs as much for one as for all. */
+  /** Asks Node once for all candidates of a server: that costs as much for one as for all. */
   #ready(leaving: MigrationSource): Candidate[] {
     const { connections } = leaving
     const mine = [...this.#candidates].filter(
@@ -164,7 +167,7 @@ export class Migration {
     const able = mine.filter(
       (socket) => (idle.has(socket) || !isUsed(socket)) && !socket.destroyed && !hasUnflushed(socket),
     )
-    // The end of a response brings the others back here, but for those on which none is to come.
+    // The others return here at the end of a response, except for those on which no response is due.
     for (const socket of mine) if (!idle.has(socket)) this.#considerLater(socket)
     this.#keep(
       connections,
@@ -175,7 +178,7 @@ export class Migration {
       .map((socket) => ({ socket, leaving, bytesRead: socket.bytesRead, used: isUsed(socket) }))
   }
 
-  /** Leaves connections to the drain, which ends them here. */
+  /** Leaves connections to the drain, which ends them in this process. */
   #keep(connections: Connections, sockets: readonly Socket[]): void {
     for (const socket of sockets) this.#kept.add(socket)
     if (sockets.length > 0) this.#observer?.onKept(connections, sockets)
@@ -184,7 +187,7 @@ export class Migration {
   async #move({ socket, leaving, used }: Candidate): Promise<void> {
     const handle = movableHandleOf(socket)
     if (handle === undefined) return
-    // Nor may a timeout of this process end it while it is on its way.
+    // A timeout of this process must not end it either while it is on its way.
     const { timeout = 0 } = socket
     socket.setTimeout(0)
     handle.readStop()

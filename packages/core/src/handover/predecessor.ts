@@ -6,18 +6,18 @@ import { type Body, message, readMessage } from './protocol.ts'
 import { unreadable } from './unreadable.ts'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 
-/** The successor's view of the process that it is to replace: the mirror of `Successor`. */
+/** The successor's view of the process that it replaces: the counterpart of `Successor`. */
 export class Predecessor {
-  /** 0 if it is not known. */
+  /** The predecessor's pid; 0 if it is unknown. */
   readonly pid: number
-  /** Resolves when it has closed the channel or has died. */
+  /** Resolves when the predecessor has closed the channel or has died. */
   readonly gone: Promise<void>
   readonly #channel: PredecessorChannel
   readonly #hasTakenOver: () => boolean
   readonly #handlers = new MessageHandlers()
   #connected = true
 
-  /** @param hasTakenOver whether this process is the one that serves by now */
+  /** @param hasTakenOver whether this process is the serving one by now */
   constructor(channel: PredecessorChannel, pid: number, hasTakenOver: () => boolean) {
     this.pid = pid
     this.#channel = channel
@@ -34,12 +34,12 @@ export class Predecessor {
     })
   }
 
-  /** Whether it is there. */
+  /** Whether the predecessor is still connected. */
   get connected(): boolean {
     return this.#connected
   }
 
-  /** Whether it is there and has not handed over to this process. */
+  /** Whether the predecessor is still connected and has not handed over to this process. */
   get serves(): boolean {
     return this.#connected && !this.#hasTakenOver()
   }
@@ -63,80 +63,80 @@ export class Predecessor {
     return this.#channel.onDisconnect(listener)
   }
 
-  /** This process runs zerodrop, and reads what it is sent from now on. */
+  /** Tells the predecessor that this process runs zerodrop and reads messages from now on. */
   sendStarted(): void {
     sendStarted(this.#channel)
   }
 
-  /** Keeps a listening socket, and what waits in its queue, alive if this process dies. */
+  /** Sends a listening socket, so that it and the connections in its queue survive if this process dies. */
   sendSpare(listener: Address, handle: unknown): void {
     this.#channel.send(message({ type: 'spare', listener }), handle)
   }
 
-  /** Why this process is not ready. */
+  /** Sends the reason why this process is not ready. */
   sendNotReady(reason: string): void {
     if (this.serves) this.#channel.send(message({ type: 'not-ready', reason }))
   }
 
-  /** This process is ready. */
+  /** Says that this process is ready. */
   sendReady(): void {
     this.#channel.send(message({ type: 'ready' }))
   }
 
-  /** This process accepts already: Node does not let a socket wait. */
+  /** Says that this process accepts already, because Node does not let it hold back a socket. */
   sendAccepts(): void {
     this.#channel.send(message({ type: 'accepts' }))
   }
 
-  /** What this process can take over in the middle of what it does. */
+  /** Says which live connections this process can take over. */
   sendTakes({ streams, webSockets }: Takes): void {
     if (this.serves) this.#channel.send(message({ type: 'takes', streams, webSockets }))
   }
 
   /**
-   * A restart was asked for here.
-   * @returns whether the predecessor is there to make it
+   * Says that a restart was requested in this process.
+   * @returns whether the predecessor is there to perform it
    */
   sendRestart(): boolean {
     if (this.serves) this.#channel.send(message({ type: 'restart' }))
     return this.serves
   }
 
-  /** This process stops on its own account, or because it was dismissed. */
+  /** Says that this process stops, on its own or because it was dismissed. */
   sendStopping(): void {
     this.#channel.send(message({ type: 'stopping' }))
   }
 
-  /** An answer to `ask`. */
+  /** Answers `ask`. */
   sendAlive(id: number): void {
     this.#channel.send(message({ type: 'alive', id }))
   }
 
-  /** These connections are served here from now on. */
+  /** Says that this process serves these connections from now on. */
   sendTaken(ids: readonly number[]): void {
     this.#channel.send(message({ type: 'taken', ids }))
   }
 
   /**
-   * There is no place for these connections here.
+   * Declines these connections.
    * @param listening whether a server listens at their address
    */
   sendDeclined(ids: readonly number[], listening: boolean): void {
     this.#channel.send(message({ type: 'declined', ids, listening }))
   }
 
-  /** Whether a WebSocket or an event stream is served here from now on. */
+  /** Says whether this process serves a WebSocket or an event stream from now on. */
   sendLiveAnswer(id: number, taken: boolean): void {
     this.#channel.send(message({ type: 'live-answer', id, taken }))
   }
 
-  /** An answer to `catch-up`. */
+  /** Answers `catch-up`. */
   sendCaughtUp(): void {
     this.#channel.send(message({ type: 'caught-up' }))
   }
 }
 
-/** Lets a predecessor of any version learn that it waits for a process that runs zerodrop. */
+/** Tells a predecessor of any version that it waits for a process that runs zerodrop. */
 export function sendStarted(channel: PredecessorChannel): void {
   channel.send(message({ type: 'started' }))
 }

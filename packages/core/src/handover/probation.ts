@@ -2,12 +2,12 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Successor } from './successor.ts'
 import type { Release, System } from '../system/system.ts'
 
-/** How long after the end of its channel it may take until it is known how a successor has ended. */
+/** How long after the end of its channel to wait for a successor's exit status, in milliseconds. */
 const exitTimeout = 1000
 
 /**
- * Waits for as long as a successor that is ready serves on probation. Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED` if it
- * ends in that time, and with the reason of `abort`.
+ * Waits while a ready successor serves on probation. Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED` if the
+ * successor ends in that time, and with the reason of `abort`.
  * @param milliseconds 0 does not wait, Infinity waits forever
  */
 export async function waitForProbation(

@@ -1,18 +1,21 @@
 import type { Address } from '../listeners/address.ts'
 import { protocolVersion } from '../system/boot.ts'
 
-/** What makes a TLS session of one process resumable in the next. Secret: it goes over the channel and nowhere else. */
+/**
+ * The data that lets the next process resume a TLS session. It is secret, so it travels only over the
+ * channel.
+ */
 export interface TicketKeys {
   readonly listener: Address
   /** The 48 bytes of `server.getTicketKeys()`, in base64. */
   readonly keys: string
-  /** OpenSSL resumes a session only where its context is the same. */
+  /** OpenSSL resumes a session only if its session id context is the same. */
   readonly sessionIdContext: string | undefined
-  /** What the server asks of its clients: keys go only to a server that asks the same. */
+  /** The server's requirements for its clients: keys go only to a server with the same requirements. */
   readonly policy: string
 }
 
-/** What a field of a message may hold. */
+/** The types of message fields. */
 interface Values {
   text: string
   flag: boolean
@@ -28,90 +31,94 @@ interface Values {
 }
 
 /**
- * What two generations say to each other over the successor's channel, by type, with the fields of each. Change one, and
- * raise `protocolVersion`: a test holds the two together.
+ * The messages between two generations over the successor's channel, by type, with the fields of each. If
+ * you change one, raise `protocolVersion`: a test checks that.
  */
 export const messageFields = {
-  /** Successor to predecessor, first: it runs zerodrop, and hears what it is told. */
+  /** Successor to predecessor, first: it runs zerodrop and reads messages. */
   started: {},
-  /** Predecessor to successor, in answer: of all its servers that speak TLS. */
+  /** Predecessor to successor, in answer: the ticket keys of all its TLS servers. */
   'ticket-keys': { servers: 'ticketKeys' },
   /**
-   * Successor to predecessor, before it is ready, with the descriptor of a socket it listens on: so that the kernel keeps
-   * the socket, and what waits in its queue, if the successor dies while the predecessor is there.
+   * Successor to predecessor, before it is ready, with the descriptor of a socket that it listens on: so the
+   * kernel keeps the socket and the connections in its queue if the successor dies before the predecessor.
    */
   spare: { listener: 'text' },
-  /** Successor to predecessor, until it is ready: what it printed on stderr, or the error that ends it. */
+  /** Successor to predecessor, until it is ready: its output on stderr, or the error that ends it. */
   stderr: { text: 'text' },
-  /** Successor to predecessor, until it is ready: why it is not, whenever that changes. */
+  /** Successor to predecessor, until it is ready: the reason why it is not, whenever that changes. */
   'not-ready': { reason: 'text' },
   /** Successor to predecessor, once: it listens and serves. */
   ready: {},
-  /** Predecessor to successor, once it is ready: accept on what you inherited, as this process does. */
+  /** Predecessor to successor, once it is ready: accept on the inherited sockets, as this process does. */
   accept: {},
-  /** Successor to predecessor: it accepts already, because Node did not let it wait. */
+  /** Successor to predecessor: it accepts already, because Node did not let it hold back a socket. */
   accepts: {},
-  /** Predecessor to successor: it is not to take over. It finishes what it has, and ends. */
+  /** Predecessor to successor: do not take over; finish your requests and exit. */
   stop: {},
-  /** Successor to predecessor: it was told to stop, and does not want to be replaced by its predecessor. */
+  /** Successor to predecessor: it was told to stop, so the predecessor must not take over again. */
   stopping: {},
-  /** Predecessor to successor, once: from now on you are the one that serves; this process hands over and ends. */
+  /**
+   * Predecessor to successor, once: you are the serving process from now on; this process hands over and
+   * ends.
+   */
   serve: {},
   /**
-   * Predecessor to successor, once: this process reads no more of what the parent of both says. It has read this of a
-   * message that has not come whole, in base64.
+   * Predecessor to successor, once: this process no longer reads the messages of their common parent. The
+   * field has the part of an incomplete message that it has read, in base64.
    */
   parent: { rest: 'text' },
-  /** Predecessor to successor, from `ready` on, again and again: do you live? */
+  /** Predecessor to successor, repeatedly from `ready` on: are you alive? */
   ask: { id: 'count' },
   /** Successor to predecessor, in answer. */
   alive: { id: 'count' },
-  /** Either to the other: a restart was asked for while this one was under way. */
+  /** Either to the other: a restart was requested during this one. */
   restart: {},
-  /** Successor to predecessor, until it is ready: a signal that restarts the predecessor has reached it. */
+  /** Successor to predecessor, until it is ready: it has received a signal that restarts the predecessor. */
   signal: { name: 'text' },
   /**
-   * Predecessor to successor, with the descriptor of a connection that is between two requests, or has had none if it
-   * is not `used`. `requests` is how many it has had, where its server limits them.
+   * Predecessor to successor, with the descriptor of a connection that is between two requests, or that has
+   * had none unless it is `used`. `requests` is how many it has had, if its server limits them.
    */
   connection: { id: 'count', listener: 'text', used: 'flag', requests: 'count' },
-  /** Successor to predecessor: these connections are served here from now on. */
+  /** Successor to predecessor: it serves these connections from now on. */
   taken: { ids: 'counts' },
   /**
-   * Successor to predecessor: keep these connections. If no server is `listening` at their address there, the others of
-   * that address need not be sent either.
+   * Successor to predecessor: keep these connections. If no server is `listening` at their address in the
+   * successor, the predecessor need not send other connections of that address either.
    */
   declined: { ids: 'counts', listening: 'flag' },
-  /** Successor to predecessor, when it changes: what it can take over in the middle of what it does. */
+  /** Successor to predecessor, whenever that changes: the live connections that it can take over. */
   takes: { webSockets: 'texts', streams: 'flag' },
   /**
-   * Predecessor to successor: a WebSocket or an event stream, which comes with the `live-handle` of this id. The handle
-   * may go only with a message that is read at once, and this one can be large. Its request is to be handled again.
+   * Predecessor to successor: a WebSocket or an event stream, whose descriptor comes with the `live-handle`
+   * of this id. A handle may only go with a message that is read at once, and this one can be large. The
+   * successor handles its request again.
    */
   live: {
     id: 'count',
     listener: 'text',
     /** 'websocket' or 'stream'. */
     kind: 'text',
-    /** Of the server of the WebSocket. */
+    /** The name of the WebSocket's server. */
     name: 'text',
-    /** Of the request, in Latin-1. */
+    /** The head of the request, in Latin-1. */
     head: 'text',
-    /** What has arrived of a message whose end has not, in base64. */
+    /** The part of an incomplete message that has arrived, in base64. */
     half: 'text',
-    /** What the application saved, serialised by node:v8, in base64. */
+    /** The state that the application saved, serialised by node:v8, in base64. */
     state: 'text',
-    /** What the client of a WebSocket was told in the answer to its upgrade. */
+    /** The subprotocol and the extensions in the response to the upgrade of a WebSocket. */
     protocol: 'text',
     extensions: 'text',
-    /** The last bytes of a WebSocket that were inflated, in base64. */
+    /** The last bytes that a WebSocket has inflated, in base64. */
     window: 'text',
     /** Whether the body of a stream is sent in chunks. */
     chunked: 'flag',
   },
   /** Predecessor to successor, with the descriptor of that connection. */
   'live-handle': { id: 'count' },
-  /** Successor to predecessor: that connection is served here from now on, or there is no place for it. */
+  /** Successor to predecessor: it serves that connection from now on, or declines it. */
   'live-answer': { id: 'count', taken: 'flag' },
   /** Predecessor to successor: a call on a WebSocket that has moved, serialised by node:v8, in base64. */
   late: { id: 'count', call: 'text' },
@@ -146,7 +153,7 @@ export function message(body: Body): Message {
   return { zerodrop: protocolVersion, ...body }
 }
 
-/** Returns the message if every field of it is as its type says; undefined for anything else. */
+/** Returns the message if every field matches its type; undefined for anything else. */
 export function readMessage(value: unknown): Message | undefined {
   if (versionOf(value) !== protocolVersion) return undefined
   const { type } = value as { type?: unknown }
@@ -156,7 +163,7 @@ export function readMessage(value: unknown): Message | undefined {
   return isWhole ? (value as Message) : undefined
 }
 
-/** The version of the protocol in which something was said; undefined if zerodrop did not say it. */
+/** The protocol version of a message; undefined if zerodrop did not send it. */
 export function versionOf(value: unknown): number | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { zerodrop } = value as { zerodrop?: unknown }

@@ -8,33 +8,33 @@ import { pause, within } from '../system/within.ts'
 
 type Options = Pick<Settings, 'readyCheck' | 'warmUp' | 'readyTimeout'>
 
-/** What a check asks, and who learns of it. */
+/** The server that a check asks, and its callbacks. */
 export interface SelfCheckObserver {
-  /** The server of the application that is asked; undefined if none of them speaks HTTP. */
+  /** The application's server to ask; undefined if none speaks HTTP. */
   readonly server: () => Server | undefined
-  /** Called when it is not ready for another reason than before. */
+  /** Called when the reason why the process is not ready changes. */
   readonly onNotReady: (reason: string) => void
   /** Called once if warm-up requests have failed. */
   readonly onWarmUpFailed: (text: string) => void
 }
 
-/** Milliseconds from one question to the next: each time twice as long, up to the second. */
+/** Milliseconds between attempts: the delay doubles from the first value up to the second. */
 const firstPause = 50
 const longestPause = 1000
 
 /** Milliseconds until a single request is given up. */
 const answerTimeout = 10_000
 
-/** How many warm-up requests are under way at a time, so that pools are filled. */
+/** How many warm-up requests run at a time, so that pools are filled. */
 const together = 10
 
-/** How many warm-up requests the process makes, and the path of each. */
+/** How many warm-up requests the process sends, and the path of each. */
 interface WarmUp {
   readonly count: number
   readonly path: (index: number) => string
 }
 
-/** Finds out whether this process answers, and warms it up, before anybody is told that it is ready. */
+/** Checks that this process answers, and warms it up, before it counts as ready. */
 export class SelfCheck {
   readonly #system: System
   readonly #observer: SelfCheckObserver
@@ -46,7 +46,7 @@ export class SelfCheck {
     this.#observer = observer
   }
 
-  /** Why the process is not ready, as far as it was asked. */
+  /** Why the process is not ready, according to the last attempt. */
   get reason(): string | undefined {
     return this.#reason
   }
@@ -105,7 +105,7 @@ export class SelfCheck {
       const end = (): false => false
       const limits = { timeout: Infinity, onTimeout: end, abort, onAbort: end }
       const result = await within(this.#system, asked, limits)
-      // Nothing else will do: the response of a `fetch()` is an object, whatever its status.
+      // Only `true` passes: the response of a `fetch()` is an object, even with an error status.
       return result === true ? undefined : `${what} returned ${show(result)}, not true`
     } catch (cause) {
       return `${what} failed: ${cause instanceof Error ? cause.message : show(cause)}`
@@ -124,9 +124,9 @@ export class SelfCheck {
   }
 
   /**
-   * Its failures change nothing: whatever time it takes, the process is ready after it. Each request begins in a turn of the
-   * event loop of its own. They travel in memory, so nothing else would end a turn: timers, signals and the clients of a first
-   * generation would wait for the last of them.
+   * Sends the warm-up requests. Failures change nothing: the process is ready afterwards. Each request
+   * begins in its own event loop tick. They travel in memory, so otherwise no tick would end before the last
+   * of them, and timers, signals and the clients of a first generation would wait.
    */
   async #warmUp({ count, path }: WarmUp, timeout: number, abort: AbortSignal): Promise<void> {
     const late = new AbortController()

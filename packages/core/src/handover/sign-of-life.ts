@@ -5,17 +5,21 @@ import type { Successor } from './successor.ts'
 export const interval = 1000
 
 /**
- * After so many questions without an answer a successor hangs. They are counted, and not the time: a process that was held
- * up itself, or a machine that was asleep, has asked once. An event loop that is blocked for five seconds is only slow.
+ * After this many unanswered questions, a successor counts as hung. This counts questions instead of time: a
+ * process that was blocked itself, or a machine that was asleep, has asked only once. An event loop that is
+ * blocked for five seconds is only slow.
  */
 export const mostUnanswered = 9
 
 /** How long it takes until a successor counts as hung, in milliseconds. */
 export const hangTime: number = interval * mostUnanswered
 
-/** Asks a successor that is ready whether it lives: one whose event loop is blocked for good takes the service with it. */
+/**
+ * Asks a ready successor whether it is alive: a successor whose event loop is blocked for good takes the
+ * service down.
+ */
 export class SignOfLife {
-  /** Resolves when the successor has given none for so long that it counts as hung. */
+  /** Resolves when the successor has not answered for so long that it counts as hung. */
   readonly lost: Promise<void>
   readonly #system: System
   readonly #successor: Successor
@@ -34,7 +38,7 @@ export class SignOfLife {
     })
     this.#releases.push(
       successor.onAny(() => {
-        // Whatever it says, it is there.
+        // Any message shows that it is alive.
         this.#unanswered = 0
       }),
       successor.on('alive', ({ id }) => this.#answered(id)),
@@ -66,7 +70,7 @@ export class SignOfLife {
     this.#stopWaiting = this.#system.setTimeout(() => this.#tick(), interval)
   }
 
-  /** One that cannot be asked has died, which is seen elsewhere. */
+  /** Asks the successor. If that fails, it has died, which other code handles. */
   #ask(): number {
     const id = ++this.#asked
     this.#successor.sendAsk(id)

@@ -3,9 +3,9 @@ import type { Predecessor } from './predecessor.ts'
 import { interval, mostUnanswered } from './sign-of-life.ts'
 
 /**
- * Calls back once when a predecessor, which asks once a second from `ready` on whether this process lives, has asked nothing
- * for nine seconds: its event loop is blocked, or it is stopped. The turns of the own timer are counted and not the time, as
- * in `SignOfLife`.
+ * Calls back once when the predecessor has sent no question for nine seconds: from `ready` on it asks once a
+ * second whether this process is alive, so its event loop is blocked, or it is stopped. This counts ticks of
+ * its own timer instead of time, as `SignOfLife` does.
  */
 export function whenSilent(system: System, predecessor: Predecessor, callback: () => void): Release {
   let silent = 0

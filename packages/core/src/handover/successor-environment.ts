@@ -4,7 +4,7 @@ import type { System } from '../system/system.ts'
 import { within } from '../system/within.ts'
 import type { SuccessorEnvironment } from '../options/options.ts'
 
-/** What ends the wait for the application's function. */
+/** The limits of the wait for the application's function. */
 export interface EnvironmentLimits {
   /** Milliseconds. Infinity waits forever. */
   readonly readyTimeout: number
@@ -12,8 +12,9 @@ export interface EnvironmentLimits {
 }
 
 /**
- * What a successor is started with.
- * @returns or resolves to it; rejects with `ERR_ZERODROP_SPAWN_FAILED` if the application's function fails, with
+ * The environment of a successor.
+ * @returns the environment or a promise for it, which rejects with `ERR_ZERODROP_SPAWN_FAILED` if the
+ * application's function fails, with
  *   `ERR_ZERODROP_READY_TIMEOUT` or `ERR_ZERODROP_RESTART_ABORTED` if it takes longer than it may
  */
 export function successorEnvironment(

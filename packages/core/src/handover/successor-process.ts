@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Release, System } from '../system/system.ts'
 
-/** What the hooks of a successor that stops may take beyond its drain, in milliseconds. */
+/** How long the hooks of a stopping successor may take after its drain, in milliseconds. */
 const hooksTimeout = 60_000
 
 /** The process of a successor: how it is reached, and how it ends. */
@@ -19,21 +19,21 @@ export class SuccessorProcess {
     this.gone = new Promise((resolve) => {
       child.once('exit', () => resolve())
     })
-    // What cannot be sent to it, or a signal that does not reach it: its end decides.
+    // If a message or a signal does not reach it, only its end matters.
     child.on('error', () => {})
   }
 
-  /** How reports call it. */
+  /** Its name in reports. */
   get name(): string {
     return `The successor (generation ${this.generation}, pid ${this.pid})`
   }
 
-  /** False once nothing can be sent to it any more. */
+  /** False once it can no longer receive messages. */
   get connected(): boolean {
     return this.child.connected
   }
 
-  /** How the process ended, once it has. */
+  /** How the process ended; undefined while it runs. */
   get exit(): { code: number | null; signal: NodeJS.Signals | null } | undefined {
     const { exitCode: code, signalCode: signal } = this.child
     return code === null && signal === null ? undefined : { code, signal }
@@ -46,7 +46,7 @@ export class SuccessorProcess {
     return signal === null ? `exited with code ${code}` : `was ended by ${signal}`
   }
 
-  /** Calls back when the channel is closed: by then everything that the successor had said has arrived. */
+  /** Calls back when the channel is closed: by then all messages of the successor have arrived. */
   onGone(listener: () => void): Release {
     this.child.once('disconnect', listener)
     if (!this.child.connected) listener()

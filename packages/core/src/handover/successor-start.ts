@@ -10,15 +10,15 @@ import type { TicketKeys } from './protocol.ts'
 import { Successor } from './successor.ts'
 import { Tail } from './tail.ts'
 
-/** How long after its end what a successor had said may take to arrive. */
+/** How long after its end a successor's messages may take to arrive, in milliseconds. */
 const lastWordsTimeout = 1000
 
 /**
  * Starts a copy of this process that inherits the listening sockets.
  *
- * Rejects with `ERR_ZERODROP_SPAWN_FAILED`. Whatever happens, this process is not changed by it.
+ * Rejects with `ERR_ZERODROP_SPAWN_FAILED`. A failure does not change this process.
  *
- * @param environment what the application is to see of it
+ * @param environment the environment that the application sees
  * @param isKept whether this process becomes its keeper
  */
 export async function spawnSuccessor(
@@ -29,7 +29,7 @@ export async function spawnSuccessor(
 ): Promise<Successor> {
   try {
     const spawned = spawn(system, inheritance, environment, isKept)
-    // In the same turn where there is no keeper to ask: nothing that the child does is missed.
+    // Without a keeper, this runs in the same tick, so no event of the child is missed.
     const child = spawned instanceof Promise ? await spawned : spawned
     if (child.pid === undefined) throw (await once(child, 'error'))[0]
     return new Successor(child as ChildProcess & { pid: number }, inheritance.generation)
@@ -60,8 +60,8 @@ function spawn(
 const first = 3
 
 /**
- * The sockets that a service manager has opened keep their numbers, by which the application may know them. The successor
- * is not said to have any if this process does not listen on all of them.
+ * Sockets that a service manager has opened keep their descriptor numbers, which the application may rely
+ * on. Unless this process listens on all of them, the successor does not get `LISTEN_FDS`.
  */
 function arranged(
   listeners: readonly InheritedListener[],
@@ -75,10 +75,10 @@ function arranged(
   return { listeners: [...given, ...others], activated: activation }
 }
 
-/** Node's own words name the program even where it is the directory that is gone. */
+/** Node's message names the program even if the directory is missing. */
 function couldNotStart({ commandLine }: System, { code, message }: NodeJS.ErrnoException): string {
   const reason = message.replace(/\.$/, '')
-  // Node's permission model: the program and the directory are as they were.
+  // Node's permission model: neither the program nor the directory is missing.
   if (code === 'ERR_ACCESS_DENIED')
     return `could not be started: ${reason}. A restart starts a process: add --allow-child-process to the flags of this one.`
   return (
@@ -88,15 +88,15 @@ function couldNotStart({ commandLine }: System, { code, message }: NodeJS.ErrnoE
 }
 
 export interface ReadyOptions {
-  /** Milliseconds until it must have said that it is ready. Infinity waits forever. */
+  /** Milliseconds until it has to be ready. Infinity waits forever. */
   readonly readyTimeout: number
-  /** When that began to run, by the system's clock. */
+  /** When that time began, by the system's clock. */
   readonly begun: number
-  /** Whether the application has to say so. */
+  /** Whether the application has to call `lifecycle.ready()`. */
   readonly manualReady: boolean
   /** Ends the wait. */
   readonly abort: AbortSignal
-  /** What it is told when it can hear it. */
+  /** Called when it can receive messages. */
   readonly ticketKeys: () => readonly TicketKeys[]
 }
 
@@ -104,7 +104,8 @@ export interface ReadyOptions {
  * Resolves when a successor that has just been started is ready to serve.
  *
  * Rejects with `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`, `ERR_ZERODROP_PROTOCOL_MISMATCH`,
- * `ERR_ZERODROP_RESTART_ABORTED` or `ERR_ZERODROP_RESTART_SUPERSEDED`; the successor is still to be dismissed then.
+ * `ERR_ZERODROP_RESTART_ABORTED` or `ERR_ZERODROP_RESTART_SUPERSEDED`; the caller then has to dismiss the
+ * successor.
  */
 export async function waitUntilReady(
   system: System,
@@ -130,7 +131,7 @@ export async function waitUntilReady(
         )
       const onAbort = (): void => reject(abandoned(who, abort.reason as Abandonment, false))
       releases.push(
-        // This process may have been held up itself: that the successor is ready may be waiting to be read.
+        // This process may have been blocked itself: the message `ready` may be waiting to be read.
         system.setTimeout(
           () => releases.push(afterTurn(system, onTimeout)),
           Math.max(0, begun + readyTimeout - system.now()),
@@ -150,7 +151,7 @@ export async function waitUntilReady(
             'ERR_ZERODROP_SUCCESSOR_EXITED',
             `${successor.ending} before it was ready; see what it printed. This process goes on serving.`,
           )
-        // The end of the channel comes behind all that was said on it.
+        // The channel ends after all messages on it.
         releases.push(successor.onGone(exited), system.setTimeout(exited, lastWordsTimeout))
       })
       abort.addEventListener('abort', onAbort)

@@ -11,34 +11,34 @@ import { SuccessorProcess } from './successor-process.ts'
 import { UnreadBytes } from './unread-bytes.ts'
 import { isForeign, unreadable } from './unreadable.ts'
 
-/** A successor that has not even said by then that it stops is stuck, in milliseconds. */
+/** A successor that does not say within this time that it stops is stuck, in milliseconds. */
 const stopTimeout = 5000
 
-/** A listening handle that is only held: Node closes what it wraps. */
+/** A listening handle that is only held, not wrapped: Node closes handles that it wraps. */
 interface SpareHandle {
   readonly fd: number
   close(): void
 }
 
-/** What the successor is told of a connection that moves between two requests. */
+/** Describes a connection that moves between two requests. */
 export interface ConnectionOffer {
   readonly listener: Address
   /** Whether it has had a request. */
   readonly used: boolean
-  /** How many it has had, where its server limits them. */
+  /** How many requests it has had, if its server limits them. */
   readonly requests: number
 }
 
-/** The predecessor's view of the process that is to replace it: it sends and reads all messages of this side. */
+/** The predecessor's view of the process that replaces it. It sends and reads all messages of this side. */
 export class Successor extends SuccessorProcess {
-  /** What it can take over in the middle of what it does: nothing, until it says so. */
+  /** The live connections that it can take over: none until it says so. */
   takes: Takes = { webSockets: [], streams: false }
   readonly #channel: HandleChannel
   readonly #handlers = new MessageHandlers()
   readonly #unread = new UnreadBytes()
   readonly #spares = new Map<Address, SpareHandle>()
   #catchingUp: Promise<void> | undefined
-  /** Whether it may have begun to work, for clients or in its hooks. */
+  /** Whether it may already serve clients or run hooks. */
   #working = false
   #stopping = false
   #heard = false
@@ -66,17 +66,17 @@ export class Successor extends SuccessorProcess {
     })
   }
 
-  /** How many connections can be on their way to it together. */
+  /** How many connections can be on their way to it at the same time. */
   get handlesAtOnce(): number {
     return this.#channel.atOnce
   }
 
-  /** Whether it has said that it stops, on its own account or because it was dismissed. */
+  /** Whether it has said that it stops, on its own or because it was dismissed. */
   get stopping(): boolean {
     return this.#stopping
   }
 
-  /** Whether it has said anything. */
+  /** Whether it has sent any message. */
   get heard(): boolean {
     return this.#heard
   }
@@ -96,7 +96,7 @@ export class Successor extends SuccessorProcess {
     return () => this.child.off('message', handler)
   }
 
-  /** Calls back for each message of a zerodrop that speaks another version of the protocol. */
+  /** Calls back for each message in another version of the protocol. */
   onForeign(listener: (error: ZerodropError) => void): Release {
     return this.#onUnreadable(true, 'This process goes on serving.', listener)
   }
@@ -106,7 +106,7 @@ export class Successor extends SuccessorProcess {
     return this.#onUnreadable(false, 'It was ignored, and so are others like it.', listener)
   }
 
-  /** Calls back when the successor has died without having been told to stop, and all that it had sent has arrived. */
+  /** Calls back when the successor has died without being told to stop, and all its messages have arrived. */
   onDeath(listener: () => void): void {
     const check = (): void => {
       if (!this.connected && this.exit !== undefined && !this.#stopping) listener()
@@ -116,69 +116,79 @@ export class Successor extends SuccessorProcess {
     if (!this.connected) check()
   }
 
-  /** The descriptor by which this process can listen on an address again. It is used up by that. */
+  /** The descriptor with which this process can listen on an address again. It can be used only once. */
   takeSpare(listener: Address): number | undefined {
     const spare = this.#spares.get(listener)
     this.#spares.delete(listener)
     return spare?.fd
   }
 
-  /** The keys of the TLS servers of this process. */
+  /** Sends the ticket keys of this process's TLS servers. */
   sendTicketKeys(servers: readonly TicketKeys[]): void {
     this.#sendIfAlive({ type: 'ticket-keys', servers })
   }
 
-  /** Asks for an `alive` with the same id. */
+  /** Asks the successor to answer with `alive` and the same id. */
   sendAsk(id: number): void {
     this.#sendIfAlive({ type: 'ask', id })
   }
 
-  /** Lets it accept beside this process. */
+  /** Lets the successor accept beside this process. */
   sendAccept(): void {
     this.#sendIfAlive({ type: 'accept' })
   }
 
-  /** Lets it serve instead of this process. */
+  /** Lets the successor serve instead of this process. */
   sendServe(): void {
     this.#sendIfAlive({ type: 'serve' })
   }
 
-  /** This process reads no more of what the parent of both says. @param rest what it has read of a message, in base64 */
+  /**
+   * Says that this process no longer reads the common parent's messages. @param rest the part of a message
+   * that it has read, in base64
+   */
   sendParent(rest: string): void {
     this.#sendIfAlive({ type: 'parent', rest })
   }
 
-  /** How the drain of this process went. */
+  /** Reports how the drain of this process went. */
   sendEnded(how: Omit<Body & { type: 'ended' }, 'type'>): void {
     this.#sendIfAlive({ type: 'ended', ...how })
   }
 
-  /** Another restart was asked for. Rejects if the channel is gone. */
+  /** Says that another restart was requested. Rejects if the channel is gone. */
   sendRestart(): Promise<void> {
     return this.#send({ type: 'restart' })
   }
 
-  /** A connection. Resolves when it has received the handle; rejects if the channel is gone, or it cannot. */
+  /**
+   * Sends a connection. Resolves when the successor has received the handle; rejects if it cannot, or if the
+   * channel is gone.
+   */
   sendConnection(id: number, offer: ConnectionOffer, handle: unknown): Promise<void> {
     return this.#send({ type: 'connection', id, ...offer }, handle)
   }
 
-  /** A WebSocket or an event stream. Rejects if the channel is gone, or it cannot receive the handle. */
+  /**
+   * Sends a WebSocket or an event stream. Rejects if the channel is gone or the successor cannot receive the
+   * handle.
+   */
   async sendLive(id: number, listener: Address, offer: LiveOffer, handle: unknown): Promise<void> {
     await this.#send({ type: 'live', id, listener, ...offer })
     await this.#send({ type: 'live-handle', id }, handle)
   }
 
-  /** A call of the application on a WebSocket that has moved. Rejects if the channel is gone. */
+  /** Forwards a call of the application on a WebSocket that has moved. Rejects if the channel is gone. */
   sendLate(id: number, call: string): Promise<void> {
     return this.#send({ type: 'late', id, call })
   }
 
   /**
-   * It is not to take over. Before it is ready it has accepted nothing, and is killed. After that it may be at work, and
-   * is asked to stop: it finishes what it has and ends by its own deadlines.
+   * Dismisses the successor. Before it is ready, it has accepted no connection and is killed. After that it
+   * may be serving and is asked to stop: it finishes its requests and ends by its own deadlines.
    *
-   * Resolves when it is killed, or has said that it stops: then this process may end. Calling it again does nothing.
+   * Resolves when the successor is killed or has said that it stops: then this process may end. Calling it
+   * again does nothing.
    */
   dismiss(system: System): Promise<void> {
     this.#dismissed ??= this.#dismiss(system)
@@ -193,7 +203,7 @@ export class Successor extends SuccessorProcess {
     const stopping = new Promise<void>((resolve) => {
       this.#onStopping = resolve
     })
-    // One that is stuck must not stay behind without a predecessor.
+    // A stuck successor must not stay behind without a predecessor.
     const releases = [
       system.setTimeout(kill, stopTimeout),
       system.onExit((status) => {
@@ -201,17 +211,17 @@ export class Successor extends SuccessorProcess {
         return status
       }),
     ]
-    // Not a signal: which one drains is its own matter, and a second one would cut.
+    // Not a signal: which signal drains depends on its options, and a second one would cut.
     this.#sendIfAlive({ type: 'stop' })
     await Promise.race([stopping, this.gone])
     for (const release of releases) release()
-    // What it finishes does not keep this process alive.
+    // Its remaining work does not keep this process alive.
     this.unref()
   }
 
   #stop(): void {
     this.#stopping = true
-    // Held open here, a socket that nobody accepts on would let its clients wait.
+    // If this process kept the socket open, clients would connect and wait, because no process accepts.
     this.#dropSpares()
     this.#onStopping()
   }
@@ -230,12 +240,12 @@ export class Successor extends SuccessorProcess {
     return () => this.child.off('message', handler)
   }
 
-  /** What nobody waits for. A successor that has died is seen elsewhere. */
+  /** Sends a message that no caller waits for. Other code notices if the successor has died. */
   #sendIfAlive(body: Body): void {
     this.#send(body).catch(() => {})
   }
 
-  /** Sends a message, with a native handle where a descriptor goes along. Rejects if the channel is gone. */
+  /** Sends a message, with a native handle if it carries a descriptor. Rejects if the channel is gone. */
   async #send(body: Body, handle?: unknown): Promise<void> {
     if (handle === undefined) {
       this.#unread.add(body)
@@ -246,7 +256,7 @@ export class Successor extends SuccessorProcess {
     await this.#channel.send(message(body), handle)
   }
 
-  /** Resolves when the successor has read what was sent so far, or is gone. */
+  /** Resolves when the successor has read all messages so far, or is gone. */
   #catchUp(): Promise<void> {
     this.#catchingUp ??= new Promise((resolve) => {
       const { sent } = this.#unread

@@ -1,14 +1,14 @@
-/** How much is kept: what fits on a screen. */
+/** How much is kept: about a screenful. */
 const mostLines = 40
 const mostCharacters = 8000
 
-/** The last lines of a text that comes in pieces. */
+/** Keeps the last lines of a text that arrives in pieces. */
 export class Tail {
   #text = ''
 
   add(piece: string): void {
     const lines = (this.#text + piece).slice(-mostCharacters).split('\n')
-    // Behind the last newline there is an empty one.
+    // Splitting leaves an empty line after the last newline.
     this.#text = lines.slice(-mostLines - 1).join('\n')
   }
 

@@ -8,14 +8,14 @@ import type { Release } from '../system/system.ts'
 import type { Predecessor } from './predecessor.ts'
 import type { TicketKeys } from './protocol.ts'
 
-/** What Node keeps on a tls.Server beyond what it documents. */
+/** Undocumented fields of a tls.Server. */
 interface NativeTlsServer extends TlsServer {
-  /** The option of `tls.createServer()`, if it was given. */
+  /** The option of `tls.createServer()`, if it was set. */
   readonly ticketKeys?: Buffer
   sessionIdContext?: string
 }
 
-/** The keys of those servers that speak TLS, and whose sessions another process may resume. */
+/** The keys of TLS servers whose sessions another process may resume. */
 export function ticketKeysOf(listeners: readonly { server: Server; bound: Address }[]): TicketKeys[] {
   return listeners.flatMap(({ server, bound }) => {
     if (!(server instanceof TlsServer)) return []
@@ -27,9 +27,9 @@ export function ticketKeysOf(listeners: readonly { server: Server; bound: Addres
 }
 
 /**
- * The successor's side: gives its TLS servers the keys of the predecessor's before they see their first client, unless
- * the application chose keys itself. The predecessor sends them when it hears that this process has started, and lets
- * this process accept later, over the same channel.
+ * The successor's side: gives its TLS servers the predecessor's keys before they see their first client,
+ * unless the application sets keys itself. The predecessor sends the keys when it learns that this process
+ * has started. It lets this process accept later, over the same channel, so the keys arrive first.
  */
 export class InheritedTicketKeys {
   readonly #chosen = new WeakSet<Server>()
@@ -51,7 +51,7 @@ export class InheritedTicketKeys {
     else this.#waiting.push(server)
   }
 
-  /** This process accepts: what it inherited, it has. */
+  /** This process accepts now, so all inherited keys have arrived. */
   dispose(): void {
     this.#arrive([])
     for (const release of this.#releases.splice(0)) release()
@@ -65,7 +65,7 @@ export class InheritedTicketKeys {
   #apply(server: NativeTlsServer): void {
     const own = this.#keys?.find(({ listener }) => listener === boundAddress(server))
     if (own === undefined || server.ticketKeys !== undefined || this.#chosen.has(server)) return
-    // A session that is resumed is not asked again for what this version asks of its clients.
+    // A resumed session does not check the requirements of this version again.
     if (tlsPolicyOf(server) !== own.policy) return
     server.setTicketKeys(Buffer.from(own.keys, 'base64'))
     const isDefault = server.sessionIdContext === defaultSessionIdContext()
@@ -74,15 +74,18 @@ export class InheritedTicketKeys {
 }
 
 /**
- * What Node gives a server that states none: a hash of the command line. That contains the script's path, which a
- * symlink in the working directory can make another in the next generation though it names the same program.
+ * The session id context that Node gives a server without one: a hash of the command line. It contains the
+ * script's path, which can differ in the next generation because of a moved symlink in the working directory.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_tls_wrap.js (Server.prototype.setSecureContext)
  */
 function defaultSessionIdContext(): string | undefined {
   return (new TlsServer() as NativeTlsServer).sessionIdContext
 }
 
-/** Notes which servers are given keys by the application: nothing on a server tells those from random ones. */
+/**
+ * Notes which servers get keys from the application: the server itself does not show whether its keys are
+ * random.
+ */
 function noteChoices(note: (server: Server) => void): Release {
   return shadow(
     TlsServer.prototype,

@@ -3,18 +3,19 @@ import type { Body } from './protocol.ts'
 /**
  * The most bytes of messages without a handle that may lie unread between two with a handle.
  *
- * libuv reads a channel 64 KiB at a time, and the kernel ends a read behind a message that brings a descriptor. So such a
- * message comes whole as long as what lies in front of it, up to the one before, is shorter. One that is cut in two would
- * leave its descriptor to the next message that has one, and give a connection to the wrong client.
+ * libuv reads a channel 64 KiB at a time, and the kernel ends a read behind a message that brings a
+ * descriptor. So such a message arrives in one piece if fewer bytes than that lie between it and the
+ * previous one. If it were split, its descriptor would go to the next message with a descriptor, and a
+ * connection to the wrong client.
  * https://github.com/libuv/libuv/blob/v1.48.0/src/unix/stream.c (uv__read)
  * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/child_process.js (channel.onread, pendingHandle)
  */
 const most = 16 * 1024
 
-/** What the names and the small fields of a message take. */
+/** The bytes that the names and the small fields of a message take. */
 const frame = 256
 
-/** Counts what was sent to another process without a handle since the last handle, as far as it may be unread. */
+/** Counts the bytes sent to another process since the last handle that may still be unread. */
 export class UnreadBytes {
   #sent = 0
   #read = 0
@@ -24,7 +25,10 @@ export class UnreadBytes {
     this.#sent += texts.reduce((sum, { length }) => sum + length, frame)
   }
 
-  /** How much was sent so far: to be told to `readUpTo()` when it is known to be read, or a handle follows. */
+  /**
+   * How much was sent so far. Pass it to `readUpTo()` once that is known to be read, or when a handle
+   * follows.
+   */
   get sent(): number {
     return this.#sent
   }

@@ -9,7 +9,7 @@ export function isForeign(value: unknown): boolean {
 }
 
 /**
- * The error for something that zerodrop said at the other end and that this process cannot read; undefined if there is
+ * The error for a message of zerodrop at the other end that this process cannot read; undefined if there is
  * none.
  * @param who the process at the other end
  * @param consequence what this process does now

@@ -1,13 +1,13 @@
 import type { Release, System } from '../system/system.ts'
 
 /**
- * How the connections follow a successor that has just started: one, and twice as many in all after each of these
- * milliseconds, as long as it takes to warm up. A cold process needs many times as long for an answer, and whoever is
- * not there yet is answered here.
+ * How fast connections move to a successor that has just started: one at first, and the total doubles after
+ * each of these intervals, in milliseconds, until it is warm. A cold process needs many times as long for a
+ * response, and this process answers the clients that have not moved yet.
  */
 const warmUp = { double: 20, end: 250 }
 
-/** How many connections may follow a successor that has just started. */
+/** Limits how many connections may move to a successor that has just started. */
 export class WarmUp {
   readonly #system: System
   readonly #releases: Release[] = []
@@ -21,13 +21,13 @@ export class WarmUp {
     this.#begun = this.#system.now()
   }
 
-  /** How many may have set out by now. */
+  /** How many may have been sent by now. */
   get allowance(): number {
     const age = this.#system.now() - this.#begun
     return age >= warmUp.end ? Infinity : 2 ** Math.floor(age / warmUp.double)
   }
 
-  /** Resolves when more may follow, or when nobody is to wait any longer. */
+  /** Resolves when more may follow, or when the pause is ended. */
   pause(): Promise<void> {
     return new Promise((resolve) => {
       const release = this.#system.setTimeout(resolve, warmUp.double)

@@ -8,7 +8,7 @@ import { answerHealth } from './answer-health.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import type { Parts } from './wiring.ts'
 
-/** What the adapter of a framework needs of the lifecycle, beyond what an application does. */
+/** The members of the lifecycle that only framework adapters need. */
 export class Adapter {
   readonly #parts: Parts
   readonly #lifecycle: Lifecycle
@@ -20,9 +20,9 @@ export class Adapter {
   }
 
   /**
-   * `lifecycle.configure()` with the options of an adapter, which include what becomes of requests while draining.
-   * @param frameworkLog where the operator reads, unless the option `logger` says another place
-   * @returns that policy
+   * Calls `lifecycle.configure()` with the options of an adapter, which include `onDrainingRequest`.
+   * @param frameworkLog the framework's logger, used unless the option `logger` names another
+   * @returns the policy for requests that arrive during a drain
    * @throws what `lifecycle.configure()` throws
    */
   adapt<Request>(
@@ -40,7 +40,7 @@ export class Adapter {
 
   /**
    * Decides on a request that has reached an adapter.
-   * @returns undefined to serve it; otherwise the error that the framework's error handling is to answer with
+   * @returns undefined to serve it; otherwise the error to pass to the framework's error handling
    */
   admit<Request>(
     request: IncomingMessage,
@@ -55,23 +55,24 @@ export class Adapter {
   }
 
   /**
-   * Begins to drain one server, and those that answer for it on other addresses, while the process goes on. Resolves
-   * when no connection is left that may bring a new request; at once if it does not listen. `server.close()` begins the
-   * same drain, and its callback comes when the last connection has ended.
+   * Begins to drain one server, and servers that answer for it on other addresses, while the process keeps
+   * running. Resolves once no connection can bring a new request; at once if the server does not listen.
+   * `server.close()` begins the same drain and calls back when the last connection has ended.
    */
   async settle(server: Server): Promise<void> {
     const { context, serving } = this.#parts
     await serving.close(server, context.servers.siblings(server))?.settled
   }
 
-  /** The paths of health probes: none where the application's servers do not answer them. */
+  /** The paths of health probes; empty if the application's servers do not answer them. */
   get healthPaths(): readonly string[] {
     return this.#parts.health.paths
   }
 
   /**
-   * The answer to a health probe; undefined for any other request, and where the option `health` does not want the
-   * application's servers to answer. For frameworks that send it themselves; `lifecycle.answerHealth()` sends it.
+   * The answer to a health probe; undefined for any other request, and if the option `health` does not make
+   * the application's servers answer. For frameworks that send the response themselves;
+   * `lifecycle.answerHealth()` sends it.
    */
   healthAnswer(request: IncomingMessage): Promise<HealthAnswer> | undefined {
     return answerHealth(this.#parts, request)

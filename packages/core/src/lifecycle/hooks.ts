@@ -3,17 +3,17 @@ import type { Release, System } from '../system/system.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { hookTimeout, runHook } from '../servers/run-hook.ts'
 
-/** What the hooks of each kind are told. */
+/** The argument of the hooks of each kind. */
 export interface HookInfo {
-  /** For `onReady` hooks: the generation of this process. */
+  /** Passed to `onReady` hooks: the generation of this process. */
   onReady: { readonly generation: number }
-  /** For `onDrain` hooks: why the process drains. */
+  /** Passed to `onDrain` hooks: why the process drains. */
   onDrain: { readonly reason: string }
-  /** For `onRestart` hooks: which side of the restart this process is on. */
+  /** Passed to `onRestart` hooks: which side of the restart this process is on. */
   onRestart: RestartInfo
-  /** For `onShutdown` hooks: how the drain went, and why the process drained. */
+  /** Passed to `onShutdown` hooks: how the drain went, and why the process drained. */
   onShutdown: DrainResult & { readonly reason: string }
-  /** For `beforeExit` hooks: the exit status. */
+  /** Passed to `beforeExit` hooks: the exit status. */
   beforeExit: { readonly status: number }
 }
 
@@ -23,13 +23,13 @@ export interface RestartInfo {
   readonly role: 'predecessor' | 'successor'
   /** The generation of this process. */
   readonly generation: number
-  /** The process id of the other one, which may have ended. */
+  /** The process id of the other process, which may have ended. */
   readonly pid: number
 }
 
 export type HookKind = keyof HookInfo
 
-/** How one hook is run. */
+/** Options of one hook. */
 export interface HookOptions {
   /**
    * Milliseconds until zerodrop continues without the hook, and says so. `0` allows only synchronous work; `Infinity`
@@ -39,10 +39,10 @@ export interface HookOptions {
   readonly timeout?: number
 }
 
-/** What is undone in the reverse of the order in which it was done. */
+/** The kinds that run in reverse order. */
 const backwards: ReadonlySet<HookKind> = new Set(['onShutdown', 'beforeExit'])
 
-/** What runs on the way out. */
+/** The kinds that run while the process ends. */
 const last: ReadonlySet<HookKind> = new Set(['onDrain', 'onShutdown', 'beforeExit'])
 
 interface Registration<Info> {
@@ -51,7 +51,7 @@ interface Registration<Info> {
   readonly timeout: number
 }
 
-/** What the application has asked to be called for, in the order in which it asked. */
+/** The application's hooks, in the order in which they were added. */
 export class Hooks {
   readonly #system: System
   readonly #reporter: Reporter
@@ -63,7 +63,7 @@ export class Hooks {
     this.#reporter = reporter
   }
 
-  /** @param late what it is told in a turn of its own, where its time has come before it was added */
+  /** @param late the argument for the hook if its time has already come: it then runs on the next tick */
   add<Kind extends HookKind>(
     kind: Kind,
     name: string,
@@ -81,17 +81,20 @@ export class Hooks {
     return () => kin.delete(registered)
   }
 
-  /** Those that have begun and not ended, by what reports call them. */
+  /** The names, as in reports, of the hooks that are running. */
   get running(): readonly string[] {
     return [...this.#running.keys()]
   }
 
-  /** Those of them that a process which ends would wait for. */
+  /** The names of the running hooks that a process waits for before it ends. */
   get awaited(): readonly string[] {
     return [...this.#running].flatMap(([name, kind]) => (last.has(kind) ? name : []))
   }
 
-  /** Runs all hooks of a kind, one after another. Never rejects: what goes wrong is reported, and the next one runs. */
+  /**
+   * Runs all hooks of a kind, one after another. Never rejects: it reports a hook that fails and runs the
+   * next one.
+   */
   async run<Kind extends HookKind>(kind: Kind, info: HookInfo[Kind]): Promise<void> {
     const hooks = [...(this.#registered.get(kind) ?? [])] as Registration<HookInfo[Kind]>[]
     if (backwards.has(kind)) hooks.reverse()

@@ -29,27 +29,27 @@ import type { State } from './state.ts'
 import type { Status } from './status.ts'
 import type { Parts } from './wiring.ts'
 
-/** What is special about one server. */
+/** Options of one server. */
 export interface AttachOptions {
   /**
-   * Called in a drain of this server, when no connection is left that may bring a new request: time to end what does
-   * not end by itself, and whatever else the server needs. The process does not exit before it has finished, or 5 s
-   * after the last connection's end.
+   * Called in a drain of this server, once no connection can bring a new request: end connections here that
+   * do not end by themselves, and clean up after the server. The process does not exit until this hook has
+   * finished, or until 5 s after the last connection has ended.
    */
   readonly onSettled?: () => unknown
-  /** How the hook is called in a report. @default 'onSettled' */
+  /** The hook's name in reports. @default 'onSettled' */
   readonly name?: string
   /**
-   * What becomes of a request that arrives while the server drains. For servers without an adapter: the adapters have
-   * an option of the same name.
+   * What to do with a request that arrives while the server drains. This is for servers without an adapter;
+   * adapters have an option of the same name.
    * @default 'serve'
    */
   readonly onDrainingRequest?: DrainingPolicy<IncomingMessage>
-  /** For the connections of this server, instead of the option of the same name of the process. */
+  /** Replaces the process's option of the same name for the connections of this server. */
   readonly migrate?: MigrationPolicy
 }
 
-/** The life of this process: there is one for each process, shared by every copy of the package in it. */
+/** The lifecycle of this process. Every copy of the package in the process shares one instance. */
 export class Lifecycle {
   readonly #parts: Parts
   readonly #context: Context
@@ -60,7 +60,7 @@ export class Lifecycle {
   }
 
   /**
-   * What happens to the process, by name.
+   * Emits an event for each thing that happens to the process.
    * @example
    * ```ts
    * lifecycle.events.on('restart:failed', ({ error }) => log.info(error.message))
@@ -70,17 +70,19 @@ export class Lifecycle {
     return this.#context.reporter.events
   }
 
-  /** 1 for a process that was started by hand or by a supervisor, one more for each restart. */
+  /** 1 for a process that a person or a supervisor has started; each restart adds 1. */
   get generation(): number {
     return this.#parts.origin.generation
   }
 
-  /** Where the process is in its life. */
+  /** The current state of the process. */
   get state(): State {
     return this.#context.state.current
   }
 
-  /** What moves to the successor at a restart beyond idle connections: WebSockets and event streams. */
+  /**
+   * Registers WebSockets and event streams that move to the successor at a restart, as idle connections do.
+   */
   get handover(): Handover {
     return this.#context.handover
   }
@@ -92,8 +94,8 @@ export class Lifecycle {
 
   /**
    * What the process is doing: generation, listeners, connections by state, what a drain waits for, the last restart.
-   * Plain data. It is computed when it is asked for, from Node's own lists: about three milliseconds for ten thousand
-   * connections, and nothing while nobody asks.
+   * Returns plain data. Each call computes it from Node's own lists, which takes about three milliseconds
+   * for ten thousand connections. Without a call it costs nothing.
    * @example
    * ```ts
    * const { generation, connections } = lifecycle.status()
@@ -109,9 +111,9 @@ export class Lifecycle {
   }
 
   /**
-   * Answers a request that asks how the process is, for servers without an adapter:
+   * Answers a health probe, for servers without an adapter:
    * `if (lifecycle.answerHealth(request, response)) return`.
-   * @returns false for any other request, which it leaves alone
+   * @returns false for any other request, which it does not touch
    * @example
    * ```ts
    * import { createServer } from 'node:http'
@@ -131,13 +133,14 @@ export class Lifecycle {
   }
 
   /**
-   * States options, and lets zerodrop take care of every server of this process from the first `listen()` on. Signals
-   * are handled from that call until the last server has closed. What the plugins call; safe to call many times.
+   * Sets options, and makes zerodrop manage every server of this process from its first `listen()` on.
+   * zerodrop handles signals from that `listen()` until the last server has closed. The plugins call this
+   * method. It is safe to call several times.
    *
    * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_SIGNAL_UNKNOWN`,
-   *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`; `ERR_ZERODROP_OPTION_CONFLICT` if an earlier call in this process asked for
-   *   something else; `ERR_ZERODROP_INHERIT_INVALID` and `ERR_ZERODROP_INHERIT_MISMATCH` if this process was started
-   *   with a variable `ZERODROP_INHERIT` that is wrong.
+   *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`; `ERR_ZERODROP_OPTION_CONFLICT` if an earlier call in this process set
+   *   another value; `ERR_ZERODROP_INHERIT_INVALID` and `ERR_ZERODROP_INHERIT_MISMATCH` if this process was started
+   *   with an invalid variable `ZERODROP_INHERIT`.
    * @example
    * ```ts
    * lifecycle.configure({ drainTimeout: 30_000, pidFile: '/run/app.pid' })
@@ -149,23 +152,25 @@ export class Lifecycle {
     const { listeners, predecessor, reporter, system } = this.#context
     if (origin.error !== undefined) throw origin.error
     const wanted = configuration.add(options)
-    // Sockets that are for nobody in particular are taken only where somebody says whose habit that is.
+    // Sockets that name no process (no LISTEN_PID) are adopted only with the preset of the system that
+    // passes them this way.
     if (presetOf(wanted) === 'grace') offerListenFds(listeners.inherited, system.takeListenFds())
     listeners.inherited.activated.name(configuration.settings.socketNames)
     reporter.logTo(wanted.logger)
     serving.watch()
     if (!configuration.configured) this.#begin()
     health.configure(configuration.settings.health, () => readiness.condition())
-    // A successor opens it when it is ready: until then its predecessor answers there.
+    // A successor opens the health port when it is ready: until then its predecessor answers there.
     if (predecessor === undefined) void health.open()
     if (options.signals !== undefined) reactions.release()
     reactions.update()
   }
 
   /**
-   * `configure()` for `@zerodrop/core/register`, which calls it inside each `listen()`. What the environment and package.json
-   * say holds where the application says nothing itself.
-   * @param close closes what the server's framework has beside it; unless a plugin of the framework does
+   * `configure()` for `@zerodrop/core/register`, which calls it inside each `listen()`. Options from the
+   * environment and package.json apply unless the application sets them itself.
+   * @param close closes the resources of the server's framework; undefined if a plugin of the framework does
+   * that
    * @throws what `configure()` throws
    */
   register(listen: ListenMessage, close: (() => unknown) | undefined): void {
@@ -182,9 +187,10 @@ export class Lifecycle {
   }
 
   /**
-   * Takes care of one server: any `http`, `https`, `http2` or `net` server. Not needed for a server that begins to
-   * listen after `configure()`; needed for one that listened before, for options of its own, and for an `http`, `https` or
-   * `http2` server that does not listen and is given its connections by another server, by `emit('connection')`.
+   * Manages one `http`, `https`, `http2` or `net` server. A server that begins to listen after `configure()`
+   * does not need this call. Use it for a server that listened before, to set options for one server, and
+   * for an `http`, `https` or `http2` server that does not listen but gets its connections from another
+   * server through `emit('connection')`.
    * @throws `ERR_ZERODROP_SERVER_INVALID`, and what `configure()` throws.
    * @example
    * ```ts
@@ -215,12 +221,13 @@ export class Lifecycle {
 
   /**
    * Leaves a server, or a UDP socket, to the application: it is neither drained nor inherited, and its `close()` is
-   * Node's own. It works, and its connections live, until the process exits; it does not keep the process from that
-   * where a signal ended it. Before or after `listen()` or `bind()`, and for good; in a drain of that server it is too
-   * late.
+   * Node's own. It serves until the process exits, and does not keep a process alive that a signal has
+   * stopped. Call this before or after `listen()` or `bind()`, but not during a drain of that server. It
+   * cannot be undone.
    *
-   * A successor starts while this process still listens there: it has to use another port, or `reusePort`.
-   * @throws `ERR_ZERODROP_SERVER_INVALID` if it is neither
+   * A successor starts while this process still listens on that port: it has to use another port, or
+   * `reusePort`.
+   * @throws `ERR_ZERODROP_SERVER_INVALID` for any other argument
    * @example
    * ```ts
    * lifecycle.ignore(server)
@@ -244,8 +251,8 @@ export class Lifecycle {
   }
 
   /**
-   * Says that this process can serve. Only with `manualReady`; otherwise listening says it. Said before anything listens
-   * it holds from then on. Calling it again does nothing.
+   * Declares this process ready. Needed only with `manualReady`; otherwise the process is ready when it
+   * listens. A call before the first `listen()` takes effect then. Calling it again does nothing.
    * @example
    * ```ts
    * lifecycle.configure({ manualReady: true })
@@ -259,7 +266,7 @@ export class Lifecycle {
   }
 
   /**
-   * Whether the server of this request drains and its client is told so. Costs a comparison while nothing drains.
+   * Whether the server of this request drains and tells the client so. Costs one comparison outside a drain.
    * @example
    * ```ts
    * server.on('request', (request, response) => {
@@ -273,10 +280,10 @@ export class Lifecycle {
   }
 
   /**
-   * A signal that is aborted when the server of this request begins to drain, for streams that do not end by
-   * themselves. The reason is a `ZerodropError` with the code `ERR_ZERODROP_DRAINING`. Each request has its own, so
-   * listeners need not be removed. What asked for it and does not end is ended at `drainTimeout`, with a correct end
-   * of its body.
+   * Returns a signal that aborts when the server of this request begins to drain, for streams that do not
+   * end by themselves. The reason is a `ZerodropError` with the code `ERR_ZERODROP_DRAINING`. Each request
+   * has its own signal, so you need not remove listeners. If a response whose signal was requested does not
+   * end, zerodrop ends its body properly at `drainTimeout`.
    * @example
    * ```ts
    * server.on('request', (request, response) => {
@@ -291,13 +298,15 @@ export class Lifecycle {
   }
 
   /**
-   * Stops serving: no new connections; what is in flight finishes; idle connections linger, in case a request is on
-   * its way; at `drainTimeout` the rest is cut. Does not exit: Node does by itself when nothing else is open.
+   * Stops serving: the process accepts no new connections and finishes in-flight requests. Idle connections
+   * linger, in case a request is on its way. At `drainTimeout`, zerodrop cuts the rest. It does not exit:
+   * Node does by itself when nothing else is open.
    *
-   * Resolves when every connection has ended and the hooks have run (`onDrain`, those of the servers, `onShutdown`),
-   * with what was served and what had to be cut. It never rejects. A second call returns the same promise; after a
-   * restart whose successor has taken over it is the handover's. A restart that has not come that far is aborted. What
-   * other libraries hold open, such as database pools, is the matter of `onShutdown`.
+   * Resolves when every connection has ended and the hooks have run (`onDrain`, the servers' hooks,
+   * `onShutdown`), with a report of the requests that were served and cut. It never rejects. A second call
+   * returns the same promise. Once a successor has taken over, a call returns the promise of the handover;
+   * before that, it aborts the restart. Close resources of other libraries, such as database pools, in
+   * `onShutdown`.
    * @example
    * ```ts
    * const { cut, milliseconds } = await lifecycle.shutdown('end of the test')
@@ -308,16 +317,17 @@ export class Lifecycle {
   }
 
   /**
-   * Starts the same program again beside this process, hands it the listening sockets and the live connections, drains
-   * what cannot move, and exits.
+   * Starts the same program again beside this process, hands the listening sockets and idle connections over
+   * to it, drains the connections that cannot move, and exits.
    *
-   * Resolves when the successor serves and no connection is left here, just before this process exits. Calls made
-   * meanwhile join the same attempt, unless `restartConcurrency` says otherwise. Rejects, while this process goes on serving unchanged, with
+   * Resolves when the successor serves and this process has no connection left, just before it exits. What a
+   * call during a restart does depends on `restartConcurrency`. If the restart fails, this process keeps
+   * serving unchanged, and the promise rejects with
    * `ERR_ZERODROP_SPAWN_FAILED`, `ERR_ZERODROP_SUCCESSOR_EXITED`, `ERR_ZERODROP_READY_TIMEOUT`,
    * `ERR_ZERODROP_RESTART_ABORTED`, `ERR_ZERODROP_RESTART_IN_PROGRESS`, `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`,
    * `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_WORKER_THREAD` or
    * `ERR_ZERODROP_SUPERVISED`.
-   * `stderr` of the error holds the last lines that the successor printed there, as far as they are known.
+   * `stderr` of the error has the last lines that the successor printed to its stderr, if they are known.
    * @example
    * ```ts
    * try {
@@ -332,9 +342,9 @@ export class Lifecycle {
   }
 
   /**
-   * Calls back each time this process has become the one that serves: when it is ready, and again when a successor died
-   * after it had taken over. A hook added after the process is ready runs on the next tick. Hooks run one after another in
-   * the order in which they were added; nothing waits for these.
+   * Calls the hook each time this process becomes the serving one: when it is ready, and again if a
+   * successor dies after it has taken over. A hook added after the process is ready runs on the next tick.
+   * Hooks run one after another in the order in which they were added. Nothing waits for `onReady` hooks.
    * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    * @example
@@ -348,8 +358,8 @@ export class Lifecycle {
   }
 
   /**
-   * Calls back when this process begins to drain, to stop or to hand over: time to take no more jobs from a queue. The
-   * drain goes on meanwhile; `onShutdown` waits for these.
+   * Calls the hook when this process begins to drain, to stop or to hand over: stop taking jobs from a queue
+   * here. The drain does not wait for `onDrain` hooks, but `onShutdown` hooks do.
    * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    * @example
@@ -362,9 +372,9 @@ export class Lifecycle {
   }
 
   /**
-   * Calls back in both processes of a restart. First in the predecessor, when the successor is ready and before anything
-   * is handed over, which waits for these: time to give up what only one process may hold. Then in the successor, when it
-   * has taken over.
+   * Calls the hook in both processes of a restart. It runs first in the predecessor, when the successor is
+   * ready: give up resources here that only one process may hold. The handover waits for it. Then it runs in
+   * the successor, once that has taken over.
    * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    * @example
@@ -383,9 +393,9 @@ export class Lifecycle {
   }
 
   /**
-   * Calls back when the last connection has ended, at a stop and in the predecessor of a restart: time to close database
-   * pools. In the reverse of the order in which they were added, so that what was opened first is closed last. Not after
-   * a second signal.
+   * Calls the hook when the last connection has ended, at a stop and in the predecessor of a restart: close
+   * database pools here. Hooks run in reverse order, so that the resource opened first is closed last. They
+   * do not run after a second signal.
    * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    * @example
@@ -402,9 +412,9 @@ export class Lifecycle {
   }
 
   /**
-   * Calls back last, in the reverse of the order in which they were added, where zerodrop itself ends the process: after a
-   * signal, and after a restart. Time to flush a logger. Not after a second signal, nor after `shutdown()`, which does not
-   * exit.
+   * Calls the hook last, before zerodrop itself ends the process after a signal or a restart: flush a logger
+   * here. Hooks run in reverse order. They do not run after a second signal, nor after `shutdown()`, which
+   * does not exit.
    * @returns a function that removes the hook
    * @throws `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    * @example

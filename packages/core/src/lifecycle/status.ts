@@ -8,75 +8,87 @@ import type { WaitingRestart } from './restarts.ts'
 import type { State } from './state.ts'
 
 /**
- * What the process is doing: plain data. `JSON.stringify` makes strings of the dates, leaves out what is undefined, and makes
- * `null` of a `timeLeft` of `Infinity`.
+ * What the process is doing, as plain data. `JSON.stringify()` turns dates into strings and a `timeLeft` of
+ * `Infinity` into `null`, and leaves out undefined members.
  */
 export interface Status {
   /** The process id. */
   readonly pid: number
-  /** 1 for a process that was started by hand or by a supervisor, one more for each restart. */
+  /** 1 for a process that a person or a supervisor has started; each restart adds 1. */
   readonly generation: number
-  /** Where the process is in its life. */
+  /** The current state of the process. */
   readonly state: State
-  /** Whether it is ready, as `lifecycle.health()` says it. */
+  /** Whether the process is ready: the same as `lifecycle.health().ready`. */
   readonly ready: boolean
   /** When the process started. */
   readonly startedAt: Date
-  /** When it became ready; undefined before. */
+  /** When the process became ready; undefined before that. */
   readonly readyAt: Date | undefined
-  /** Its servers. */
+  /** The servers of the process. */
   readonly listeners: readonly ListenerStatus[]
   /** The connections of all listeners together. */
   readonly connections: ConnectionCounts
-  /** While the process drains, or hands over. */
+  /** The current drain; undefined unless the process drains or hands over. */
   readonly drain: DrainStatus | undefined
-  /** The drain that came last: the predecessor's, or once it is over this process's own. */
+  /** The last drain: the predecessor's, or this process's own once that is over. */
   readonly lastDrain: DrainRecord | undefined
-  /** Restarts that have succeeded since the first generation, and those that have failed in this process. */
+  /**
+   * How many restarts have succeeded since the first generation, and how many have failed in this process.
+   */
   readonly restarts: { readonly completed: number; readonly failed: number }
   /**
-   * The last attempt in this process. Until it has made one: the restart that this process came from, from the start of the
-   * process to the end of its predecessor. That is known once the predecessor has ended, and not if it died.
+   * The last restart that this process has attempted. Before its first attempt, this is the restart that
+   * created this process, from its start to the end of its predecessor; it is known once the predecessor has
+   * ended, and never if the predecessor died.
    */
   readonly lastRestart: RestartRecord | undefined
-  /** The restart that was asked for and waits for an earlier generation to end. */
+  /** A requested restart that waits for an earlier generation to end. */
   readonly waitingRestart: WaitingRestart | undefined
-  /** Connections that were taken over from the predecessor, and by the successor; and how many were of what kind. */
+  /** How many connections came from the predecessor and went to the successor, in all and by kind. */
   readonly migrated: {
     readonly received: number
     readonly sent: number
     readonly websockets: { readonly received: number; readonly sent: number }
     readonly streams: { readonly received: number; readonly sent: number }
   }
-  /** Requests and connections that were cut, here and in the predecessor's drain. */
+  /** How many requests and connections were cut, here and in the predecessor's drain. */
   readonly cut: number
 }
 
 /** What one server of this process is doing. */
 export interface ListenerStatus {
-  /** Such as `tcp://[::]:3000` or `unix:///run/app.sock`; undefined for a server that another one gives its connections. */
+  /**
+   * Such as `tcp://[::]:3000` or `unix:///run/app.sock`; undefined for a server that gets its connections
+   * from another server.
+   */
   readonly address: string | undefined
   /** Whether the socket came from the predecessor. */
   readonly inherited: boolean
-  /** False once the process has stopped accepting there. */
+  /** False once the process has stopped accepting connections on this address. */
   readonly accepting: boolean
-  /** Its connections, by what each is doing. */
+  /** The server's connections, counted by state. */
   readonly connections: ConnectionCounts
 }
 
 /** How far a drain has come. */
 export interface DrainStatus {
-  /** How long it has taken so far. */
+  /** How long the drain has taken so far, in milliseconds. */
   readonly milliseconds: number
-  /** Milliseconds until what is left will be cut; `Infinity`, in JSON `null`, for never, 0 if that is over. */
+  /**
+   * Milliseconds until the rest is cut: `Infinity` (in JSON `null`) if there is no deadline, 0 if it has
+   * passed.
+   */
   readonly timeLeft: number
-  /** What it waits for, by name: the first hundred. Idle connections and those that close are not among them. */
+  /**
+   * The first hundred requests and connections that the drain waits for, without idle and closing
+   * connections.
+   */
   readonly waitingFor: readonly CutConnection[]
-  /** The hooks of the application that are running, as reports call them: `onShutdown hook "database"`. */
+  /** The application's hooks that are running, named as in reports: `onShutdown hook "database"`. */
   readonly hooks: readonly string[]
 }
 
-/** What the status is made from, besides what all parts of the lifecycle share. */
+/** The sources of the status, besides the context that all parts of the lifecycle share. */
 export interface StatusSources {
   readonly generation: number
   readonly ready: boolean
@@ -134,7 +146,7 @@ function drainStatus(
   }
 }
 
-/** The status in lines for a person. */
+/** Describes the status in lines of text. */
 export function describeStatus(status: Status): string[] {
   const { drain, generation, lastRestart, listeners, ready, readyAt, state, waitingRestart } = status
   const since = readyAt === undefined ? '' : `, since ${readyAt.toISOString()}`

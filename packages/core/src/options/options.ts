@@ -32,8 +32,8 @@ export type MigrationPolicy = boolean | ((socket: Socket) => boolean)
  */
 export interface LifecycleOptions {
   /**
-   * The longest a drain may take, in milliseconds. What is left then is cut and reported, and the exit status is 1. `0` cuts
-   * at once; `Infinity` waits forever.
+   * The longest a drain may take, in milliseconds. Requests that are left then are cut and reported, and the
+   * exit status is 1. `0` cuts at once; `Infinity` waits forever.
    * @default 10000
    */
   readonly drainTimeout?: number
@@ -72,22 +72,23 @@ export interface LifecycleOptions {
    */
   readonly handlersTimeout?: number
   /**
-   * How many milliseconds a successor may take to become ready, including a `successorEnv` function. It is
-   * killed then, and this process keeps serving. `0` lets every restart fail; `Infinity` waits forever.
+   * How many milliseconds a successor may take to become ready, including a `successorEnv` function. After
+   * that, zerodrop kills it, and this process keeps serving. `0` makes every restart fail; `Infinity` waits
+   * forever.
    * @default 60000
    */
   readonly readyTimeout?: number
   /**
-   * With true, the process is ready when the app calls `lifecycle.ready()`, not at the first `listen()`.
+   * With `true`, the process is ready when the app calls `lifecycle.ready()`, not at the first `listen()`.
    * @default false
    */
   readonly manualReady?: boolean
   /**
-   * What has to succeed before this process is ready. A path: the process requests it from its own first
-   * HTTP server, in memory rather than through the port, until the status is below 500. A function: called
-   * until it returns or resolves to true. The pause between attempts starts at 50 ms and doubles up to one
-   * second. With `manualReady`, both must hold. In a successor, `readyTimeout` ends the wait; a first
-   * generation keeps asking and warns once.
+   * A check that has to succeed before this process is ready. A path: the process requests it from its own
+   * first HTTP server, in memory rather than through the port, until the status is below 500. A function:
+   * called until it returns `true`, or a promise for `true`. The pause between attempts starts at 50 ms and
+   * doubles up to one second. With `manualReady`, both must hold. In a successor, `readyTimeout` ends the
+   * wait; the first generation keeps trying and warns once.
    * @default undefined
    * @example
    * ```ts
@@ -96,16 +97,17 @@ export interface LifecycleOptions {
    */
   readonly readyCheck?: string | (() => boolean | Promise<boolean>)
   /**
-   * Requests that the process makes to itself before it is ready, so that its code is compiled and its
-   * pools are filled: an array of paths, or a number of requests to the path of `readyCheck` (or `/`). Ten
-   * run at a time. Failures are reported once and change nothing. After ten seconds, or a quarter of
-   * `readyTimeout`, the rest is skipped. `0` and `[]` make none; `Infinity` is refused.
+   * Requests that the process sends to itself before it is ready, so that its code is compiled and its pools
+   * are filled: an array of paths, or a number of requests to the path of `readyCheck` (or `/`). Ten run at
+   * a time. zerodrop reports failures once and otherwise ignores them. After ten seconds, or a quarter of
+   * `readyTimeout` if that is less, it skips the remaining requests. `0` and `[]` send none; `Infinity` is
+   * refused.
    * @default []
    */
   readonly warmUp?: number | readonly string[]
   /**
-   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all, none, or those for
-   * which a function of the socket returns true. For apps that store data per connection. Other connections
+   * Which HTTP/1.1 connections without TLS move to the successor at a restart: all, none, or those for whose
+   * socket a function returns true. For apps that store data per connection. Other connections
    * drain as at a stop. A function that throws, or returns anything but true or false, counts as false.
    * @default true
    */
@@ -135,17 +137,18 @@ export interface LifecycleOptions {
    */
   readonly probation?: number
   /**
-   * What a restart does that is requested during another one. `'newest'`: if the successor may have read
-   * its code already, one more restart follows, however many were requested, and a stuck successor is given
-   * up for it. `'queue'`: one more always follows. `'coalesce'`: it joins the current restart. `'reject'`:
+   * What happens to a restart that is requested during another one. `'newest'`: if the successor may have
+   * read its code already, one more restart follows, no matter how many were requested, and a stuck
+   * successor is given up for it. `'queue'`: one more always follows. `'coalesce'`: it joins the current
+   * restart. `'reject'`:
    * it fails with `ERR_ZERODROP_RESTART_IN_PROGRESS`.
    * @default 'newest'
    */
   readonly restartConcurrency?: RestartConcurrency
   /**
-   * The successor's environment. `'start'`: the one this process was started with. `'current'`:
-   * `process.env` at the time of the restart. A function gets the first and returns, or resolves to, what
-   * to use; its time counts towards `readyTimeout`.
+   * The successor's environment. `'start'`: the environment that this process was started with. `'current'`:
+   * `process.env` at the time of the restart. A function gets the start environment and returns, or resolves
+   * to, the environment to use; its time counts towards `readyTimeout`.
    * @default 'start'
    * @example
    * ```ts
@@ -155,27 +158,29 @@ export interface LifecycleOptions {
   readonly successorEnv?: SuccessorEnvironment
   /**
    * A file that always names the serving process: written when this process is ready and its predecessor
-   * hands over, removed by the last process. A relative path starts from the working directory.
+   * hands over, removed by the last process. A relative path is relative to the working directory.
    * @default undefined
    */
   readonly pidFile?: string
   /**
    * Whether the pid of this process stays through restarts, because the process becomes the keeper of its successors: a
-   * small process that holds the pid and the listening sockets. `'auto'`: where somebody relies on the pid, as a
-   * container, systemd, npm or a terminal does. `true`: always; a restart fails where that cannot be. `false`: never;
-   * a restart fails where the service would end with the pid. Needs Linux and Node 22.15.
+   * small process that holds the pid and the listening sockets. `'auto'`: if something relies on the pid, as
+   * a container, systemd, npm or a terminal does. `true`: always; a restart fails where that is impossible.
+   * `false`: never; a restart fails where the service would end with the old pid. Needs Linux and Node 22.15.
    * @default 'auto'
    */
   readonly keepPid?: 'auto' | boolean
   /**
    * Which `listen()` gets which of the sockets that systemd has opened for this service, by `FileDescriptorName=` of the socket
-   * unit: a port, `'host:port'`, or the path of a Unix socket, as the application states it. Without it the address decides.
+   * unit: a port, `'host:port'`, or the path of a Unix socket, as the application passes it to `listen()`.
+   * Without this option, the address decides.
    * @default {}
    */
   readonly socketNames?: SocketNames
   /**
-   * What each signal does, on top of the defaults: SIGINT and SIGTERM (and SIGBREAK on Windows)
-   * `'shutdown'`, SIGHUP and SIGUSR2 `'restart'`. `false` leaves a signal to others. A preset, alone or as
+   * What each signal does, in addition to the defaults: SIGINT and SIGTERM (and SIGBREAK on Windows)
+   * `'shutdown'`, SIGHUP and SIGUSR2 `'restart'`. With `false`, zerodrop does not handle the signal. A
+   * preset, alone or as
    * `{ preset: 'nginx', … }`, replaces the defaults.
    * @example
    * ```ts
@@ -187,7 +192,7 @@ export interface LifecycleOptions {
   readonly signals?: SignalPreset | SignalOptions
 }
 
-/** What becomes of a restart that is asked for during another one: see the option `restartConcurrency`. */
+/** What happens to a restart that is requested during another one: see the option `restartConcurrency`. */
 export type RestartConcurrency = 'newest' | 'queue' | 'coalesce' | 'reject'
 
 /** The environment that a successor is started with: see the option `successorEnv`. */
@@ -226,7 +231,10 @@ export const defaults: Settings = {
   signals: defaultSignalTable,
 }
 
-/** What Infinity would make of these is no drain: a process that never begins, a WebSocket that is never told. */
+/**
+ * `Infinity` makes no sense for these: the drain would never begin, or a WebSocket would never get its close
+ * frame.
+ */
 const finite: ReadonlySet<string> = new Set(['drainDelay', 'closeSpread'])
 
 const concurrencies: readonly unknown[] = [
@@ -237,8 +245,8 @@ const concurrencies: readonly unknown[] = [
 ] satisfies RestartConcurrency[]
 
 /**
- * Checks what a user wrote.
- * @param others what else there is where it was written, checked already
+ * Checks the options that a user has set.
+ * @param others further option names that are valid in this place and already checked
  * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_SIGNAL_UNKNOWN`,
  *   `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */
@@ -265,12 +273,12 @@ export function checkOptions(options: LifecycleOptions, others: readonly string[
 }
 
 /**
- * Checks that an adapter was given options: in its place as a middleware it would be given a request.
+ * Checks that an adapter was called with options: used as a middleware by mistake, it would get a request.
  * @throws `ERR_ZERODROP_OPTION_INVALID`
  */
 export function checkPlain(options: unknown): void {
   checkObject(options)
-  // Not compared with this realm's: test runners have several.
+  // Not compared with this realm's prototype: test runners have several realms.
   const prototype: unknown = Object.getPrototypeOf(options)
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return
   throw new ZerodropError(
@@ -281,7 +289,7 @@ export function checkPlain(options: unknown): void {
 }
 
 /**
- * Checks what a user gave as `onDrainingRequest`.
+ * Checks the option `onDrainingRequest`.
  * @throws `ERR_ZERODROP_OPTION_INVALID`
  */
 export function checkPolicy(policy: unknown): void {
@@ -307,7 +315,7 @@ export function checkAttachOptions(options: object): void {
 }
 
 /**
- * Checks what a user gave as a hook.
+ * Checks the arguments of a hook.
  * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`
  */
 export function checkHook(kind: string, name: unknown, hook: unknown, options: object): void {
@@ -328,7 +336,7 @@ function checkLogger(value: unknown): void {
   throw invalid('logger', 'a logger with debug, info, warn and error, "stderr", or false', value)
 }
 
-/** What two calls in the process ask for together. */
+/** Joins the options of two calls in the process. */
 export function joinOptions(earlier: LifecycleOptions, later: LifecycleOptions): LifecycleOptions {
   const { signals, ...rest } = later
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
@@ -343,7 +351,7 @@ export function presetOf({ signals }: LifecycleOptions): SignalPreset | undefine
   return expandSignals(signals).preset
 }
 
-/** Completes options with what else is in force. */
+/** Completes options with the settings that are already in force. */
 export function mergeOptions(settings: Settings, options: LifecycleOptions): Settings {
   const { signals, pidFile, ...given } = joinOptions({}, options)
   const absolute = pidFile === undefined ? {} : { pidFile: path.resolve(pidFile) }
@@ -378,7 +386,7 @@ function checkMigrate(value: unknown): void {
   throw invalid('migrate', 'true, false or a function', value)
 }
 
-/** What can stand in the first line of a request. */
+/** A request target, as it can appear in the first line of a request. */
 const requestPath = /^\/[!-~]*$/
 
 function checkReadyCheck(value: unknown): void {

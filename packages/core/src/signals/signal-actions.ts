@@ -11,33 +11,34 @@ export type SignalFunction = (signal: NodeJS.Signals) => unknown
  *
  * - `'shutdown'` drains and exits.
  * - `'restart'` starts a successor and hands over to it.
- * - `'force'` cuts at once what a drain or a handover has left; while the process serves, it stops and cuts
+ * - `'force'` cuts all that a drain or a handover has left; while the process serves, it stops and cuts
  *   everything. Exits with 128 + the signal's number.
  * - `'status'` writes what the process is doing to the log, as `lifecycle.dumpStatus()` does.
- * - `'ignore'` takes the signal and does nothing.
+ * - `'ignore'` handles the signal and does nothing.
  * - A function is called.
  */
 export type SignalAction = 'shutdown' | 'restart' | 'force' | 'status' | 'ignore' | SignalFunction
 
 /** What a signal does, and what happens around it. */
 export interface SignalReaction {
-  /** @default what the preset or the defaults say; otherwise `'ignore'` */
+  /** @default the action in the preset or the defaults; otherwise `'ignore'` */
   readonly action?: SignalAction
   /** Called before the action begins. The action does not wait for its promise. */
   readonly before?: SignalFunction
   /** Called when the action has begun. */
   readonly after?: SignalFunction
   /**
-   * Whether handlers of other libraries for this signal are held back: see `isHeld`. With false they run at
-   * once, as without zerodrop.
+   * Whether zerodrop holds back other libraries' handlers for this signal: it calls them when the last
+   * connection has ended, and at a restart signal not at all. With false they run at once, as without
+   * zerodrop.
    * @default true for `'shutdown'`, `'restart'` and `'force'`, otherwise false
    */
   readonly hold?: boolean
 }
 
 /**
- * Whether a signal is kept from the handlers of others. Those of the signal that stops the process are called when the
- * last connection has ended; those of a signal that restarts it are not called.
+ * Whether zerodrop holds back other libraries' handlers of a signal. It calls the handlers of a signal that
+ * stops the process when the last connection has ended, and those of a signal that restarts it not at all.
  */
 export function isHeld({ action = 'ignore', hold }: SignalReaction): boolean {
   return hold ?? (action === 'shutdown' || action === 'restart' || action === 'force')
@@ -46,24 +47,32 @@ export function isHeld({ action = 'ignore', hold }: SignalReaction): boolean {
 /** The signals that are handled. */
 export type SignalMap = Readonly<Partial<Record<NodeJS.Signals, SignalReaction>>>
 
-/** All that is decided about signals. */
+/** The resolved settings for signals. */
 export interface SignalTable {
   readonly reactions: SignalMap
-  /** What a signal to stop does to a process that stops already; `'default'`: what it does to any program. */
+  /**
+   * What a stop signal does to a process that is already stopping; `'default'` is the kernel's default
+   * action.
+   */
   readonly secondStop: 'force' | 'ignore' | 'default'
-  /** Whether `'force'` only acts on what is on its way out. */
+  /** Whether `'force'` only acts during a drain or a handover. */
   readonly forcesOnlyDrains: boolean
-  /** The signals that the application has named itself: these are handled although Node was given them too. */
+  /**
+   * The signals that the application has named itself: zerodrop handles these even if an option gives them
+   * to Node.
+   */
   readonly named?: readonly string[]
 }
 
 /**
- * For how many milliseconds after a first signal to stop another one is the same request: a process group and a parent
- * that passes signals on both deliver it.
+ * For this many milliseconds after a stop signal, another one counts as the same request: both the process
+ * group and a parent that passes signals on may deliver it.
  */
 export const sameStop = 500
 
-/** SIGUSR1 is not here: it belongs to Node's inspector. SIGBREAK exists on Windows only: Ctrl-Break. */
+/**
+ * SIGUSR1 is missing because it belongs to Node's inspector. SIGBREAK (Ctrl-Break) exists only on Windows.
+ */
 export const defaultSignalTable: SignalTable = {
   reactions: {
     SIGINT: { action: 'shutdown' },
@@ -84,7 +93,7 @@ export function survivedSignals({ reactions }: SignalTable): NodeJS.Signals[] {
   )
 }
 
-/** The exit status by which a shell knows that a process ended by a signal. */
+/** The exit status that a shell reports for a process that a signal has ended. */
 export function exitStatus(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }

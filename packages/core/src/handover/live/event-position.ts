@@ -1,21 +1,22 @@
-/** What is kept of a line that is not complete: enough to read an id. */
+/** How much of an incomplete line is kept: enough to read an id. */
 const mostOfLine = 4096
 
 /**
- * Follows what is written to an event stream: the id of its last event, as a client would name it in `Last-Event-ID`, and
- * whether an event is under way. Text is Latin-1 of the bytes on the wire, as header values are.
+ * Follows the bytes written to an event stream: the id of its last event, as a client would send it in
+ * `Last-Event-ID`, and whether an event is incomplete. Text is the Latin-1 form of the bytes on the wire, as
+ * in header values.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export class EventPosition {
-  /** Of the last event that was written whole. */
+  /** The id of the last event that was written completely. */
   #id: string
-  /** Of the event that is being written. */
+  /** The id of the event that is being written. */
   #nextId: string
   #line = ''
   #inEvent = false
   #afterReturn = false
 
-  /** @param id what the client named in its request */
+  /** @param id the id that the client sent in its request */
   constructor(id = '') {
     this.#id = id
     this.#nextId = id
@@ -25,7 +26,7 @@ export class EventPosition {
     return this.#id
   }
 
-  /** Whether the next line begins an event: what another process writes there is not mixed with one of ours. */
+  /** Whether the next line begins an event, so that another process may write there. */
   get isBetweenEvents(): boolean {
     return this.#line === '' && !this.#inEvent
   }

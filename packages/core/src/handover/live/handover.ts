@@ -12,23 +12,23 @@ import {
 } from './options.ts'
 import { WatchedStreams } from './watched-streams.ts'
 
-/** A server of WebSockets whose connections may move. */
+/** A WebSocket server whose connections may move. */
 export interface Registration {
   readonly server: WebSocketServerLike
   readonly name: string
   readonly options: AnyWebSocketsOptions
 }
 
-/** What the successor can take over in the middle of what it does. */
+/** The live connections that a process can take over. */
 export interface Takes {
-  /** The names of its servers of WebSockets. */
+  /** The names of its WebSocket servers. */
   readonly webSockets: readonly string[]
   readonly streams: boolean
 }
 
 /**
- * What moves to the successor at a restart beyond idle connections: WebSockets and event streams. Nothing does unless it is
- * asked for here, in the old version and in the new one.
+ * Moves WebSockets and event streams to the successor at a restart. They move only if both the old version
+ * and the new one register them here.
  */
 export class Handover {
   readonly #registrations: Registration[] = []
@@ -39,19 +39,19 @@ export class Handover {
   readonly #keepsWindows = new WeakSet<WebSocketServerLike>()
   readonly #onChange: (takes: Takes) => void
 
-  /** @param onChange called when the successor of another process can take more than before */
+  /** @param onChange called when this process can take over more than before */
   constructor(onChange: (takes: Takes) => void) {
     this.#onChange = onChange
   }
 
   /**
-   * Lets the open WebSockets of a `WebSocketServer` of `ws` move to the successor at a restart: their clients notice
-   * nothing. The successor's own handlers see the original request again, and `restored()` gives them what `save`
-   * returned. Without this call WebSockets are closed with 1012 at a restart. For `ws` 7 and 8; a second call for the
-   * same server, or with the same option `name`, replaces the first.
+   * Lets the open WebSockets of a `WebSocketServer` of `ws` move to the successor at a restart, without
+   * their clients noticing. The successor's handlers see the original request again, and `restored()`
+   * returns what `save` returned. Without this call, a restart closes WebSockets with 1012. Works with `ws`
+   * 7 and 8. A second call for the same server, or with the same option `name`, replaces the first.
    *
-   * A message of which a half has arrived moves too. What the old process still sends on a WebSocket that has moved,
-   * such as the answer of an asynchronous handler, is sent by the successor.
+   * A message that has arrived only in part moves too. If the old process sends on a WebSocket that has
+   * moved, for example the response of an asynchronous handler, the successor sends it to the client.
    * @throws `ERR_ZERODROP_WEBSOCKETS_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    * @example
    * ```ts
@@ -77,10 +77,10 @@ export class Handover {
   }
 
   /**
-   * Lets event streams (`text/event-stream` over HTTP/1) move to the successor at a restart: it handles their original
-   * request again, with `Last-Event-ID` as after a reconnect, and the client sees one stream. Only GET requests without
-   * a body, of clients that are served after this call.
-   * @param server whose streams; all servers' if it is left out
+   * Lets event streams (`text/event-stream` over HTTP/1) move to the successor at a restart. The successor
+   * handles their original request again, with `Last-Event-ID` as after a reconnect, and the client sees one
+   * stream. Only responses to GET requests without a body move, and only those that begin after this call.
+   * @param server the server whose streams may move; without it, the streams of all servers
    * @throws `ERR_ZERODROP_SERVER_INVALID`, `ERR_ZERODROP_OPTION_INVALID`, `ERR_ZERODROP_OPTION_UNKNOWN`
    * @example
    * ```ts
@@ -95,15 +95,17 @@ export class Handover {
   }
 
   /**
-   * What `save` returned for the connection of this request in the predecessor; undefined for a client that is new here.
-   * @param request the one that a handler is given: of Node, Express, Fastify (also its `raw`), or a context of Koa
+   * Returns what `save` returned for the connection of this request in the predecessor; undefined for a new
+   * client.
+   * @param request the request that a handler gets from Node, Express or Fastify (or its `raw`), or the
+   * context of Koa
    */
   restored<State>(request: object): State | undefined {
     const { raw, req } = request as { raw?: object; req?: object }
     return this.#restored.get(raw ?? req ?? request) as State | undefined
   }
 
-  /** For zerodrop itself: what this process can take over. */
+  /** For zerodrop itself: the connections that this process can take over. */
   get takes(): Takes {
     return {
       webSockets: this.#registrations.map(({ name }) => name),
@@ -129,12 +131,12 @@ export class Handover {
     return this.#watched
   }
 
-  /** A request that was made in the predecessor is to be handled again. */
+  /** Stores the state for a request that the predecessor received and this process handles again. */
   restore(request: IncomingMessage, state: unknown): void {
     this.#restored.set(request, state)
   }
 
-  /** What the client of a WebSocket that is about to be accepted may refer to. */
+  /** Stores the compression window of the client of a WebSocket that is about to be accepted. */
   restoreWindow(socket: Socket, window: Buffer): void {
     this.#windows.set(socket, window)
   }

@@ -5,7 +5,7 @@ import { encodeCall } from './saved-state.ts'
 
 const methods = ['send', 'ping', 'pong', 'close', 'terminate'] as const
 
-/** What the application does with a WebSocket that is on its way, or is gone. */
+/** Holds the application's calls on a WebSocket that is on its way or has moved. */
 export class HeldCalls {
   readonly #webSocket: WebSocketLike
   readonly #calls: { method: (typeof methods)[number]; args: unknown[] }[] = []
@@ -23,11 +23,11 @@ export class HeldCalls {
     this.#releases = methods.map((method) => shadow(webSocket, method, () => hold(method) as never))
   }
 
-  /** The successor has the connection: it makes the calls. */
+  /** The successor has the connection and makes the calls. */
   forward(forward: (call: string) => void): void {
     this.#forward = forward
     for (const { method, args } of this.#calls.splice(0)) {
-      // What a heartbeat does that hears no pong here any more: the client's go to the successor.
+      // A heartbeat calls this when it sees no pong, but the client's pongs go to the successor now.
       if (method === 'terminate') continue
       const call = encodeCall(method, args)
       if (call !== undefined) forward(call)

@@ -2,9 +2,9 @@ import type { WebSocketLike } from '../../connections/web-socket.ts'
 import { shadow } from '../../system/shadow.ts'
 
 /**
- * Lets a WebSocket outlive its socket: it has not closed, but goes on in another process. The application hears no
- * 'close' and finds it open, so that what it still sends is not refused. For good: a WebSocket comes back to no process that
- * it has left, so nothing undoes this.
+ * Lets a WebSocket outlive its socket, because it continues in another process. It emits no 'close' and
+ * stays open for the application, so that its calls still succeed. There is no undo, because a WebSocket
+ * never returns to a process that it has left.
  */
 export function letGo(webSocket: WebSocketLike): void {
   const { readyState } = webSocket

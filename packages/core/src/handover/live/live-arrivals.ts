@@ -26,11 +26,14 @@ const lastChunk = Buffer.from('0\r\n\r\n')
 /** A WebSocket that was taken over. */
 interface AdoptedWebSocket {
   readonly socket: Socket
-  /** Calls that came before its own handlers had it; undefined once they have. */
+  /** Calls that arrived before the application's handlers got the WebSocket; undefined after that. */
   waiting: string[] | undefined
 }
 
-/** The successor's side: takes over WebSockets and event streams, and has their requests handled again. */
+/**
+ * The successor's side: takes over WebSockets and event streams, and lets the server handle their requests
+ * again.
+ */
 export class LiveArrivals {
   readonly #system: System
   readonly #handover: Handover
@@ -77,12 +80,12 @@ export class LiveArrivals {
     if (http === undefined) return undefined
     const answered =
       kind === 'stream' ? streams : webSockets.includes(name) && http.listenerCount('upgrade') > 0
-    // A server that drains would get it later, as a client that has just connected.
+    // A draining server would get it later, as a client that has just connected.
     return answered && !holdsAccepted(http) ? acceptHandle(http, handle) : undefined
   }
 
   #handle(offer: Offer, { server }: Connections, socket: Socket, state: unknown): void {
-    // What the replay reads does not count.
+    // Bytes that the replay reads do not count.
     noteUsed(socket)
     const bytes = Buffer.concat([Buffer.from(offer.head, 'latin1'), Buffer.from(offer.half, 'base64')])
     const restore = (request: IncomingMessage): void => this.#handover.restore(request, state)
@@ -124,7 +127,7 @@ export class LiveArrivals {
       valueIn(head, 'sec-websocket-protocol') === protocol &&
       extensionsIn(valueIn(head, 'sec-websocket-extensions')) === extensions
     if (!same) return farewell
-    // The library puts its WebSocket on the socket behind this.
+    // The library sets its WebSocket on the socket after this.
     this.#system.setImmediate(() => {
       const calls = adopted.waiting ?? []
       adopted.waiting = undefined
@@ -141,7 +144,7 @@ export class LiveArrivals {
   }
 }
 
-/** Undefined if this process cannot read it: an older Node may not know how a newer one writes a state. */
+/** Undefined if this process cannot read it: an older Node may not know the serialisation of a newer one. */
 function readState({ state }: Offer): { readonly state: unknown } | undefined {
   try {
     return { state: decodeState(state) }
@@ -164,7 +167,7 @@ function callLate(socket: Socket, call: string): void {
     const own: unknown = Reflect.get(webSocket, method)
     if (typeof own === 'function') Reflect.apply(own as (...args: unknown[]) => unknown, webSocket, args)
   } catch {
-    // Such as a close code that there is not: whoever made the call is in the other process.
+    // For example an invalid close code: the caller is in the other process.
   }
 }
 

@@ -15,29 +15,29 @@ import type { Departure, Move } from './move.ts'
 import { StreamMove } from './stream-move.ts'
 import { WebSocketMove } from './web-socket-move.ts'
 
-/** How often those that were busy are looked at again, in milliseconds. */
+/** How often busy connections are checked again, in milliseconds. */
 const lookInterval = 20
 
 /**
- * How many are on their way at once, where the channel takes more than one. More than of idle connections: a successor
- * that is slow is no slower for these, which would be served there next whenever they leave.
+ * How many are on their way at once, if the channel takes more than one. This is more than for idle
+ * connections: a slow successor does not delay these further, because it has to serve them next in any case.
  */
 const window = 32
 
-/** How long after the last WebSocket has left the application may still answer on it, in milliseconds. */
+/** How long after the last WebSocket has moved the application may still send on it, in milliseconds. */
 const lateTime = 500
 
-/** One server whose connections may leave, and the address by which the successor knows its own. */
+/** One server whose connections may move, and the address by which the successor finds its own server. */
 export interface LiveSource {
   readonly connections: Connections
   readonly listener: Address
-  /** Why its connections can never leave; undefined if they can. */
+  /** Why its connections can never move; undefined if they can. */
   readonly never: StayReason | undefined
   readonly mayMove: (socket: Socket) => boolean
 }
 
 export interface LiveObserver {
-  /** A connection does not leave: it is to be told of the drain. */
+  /** A connection does not move: the drain has to notify it. */
   onStays(connections: Connections, socket: Socket, stayed: StayedConnection): void
   onWarning(error: ZerodropError): void
 }
@@ -74,12 +74,12 @@ export class LiveMigration {
     return { ...this.#moved }
   }
 
-  /** Those that stayed here, each with the reason. */
+  /** The connections that stayed here, each with the reason. */
   get stayed(): readonly StayedConnection[] {
     return this.#stayed
   }
 
-  /** Whether a connection is to leave. */
+  /** Whether a connection may still move. */
   leaves({ socket, protocol }: Upgraded): boolean {
     const leaving = this.#leavingOf(socket)
     if (protocol !== 'websocket' || leaving === undefined || leaving.never !== undefined || this.#over)
@@ -113,7 +113,7 @@ export class LiveMigration {
     this.#look()
   }
 
-  /** Resolves when the application had time for its late answers. */
+  /** Resolves when the application has had time for late sends. */
   async quiet(): Promise<void> {
     const left = (): number => (this.#lastMoved ?? -Infinity) + lateTime - this.#system.now()
     while (left() > 0) await new Promise<void>((resolve) => void this.#system.setTimeout(resolve, left()))
@@ -136,7 +136,7 @@ export class LiveMigration {
     })
   }
 
-  /** Finds what could leave and is not known yet. */
+  /** Finds connections that could move and are not known yet. */
   #find(leaving: LiveSource): void {
     const { connections } = leaving
     const { takes } = this.#handover
@@ -167,13 +167,13 @@ export class LiveMigration {
 
   async #pump(): Promise<void> {
     for (const [move, leaving] of this.#moves) {
-      // Those behind them are served here until it is their turn.
+      // The others are served here until their turn comes.
       if (this.#underWay.size >= this.#atOnce) await Promise.race(this.#underWay.keys())
       if (this.#over) return
       try {
         this.#try(move, leaving)
       } catch (error) {
-        // What it reads is private to a library, whose next version may do anything.
+        // It reads private fields of a library, whose next version may change them.
         this.#moves.delete(move)
         move.dispose()
         this.#warn('ERR_ZERODROP_WEBSOCKETS_UNKNOWN', error)

@@ -5,7 +5,7 @@ import type { Departure } from './move.ts'
 
 type Answer = 'taken' | 'declined' | 'gone'
 
-/** Sends connections to the successor, and waits for what it says to each. */
+/** Sends connections to the successor, and waits for its answer to each. */
 export class LiveOffers {
   readonly #successor: Successor
   readonly #waiting = new Map<number, (answer: Answer) => void>()
@@ -22,8 +22,8 @@ export class LiveOffers {
   }
 
   /**
-   * There is no time limit: a successor that is slow may still take it, and two processes that read one connection would
-   * tear its messages apart. What ends the wait is its answer, its end, or `giveUp()`.
+   * There is no time limit: a slow successor may still take it, and if two processes read one connection,
+   * each would get a part of its messages. Only the successor's answer, its end, or `giveUp()` ends the wait.
    */
   async make(listener: Address, { offer, handle }: Departure): Promise<{ id: number; answer: Answer }> {
     const id = ++this.#id
@@ -37,7 +37,10 @@ export class LiveOffers {
     return { id, answer }
   }
 
-  /** The application has called a method of a WebSocket that was taken. It may be gone by then, and nobody waits for this. */
+  /**
+   * Forwards the application's call of a method of a WebSocket that was taken. No caller waits for the
+   * result.
+   */
   sendLate(id: number, call: string): void {
     this.#successor.sendLate(id, call).catch(() => {})
   }

@@ -8,7 +8,7 @@ import { checkBoolean, checkObject, invalid, unknown } from '../../options/optio
 export interface OpeningRequest {
   /** The method of the request. */
   readonly method: string
-  /** As the client sent it. */
+  /** The URL as the client sent it. */
   readonly url: string
   /** The header fields, by their names in lower case. */
   readonly headers: IncomingHttpHeaders
@@ -23,11 +23,14 @@ export interface WebSocketsOptions<State = unknown, Client = never> {
    * @default a function that returns true
    */
   save?(webSocket: Client, request: OpeningRequest): State
-  /** Called if the successor did not take a WebSocket after `save`, or its state cannot be sent: it continues here for now. */
+  /**
+   * Called if the successor did not take a WebSocket after `save`, or if its state cannot be sent. It stays
+   * here for now.
+   */
   stay?(webSocket: Client, state: State): void
   /**
-   * Whether a WebSocket may leave now. Asked before `save`, some 50 times a second, until it returns true: for a protocol
-   * that is in the middle of something which the successor could not finish.
+   * Returns whether a WebSocket may leave now, for protocols with exchanges that the successor could not
+   * finish. zerodrop calls it before `save`, up to 50 times a second, until it returns true.
    * @default a function that returns true
    */
   isAtRest?(webSocket: Client): boolean
@@ -46,13 +49,13 @@ export interface WebSocketsOptions<State = unknown, Client = never> {
 
 /** The options of `handover.streams()`. */
 export interface StreamsOptions<State = unknown> {
-  /** Whether an event stream may move. @default all may */
+  /** Returns whether an event stream may move. @default all may move */
   readonly match?: (response: ServerResponse) => boolean
   /** As for WebSockets. Most handlers need none, because the successor's handler gets `Last-Event-ID`. */
   readonly save?: (response: ServerResponse) => State
 }
 
-/** The options as they are used: `State` is the application's own. */
+/** The options in the form in which they are used; `State` is the application's type. */
 export interface AnyWebSocketsOptions {
   readonly save?: (webSocket: WebSocketLike, request: OpeningRequest) => unknown
   readonly stay?: (webSocket: WebSocketLike, state: unknown) => void

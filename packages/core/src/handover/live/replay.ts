@@ -9,31 +9,31 @@ const endOfHead = Buffer.from('\r\n\r\n')
 
 type Done = (error?: Error | null) => void
 
-/** A connection that has moved may live for days: it is not to be slow for that. */
+/** A connection that has moved may live for days, so the shadowed methods must not slow it down. */
 const longLived = { keepsOwn: true }
 
-/** The two methods by which a stream writes, for its implementers. Node documents them. */
+/** The two methods with which implementers of a stream write. Node documents them. */
 interface Writing extends Omit<Socket, '_write' | '_writev'> {
   _write(chunk: Buffer | string, encoding: BufferEncoding | 'buffer', done: Done): void
   _writev(chunks: { chunk: Buffer | string; encoding: BufferEncoding | 'buffer' }[], done: Done): void
 }
 
 export interface Replay {
-  /** The request's head, and what came behind it. */
+  /** The request's head, and the bytes that followed it. */
   readonly bytes: Buffer
-  /** Judges the answer's head, which its client has had long ago. What is returned takes the place of the rest. */
+  /** Checks the response head, which the client got long ago. The return value replaces the rest. */
   readonly judge: (head: string) => Buffer | undefined
 }
 
 /**
- * Lets a server read the request of a connection again: its own router, authentication and handlers run as for any
- * client. The head of its answer is not sent, because the client has had one from another process.
+ * Lets a server read the request of a connection again: its router, authentication and handlers run as for
+ * any client. The head of its response is not sent, because the client already got one from another process.
  */
 export function replay(system: System, socket: Socket, { bytes, judge }: Replay): void {
   const writing = socket as unknown as Writing
   let head: Buffer = Buffer.alloc(0)
   let refused = false
-  /** @returns what is to be sent */
+  /** @returns the bytes to send */
   const swallow = (chunk: Buffer): Buffer => {
     if (refused) return Buffer.alloc(0)
     head = Buffer.concat([head, chunk])
@@ -42,7 +42,7 @@ export function replay(system: System, socket: Socket, { bytes, judge }: Replay)
       if (end < 0) return Buffer.alloc(0)
       const text = head.toString('latin1', 0, end + endOfHead.length)
       head = head.subarray(end + endOfHead.length)
-      // Early hints and their like come before the answer.
+      // Informational responses, such as early hints, come before the response.
       if (/^HTTP\/1\.\d 1(?!01)/.test(text)) continue
       const farewell = judge(text)
       if (farewell === undefined) {
@@ -80,7 +80,10 @@ export function replay(system: System, socket: Socket, { bytes, judge }: Replay)
   socket.emit('data', bytes)
 }
 
-/** Ends a connection behind what is being written. Nothing that the client still sends may turn that into a reset. */
+/**
+ * Ends a connection after the pending writes. Bytes that the client still sends must not turn that into a
+ * reset.
+ */
 function dismiss(system: System, socket: Socket): void {
   const restore = shadow(socket, 'destroy', () => (() => socket) as Socket['destroy'])
   const close = (): void => {

@@ -6,14 +6,14 @@ import { ZerodropError } from '../../errors/zerodrop-error.ts'
 export const mostState: number = 64 * 1024
 
 /**
- * Copies what the application saves of a connection, for the message that takes it to the successor.
+ * Copies the state that the application saves for a connection, for the message to the successor.
  * @throws `ERR_ZERODROP_SAVE_FAILED`, `ERR_ZERODROP_STATE_TOO_LARGE`
  */
 export function encodeState(save: () => unknown): string {
   let bytes: Buffer
   try {
     const state = save()
-    // Of an async function: its rejection would be nobody's.
+    // The promise of an async function may reject, and no other code handles it.
     if (state instanceof Promise) state.catch(() => {})
     bytes = serialize(state)
   } catch (cause) {

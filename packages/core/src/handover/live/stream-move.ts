@@ -18,7 +18,7 @@ export interface StreamMoveContext {
   readonly onWarning: (code: 'ERR_ZERODROP_SAVE_FAILED', cause?: unknown) => void
 }
 
-/** One event stream that is to leave, between two events. */
+/** One event stream that may move, between two events. */
 export class StreamMove implements Move {
   readonly kind = 'stream'
   readonly socket: Socket
@@ -57,8 +57,8 @@ export class StreamMove implements Move {
       !hasUnflushed(this.socket) &&
       position.isBetweenEvents &&
       request.complete &&
-      // A request that came behind this one is this process's to answer. So is one that has come in part: Node's parser does
-      // not give its bytes back.
+      // This process has to answer a request that followed this one, even an incomplete one: Node's parser
+      // does not return its bytes.
       isLast(response) &&
       hasBegunNext(this.#server, this.socket) === false
     return atRest ? 'ready' : 'busy'
@@ -72,7 +72,8 @@ export class StreamMove implements Move {
     if (position === undefined) return 'not-seen'
     const stopped = stopReading(socket)
     if (stopped === undefined) return 'no-descriptor'
-    // Before `save`: what is written from here on the successor writes as well, if it goes on behind the last id.
+    // Before `save`: a successor that continues after the last id also writes everything that is written
+    // from here on.
     const calls = holdWrites(response)
     const state = this.#save()
     if (state === undefined) {
@@ -99,7 +100,7 @@ export class StreamMove implements Move {
         chunked: isChunked(sentHead(response) ?? ''),
       },
       handle: stopped.handle,
-      // The handler hears that its client has gone.
+      // To the handler, this looks as if its client has left.
       taken: () => closeMoved(socket),
       stays: () => {
         socket.setTimeout(timeout)
@@ -135,7 +136,7 @@ export class StreamMove implements Move {
   }
 }
 
-/** Keeps what the application writes to a response that is on its way. */
+/** Keeps data that the application writes to a response that is on its way. */
 function holdWrites(response: ServerResponse): { repeat(): void } {
   const calls: { method: 'write' | 'end'; args: unknown[] }[] = []
   const releases = [

@@ -9,7 +9,7 @@ import { EventPosition } from './event-position.ts'
 
 /** A response that is, or may become, an event stream. */
 export interface WatchedStream {
-  /** As the client sent it: routers change `request.url`. */
+  /** The URL as the client sent it: routers change `request.url`. */
   readonly url: string
   readonly position: EventPosition
 }
@@ -20,7 +20,10 @@ interface Exchange {
   readonly response: ServerResponse
 }
 
-/** Follows the event streams of some servers from their first byte: which event came last is not known afterwards. */
+/**
+ * Follows the event streams of some servers from their first byte: later, the last event's id could not be
+ * found.
+ */
 export class WatchedStreams {
   readonly #watched = new WeakMap<ServerResponse, WatchedStream>()
 
@@ -28,7 +31,7 @@ export class WatchedStreams {
     return this.#watched.get(response)
   }
 
-  /** @param concerns whether event streams of a server are to be followed */
+  /** @param concerns whether to follow the event streams of a server */
   start(concerns: (server: Server) => boolean): Release {
     const onRequest = (exchange: unknown): void => {
       const { server, request, response } = exchange as Exchange
@@ -62,7 +65,7 @@ export class WatchedStreams {
   }
 }
 
-/** EventSource asks for it by name; other clients often do not. */
+/** EventSource sends this type in `Accept`; other clients often do not. */
 function mayBeStream({ method, httpVersionMajor, headers: { accept } }: IncomingMessage): boolean {
   const accepts = accept === undefined || /text\/event-stream|\*\/\*|text\/\*/i.test(accept)
   return method === 'GET' && httpVersionMajor === 1 && accepts

@@ -17,10 +17,13 @@ import type { Departure, Move } from './move.ts'
 import { openingRequest } from './opening-request.ts'
 import { decodeState, encodeState } from './saved-state.ts'
 
-/** Of a message that has arrived in part, more than this is not sent to another process: its end is waited for. */
+/**
+ * The longest part of an incomplete message that is sent to another process; for longer ones, the move waits
+ * for their end.
+ */
 const mostHalf = 16 * 1024 * 1024
 
-/** A client that sends without a pause is never at rest by chance. Milliseconds. */
+/** How long to stop reading from a client that sends without a pause, in milliseconds. */
 const busy = { before: 100, stopped: 1000, read: 1000 }
 
 export interface WebSocketMoveContext {
@@ -33,7 +36,7 @@ export interface WebSocketMoveContext {
   ) => void
 }
 
-/** One WebSocket of `ws` that is to leave, between two frames or in the middle of one that arrives. */
+/** One WebSocket of `ws` that may move, between two frames or in the middle of an incoming frame. */
 export class WebSocketMove implements Move {
   readonly kind = 'websocket'
   readonly socket: Socket
@@ -71,7 +74,7 @@ export class WebSocketMove implements Move {
     if (!readsAfresh(webSocket) && keptWindow(webSocket) === undefined) return 'compressed'
     const ready = isAtRest(webSocket) && !hasUnflushed(socket) && halfReceived(webSocket).length <= mostHalf
     if (!ready) this.#makeRest()
-    // Last, and with its client read again: what the application waits for may have to come from there.
+    // Last, and while reading from the client again: the application may be waiting for its data.
     if (!ready) return 'busy'
     const agrees = this.#applicationAgrees(webSocket, registration)
     if (agrees === false) this.dispose()
@@ -86,7 +89,7 @@ export class WebSocketMove implements Move {
     if (webSocket === undefined || registration === undefined) return 'not-registered'
     const stopped = stopReading(socket)
     if (stopped === undefined) return 'no-descriptor'
-    // Before `save`, which may send something.
+    // Before `save`, which may send a message.
     const calls = new HeldCalls(webSocket)
     const state = this.#save(webSocket, registration)
     if (state === undefined) {
@@ -143,7 +146,10 @@ export class WebSocketMove implements Move {
     this.#stopped = undefined
   }
 
-  /** Stops reading for a while, so that what the application answers gets out; and reads again if that does not help. */
+  /**
+   * Stops reading for a while, so that the application's responses get out, and reads again if that does not
+   * help.
+   */
   #makeRest(): void {
     const now = this.#context.system.now()
     this.#busySince ??= now
@@ -168,13 +174,14 @@ export class WebSocketMove implements Move {
       })
     } catch (error) {
       this.#context.onWarning('ERR_ZERODROP_SAVE_FAILED', error)
-      // It has stopped timers and left rooms, and the client is here until it is told to go.
+      // The application has stopped timers and left rooms, and the client stays here until it gets a close
+      // frame.
       if (saved !== undefined) this.#afterSave = () => options.stay?.(webSocket, saved?.state)
       return undefined
     }
   }
 
-  /** The state cannot be sent: the WebSocket goes on here. */
+  /** The state cannot be sent: the WebSocket stays here. */
   #undoSave(): void {
     try {
       this.#afterSave?.()
@@ -184,7 +191,7 @@ export class WebSocketMove implements Move {
   }
 }
 
-/** What has been read from a connection and given to nobody: its stream is paused. */
+/** Data that was read from a connection but not delivered, because its stream is paused. */
 function readWithoutListeners(socket: Socket): Buffer {
   if (socket.readableLength === 0) return Buffer.alloc(0)
   const listeners = socket.rawListeners('data')
