@@ -6,12 +6,12 @@ const told = new WeakSet<ServerResponse>()
 const said = new WeakSet<ServerResponse>()
 
 /**
- * Makes a response say `Connection: close` if it is the last that its client can expect, whatever the application sets:
- * how long a connection lives is the server's to say. A client that pipelined sends no more once it was told, but must
- * get what it had asked for before, in order.
+ * Makes a response say `Connection: close` if it is the last that its client can expect, even if the
+ * application sets another value: the server decides how long a connection lives. A pipelining client sends
+ * no more requests after that, but must get the responses to its earlier ones, in order.
  *
- * Decided when the head is written, not now, since more requests can arrive until then.
- * @returns false if the head was written already and has promised to keep the connection.
+ * This is decided when the head is written, because more requests can arrive until then.
+ * @returns false if the head was written already and has promised to keep the connection
  */
 export function sayClose(response: ServerResponse): boolean {
   if (response.headersSent) return !response.shouldKeepAlive
@@ -19,7 +19,7 @@ export function sayClose(response: ServerResponse): boolean {
   told.add(response)
   onSerialise(response, closeIfLast)
   let keepAlive = response.shouldKeepAlive
-  // What Node reads at that moment. It gives way to a header of the application's, so it is not enough.
+  // Node reads this property at that moment. A header of the application overrides it, so it is not enough.
   Object.defineProperty(response, 'shouldKeepAlive', {
     configurable: true,
     enumerable: true,
@@ -33,7 +33,7 @@ export function sayClose(response: ServerResponse): boolean {
 
 /** The header fields with which a response says `Connection: close` if it is the last on its connection. */
 export function closeIfLast(response: ServerResponse, fields: HeaderFields): HeaderFields {
-  // 101 leaves HTTP: the header is part of that.
+  // With 101, the header is part of the upgrade.
   if (response.statusCode === 101 || !isLast(response)) return fields
   said.add(response)
   return withClose(response, fields)
@@ -60,7 +60,7 @@ function withClose(response: ServerResponse, fields: HeaderFields): HeaderFields
   return [...others, ['Connection', value] as const].flat(1)
 }
 
-/** What `writeHead()` takes, in its three forms, as names and values. */
+/** The headers that `writeHead()` accepts in three forms, as names and values. */
 function entriesOf(fields: object): (readonly [unknown, unknown])[] {
   if (!Array.isArray(fields)) return Object.entries(fields)
   if (Array.isArray(fields[0])) return fields as [unknown, unknown][]
@@ -68,7 +68,7 @@ function entriesOf(fields: object): (readonly [unknown, unknown])[] {
   return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1]] as const] : []))
 }
 
-/** The options of the connection that the application named, such as `Upgrade` with a 426, and `close`. */
+/** The connection options that the application has set, such as `Upgrade` with a 426, and `close`. */
 function closing(values: readonly unknown[]): string {
   const options = values
     .flat()

@@ -14,27 +14,27 @@ import type { UpgradedConnections } from './upgraded-connections.ts'
 import { Upgrades } from './upgrades.ts'
 
 /**
- * The open connections of one server. For HTTP/1 without TLS, Node has a list of its own: until a drain begins zerodrop
- * does nothing for a connection, and keeps nothing. For TLS and other protocols it keeps one entry in a map. Nothing is
- * done per request.
+ * The open connections of one server. For HTTP/1 without TLS, Node has its own list: until a drain begins,
+ * zerodrop does nothing for a connection and stores nothing. For TLS and other protocols it keeps one entry
+ * in a map. It does nothing per request.
  */
 export class Connections {
   readonly server: Server
-  /** How many were ever accepted: tells whether an event loop tick has accepted one more. */
+  /** How many connections were ever accepted: shows whether an event loop tick has accepted another one. */
   accepted = 0
   /** HTTP/2 sessions. */
   readonly sessions: Sessions = new Sessions()
   /** HTTP/2 streams, each with the headers of its request. */
   readonly streams: Map<ServerHttp2Stream, IncomingHttpHeaders> = new Map()
-  /** Connections that left HTTP for another protocol. */
+  /** Connections that were upgraded to another protocol. */
   readonly upgraded: UpgradedConnections
-  /** Of HTTP/1 only, and only if the server limits them. */
+  /** Request counts, only for HTTP/1, and only if the server limits them. */
   readonly requests: RequestCounts | undefined
-  /** With the time of their opening, if that was seen. */
+  /** The open sockets, each with the time of its opening if that is known. */
   readonly #open = new Map<Socket, number | undefined>()
-  /** The TLS sockets, once their handshake is complete; those that carry them are in `#open`. */
+  /** The TLS sockets, once their handshake is complete; the sockets that carry them are in `#open`. */
   readonly #secure = new Map<Socket, number>()
-  /** Those that another server goes on with. */
+  /** Connections that another server has taken over. */
   readonly #disowned = new WeakSet<Socket>()
   readonly #changes = new Set<() => void>()
 
@@ -78,7 +78,7 @@ export class Connections {
       )
     if (http === undefined || this.secure) this.track()
     else if (listConnections(http) === undefined)
-      // Node makes its list at 'listening', before it accepts; without one by then this is a Node that has none.
+      // Node creates its list at 'listening', before it accepts; if it is missing then, this Node has none.
       this.#once('listening', () => {
         if (listConnections(http) === undefined) this.track()
       })
@@ -93,7 +93,7 @@ export class Connections {
       )
   }
 
-  /** Takes its listeners off the server. What it knows of open connections stays, until they have ended. */
+  /** Removes its listeners from the server. It still follows open connections until they have ended. */
   dispose(): void {
     for (const release of this.#releases.splice(0)) release()
   }
@@ -105,12 +105,12 @@ export class Connections {
     this.#noteFirst()
   }
 
-  /** Whether no connection was ever accepted, as far as is known. */
+  /** Whether no connection is known to have been accepted. */
   get untouched(): boolean {
     return this.#untouched
   }
 
-  /** Begins to know every connection: those there are, and those to come. Calling it again does nothing. */
+  /** Begins to track every connection, present and future. Calling it again does nothing. */
   track(): void {
     if (this.#tracking) return
     this.#tracking = true
@@ -131,7 +131,7 @@ export class Connections {
     }
   }
 
-  /** A connection that is being given to the server, which has just begun to be known. */
+  /** Another server passes a connection to this one, which zerodrop has just begun to manage. */
   adopt(socket: Socket): void {
     if (!this.#tracking) return
     this.#open.set(socket, this.#time())
@@ -139,9 +139,9 @@ export class Connections {
     if (this.http2 && !this.secure) this.sessions.adopt(socket)
   }
 
-  /** Another server goes on with a connection of this one, and with what carries it. */
+  /** Another server takes over a connection of this one, and the socket that carries it. */
   disown(socket: Socket): void {
-    // The application may do so before this learns of it.
+    // The application may do so before this code learns of the connection.
     this.#disowned.add(socket)
     const carrier = this.secure ? carrierOf(socket) : undefined
     if (carrier !== undefined) this.#open.delete(carrier)
@@ -156,17 +156,20 @@ export class Connections {
     return this.server instanceof TlsServer
   }
 
-  /** The sockets on which the application's protocol is spoken, for TLS those within, each with when it was opened if that was seen. */
+  /**
+   * The sockets that carry the application's protocol, for TLS the inner ones, each with the time of its
+   * opening if that is known.
+   */
   get sockets(): ReadonlyMap<Socket, number | undefined> {
     return this.secure ? this.#secure : this.#open
   }
 
-  /** All sockets, those that carry TLS included. */
+  /** All sockets, including those that carry TLS. */
   get all(): readonly Socket[] {
     return [...this.#secure.keys(), ...this.#open.keys()]
   }
 
-  /** True for HTTP/1.1 without TLS, which can go on in another process. */
+  /** True for HTTP/1.1 without TLS, which can continue in another process. */
   get migratable(): boolean {
     return this.http !== undefined && !this.secure
   }
@@ -181,28 +184,28 @@ export class Connections {
     return 'closeIdleConnections' in this.server ? (this.server as HttpServer) : undefined
   }
 
-  /** Those between two requests. */
+  /** The connections between two requests. */
   idle(): Set<Socket> {
     return this.http === undefined ? new Set() : idleConnections(this.http, this.sockets.keys())
   }
 
-  /** Those on which no byte has ever arrived, after the handshake where there is one. */
+  /** The connections on which no byte has arrived, for TLS since the handshake. */
   unused(): Set<Socket> {
     return new Set([...this.sockets.keys()].filter((socket) => !isUsed(socket)))
   }
 
-  /** Those whose TLS handshake is not complete. */
+  /** The connections whose TLS handshake is not complete. */
   handshaking(): readonly Socket[] {
     if (!this.secure) return []
     const carriers = new Set(
       [...this.#secure.keys()].filter(({ destroyed }) => !destroyed).map((socket) => carrierOf(socket)),
     )
-    // Then it cannot be told which are not.
+    // Then it is unknown which connections these are.
     if (carriers.has(undefined)) return []
     return [...this.#open.keys()].filter((socket) => !carriers.has(socket))
   }
 
-  /** Calls back whenever a connection has ended or has left HTTP. */
+  /** Calls back whenever a connection has ended or was upgraded. */
   onChange(listener: () => void): Release {
     this.#changes.add(listener)
     return () => this.#changes.delete(listener)
@@ -220,7 +223,7 @@ export class Connections {
     })
   }
 
-  /** Looks at the first connection only: what is not tracked costs nothing for each. */
+  /** Looks only at the first connection, so that untracked connections cost nothing. */
   #noteFirst(): void {
     const release = onFirstConnection(this.server, () => {
       this.#untouched = false
@@ -238,7 +241,7 @@ export class Connections {
     this.#releases.push(release)
   }
 
-  /** Whole milliseconds: a number that V8 keeps in place, where a fraction would be an object on the heap. */
+  /** Whole milliseconds: V8 stores a small integer in place, but a fraction as an object on the heap. */
   #time(): number {
     return Math.round(this.#now())
   }

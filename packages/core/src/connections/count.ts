@@ -18,13 +18,13 @@ export interface ConnectionCounts {
   readonly receiving: number
   /** The request is complete, and no part of the response has been sent. */
   readonly handling: number
-  /** The head of the response has been sent, its end has not, or has not reached the client. */
+  /** The head of the response has been sent; its end has not been sent or has not reached the client. */
   readonly responding: number
   /** A WebSocket, or another protocol after an upgrade. */
   readonly upgraded: number
   /** A connection of a server that does not speak HTTP. */
   readonly raw: number
-  /** An HTTP/2 session, whatever its streams do. */
+  /** An HTTP/2 session, in any state of its streams. */
   readonly http2: number
   /** The TLS handshake is not complete. */
   readonly handshaking: number
@@ -52,8 +52,7 @@ export const noConnections: ConnectionCounts = {
 }
 
 /**
- * Counts the connections of one server. Nothing is kept for this: Node's own lists are read, so that it costs nothing
- * until somebody asks.
+ * Counts the connections of one server. It reads Node's own lists, so it costs nothing until it is called.
  * @param isClosing whether a connection has been ended, and only the client's side is still open
  */
 export function countConnections(
@@ -83,7 +82,7 @@ export function addCounts(one: ConnectionCounts, other: ConnectionCounts): Conne
 type Add = (state: keyof Counts, socket: Socket) => void
 
 function countOthers({ http2, sockets }: Connections, add: Add): void {
-  // Of an HTTP/2 server each connection is a session.
+  // On an HTTP/2 server, each connection is a session.
   if (!http2) for (const socket of sockets.keys()) add('raw', socket)
 }
 
@@ -100,7 +99,7 @@ function countHttp1(connections: Connections, activity: ReturnType<typeof listAc
   }
 }
 
-/** @param quiet whether Node's parser is between two messages: it has read one to its end and not begun another */
+/** @param quiet whether Node's parser is between two messages */
 function stateOf(socket: Socket, quiet: boolean): keyof Counts {
   const response = currentResponse(socket)
   if (response !== undefined) {
@@ -111,12 +110,15 @@ function stateOf(socket: Socket, quiet: boolean): keyof Counts {
   return isUsed(socket) ? 'reading' : 'unused'
 }
 
-/** Whether a request announces a body. One without is complete only after the turn in which the application sees it. */
+/**
+ * Whether a request announces a body. A request without one is complete only after the tick in which the
+ * application sees it.
+ */
 function hasBody({ headers }: IncomingMessage): boolean {
   return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** Whether TLS has agreed on HTTP/2: then the connection is counted among the sessions. */
+/** Whether TLS has negotiated HTTP/2: then the connection counts as a session. */
 function speaksHttp2(socket: Socket): boolean {
   return (socket as Partial<TLSSocket>).alpnProtocol === 'h2'
 }

@@ -11,7 +11,9 @@ export function isChunked(head: string): boolean {
   return /\r\ntransfer-encoding: *chunked\r\n/i.test(head)
 }
 
-/** Whether the bytes of the body that a head announces are not just the text of its events, without a known end. */
+/**
+ * Whether the body that a head announces is encoded or has a length, instead of the plain text of its events.
+ */
 export function isEncoded(head: string): boolean {
   return /\r\ncontent-(encoding|length):/i.test(head)
 }

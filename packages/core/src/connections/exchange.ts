@@ -3,17 +3,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { isHeldBack, isThrownAway, requestOn, responseOn, unsentBytes } from '../system/node-internals.ts'
 
-/** The response that is being written on this connection, or will be next. */
+/** The response that is being written to this connection, or the next one. */
 export function currentResponse(socket: Socket): ServerResponse | undefined {
   return responseOn(socket)
 }
 
-/** Whether Node reads HTTP/1 on a connection, and has not left it to another protocol. */
+/** Whether Node reads HTTP/1 on a connection, which was not upgraded. */
 export function readsHttp1(socket: Socket): boolean {
   return requestOn(socket) !== undefined
 }
 
-/** The server that a request came to, as far as Node tells: undefined for HTTP/2. */
+/** The server of a request; undefined if Node does not tell, as for HTTP/2. */
 export function serverOf(request: IncomingMessage): Server | undefined {
   return (request.socket as Socket & { server?: Server }).server
 }
@@ -35,10 +35,10 @@ export function whenOver(request: IncomingMessage, listener: () => void): void {
   else listener()
 }
 
-/** Who waits for the end of a response, because their own comes behind it on the same connection. */
+/** The callbacks that wait for the end of a response, because theirs follows it on the same connection. */
 const behind = new WeakMap<ServerResponse, (() => void)[]>()
 
-/** Calls back when the next response has its turn. One listener for all that are pipelined, however many. */
+/** Calls back when the next response has its turn. All pipelined requests share one listener. */
 function whenNext(response: ServerResponse, listener: () => void): void {
   const others = behind.get(response)
   if (others !== undefined) {
@@ -53,18 +53,20 @@ function whenNext(response: ServerResponse, listener: () => void): void {
   })
 }
 
-/** True while bytes that were written wait in this process: in the stream, or in libuv because the reader is slow. */
+/** True while written bytes wait in this process: in the stream, or in libuv because the reader is slow. */
 export function hasUnflushed(socket: Socket): boolean {
   return unsentBytes(socket) !== 0
 }
 
-/** The request whose body is still arriving although its response has been sent whole, as behind an early 413. */
+/**
+ * The request whose body is still arriving although its response was sent completely, as after an early 413.
+ */
 export function unreadRequest(socket: Socket): IncomingMessage | undefined {
   const request = requestOn(socket) ?? undefined
   return request === undefined || request.complete || responseOn(socket) !== undefined ? undefined : request
 }
 
-/** Whether somebody in this process still wants the body of a request. */
+/** Whether the application still reads the body of a request. */
 export function isWanted(request: IncomingMessage): boolean {
   const reads = request.readableFlowing === true || request.listenerCount('readable') > 0
   return reads && isThrownAway(request) !== true

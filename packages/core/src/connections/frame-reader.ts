@@ -1,28 +1,28 @@
-/** The longest head of an answer that is looked at: more than any client accepts. */
+/** The longest response head that is read: more than any client accepts. */
 const longestHead = 2 ** 16
 
 /** Opcode 8 of RFC 6455, section 5.2. */
 const close = 8
 
 /**
- * Follows what a WebSocket server writes: the head of its answer, then frames. Of a frame only the header is looked at;
- * the payload is passed over, whatever is in it.
+ * Follows the bytes that a WebSocket server writes: the head of its response, then frames. It reads only the
+ * header of a frame and skips the payload.
  *
- * It does not resynchronise. What is no frame of RFC 6455 leaves it lost for good.
+ * It does not resynchronise: after bytes that are not a frame of RFC 6455, it knows nothing more.
  */
 export class FrameReader {
   /** Whether the upgrade has been answered with 101. */
   answered = false
-  /** Whether something was written that is not as RFC 6455 wants it. */
+  /** Whether bytes were written that violate RFC 6455. */
   lost = false
   /** Whether a close frame has been written, or has begun. */
   closed = false
   #head = ''
   readonly #header: number[] = []
-  /** How much is missing of the payload of the current frame. */
+  /** How many bytes of the current frame's payload are missing. */
   #left = 0
 
-  /** Whether what has been written ends with a whole frame, or with the head. */
+  /** Whether the bytes so far end with a complete frame or with the head. */
   get isBetweenFrames(): boolean {
     return this.answered && !this.lost && this.#left === 0 && this.#header.length === 0
   }
@@ -69,7 +69,7 @@ export class FrameReader {
     this.#left = extended === 0 ? short : bytes.reduce((sum, byte) => sum * 256 + byte, 0)
     const opcode = first & 0x0f
     const isControl = opcode >= close
-    // Reserved opcodes, control frames that are fragmented or long, and lengths beyond any.
+    // Reserved opcodes, fragmented or long control frames, and impossible lengths.
     this.lost =
       (opcode > 2 && !isControl) ||
       opcode > 10 ||

@@ -2,8 +2,8 @@ import type { WebSocketLike } from './web-socket.ts'
 import type { Internals, Receiver } from './ws-internals.ts'
 
 /**
- * The bytes of the message that has arrived in part, in a form that another receiver reads as the same message: what
- * was taken off the front of it (its first fragments, the head of the open frame) is written again.
+ * The bytes of an incomplete message, in a form that another receiver reads as the same message: the parts
+ * that were consumed already (its first fragments, the head of the open frame) are written again.
  */
 export function halfReceived(webSocket: WebSocketLike): Buffer {
   return halfReceivedBy((webSocket as Internals)._receiver)
@@ -15,7 +15,8 @@ export function halfReceivedBy(receiver: Receiver): Buffer {
   const fragments = Buffer.concat(receiver._fragments)
   const isControl = opcode > 7
   const inFrame = state > 0
-  // Otherwise the open frame is the first fragment, or may as well be: those before it were empty.
+  // Otherwise the open frame is the first fragment, or can count as the first, because those before it were
+  // empty.
   const begun = fragmented !== 0 && (fragments.length > 0 || !inFrame || isControl)
   const parts: Uint8Array[] = []
   if (begun) parts.push(header({ first: fragmented, length: fragments.length }), Buffer.alloc(4), fragments)
@@ -23,7 +24,7 @@ export function halfReceivedBy(receiver: Receiver): Buffer {
     const compressed = receiver._compressed && !isControl && !begun ? 0x40 : 0
     const continued = begun && !isControl
     const first = (receiver._fin ? 0x80 : 0) | compressed | (continued ? 0 : opcode)
-    // In the states 1 and 2 this is the mark that says how long the length is.
+    // In the states 1 and 2, this value says how long the length field is.
     if (state < 3) parts.push(Buffer.from([first, 0x80 | receiver._payloadLength]))
     else parts.push(header({ first, length: receiver._payloadLength }))
     if (state === 4 && receiver._mask !== undefined) parts.push(receiver._mask)

@@ -5,17 +5,19 @@ import { currentResponse, hasUnflushed } from './exchange.ts'
 import { listConnections } from './list.ts'
 
 /**
- * The connections of a server that are between two requests: none begun, or the last one read to its end and its
- * response sent to the last byte. One that never sent a byte is among them from Node 26.4 on, and not before.
+ * The connections of a server that are between two requests: the last request was read to its end, and its
+ * response was sent to the last byte. Since Node 26.4, this includes connections on which the client has
+ * never sent a byte.
  *
  * Only Node's parser knows when the next request has begun. `closeIdleConnections()` calls `destroy()` on the connections
- * between two requests, so for that one synchronous call `destroy` notes instead of acting. It is the method of the
- * server's class: an own one may belong to whoever wants nothing closed, as zerodrop does while it drains.
+ * between two requests, so for that one synchronous call `destroy` records the socket instead of acting.
+ * This calls the method of the server's class: an own method of the server may prevent it from closing
+ * anything, as zerodrop's does during a drain.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (Server.prototype.closeIdleConnections)
  *
- * Node counts a response as over that was ended and is still being sent, however long that takes; zerodrop does not.
+ * Node considers a response finished once it was ended, even while it is still being sent; zerodrop does not.
  *
- * @param known connections of which an own `destroy`, set by someone who wraps it, is to be kept from acting as well.
+ * @param known connections whose own `destroy`, set by code that wraps it, must not act either
  */
 export function idleConnections(server: HttpServer, known: Iterable<Socket>): Set<Socket> {
   const noted = new Set<Socket>()
@@ -23,7 +25,7 @@ export function idleConnections(server: HttpServer, known: Iterable<Socket>): Se
     noted.add(this)
     return this
   }
-  // A Duplex that is no socket inherits its `destroy` from elsewhere.
+  // A Duplex that is not a socket inherits `destroy` from elsewhere.
   const shadowed = [...new Set([...known, ...(listConnections(server) ?? [])])]
     .filter((socket) => !(socket instanceof Socket) || socket.destroy !== Socket.prototype.destroy)
     .map((socket) => shadow(socket, 'destroy', () => note))

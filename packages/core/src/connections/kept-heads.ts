@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 
-/** Headers whose values differ from client to client, or are nobody else's business: nothing is learned of them. */
+/** Headers whose values differ between clients or are private: their values are never learned. */
 const personal = ['authorization', 'cookie', 'proxy-authorization', 'sec-websocket-key']
 
-/** Limits of what is learned: clients decide what they send. */
+/** Limits for learned entries, because clients decide what they send. */
 const most = { names: 64, valuesOfName: 16, length: 200, shapes: 256 }
 
-/** How many entries the second character of a code tells apart. */
+/** How many entries the second character of a code distinguishes. */
 const radix = 127
 
-/** Stands where a code would, for what was not learned. */
+/** Takes the place of a code for text that was not learned. */
 const unknown = '\0'
 
 /** Texts by codes of two characters, none of which is `unknown`. */
@@ -38,19 +38,22 @@ class Table {
 }
 
 /**
- * Keeps the heads of requests in few bytes, for as long as a connection lives: most lines are the same for all clients of
- * a server, and so is their order. A head is its shape, of which only a code is kept, and the values that differ. A shape
- * is a list of codes, each for a whole line or for a name. New lines, names and shapes are learned from the requests, up
- * to a limit.
+ * Stores the heads of requests in few bytes, for as long as a connection lives: most lines are the same for
+ * all clients of a server, and so is their order. A head consists of its shape, for which only a code is
+ * stored, and the values that differ. A shape is a list of codes, each for a whole line or for a name. It
+ * learns new lines, names and shapes from the requests, up to a limit.
  */
 export class KeptHeads {
   /** Whole lines, and beginnings of lines up to the value, which end with `': '`. */
   readonly #lines = new Table()
   readonly #shapes = new Table()
-  /** How many values of a header were learned. The request line has the name `''`. */
+  /** How many values of each header were learned. The request line has the name `''`. */
   readonly #values = new Map<string, number>()
 
-  /** @returns Latin-1, as Node reads request lines and headers, in one piece: a string that was put together keeps its parts */
+  /**
+   * @returns Latin-1, as Node reads request lines and headers, as a flat string: a concatenated string keeps
+   * its parts alive
+   */
   pack({ method = 'GET', url = '/', httpVersion, rawHeaders }: IncomingMessage): string {
     let shape = ''
     let values = ''
@@ -68,7 +71,7 @@ export class KeptHeads {
     return Buffer.from(this.#packShape(shape) + values, 'latin1').toString('latin1')
   }
 
-  /** The head as it came. */
+  /** The head as it arrived. */
   unpack(packed: string): string {
     const length = packed[0] === unknown ? packed.charCodeAt(1) * 256 + packed.charCodeAt(2) : 0
     const shape = packed[0] === unknown ? packed.slice(3, 3 + length) : this.#shapes.textAt(packed, 0)
@@ -96,7 +99,7 @@ export class KeptHeads {
     return unknown + String.fromCharCode(shape.length >> 8, shape.length & 0xff) + shape
   }
 
-  /** @param isPersonal whether the value is not to be learned */
+  /** @param isPersonal whether the value must not be learned */
   #codeOfLine(name: string, value: string, isPersonal: boolean): string | undefined {
     // Such a line would look like a name.
     if (value === '' || value.endsWith(': ')) return undefined

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net'
 import { connectionsListOf, type Parser } from '../system/node-internals.ts'
 
 /**
- * All connections that Node reads HTTP/1 on for a server; undefined if Node should ever keep them elsewhere. Read only
- * when a drain begins, so that nothing has to be kept for each connection until then.
+ * All connections on which Node reads HTTP/1 for a server; undefined if this version of Node keeps them
+ * elsewhere. It is read only when a drain begins, so that zerodrop stores nothing for a connection until
+ * then.
  */
 export function listConnections(server: Server): Socket[] | undefined {
   const list = connectionsListOf(server)
@@ -12,7 +13,7 @@ export function listConnections(server: Server): Socket[] | undefined {
   return list.all().flatMap(({ socket }) => socket ?? [])
 }
 
-/** The same, each once, by what Node's parsers do. */
+/** The same connections, grouped by the state of Node's parser. */
 export function listActivity(
   server: Server,
 ): { readonly quiet: Iterable<Parser>; readonly active: Iterable<Parser> } | undefined {
@@ -22,7 +23,10 @@ export function listActivity(
   return { quiet: list.idle().filter((parser) => !active.has(parser)), active }
 }
 
-/** Whether a request has begun on a connection whose last one was read to its end; undefined if that cannot be told. */
+/**
+ * Whether a request has begun on a connection after the last one was read to its end; undefined if that is
+ * unknown.
+ */
 export function hasBegunNext(server: object, socket: Socket): boolean | undefined {
   return connectionsListOf(server)
     ?.active?.()

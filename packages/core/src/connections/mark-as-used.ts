@@ -1,24 +1,24 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Node's parser of the requests of one connection, as far as it is needed. */
+/** The members of Node's request parser that are needed here. */
 interface Parser {
   incoming: IncomingMessage | null
   onIncoming: unknown
   execute(data: Buffer): number | Error
 }
 
-/** Those that were used in another process. */
+/** Connections that were used in another process. */
 const usedElsewhere = new WeakSet<Socket>()
 
-/** Whether a byte has ever arrived on a connection, here or in the process that it came from. */
+/** Whether a byte has ever arrived on a connection, here or in the process from which it moved. */
 export function isUsed(socket: Socket): boolean {
-  // A Duplex that is no socket counts no bytes, but everything that is read on it goes through its 'data' event.
+  // A Duplex that is not a socket does not count bytes, but its 'data' event emits everything that is read.
   const { bytesRead, readableDidRead } = socket as Partial<Socket>
   return (bytesRead === undefined ? readableDidRead === true : bytesRead > 0) || usedElsewhere.has(socket)
 }
 
-/** Bytes have arrived on a connection before it came here. */
+/** Notes that bytes have arrived on a connection before it moved here. */
 export function noteUsed(socket: Socket): void {
   usedElsewhere.add(socket)
 }
@@ -26,12 +26,12 @@ export function noteUsed(socket: Socket): void {
 const request = Buffer.from('GET / HTTP/1.1\r\n\r\n')
 
 /**
- * Puts a connection on which this process has read nothing where it is behind its first request: between two. Until
- * then Node takes it for a client that connects and is silent, answers it with 408 after `headersTimeout` while it only
- * rests, and does not count it as idle.
+ * Makes Node treat a connection, on which this process has read nothing, as one between two requests.
+ * Otherwise Node treats it as a client that has connected and is silent: it answers 408 after
+ * `headersTimeout` although the connection is only idle, and does not count it as idle.
  *
- * Only the parser knows which it is, so it is shown a request of which nobody hears. On a Node whose parser is
- * another, nothing happens.
+ * Only the parser holds this state, so it gets a request that is never emitted. If this version of Node has
+ * another parser, nothing happens.
  */
 export function markAsUsed(socket: Socket): void {
   const { parser } = socket as Socket & { parser?: Partial<Parser> | null }

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Release } from '../system/system.ts'
 
-/** Adds a listener, and returns what removes it. */
+/** Adds a listener, and returns a function that removes it. */
 export function onEvent<Args extends unknown[]>(
   emitter: EventEmitter,
   event: string,

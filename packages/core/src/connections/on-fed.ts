@@ -1,9 +1,9 @@
 import type { Server, Socket } from 'node:net'
 
 /**
- * Calls back, once, when a server that does not listen is given a connection by other code, as one is behind a server that
- * looks at the first byte to tell HTTP from TLS. Before the server itself sees the connection. Forgotten as soon as the
- * server listens.
+ * Calls back, once, when other code passes a connection to a server that does not listen, for example a
+ * server that distinguishes HTTP from TLS by the first byte. This runs before the server itself sees the
+ * connection. It ends when the server listens.
  */
 export function onFed(server: Server, listener: (first: Socket) => void): void {
   if (watched.has(server)) return

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Release } from '../system/system.ts'
 
-/** What Node publishes on `http.server.request.start`. */
+/** The message that Node publishes on `http.server.request.start`. */
 interface Exchange {
   readonly server: Server
   readonly socket: Socket
@@ -12,13 +12,14 @@ interface Exchange {
 }
 
 /**
- * How many requests each connection of a server has had, for `maxRequestsPerSocket`: Node's own count is out of reach,
- * and a connection that moves would begin again. Nothing is counted on a server without that limit.
+ * Counts how many requests each connection of a server has had, for `maxRequestsPerSocket`: Node's own count
+ * cannot be read, and would start again at 0 for a connection that moves. Without that limit, nothing is
+ * counted.
  */
 export class RequestCounts {
   readonly #server: Server
   readonly #counts = new WeakMap<Socket, number>()
-  /** Those whose first requests came to another process: Node's own count is too low. */
+  /** Connections whose first requests went to another process: Node's own count is too low. */
   readonly #inherited = new WeakSet<Socket>()
   #release: Release | undefined
 
@@ -46,7 +47,7 @@ export class RequestCounts {
     return this.#counts.get(socket) ?? 0
   }
 
-  /** Goes on from what another process has counted on a connection that came from there. */
+  /** Continues the count that another process has made for a connection that moved here. */
   inherit(socket: Socket, count: number): void {
     if (count === 0) return
     this.#counts.set(socket, count)
@@ -59,8 +60,8 @@ export class RequestCounts {
     const count = this.of(socket) + 1
     this.#counts.set(socket, count)
     const { maxRequestsPerSocket } = this.#server
-    // Node answers the last one with `Connection: close` and what still comes with 503, by its own count. This one has
-    // to end here: Node would serve on.
+    // By its own count, Node answers the last request with `Connection: close` and later ones with 503. This
+    // connection has to end here, because Node would keep serving it.
     if (this.#inherited.has(socket) && maxRequestsPerSocket !== null && count >= maxRequestsPerSocket)
       response.shouldKeepAlive = false
   }

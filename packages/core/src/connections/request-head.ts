@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 
-/** Writes the head of a request as it came. Latin-1, as Node reads header values. */
+/** Writes the head of a request as it arrived, in Latin-1, as Node reads header values. */
 export function requestHead(request: IncomingMessage, url: string = request.url ?? '/'): string {
   const { method = 'GET', httpVersion, rawHeaders } = request
   let head = `${method} ${url} HTTP/${httpVersion}\r\n`

@@ -7,17 +7,17 @@ import { onEvent } from './on-event.ts'
  * The HTTP/2 sessions of one server, each with the socket that carries it.
  *
  * `session.socket` is a proxy that cannot be compared with the socket, and is gone once the session is destroyed, while
- * the socket may stay open until the client closes its side. But Node emits 'session' inside the listener by which it
- * takes the socket, so the socket that is being emitted at that moment is the session's.
+ * the socket may stay open until the client closes its side. But Node emits 'session' inside the listener
+ * with which it takes the socket, so the socket of the current emission is the session's.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/http2/core.js (connectionListener)
  */
 export class Sessions implements Iterable<ServerHttp2Session> {
   readonly #sockets = new Map<ServerHttp2Session, Socket | undefined>()
-  /** Each session as long as its socket is open. */
+  /** The sessions whose socket is open. */
   readonly #sessions = new WeakMap<Socket, ServerHttp2Session>()
   #arriving: Socket | undefined
 
-  /** @param event by which the server takes the sockets that speak HTTP/2 */
+  /** @param event the event with which the server takes HTTP/2 sockets */
   watch(server: Server, event: 'connection' | 'secureConnection'): Release {
     const onArriving = (socket: Socket): void => {
       this.#arriving = socket
@@ -44,7 +44,7 @@ export class Sessions implements Iterable<ServerHttp2Session> {
     return this.#sockets.size
   }
 
-  /** Those that have not closed, and those that have and whose socket is still open. */
+  /** The open sessions, and the closed ones whose socket is still open. */
   [Symbol.iterator](): Iterator<ServerHttp2Session> {
     return this.#sockets.keys()
   }
@@ -53,7 +53,7 @@ export class Sessions implements Iterable<ServerHttp2Session> {
     return this.#sockets.has(session)
   }
 
-  /** The session that a socket carries, or has carried to its end. */
+  /** The session of a socket, also after the session has ended. */
   on(socket: Socket): ServerHttp2Session | undefined {
     return this.#sessions.get(socket)
   }

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import type { Upgraded } from './upgrades.ts'
 
 /**
- * The connections of a server that left HTTP. A WebSocket of `ws` lives for hours and is looked at when the server drains:
- * until somebody asks for it, only a string is kept of it.
+ * The upgraded connections of a server. A WebSocket of `ws` lives for hours and only matters when the server
+ * drains: until code asks for it, only a string is stored for it.
  */
 export class UpgradedConnections {
   readonly #kept = new Map<Socket, Upgraded | string>()
@@ -21,7 +21,7 @@ export class UpgradedConnections {
     return this.#kept.has(socket)
   }
 
-  /** Always the same object for the same socket, once it was asked for. */
+  /** Returns the same object for the same socket each time. */
   get(socket: Socket): Upgraded | undefined {
     const kept = this.#kept.get(socket)
     if (kept === undefined) return undefined
@@ -43,7 +43,7 @@ export class UpgradedConnections {
     this.#kept.set(upgraded.socket, upgraded)
   }
 
-  /** Keeps what can be kept of a WebSocket in a string, if nobody has the object. */
+  /** Stores a WebSocket as a string if possible, unless code holds the object. */
   shrink(upgraded: Upgraded): void {
     const kept = upgraded.isShared ? undefined : upgraded.toKept()
     if (kept !== undefined && this.#kept.get(upgraded.socket) === upgraded)

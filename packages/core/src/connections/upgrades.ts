@@ -8,21 +8,27 @@ import { UpgradedConnections } from './upgraded-connections.ts'
 import { webSocketOn } from './web-socket.ts'
 import { WrittenFrames } from './written-frames.ts'
 
-/** A connection that left HTTP. Of its request only the head is kept: the rest would live as long as the connection. */
+/**
+ * An upgraded connection. Only the head of its request is stored: the rest would live as long as the
+ * connection.
+ */
 export class Upgraded {
   readonly socket: Socket
   /**
-   * What the application was given: the socket, or from Node 26 on a Duplex around it while the body of the request is
-   * outstanding.
+   * The stream that the application got: the socket, or, since Node 26, a Duplex around it while the body of
+   * the request is outstanding.
    */
   readonly stream: Duplex
-  /** What it speaks now, in lower case: `websocket`, or whatever the `Upgrade` header asked for; `connect` for a tunnel. */
+  /**
+   * Its current protocol, in lower case: `websocket`, or another value of the `Upgrade` header; `connect`
+   * for a tunnel.
+   */
   readonly protocol: string
-  /** When that was: whole milliseconds of the system's clock. */
+  /** When it was upgraded, in whole milliseconds of the system's clock. */
   readonly at: number
-  /** What is written on a WebSocket, frame by frame; undefined for other protocols, and where `ws` writes it. */
+  /** Follows the frames written to a WebSocket; undefined for other protocols, and if `ws` writes them. */
   frames: WrittenFrames | undefined
-  /** Whether somebody has asked for this object, and may know it by its identity. */
+  /** Whether other code holds this object and may rely on its identity. */
   isShared = false
   readonly #heads: KeptHeads
   readonly #head: string
@@ -37,7 +43,7 @@ export class Upgraded {
     this.#head = head
   }
 
-  /** What `toKept()` returned, again as an object. */
+  /** Restores an object from the result of `toKept()`. */
   static revive(socket: Socket, kept: string, heads: KeptHeads): Upgraded {
     const end = kept.indexOf(' ')
     return new Upgraded(
@@ -50,14 +56,17 @@ export class Upgraded {
     )
   }
 
-  /** All that there is to know of a WebSocket on its own socket whose frames nobody follows; undefined for any other. */
+  /**
+   * The whole state of a WebSocket on its own socket whose frames are not followed; undefined for any other
+   * connection.
+   */
   toKept(): string | undefined {
     if (this.stream !== this.socket || this.protocol !== 'websocket' || this.frames !== undefined)
       return undefined
     return Buffer.from(`${this.at.toString(36)} ${this.#head}`, 'latin1').toString('latin1')
   }
 
-  /** The head of the request by which it left, as it came. */
+  /** The head of the upgrade request, as it arrived. */
   get head(): string {
     return this.#heads.unpack(this.#head)
   }
@@ -72,16 +81,16 @@ export function targetOf({ head }: Upgraded): { readonly method: string; readonl
 }
 
 /**
- * Sees every connection of a server that leaves HTTP. Node lets go of such a socket altogether, and whether a server
- * upgrades at all depends on whether anyone listens: so this listens only as long as somebody else does.
+ * Sees every connection of a server that is upgraded. Node lets go of such a socket completely. Node
+ * upgrades only if the event has a listener, so this listens only as long as other code does.
  */
 export class Upgrades {
-  /** Those that are open. */
+  /** The open connections. */
   readonly open: UpgradedConnections
   readonly #heads = new KeptHeads()
   readonly #releases: Release[] = []
 
-  /** @param server undefined for one that does not speak HTTP/1 */
+  /** @param server undefined for a server that does not speak HTTP/1 */
   constructor(server: Server | undefined, now: () => number, onLeft: (socket: Socket) => void) {
     this.open = new UpgradedConnections((socket, kept) => Upgraded.revive(socket, kept, this.#heads))
     if (server === undefined) return
@@ -89,7 +98,7 @@ export class Upgrades {
       const onLeave = (request: IncomingMessage, stream: Duplex): void => {
         const { socket } = request
         const protocol = event === 'connect' ? event : protocolOf(request)
-        // Now: what handles the upgrade may change the request, as express-ws does with its URL.
+        // Now, because the handler of the upgrade may change the request, as express-ws does with its URL.
         const head = this.#heads.pack(request)
         const upgraded = new Upgraded(socket, stream, protocol, now(), this.#heads, head)
         if (protocol === 'websocket') this.#follow(upgraded)
@@ -104,7 +113,7 @@ export class Upgrades {
     for (const release of this.#releases.splice(0)) release()
   }
 
-  /** `ws` needs nobody who follows it, and is there as soon as the upgrade is answered. */
+  /** A WebSocket of `ws` need not be followed, and exists as soon as the upgrade is answered. */
   #follow(upgraded: Upgraded): void {
     const { stream } = upgraded
     upgraded.frames = new WrittenFrames(stream, () => {
@@ -121,7 +130,7 @@ export class Upgrades {
       server.listenerCount(event) - server.listeners(event).filter((each) => each === onLeave).length
     const listen = (): void => {
       if (server.listeners(event).includes(onLeave)) return
-      // First, since the application may end the socket at once.
+      // First, because the application may end the socket at once.
       server.prependListener(event, onLeave)
     }
     this.#releases.push(
@@ -137,7 +146,7 @@ export class Upgrades {
   }
 }
 
-/** One and the same string for all WebSockets: what `toLowerCase()` makes lives as long as the connection. */
+/** All WebSockets share one string: the result of `toLowerCase()` would live as long as the connection. */
 function protocolOf({ headers: { upgrade = '' } }: IncomingMessage): string {
   const protocol = upgrade.toLowerCase()
   return protocol === 'websocket' ? 'websocket' : protocol

@@ -2,11 +2,11 @@ import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** What can be relied on of a WebSocket of `ws`, whatever its version. */
+/** The members that a WebSocket of `ws` has in every version. */
 export interface WebSocketLike extends EventEmitter {
   /** As in `ws`: 1 while the WebSocket is open. */
   readonly readyState: number
-  /** Bytes that were sent and have not been handed to the network. */
+  /** Bytes that were sent and not yet handed to the network. */
   readonly bufferedAmount: number
   /** The subprotocol that the server chose; empty for none. */
   readonly protocol: string
@@ -22,18 +22,18 @@ export interface WebSocketLike extends EventEmitter {
   terminate(): void
 }
 
-/** What can be relied on of a `WebSocketServer` of `ws`. */
+/** The members that a `WebSocketServer` of `ws` has in every version. */
 export interface WebSocketServerLike<Client extends WebSocketLike = WebSocketLike> extends EventEmitter {
   /** Undefined or null with `clientTracking: false`. */
   readonly clients?: Set<Client> | null
-  /** What the server was created with. */
+  /** The options of the server. */
   readonly options: { readonly path?: string | null }
   /** Answers an upgrade request. */
   handleUpgrade(
     request: IncomingMessage,
     socket: never,
     head: never,
-    // Not the client's type: a parameter of a callback has to be what every class of WebSockets fits.
+    // Not the client's type: the callback's parameter has to fit every class of WebSockets.
     callback: (webSocket: unknown, request: unknown) => void,
   ): void
 }
@@ -41,7 +41,7 @@ export interface WebSocketServerLike<Client extends WebSocketLike = WebSocketLik
 /** `readyState` of a WebSocket that sends and receives. */
 const open = 1
 
-/** The WebSocket of `ws` on a socket: every version since 3 keeps it there, under a symbol of this name. */
+/** The WebSocket of `ws` on a socket: every version since 3 stores it there, under a symbol of this name. */
 export function webSocketOn(socket: Duplex): WebSocketLike | undefined {
   const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'websocket')
   const webSocket: unknown = symbol === undefined ? undefined : Reflect.get(socket, symbol)

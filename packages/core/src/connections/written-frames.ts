@@ -4,29 +4,30 @@ import type { Release } from '../system/system.ts'
 import { FrameReader } from './frame-reader.ts'
 
 /**
- * Where a WebSocket stands that some implementation, or a proxy, writes on a connection:
+ * The position in the bytes that a WebSocket implementation, or a proxy, writes to a connection:
  * - `'unanswered'`: nothing was written yet;
- * - `'between'`: the last frame is whole, so that another may follow;
- * - `'within'`: in the middle of a frame, or of the answer's head;
- * - `'closed'`: its own close frame is on its way;
- * - `'unknown'`: what was written is no WebSocket, or was not written where this could see it.
+ * - `'between'`: the last frame is complete, so another may follow;
+ * - `'within'`: in the middle of a frame or of the response head;
+ * - `'closed'`: its own close frame was written;
+ * - `'unknown'`: the bytes are not WebSocket frames, or they bypassed the watched `write()`.
  */
 export type FramePosition = 'unanswered' | 'between' | 'within' | 'closed' | 'unknown'
 
 /**
- * Knows whether a stream is between two frames, by following its `write()` from the upgrade on: nobody can tell later. It
- * costs one call for each write and nothing for each byte, and ends as soon as `follows` says that it is not needed.
+ * Knows whether a stream is between two frames, because it follows `write()` from the upgrade on: that
+ * cannot be found out later. It costs one call per write and nothing per byte, and ends as soon as
+ * `isNeeded` returns false.
  */
 export class WrittenFrames {
   readonly #stream: Duplex
   readonly #reader = new FrameReader()
   readonly #release: Release
-  /** What had been written before, where the stream counts. */
+  /** How much had been written before, if the stream counts that. */
   readonly #base: number | undefined
   #written = 0
   #onBetween: (() => void) | undefined
 
-  /** @param isNeeded asked when the upgrade has been answered */
+  /** @param isNeeded called when the upgrade has been answered */
   constructor(stream: Duplex, isNeeded: () => boolean) {
     this.#stream = stream
     this.#base = bytesWrittenOn(stream)
@@ -52,7 +53,7 @@ export class WrittenFrames {
     return answered && isBetweenFrames ? 'between' : 'within'
   }
 
-  /** Calls back once, when a frame has just become whole. It replaces an earlier listener. */
+  /** Calls back once, when a frame has just been completed. Replaces an earlier listener. */
   onBetween(listener: () => void): void {
     this.#onBetween = listener
   }
@@ -63,7 +64,7 @@ export class WrittenFrames {
     const { answered } = this.#reader
     this.#written += bytes.length
     this.#reader.read(bytes)
-    // Not before this turn is over: an implementation says that the stream is its own when it has written the head.
+    // Not before this tick is over: an implementation takes over the stream after it has written the head.
     if (!answered && this.#reader.answered)
       queueMicrotask(() => {
         if (!isNeeded()) this.#release()

@@ -3,7 +3,7 @@ import type { Internals } from './ws-internals.ts'
 
 const extension = 'permessage-deflate'
 
-/** The extensions that were negotiated, in one spelling: that of `extensionsIn` for the same ones. */
+/** The negotiated extensions, in the same spelling as `extensionsIn`. */
 export function extensionsOf(webSocket: WebSocketLike): string {
   const deflate = (webSocket as Internals)._extensions[extension]
   if (deflate === undefined) return ''
@@ -13,15 +13,15 @@ export function extensionsOf(webSocket: WebSocketLike): string {
   return [extension, ...params.sort()].join(';')
 }
 
-/** The same of the header `Sec-WebSocket-Extensions` of an answer. */
+/** The same from the header `Sec-WebSocket-Extensions` of a response. */
 export function extensionsIn(header: string): string {
   const [name = '', ...params] = header.split(';').map((part) => part.trim())
   return [name, ...params.sort()].join(';')
 }
 
 /**
- * Whether a receiver that has seen nothing can read what this client sends next: not if it may refer to what it has sent
- * before, as compression with context takeover does.
+ * Whether a new receiver can read the next message of this client: not if that may refer to earlier
+ * messages, as compression with context takeover does.
  */
 export function readsAfresh(webSocket: WebSocketLike): boolean {
   const deflate = (webSocket as Internals)._extensions[extension]
@@ -38,8 +38,8 @@ const windowSize = 2 ** 15
 const windows = new WeakMap<WebSocketLike, { read(): Buffer }>()
 
 /**
- * Keeps what a WebSocket inflates, as far back as the next message may refer to it.
- * @param before what another process has kept so far
+ * Keeps the data that a WebSocket inflates, as far back as the next message may refer to it.
+ * @param before the data that another process has kept so far
  */
 export function keepWindow(webSocket: WebSocketLike, before: Buffer | undefined): void {
   const deflate = (webSocket as Internals)._extensions[extension]
@@ -64,7 +64,7 @@ export function keepWindow(webSocket: WebSocketLike, before: Buffer | undefined)
   windows.set(webSocket, { read: () => window })
 }
 
-/** What `keepWindow` has kept of a WebSocket. */
+/** The data that `keepWindow` has kept for a WebSocket. */
 export function keptWindow(webSocket: WebSocketLike): Buffer | undefined {
   return windows.get(webSocket)?.read()
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { WebSocketLike } from './web-socket.ts'
 
 /**
- * What `ws` keeps on a connection, under names unchanged from 7.0 to 8.23.
+ * The private fields of `ws` for a connection, whose names have not changed from 7.0 to 8.23.
  * https://github.com/websockets/ws/blob/8.18.3/lib/receiver.js
  * https://github.com/websockets/ws/blob/7.5.10/lib/receiver.js
  */
@@ -25,7 +25,7 @@ export interface Receiver {
   write(chunk: Buffer): boolean
   destroy(): void
   readonly writableLength: number
-  /** Whether it is reading what it was given: it is, while a listener of 'message' runs. */
+  /** Whether it is processing data, as it is while a listener of 'message' runs. */
   readonly _loop: boolean
   /** 0 between two frames, 1 and 2 in the length, 3 before the mask, 4 before the payload; more while it is busy. */
   readonly _state: number
@@ -54,7 +54,7 @@ export type Decompress = (
   callback: (error: Error | null, result?: Buffer) => void,
 ) => void
 
-/** Whether a WebSocket is between two things: nothing is being read, sent, inflated or deflated. */
+/** Whether a WebSocket is at rest: it is not reading, sending, inflating or deflating anything. */
 export function isAtRest(webSocket: WebSocketLike): boolean {
   const { _sender: sender, _receiver: receiver } = webSocket as Internals
   return (
@@ -66,7 +66,7 @@ export function isAtRest(webSocket: WebSocketLike): boolean {
     !receiver._loop &&
     receiver._state <= 4 &&
     receiver.writableLength === 0 &&
-    // What was inflated of a message cannot be given back as it came.
+    // Inflated data of a message cannot be restored to its compressed form.
     !(receiver._fragmented !== 0 && receiver._compressed)
   )
 }

@@ -5,8 +5,9 @@ import type { Internals, Receiver } from './ws-internals.ts'
 const judged = new WeakMap<object, boolean>()
 
 /**
- * Whether this version of `ws` keeps what it receives as `ws-internals.ts` describes. Decided once for each class: the fields must be there and
- * have their types, and a receiver of that class must give back every half of a message that it is shown.
+ * Whether this version of `ws` stores received data as `ws-internals.ts` describes. This is checked once for
+ * each class: the fields must exist with their types, and `halfReceived` must restore every part of a
+ * message that a receiver of that class gets.
  */
 export function understands(webSocket: WebSocketLike): boolean {
   const { _receiver: receiver } = webSocket as Partial<Internals>

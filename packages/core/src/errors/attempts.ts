@@ -2,8 +2,9 @@ import { reasonOf } from './reason.ts'
 import { ZerodropError } from './zerodrop-error.ts'
 
 /**
- * Runs the steps of a drain or a handover, none of which may keep the next from running. What a step throws is reported
- * once for each kind of step, with `ERR_ZERODROP_STEP_FAILED`: ten thousand connections that fail alike are one report.
+ * Runs the steps of a drain or a handover, so that a failing step does not prevent the next one. It reports
+ * errors once for each kind of step, with `ERR_ZERODROP_STEP_FAILED`: ten thousand connections that fail
+ * alike make one report.
  */
 export class Attempts {
   readonly #onError: (error: ZerodropError) => void
@@ -15,8 +16,8 @@ export class Attempts {
 
   /**
    * Runs a step at once. Never throws.
-   * @param step what it does, as in "closing a listening socket"
-   * @returns what it returns; undefined if it throws
+   * @param step the step's name, such as "closing a listening socket"
+   * @returns the step's result; undefined if it throws
    */
   run<Result>(step: string, act: () => Result): Result | undefined {
     try {
@@ -51,7 +52,7 @@ export class Attempts {
     try {
       this.#onError(new ZerodropError('ERR_ZERODROP_STEP_FAILED', text, { cause }))
     } catch {
-      // Whoever is told of it must not stop the next step either.
+      // A listener that fails must not prevent the next step either.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Levenshtein's edit distance, by which a message finds what was probably meant. */
+/** The Levenshtein distance, used to suggest the name that was probably meant. */
 export function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index)
   for (let i = 1; i <= from.length; i++) {

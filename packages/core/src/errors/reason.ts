@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 
 /**
- * Why something failed, in words. Anything can be thrown: what has no message, what cannot be made a string, and what
- * throws when it is looked at.
+ * Describes in words why something failed. Any value can be thrown, even one without a message, one that
+ * cannot be converted to a string, or one whose getters throw.
  */
 export function reasonOf(cause: unknown): string {
   try {
@@ -12,7 +12,7 @@ export function reasonOf(cause: unknown): string {
   }
 }
 
-/** A value as a person reads it. Never throws. */
+/** Formats a value for a message. Never throws. */
 export function show(value: unknown): string {
   try {
     return inspect(value, { depth: 0 })

@@ -1,4 +1,4 @@
-/** Every code zerodrop raises, with the one-line meaning that docs/errors.md repeats. A test compares the two. */
+/** Every error code of zerodrop, with its meaning in one line. A test compares this with docs/errors.md. */
 export const errorCodes = {
   ERR_ZERODROP_OPTION_UNKNOWN: 'An option has a name that zerodrop does not know.',
   ERR_ZERODROP_OPTION_INVALID: 'An option has a value of the wrong type or out of range.',
@@ -64,13 +64,13 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes
 
 /**
- * The one class of error zerodrop raises. Match on `code`, not on `instanceof`: two copies of the package can meet in
- * one process, and each has its own class.
+ * The class of all errors that zerodrop throws. Match on `code`, not on `instanceof`: one process can have
+ * two copies of the package, each with its own class.
  */
 export class ZerodropError extends Error {
   /** What happened. Match on this, not on `instanceof`. */
   readonly code: ErrorCode
-  /** Where another process failed: the last lines that it printed on stderr, as far as they are known. */
+  /** If another process failed, the last lines of its stderr, if they are known. */
   declare readonly stderr?: string
 
   constructor(
@@ -78,14 +78,14 @@ export class ZerodropError extends Error {
     message: string,
     { cause, stderr }: { readonly cause?: unknown; readonly stderr?: string } = {},
   ) {
-    // A cause of undefined is none: as an own property it would be printed.
+    // `cause: undefined` means no cause: as an own property it would be printed.
     super(message, cause === undefined ? undefined : { cause })
     this.code = code
     if (stderr !== undefined && stderr !== '') this.stderr = stderr
   }
 
   static {
-    // On the prototype, as Node's own errors have it, so that `name` is not an enumerable own property.
+    // On the prototype, as in Node's own errors, so that `name` is not an enumerable own property.
     Object.defineProperty(this.prototype, 'name', {
       value: 'ZerodropError',
       configurable: true,

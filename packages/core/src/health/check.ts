@@ -4,7 +4,7 @@ import type { System } from '../system/system.ts'
 import { within } from '../system/within.ts'
 import { defaultHealth, type HealthCheck, type HealthCheckOptions } from './options.ts'
 
-/** How a check went. */
+/** The result of a check. */
 export interface CheckResult {
   readonly name: string
   /** Undefined if it passed. */
@@ -12,7 +12,7 @@ export interface CheckResult {
   readonly milliseconds: number
 }
 
-/** One thing that has to be well for the process to be ready. It never runs twice at a time. */
+/** A check that has to pass for the process to be ready. It never runs twice at the same time. */
 export class Check {
   readonly name: string
   readonly #system: System
@@ -21,7 +21,7 @@ export class Check {
   readonly #cache: number
   #last: { readonly until: number; readonly result: CheckResult } | undefined
   #running: Promise<CheckResult> | undefined
-  /** When that began which was too late, and has not ended yet. */
+  /** When a run began that has timed out and not ended yet. */
   #hanging: number | undefined
 
   constructor(system: System, name: string, options: HealthCheck | HealthCheckOptions) {
@@ -71,7 +71,7 @@ export class Check {
     try {
       return (await this.#check(signal)) === false ? this.#failed('it returned false') : undefined
     } catch (cause) {
-      // Anything can be thrown, even what cannot be made a string.
+      // Any value can be thrown, even one that cannot be converted to a string.
       return this.#failed(cause instanceof Error ? cause.message : inspect(cause, { depth: 0 }), cause)
     }
   }

@@ -10,8 +10,7 @@ export interface HealthAddress {
 }
 
 /**
- * A server for probes alone. It keeps no process alive: neither its socket nor its connections count as something that
- * is still to be done.
+ * A server only for probes. Neither its socket nor its connections keep the process alive.
  */
 export class HealthPort {
   readonly server: Server
@@ -27,7 +26,7 @@ export class HealthPort {
     this.server.unref()
   }
 
-  /** @param onError called when it cannot listen; without a listener that would end the process */
+  /** @param onError called when it cannot listen; without a listener, the error would end the process */
   open(onListening: () => void, onError: (error: Error) => void): void {
     const { port, host } = this.#address
     this.server.once('listening', onListening)
@@ -35,15 +34,18 @@ export class HealthPort {
     this.server.listen({ port, ...(host !== undefined && { host }) })
   }
 
-  /** Ends it, with whoever is still connected. */
+  /** Closes it and all its connections. */
   close(): void {
-    // Not its own method: that of a server in our care begins a drain.
+    // Not its own method: on a managed server, that begins a drain.
     NetServer.prototype.close.call(this.server)
     this.server.closeAllConnections()
   }
 }
 
-/** Ends the connection behind each answer: a probe that kept one would not notice who serves the next. */
+/**
+ * Ends the connection after each response: a probe on a kept connection would not notice that another
+ * process serves.
+ */
 function respond(response: ServerResponse, answering: Promise<HealthAnswer> | undefined): void {
   response.setHeader('Connection', 'close')
   if (answering !== undefined) void writeAnswer(response, answering)

@@ -3,19 +3,19 @@ import { Check, type CheckResult } from './check.ts'
 import type { Health } from './health.ts'
 import { defaultHealth, type HealthOptions } from './options.ts'
 
-/** What is answered to somebody who asks how the process is. */
+/** The response to a health probe. */
 export interface HealthAnswer {
-  /** 200 if the process is well, otherwise 503. */
+  /** 200 if the process is healthy, otherwise 503. */
   readonly status: 200 | 503
-  /** The header fields of the answer. */
+  /** The header fields of the response. */
   readonly headers: Readonly<Record<string, string>>
-  /** The text of the answer. */
+  /** The text of the response. */
   readonly body: string
 }
 
-/** What an answer is made from. */
+/** The state from which a response is made. */
 export interface Condition extends Health {
-  /** The state of the process, as the verbose answer names it. */
+  /** The state of the process, as the verbose response names it. */
   readonly state: string
 }
 
@@ -25,7 +25,7 @@ const headers: HealthAnswer['headers'] = {
   'X-Content-Type-Options': 'nosniff',
 }
 
-/** The answers to `/livez` and `/readyz`, in the form that those of Kubernetes itself have. */
+/** Makes the responses to `/livez` and `/readyz`, in the format of Kubernetes's own endpoints. */
 export class Probes {
   readonly #condition: () => Condition
   readonly #onChange: (result: CheckResult) => void
@@ -35,7 +35,7 @@ export class Probes {
   readonly #verbose: boolean
   readonly #failing = new Set<string>()
 
-  /** @param onChange called when the result of a check is another than the last time */
+  /** @param onChange called when the result of a check changes */
   constructor(
     system: System,
     options: HealthOptions,
@@ -59,7 +59,7 @@ export class Probes {
     return (method === 'GET' || method === 'HEAD') && this.paths.includes(pathOf(url))
   }
 
-  /** Undefined if it is something else that is asked. */
+  /** Undefined for any other request. */
   answer(
     asked: ProbeRequest,
     condition: () => Condition = this.#condition,
@@ -77,12 +77,12 @@ export class Probes {
   async #ready(verbose: boolean, condition: () => Condition): Promise<HealthAnswer> {
     const { ready, state } = condition()
     const process = line(ready, 'process', state)
-    // What others say cannot make it ready, and a process that ends has other things to do.
+    // Checks cannot make such a process ready, and a process that ends should not run them.
     if (!ready) return answerOf('readyz', false, verbose ? [process] : undefined)
     const results = await Promise.all(this.#checks.map((check) => check.run()))
     for (const result of results) this.#notice(result)
     const passes = results.every(({ error }) => error === undefined)
-    // A drain may have begun meanwhile.
+    // A drain may have begun in the meantime.
     const now = condition()
     const lines = [
       line(now.ready, 'process', now.state),
@@ -100,7 +100,7 @@ export class Probes {
   }
 }
 
-/** What is read of a request. */
+/** The fields of a request that are read. */
 export interface ProbeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined

@@ -8,23 +8,26 @@ import { checkHeader, type CheckKind, connectSelf } from './self-socket.ts'
 export interface SelfRequest {
   readonly path: string
   readonly kind: CheckKind
-  /** Milliseconds until the request is given up. */
+  /** The timeout of the request, in milliseconds. */
   readonly timeout: number
-  /** Gives it up at once. */
+  /** Aborts the request at once. */
   readonly abort: AbortSignal
 }
 
-/** Milliseconds for which the body of an answer is awaited, once its status is known: it may be a stream without an end. */
+/**
+ * How long to wait for the body of a response once its status is known, in milliseconds: it may be an
+ * endless stream.
+ */
 const longestBody = 1000
 
-/** The most that is read of an answer to find its status. */
+/** How much of a response is read to find its status. */
 const longestHead = 65_536
 
 /**
- * Asks a server of this process, past its port, and resolves with the status of the answer. Its connection has closed by
- * then. Rejects with an error that says why there is none.
+ * Sends a request to a server of this process, bypassing its port, and resolves with the status of the
+ * response when the connection has closed. Rejects with the reason if there is none.
  *
- * It does not use node:http: that may be mocked, or traced, by the application.
+ * It does not use node:http, which the application may mock or trace.
  */
 export async function requestSelf(system: System, server: Server, request: SelfRequest): Promise<number> {
   const { abort, kind, timeout } = request
@@ -48,7 +51,7 @@ export async function requestSelf(system: System, server: Server, request: SelfR
       releases.push(() => abort.removeEventListener('abort', onAbort))
       after(timeout, () => end(`no answer within ${timeout} ms`))
       client.on('error', (error) => end(error.message))
-      // In Node 20 and 22 one end does not hear that the other was destroyed.
+      // In Node 20 and 22, one end does not notice that the other was destroyed.
       accepted.on('close', () => end(unanswered))
       const asking = { secure: server instanceof TlsServer, onStatus, onEnd: end }
       if ('updateSettings' in server) askHttp2(client, request, asking).catch(reject)
@@ -93,7 +96,7 @@ function askHttp1(client: Duplex, { path, kind }: SelfRequest, { onStatus, onEnd
   client.write([`GET ${path} HTTP/1.1`, ...fields, '', ''].join('\r\n'))
 }
 
-/** The status of the answer, past those of the kind `103 Early Hints`. */
+/** The final status of the response, after informational ones such as `103 Early Hints`. */
 function finalStatus(text: string): number | undefined {
   for (const head of text.split('\r\n\r\n')) {
     const status = Number(/^HTTP\/1\.\d (\d{3})[ \r]/.exec(head)?.[1])
@@ -104,8 +107,8 @@ function finalStatus(text: string): number | undefined {
 }
 
 /**
- * Loads the module only now: a server of it is there, so the application has loaded it. At import it would open the
- * process's stderr, because `node:http2` loads `node:assert`.
+ * Loads the module only now: the application has an HTTP/2 server, so it has loaded the module. At import it
+ * would open the process's stderr, because `node:http2` loads `node:assert`.
  */
 async function askHttp2(client: Duplex, request: SelfRequest, asking: Asking): Promise<void> {
   const { connect } = await import('node:http2')

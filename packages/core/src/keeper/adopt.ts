@@ -1,5 +1,5 @@
 /**
- * The program of a process that becomes the keeper of its successor, under the pid that it has had from its start.
+ * The program of a process that becomes the keeper of its successor and keeps its pid.
  */
 import { heardEarly } from '../system/early-signals.ts'
 import { adoptedGeneration } from '../system/adopted-child.ts'

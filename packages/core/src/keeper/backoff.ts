@@ -1,10 +1,13 @@
 /** The longest wait before a crashed application is started again, in milliseconds. */
 const longest = 30_000
 
-/** An application that has served for so many milliseconds is well: the next crash is the first again. */
+/** After an application has served for this many milliseconds, its next crash counts as the first again. */
 const wellAfter = 60_000
 
-/** How long to wait before an application that crashes again and again is started again: 1.5 to the n seconds. */
+/**
+ * Computes the delay before a crashed application starts again: 1.5 to the power of n - 1 seconds after the
+ * nth crash in a row.
+ */
 export class Backoff {
   readonly #clock: { now(): number }
   #crashes = 0
@@ -19,7 +22,7 @@ export class Backoff {
     this.#servingSince = this.#clock.now()
   }
 
-  /** The application has crashed. Returns how many crashes in a row that makes. */
+  /** The application has crashed. Returns the number of crashes in a row. */
   failed(): number {
     const since = this.#servingSince
     this.#servingSince = undefined
@@ -27,7 +30,7 @@ export class Backoff {
     return ++this.#crashes
   }
 
-  /** Milliseconds to wait. The first crash of an application that had served is made good at once. */
+  /** Milliseconds to wait; 0 after the first crash. */
   get delay(): number {
     return this.#crashes <= 1 ? 0 : Math.min(longest, Math.round(1000 * 1.5 ** (this.#crashes - 1)))
   }

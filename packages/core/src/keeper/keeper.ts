@@ -11,10 +11,10 @@ import {
 import type { Child, KeeperSystem } from '../system/keeper-system.ts'
 import { Backoff } from './backoff.ts'
 
-/** What the first generation is started as, and any that replaces a crashed one before a restart. */
+/** The program of the first generation, and of any that replaces a crashed one before a restart. */
 export interface KeptProgram {
   readonly file: string
-  /** The first is the name under which the program finds itself called. */
+  /** The arguments; the first is the program's `argv[0]`. */
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<NodeJS.ProcessEnv>
@@ -22,27 +22,27 @@ export interface KeptProgram {
 
 export interface KeeperOptions {
   /**
-   * Starts a generation that has crashed again, with exponential back-off, and keeps its ports open meanwhile. Otherwise
-   * the keeper ends as the generation did.
+   * Starts a crashed generation again, with exponential back-off, and keeps its ports open in the meantime.
+   * Otherwise the keeper exits with the generation's status.
    * @default false
    */
   readonly respawn: boolean
-  /** How many crashes in a row end the keeper all the same. Infinity for none. */
+  /** How many crashes in a row end the keeper anyway. Infinity for no limit. */
   readonly maxCrashes: number
   /**
-   * Has zerodrop take care of an application that does not use it.
+   * Loads zerodrop into an application that does not use it.
    * @default false
    */
   readonly register?: boolean
 }
 
-/** These stop a process that does not handle them, and one that is starting too. */
+/** These signals end a process that does not handle them, and one that is starting. */
 const stops: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
 
-/** These may mean a restart, and would end a generation that is starting. */
+/** These signals may mean a restart, and would end a generation that is starting. */
 const others: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
 
-/** A native handle of a socket, which is never asked to listen here. */
+/** A native handle of a socket, which never listens in this process. */
 interface Handle {
   readonly fd: number
   close(): void
@@ -54,9 +54,10 @@ interface Listener {
 }
 
 /**
- * Holds the pid that everybody knows, and a descriptor of every listening socket, while generations of the application
- * come and go below it. It starts them, passes signals on to the generation that serves, and ends as the last of them
- * did. Two generations talk over a stream of their own, of which the keeper never reads a byte.
+ * Holds the pid that other programs rely on, and a descriptor of every listening socket, while generations
+ * of the application run as its children. It starts them, passes signals on to the serving generation, and
+ * exits with the status of the last one. Two generations talk over a separate stream, which the keeper never
+ * reads.
  */
 export class Keeper {
   readonly #system: KeeperSystem
@@ -64,26 +65,28 @@ export class Keeper {
   readonly #backoff: Backoff
   readonly #generations = new Map<number, Child>()
   readonly #listeners = new Map<string, Listener>()
-  /** Undefined until a generation that was adopted has started another one. */
+  /** Undefined until an adopted generation has started another one. */
   #program: KeptProgram | undefined
-  /** Of the generation that serves, or served last. */
+  /** The number of the serving generation, or of the last one that served. */
   #generation = 1
   #serving: Child | undefined
-  /** The generation that has served last, also if it has ended; undefined while one starts without a predecessor. */
+  /**
+   * The generation that served last, even if it has ended; undefined while one starts without a predecessor.
+   */
   #last: Child | undefined
-  /** How that one has ended. */
+  /** How that generation has ended. */
   #ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
   #stopping = false
-  /** Signals that came while nobody served, each once. */
+  /** Signals that arrived while no generation served, each once. */
   readonly #waiting = new Set<NodeJS.Signals>()
-  /** Who waits for an answer, and from whom. */
+  /** The pending requests, and the generations that have to answer them. */
   readonly #asked = new Map<
     number,
     { readonly of: Child; readonly settle: (answer?: ToKeeper & { type: 'answer' }) => void }
   >()
   #lastAsked = 0
 
-  /** @param program what to start first; undefined where a generation is adopted */
+  /** @param program the program to start first; undefined if a generation is adopted */
   constructor(system: KeeperSystem, program: KeptProgram | undefined, options: KeeperOptions) {
     this.#system = system
     this.#program = program
@@ -101,7 +104,7 @@ export class Keeper {
     await this.#startFirst()
   }
 
-  /** Keeps a generation that runs and serves. */
+  /** Adopts a generation that is running and serving. */
   adopt(child: Child, generation: number): void {
     this.#watchSignals()
     this.#serving = child
@@ -110,13 +113,13 @@ export class Keeper {
     this.#add(child)
   }
 
-  /** The pid of the generation that serves; undefined while there is none. */
+  /** The pid of the serving generation; undefined while there is none. */
   get serving(): number | undefined {
     return this.#serving?.pid
   }
 
   /**
-   * Asks the generation that serves, and resolves with its answer.
+   * Sends a request to the serving generation, and resolves with its answer.
    *
    * Rejects with `ERR_ZERODROP_NOT_SERVING` if there is none, or if it ends without an answer.
    */
@@ -144,7 +147,7 @@ export class Keeper {
     if (this.#program === undefined) return
     this.#last = undefined
     const { file, args, cwd, env } = this.#program
-    // By these numbers the application may know them.
+    // The application may rely on these descriptor numbers.
     const activated = Array.from({ length: this.#system.activated }, (_, index) => 3 + index)
     const behind = 3 + activated.length
     const listeners = [...this.#listeners].map(([bound, { handle, requested }], index) => ({
@@ -173,7 +176,7 @@ export class Keeper {
     }
   }
 
-  /** The environment of a generation, with what it has to know of this keeper. */
+  /** The environment of a generation, with the variables for this keeper. */
   #tell(
     env: Readonly<NodeJS.ProcessEnv>,
     own: Pick<KeeperOrders, 'channel' | 'generation' | 'listeners'>,
@@ -250,7 +253,7 @@ export class Keeper {
       })
       const child = await this.#system.spawn({ file, args, cwd, env: variables }, descriptors, true)
       this.#add(child)
-      // What starts after a crash is what was deployed last.
+      // The newest deployed program starts after a crash.
       this.#program = { file, args, cwd, env }
       const { stream } = child
       from.send(toWire({ type: 'started', id, pid: child.pid }), stream?.handle, () => stream?.close())

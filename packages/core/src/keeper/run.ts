@@ -18,16 +18,16 @@ export interface RunOptions extends Partial<KeeperOptions> {
   readonly onEnd?: () => void
 }
 
-/** What the command line asks of a keeper that runs in this process. */
+/** Controls a keeper that runs in this process. */
 export interface RunningKeeper {
-  /** The pid of the generation that serves; undefined while there is none. */
+  /** The pid of the serving generation; undefined while there is none. */
   readonly serving: number | undefined
   ask(what: 'restart' | 'stop' | 'status'): Promise<{ result?: unknown; error?: unknown }>
 }
 
 /**
- * Makes this process the keeper of an application: it starts the application below itself, holds the pid and a descriptor
- * of every listening socket through all restarts, and ends as the application does.
+ * Makes this process the keeper of an application: it starts the application as a child, holds the pid and a
+ * descriptor of every listening socket through all restarts, and exits with the application's status.
  *
  * Rejects with `ERR_ZERODROP_SPAWN_FAILED` if the first generation cannot be started.
  */

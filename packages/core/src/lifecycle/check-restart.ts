@@ -4,7 +4,7 @@ import type { State } from './state.ts'
 
 /**
  * Checks that this process can be replaced now.
- * @param inheritable how many of its listening sockets a successor can be given
+ * @param inheritable how many of its listening sockets a successor can inherit
  * @param workers how many workers of node:cluster it has
  * @throws `ERR_ZERODROP_PLATFORM_UNSUPPORTED`, `ERR_ZERODROP_CLUSTER_WORKER`, `ERR_ZERODROP_CLUSTER_PRIMARY`, `ERR_ZERODROP_WORKER_THREAD`,
  *   `ERR_ZERODROP_SUPERVISED`, `ERR_ZERODROP_NOT_SERVING`, `ERR_ZERODROP_NOTHING_TO_HAND_OVER`

@@ -11,26 +11,26 @@ import {
 } from '../options/options.ts'
 import type { System } from '../system/system.ts'
 
-/** The options of this process: what its calls of `configure()` ask for, what its environment says, and the defaults. */
+/** The options of this process: from its calls of `configure()`, from its environment, and the defaults. */
 export class Configuration {
   #asked: LifecycleOptions = {}
   #found: LifecycleOptions | undefined
   #settings: Settings = defaults
   #configured = false
 
-  /** All options with their values, as they are now. */
+  /** All options with their current values. */
   get settings(): Settings {
     return this.#settings
   }
 
-  /** Whether anybody has called `configure()`. */
+  /** Whether `configure()` was called. */
   get configured(): boolean {
     return this.#configured
   }
 
   /**
    * Adds the options of one call.
-   * @returns what the application and its environment ask for together
+   * @returns the options of the application and its environment together
    * @throws what `checkOptions()` throws, and `ERR_ZERODROP_OPTION_CONFLICT`
    */
   add(options: LifecycleOptions): LifecycleOptions {
@@ -48,8 +48,9 @@ export class Configuration {
   }
 
   /**
-   * Reads what the framework needs, and what the environment and package.json say, which holds from the next `add()` on where the application says nothing.
-   * @returns false if that has been read before
+   * Reads the options that the framework needs, and those of the environment and package.json. From the next
+   * `add()` on they apply unless the application sets them.
+   * @returns false if it has read them before
    */
   find({ commandLine, environment, title }: System): boolean {
     if (this.#found !== undefined) return false

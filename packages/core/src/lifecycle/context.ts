@@ -13,7 +13,7 @@ import type { Settings } from '../options/options.ts'
 import type { Reporter } from '../events/reporter.ts'
 import type { StateMachine } from './state.ts'
 
-/** What the parts of the lifecycle share. */
+/** The objects that all parts of the lifecycle share. */
 export interface Context {
   readonly system: System
   readonly reporter: Reporter
@@ -29,6 +29,6 @@ export interface Context {
   readonly handover: Handover
   /** The process that started this one by a restart; undefined for the first generation. */
   readonly predecessor: Predecessor | undefined
-  /** As they are now: each call of `configure()` may change them. */
+  /** The current settings: each call of `configure()` may change them. */
   readonly settings: Settings
 }

@@ -4,13 +4,14 @@ import type { Reporter } from '../events/reporter.ts'
 import type { SignalHandler, System } from '../system/system.ts'
 
 /**
- * Calls the handlers that others have put on a signal, which zerodrop has kept from them until the last connection had
- * ended, and waits for what they do.
+ * Calls other code's handlers of a signal, which zerodrop has held back until the last connection had ended,
+ * and waits for their work.
  *
- * A handler is done when it has called `process.exit()` or has raised the signal again, when it has thrown, or when it has
- * looked who else listens and has begun nothing: it leaves the end to them. For the others the wait ends when nothing is
- * left that keeps the event loop alive, or when their time is over. One that has only set a flag or has resolved a promise
- * is among them, because the program may be waiting for that.
+ * A handler is done when it has called `process.exit()`, has raised the signal again, or has thrown. It is
+ * also done when it has only checked for other listeners and started no work: it leaves the end to them. For
+ * the other handlers, the wait ends when nothing keeps the event loop alive, or when their time is over.
+ * This includes a handler that has only set a flag or resolved a promise, because the program may be waiting
+ * for that.
  */
 export class Delivery {
   readonly #system: System
@@ -26,12 +27,12 @@ export class Delivery {
     this.#signal = signal
   }
 
-  /** Those that have been called and are not done, by name. */
+  /** The names of the handlers that were called and are not done. */
   get running(): readonly string[] {
     return [...this.#running].map(({ name }) => name)
   }
 
-  /** Never rejects: what a handler throws is reported. */
+  /** Never rejects: it reports an error that a handler throws. */
   async run(handlers: readonly SignalHandler[], milliseconds: number): Promise<void> {
     const finished = new Promise<void>((resolve) => {
       this.#finish = resolve
@@ -48,8 +49,8 @@ export class Delivery {
   }
 
   /**
-   * The process would have ended here. Ends the wait for the handler that has asked for it. What has been started
-   * outside of all handlers speaks for all of them.
+   * Called where the process would have ended. Ends the wait for the handler that asked for that; a call
+   * from outside all handlers counts for all of them.
    */
   onExit(): void {
     const handler = this.#caller.getStore()

@@ -9,15 +9,15 @@ import type { DrainGroup } from '../servers/drain-group.ts'
 import { Others } from './others.ts'
 import type { Settings } from '../options/options.ts'
 
-/** How a stop went. */
+/** The result of a stop. */
 export interface ShutdownResult extends DrainResult {
-  /** The signal, `'shutdown()'`, or `'dismissed'` in a successor that its predecessor does not want. */
+  /** The signal, `'shutdown()'`, or `'dismissed'` in a successor that its predecessor has rejected. */
   readonly reason: string
 }
 
 /**
- * The way out of the process: by a drain, or by a handover to a successor. Whoever comes first decides which; whoever
- * comes later waits for the same end.
+ * Ends the process, by a drain or by a handover to a successor. The first caller decides which; later
+ * callers wait for the same end.
  */
 export class Ending {
   readonly #context: Context
@@ -26,17 +26,17 @@ export class Ending {
   #unbound: Promise<void> = Promise.resolve()
   #result: Promise<ShutdownResult> | undefined
   #group: DrainGroup | undefined
-  /** The end of the workers of node:cluster, where this process has any. */
+  /** The end of the workers of node:cluster, if this process has any. */
   #workers: Promise<WorkersResult> | undefined
-  /** Whether one of them failed: then so has this process. */
+  /** Whether a worker failed: then this process exits with 1 as well. */
   #workersFailed = false
   #shutdownRequested = false
-  /** Whether a handover is the end: then who made it ends the process. */
+  /** Whether the process ends by a handover: then the caller that began it exits. */
   #joined = false
   #exits = false
   #exiting: Promise<void> | undefined
   #forcedStatus: number | undefined
-  /** What the handlers of others are called for at the end; undefined for nothing. */
+  /** The signal with which other code's handlers are called at the end; undefined for none. */
   #signal: NodeJS.Signals | undefined
   readonly #others: Others
   readonly #forced: Promise<void>
@@ -52,32 +52,32 @@ export class Ending {
   }
 
   /**
-   * Calls back when a drain without successor begins, before anything else happens. The process does not end before what
-   * the listener returns has resolved.
+   * Calls back when a drain without a successor begins, before anything else happens. The process does not
+   * end before the listener's promise has resolved.
    */
   onBegin(listener: () => Promise<void>): void {
     this.#onBegin = listener
   }
 
-  /** Whether this process ends by zerodrop's own doing, and not by having nothing left to do. */
+  /** Whether zerodrop exits the process, instead of leaving that to an empty event loop. */
   get exits(): boolean {
     return this.#exits || this.#joined
   }
 
-  /** Whether something is being drained that force() could cut short. */
+  /** Whether there is a drain that force() could cut short. */
   get canForce(): boolean {
     return this.#group !== undefined
   }
 
-  /** Drains without successor, or waits for the end that has begun. Never rejects. */
+  /** Drains without a successor, or waits for the end that has begun. Never rejects. */
   shutdown(reason: string, settings: Settings = this.#context.settings): Promise<ShutdownResult> {
     this.#shutdownRequested = true
     return this.#result ?? this.#begin(reason, settings)
   }
 
   /**
-   * `shutdown()` on behalf of someone who cannot end the process: then it exits.
-   * @param signal what the handlers of others are called for before that; undefined for nothing
+   * `shutdown()` for callers that cannot exit themselves: it exits afterwards.
+   * @param signal the signal with which other code's handlers are called before that; undefined for none
    */
   async shutdownAndExit(
     reason: string,
@@ -86,7 +86,7 @@ export class Ending {
   ): Promise<void> {
     this.#exits = true
     this.#signal ??= signal
-    // A worker that only drains goes on: its primary still has to end it.
+    // A worker that only drains continues: its primary still has to end it.
     this.#context.system.cluster.tellStopping()
     const result = await this.#attempts.wait('stopping', () => this.shutdown(reason, settings))
     if (this.#joined) return
@@ -97,7 +97,8 @@ export class Ending {
 
   /**
    * Makes a handover the end of this process.
-   * @param done rejects if the successor has died: then it is no end, and who asked for a shutdown meanwhile gets one
+   * @param done rejects if the successor has died: then the process does not end, unless a shutdown was
+   * requested in the meantime
    */
   join(group: DrainGroup, done: Promise<DrainResult>): void {
     this.#group = group
@@ -113,13 +114,13 @@ export class Ending {
     this.#result.catch(() => {})
   }
 
-  /** The handover has failed: the process goes on serving. */
+  /** The handover has failed: the process keeps serving. */
   leave(): void {
     this.#group = undefined
     this.#joined = false
   }
 
-  /** Cuts what is left; the process exits with this status. */
+  /** Cuts the rest; the process exits with this status. */
   force(status: number): void {
     if (this.#forcedStatus === undefined) this.#nameAbandoned()
     this.#forcedStatus = status
@@ -130,7 +131,7 @@ export class Ending {
 
   /**
    * Waits for the end of a drain and of the hooks.
-   * @param told when the hooks have run that were called as it began
+   * @param told resolves when the hooks that were called at its beginning have run
    */
   async finish(group: DrainGroup, reason: string, told: Promise<void>): Promise<DrainResult> {
     const { datagrams, hooks, reporter, servingRole, state } = this.#context
@@ -154,7 +155,7 @@ export class Ending {
     return result
   }
 
-  /** Waits for the workers of node:cluster, which outlive nobody. */
+  /** Waits for the workers of node:cluster, which must not outlive this process. */
   async #andWorkers(result: DrainResult): Promise<DrainResult> {
     const begun = this.#context.system.now()
     let total = result
@@ -171,7 +172,7 @@ export class Ending {
   }
 
   /**
-   * Ends the process when the last hooks have run. It happens once, whatever fails on the way.
+   * Ends the process when the last hooks have run, even if a step fails. Happens only once.
    * @param result undefined if the drain failed
    */
   exit(result: DrainResult | undefined): Promise<void> {
@@ -194,8 +195,8 @@ export class Ending {
   }
 
   /**
-   * A restart signal that has come by now is still passed on to the successor. One that comes later is lost with this
-   * process: the kernel takes it and nobody learns of it.
+   * A restart signal that has arrived by now is still passed on to the successor. A later one is lost with
+   * this process: the kernel accepts it, but no handler runs.
    */
   #lastTurn(): Promise<void> {
     return new Promise((resolve) => {
@@ -203,12 +204,12 @@ export class Ending {
     })
   }
 
-  /** Calls the handlers of others, and waits for what they do, unless a signal ends the wait. */
+  /** Calls other code's handlers, and waits for them, unless a signal ends the wait. */
   async #deliver(): Promise<void> {
     const signal = this.#signal ?? (this.#joined ? 'SIGTERM' : undefined)
     if (signal === undefined) return
     if (this.#forcedStatus !== undefined) this.#others.skip(signal)
-    // Not held: that nothing keeps the event loop alive is what it waits for.
+    // Does not keep the process alive: it waits until nothing else does.
     else
       await Promise.race([
         this.#others.deliver(
@@ -219,7 +220,9 @@ export class Ending {
       ])
   }
 
-  /** Waits for the application, which may hold nothing open while it works, unless force() ends the wait. */
+  /**
+   * Waits for the application, whose work may not keep the event loop alive, unless force() ends the wait.
+   */
   async #unlessForced(work: () => Promise<void>): Promise<void> {
     if (this.#forcedStatus !== undefined) return
     const release = this.#context.system.hold()
@@ -245,7 +248,7 @@ export class Ending {
     system.exit(status)
   }
 
-  /** Remembered before anything happens: whoever hears that a drain begins may ask for one. */
+  /** Stores the promise before anything happens: a listener of the drain's beginning may call for another. */
   #begin(reason: string, settings: Settings): Promise<ShutdownResult> {
     let begin: (result: Promise<ShutdownResult>) => void = () => {}
     const ending = new Promise<ShutdownResult>((resolve) => {
@@ -270,7 +273,7 @@ export class Ending {
   }
 }
 
-/** What the workers of node:cluster are sent: the signal that this process got, if it was one. */
+/** The signal to send to the workers of node:cluster: the signal that this process got, if any. */
 function signalOf(reason: string): NodeJS.Signals {
   return reason in constants.signals ? (reason as NodeJS.Signals) : 'SIGTERM'
 }

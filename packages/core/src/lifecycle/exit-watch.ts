@@ -6,12 +6,12 @@ import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 import type { State } from './state.ts'
 
-/** How many of the things that an exit has cut are named. */
+/** How many of the requests that an exit has cut are named. */
 const most = 10
 
 /**
- * Sees to it that nobody ends the process in the middle of a drain without its being known: other libraries have handlers
- * on the same signals, and some call `process.exit()` there.
+ * Reports when other code ends the process in the middle of a drain: other libraries have handlers on the
+ * same signals, and some call `process.exit()` in them.
  */
 export class ExitWatch {
   readonly #context: Context
@@ -31,7 +31,7 @@ export class ExitWatch {
     this.#release = undefined
   }
 
-  /** The process is about to be ended in the middle of a drain because a signal wants it so. */
+  /** A signal is about to end the process in the middle of a drain. */
   expect(signal: NodeJS.Signals): void {
     this.#reason = `another ${signal}`
   }
@@ -43,7 +43,7 @@ export class ExitWatch {
     const cut = this.#cut()
     const cutBefore = before === 0 ? '' : `, and ${before} cut before that`
     const left = `with ${count(open, 'connection')} open and something under way on ${cut.length}${cutBefore}`
-    // 0 would say that all went well.
+    // 0 would mean success.
     const final = status === 0 && cut.length + before > 0 ? 1 : status
     if (this.#reason === undefined) reporter.warn(interrupted(caller, left, { status, final }))
     else reporter.write(`ended by ${this.#reason}, ${left}`)

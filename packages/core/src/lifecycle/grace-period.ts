@@ -2,8 +2,8 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Context } from './context.ts'
 
 /**
- * Says once if the platform kills this process before its drain has to be over. Where systemd is notified, a drain that goes on
- * asks for more time instead. A successor has nothing to add to what the first generation has said.
+ * Warns once if the platform kills this process before the deadline of its drain. If systemd is notified, a
+ * drain asks for more time instead. A successor does not repeat the first generation's warning.
  */
 export function checkGracePeriod(context: Context): void {
   const { reporter, servingRole, system } = context

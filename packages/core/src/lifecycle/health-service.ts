@@ -8,7 +8,7 @@ import { requestedAddress } from '../listeners/address.ts'
 import type { System } from '../system/system.ts'
 import type { Reporter } from '../events/reporter.ts'
 
-/** Answers those who ask how the process is, on the application's own servers or on a port for it alone. */
+/** Answers health probes, on the application's servers or on a separate port. */
 export class HealthService {
   readonly #system: System
   readonly #reporter: Reporter
@@ -23,8 +23,8 @@ export class HealthService {
   }
 
   /**
-   * Takes the options; the first that say something hold.
-   * @param condition what the answers are made from
+   * Sets the options; the first call with options wins.
+   * @param condition returns the state from which answers are made
    */
   configure(asked: boolean | HealthOptions, condition: () => Condition): void {
     if (asked === false || this.#probes !== undefined) return
@@ -39,17 +39,17 @@ export class HealthService {
     this.#port = new HealthPort({ port, host }, (request) => probes.answer(request))
   }
 
-  /** The address of the own port; undefined if there is none that could be inherited. */
+  /** The address of the separate port; undefined if there is none that could be inherited. */
   get address(): string | undefined {
     return this.#address
   }
 
-  /** The paths that the application's servers answer; none if there is a port for them. */
+  /** The paths that the application's servers answer; none if there is a separate port. */
   get paths(): readonly string[] {
     return this.#port === undefined ? (this.#probes?.paths ?? []) : []
   }
 
-  /** Whether a request to one of the application's servers asks how the process is. */
+  /** Whether a request to one of the application's servers is a health probe. */
   isFor(request: ProbeRequest): boolean {
     return this.#port === undefined && this.#probes?.isFor(request) === true
   }
@@ -59,7 +59,7 @@ export class HealthService {
     return this.#port === undefined ? this.#probes?.answer(request, condition) : undefined
   }
 
-  /** Whether there is an own port that is still to be opened. */
+  /** Whether a separate port still has to be opened. */
   get isClosed(): boolean {
     return this.#port !== undefined && this.#opening === undefined
   }
@@ -68,7 +68,7 @@ export class HealthService {
     return this.#port?.server === server
   }
 
-  /** Opens the own port, if there is one; resolves when it listens or cannot. Never rejects. */
+  /** Opens the separate port, if there is one. Resolves when it listens or has failed to. Never rejects. */
   open(): Promise<void> {
     const port = this.#port
     if (port === undefined) return Promise.resolve()

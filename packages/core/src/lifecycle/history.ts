@@ -3,21 +3,21 @@ import type { LifecycleEvents } from '../events/events.ts'
 import type { System } from '../system/system.ts'
 import type { Reporter } from '../events/reporter.ts'
 
-/** A restart of this process, or the one that it came from, and what became of it. */
+/** A restart of this process, or the restart that created it, and the outcome. */
 export interface RestartRecord {
   /** When the attempt began. */
   readonly startedAt: Date
-  /** Of the successor; undefined if the attempt was refused before there was one. */
+  /** The successor's generation; undefined if the attempt was refused before it started one. */
   readonly generation: number | undefined
-  /** `'handing-over'` from the moment on when the successor is ready. */
+  /** The outcome; `'handing-over'` from the moment when the successor is ready. */
   readonly result: 'starting' | 'handing-over' | 'complete' | 'failed'
-  /** How long it took, or has taken so far. */
+  /** How long it took, or has taken so far, in milliseconds. */
   readonly milliseconds: number
   /** Why it failed. */
   readonly error: { readonly code: ErrorCode; readonly message: string } | undefined
 }
 
-/** How the drain went that came last. */
+/** The result of the last drain. */
 export interface DrainRecord {
   /** How long it took, in milliseconds. */
   readonly milliseconds: number
@@ -35,7 +35,7 @@ interface Restart {
 
 type Handlers = { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEvents[Name][0]) => void }
 
-/** Remembers what was told of. Nothing is counted for a request, and for a connection only if it moves or is cut. */
+/** Remembers events. It counts no requests, and connections only if they move or are cut. */
 export class History {
   readonly #system: System
   #readyAt: number | undefined
@@ -58,7 +58,7 @@ export class History {
     return date(0)
   }
 
-  /** When it became ready. */
+  /** When the process became ready. */
   get readyAt(): Date | undefined {
     return this.#readyAt === undefined ? undefined : date(this.#readyAt)
   }
@@ -69,7 +69,7 @@ export class History {
     return { startedAt: date(begun), generation, result, milliseconds: ended - begun, error }
   }
 
-  /** Restarts of this process that have failed. */
+  /** How many restarts of this process have failed. */
   get failedRestarts(): number {
     return this.#failedRestarts
   }
@@ -79,7 +79,7 @@ export class History {
     return this.#lastDrain
   }
 
-  /** Requests and connections that were cut, here and in the predecessor's drain. */
+  /** How many requests and connections were cut, here and in the predecessor's drain. */
   get cut(): number {
     return this.#cut
   }
@@ -99,7 +99,7 @@ export class History {
       'predecessor:ended': ({ milliseconds, cut }) => {
         this.#lastDrain = { milliseconds, cut }
         this.#cut += cut
-        // Of the restart it was the successor of it knows its own part: from its start on.
+        // Of the restart that created this process, it only knows its own part: from its start on.
         const inherited = { begun: 0, generation: this.#generation, ended: this.#system.now() }
         this.#restart ??= { ...inherited, result: 'complete', error: undefined }
       },

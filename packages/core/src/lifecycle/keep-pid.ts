@@ -3,8 +3,8 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Context } from './context.ts'
 
 /**
- * Decides whether this process keeps its pid through the restart that begins: it does so by becoming the keeper of its
- * successor. Undefined where nobody relies on the pid, and below a keeper.
+ * Decides whether this process keeps its pid through the restart that begins, by becoming the keeper of its
+ * successor. Undefined if nothing relies on the pid, and under a keeper.
  * @returns rejects with `ERR_ZERODROP_SUPERVISED` or `ERR_ZERODROP_KEEPER_UNAVAILABLE`
  */
 export function keepPid(context: Context): Promise<boolean> | undefined {
@@ -12,7 +12,7 @@ export function keepPid(context: Context): Promise<boolean> | undefined {
   if (system.keeper !== undefined) return undefined
   if (settings.keepPid === true) return keepsByOption(context)
   const { user } = system.pidKeeping
-  // Notified of the new pid, systemd takes the successor for the main process.
+  // When systemd is notified of the new pid, it treats the successor as the main process.
   if (user === undefined || (user === 'systemd' && system.serviceManager !== undefined)) return undefined
   return settings.keepPid === false
     ? changesPid(context, user, 'the option "keepPid" is false')
@@ -59,7 +59,7 @@ async function changesPid(context: Context, user: User, why: string): Promise<fa
   return false
 }
 
-/** Whether systemd takes the successor for the main process. */
+/** Whether systemd treats the successor as the main process. */
 async function isFollowed({ settings, system }: Context): Promise<boolean> {
   if (settings.pidFile === undefined) return false
   const file = await system.pidKeeping.unitPidFile()

@@ -2,22 +2,22 @@ import { listeningHandle } from '../system/node-internals.ts'
 import type { ComingKeeper, Keeper } from '../system/system.ts'
 import type { Context } from './context.ts'
 
-/** What a keeper may ask this process for. */
+/** The requests that a keeper may make. */
 export interface KeptActions {
   readonly restart: () => Promise<unknown>
-  /** Begins to stop, and answers at once: the keeper sees the end by itself. */
+  /** Begins to stop, and answers at once: the keeper notices the end by itself. */
   readonly stop: () => void
   readonly status: () => unknown
-  /** The keeper is gone: nobody holds the pid that everybody knows. */
+  /** The keeper is gone, and with it the pid that other programs know. */
   readonly abandoned: () => void
 }
 
-/** This process below a keeper: what the keeper has to know of it, and what it may ask. */
+/** Connects this process to its keeper: reports to it, and answers its requests. */
 export class Kept {
   readonly #context: Context
   readonly #generation: number
   readonly #actions: KeptActions
-  /** Undefined while it is to come, and where none comes. */
+  /** Undefined before the keeper arrives, and if none does. */
   #keeper: Keeper | undefined
   #stopping = false
   /** Whether this process has served, now or before. */
@@ -46,7 +46,10 @@ export class Kept {
     })
   }
 
-  /** The predecessor becomes the keeper when it has drained. If it dies instead, this process serves on without one. */
+  /**
+   * The predecessor becomes the keeper when it has drained. If it dies instead, this process keeps serving
+   * without one.
+   */
   async expect({ pid, arrived }: ComingKeeper): Promise<void> {
     const keeper = await arrived
     const { reporter, servingRole, system } = this.#context
@@ -69,8 +72,9 @@ export class Kept {
   }
 
   /**
-   * Tells the keeper which sockets there are. Only the process that serves says so; one without a predecessor does from
-   * the first socket on, because nobody else could be told to restart or to stop.
+   * Tells the keeper which sockets are open. Only the serving process does that. A process without a
+   * predecessor does it from its first socket on, because no other process could be asked to restart or to
+   * stop.
    */
   update(): void {
     const { datagrams, listeners, predecessor, servingRole } = this.#context
@@ -89,7 +93,10 @@ export class Kept {
     this.#keeper?.keep([...servers, ...datagrams.handles])
   }
 
-  /** Nobody is to connect any more: what the keeper holds open would let clients wait for an answer that never comes. */
+  /**
+   * No client should connect anymore: on a socket that the keeper still holds, clients would wait for a
+   * response that never comes.
+   */
   onStop(): void {
     this.#stopping = true
     if (this.#context.servingRole.held) this.#keeper?.keep([])

@@ -105,7 +105,7 @@ export class Lifecycle {
     return this.#parts.status.read()
   }
 
-  /** Writes the status to the log, or without a logger to stderr, in lines for a person. */
+  /** Writes the status in lines of text to the log, or to stderr if there is no logger. */
   dumpStatus(): void {
     this.#parts.status.dump()
   }

@@ -2,19 +2,19 @@ import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Inheritance, InheritedListeners, readInheritance } from '../listeners/inheritance.ts'
 import type { System } from '../system/system.ts'
 
-/** What this process was started with. */
+/** The resources that this process was started with. */
 export interface Origin {
   readonly generation: number
-  /** The addresses of the sockets that the predecessor or the keeper gave. */
+  /** The addresses of the sockets from the predecessor or the keeper. */
   readonly addresses: readonly string[]
   readonly inherited: InheritedListeners
-  /** What the predecessor left; undefined for the first generation. */
+  /** The inheritance from the predecessor; undefined for the first generation. */
   readonly inheritance: Inheritance | undefined
-  /** Why what the predecessor left could not be read: raised where the user first calls zerodrop. */
+  /** Why the inheritance could not be read: thrown by the user's first call of zerodrop. */
   readonly error: ZerodropError | undefined
 }
 
-/** Finds out what this process was started with. */
+/** Reads what this process was started with. */
 export function originOf(system: System): Origin {
   const { inheritance, error } = inheritanceOf(system)
   const listeners = inheritance?.listeners ?? system.keeper?.listeners ?? []

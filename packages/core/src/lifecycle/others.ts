@@ -4,7 +4,10 @@ import { letCloseSucceed } from '../servers/server-close.ts'
 import type { Context } from './context.ts'
 import { Delivery } from './delivery.ts'
 
-/** What other code in this process does about its end: its handlers of the signal, and its calls of `process.exit()`. */
+/**
+ * Handles how other code in this process takes part in its end: its signal handlers, and its calls of
+ * `process.exit()`.
+ */
 export class Others {
   readonly #context: Context
   #delivery: Delivery | undefined
@@ -16,19 +19,22 @@ export class Others {
     this.#context = context
   }
 
-  /** The exit status with which other code would have ended the process: the first that is not 0, or what it has set. */
+  /**
+   * The exit status with which other code would have ended the process: the first one that is not 0, or
+   * `process.exitCode`.
+   */
   get status(): number {
     return this.#status === 0 ? this.#context.system.exitStatus : this.#status
   }
 
-  /** The handlers that are being waited for, by what reports call them. */
+  /** The names, as in reports, of the handlers that it waits for. */
   get awaited(): readonly string[] {
     return this.#delivery?.running.map((name) => `handler "${name}" of ${this.#signal}`) ?? []
   }
 
   /**
-   * From here on nothing is left to be cut, and code that ends the process would only keep hooks and handlers from
-   * running: `server.close(() => process.exit(0))` does. Calling it again does nothing.
+   * From here on no request is left to cut, and code that ends the process would only prevent hooks and
+   * handlers from running: `server.close(() => process.exit(0))` does. Calling it again does nothing.
    */
   deferExits(): void {
     const { settings, system } = this.#context
@@ -43,7 +49,7 @@ export class Others {
     system.deferExit(signals, onExit, (caller) => this.#reportCopy(caller))
   }
 
-  /** Before the hooks of a server and `onShutdown` hooks have run, the exit watch says more. */
+  /** Before the hooks of a server and the `onShutdown` hooks have run, the exit watch reports more. */
   #reportCopy(caller: string): void {
     const { reporter, state } = this.#context
     if (state.current !== 'closed') return
@@ -54,8 +60,8 @@ export class Others {
   }
 
   /**
-   * Calls the handlers of a signal that have not heard of one, and waits for what they do.
-   * @param servers what they may close once more
+   * Calls the handlers of a signal that have not run yet, and waits for their work.
+   * @param servers the servers that they may close once more
    */
   async deliver(signal: NodeJS.Signals, servers: readonly Server[]): Promise<void> {
     const { reporter, settings, system } = this.#context
@@ -67,7 +73,7 @@ export class Others {
     await this.#delivery.run(handlers, settings.handlersTimeout)
   }
 
-  /** Says which handlers are not called, because a signal has ended the process before. */
+  /** Says which handlers are not called because a signal ends the process first. */
   skip(signal: NodeJS.Signals): void {
     const { reporter, system } = this.#context
     const names = system.unheard(signal).map(({ name }) => `"${name}"`)

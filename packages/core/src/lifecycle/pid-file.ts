@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { nameBeside, removeOwnFile } from '../system/own-file.ts'
 
-/** A file that always names the process that serves. */
+/** A file that always names the serving process. */
 export class PidFile {
   readonly #pid: number
 
@@ -11,14 +11,15 @@ export class PidFile {
   }
 
   /**
-   * Makes the file name this process. Whoever reads it meanwhile sees the old content or the new, never half of it.
+   * Makes the file name this process. A concurrent reader sees the old content or the new, never a part of
+   * it.
    * @throws `ERR_ZERODROP_PID_FILE_FAILED`
    */
   write(file: string): void {
-    // In the same folder, since a rename is atomic within a file system only.
+    // In the same folder, because a rename is only atomic within one file system.
     const temporary = nameBeside(file)
     try {
-      // Where others may write in the folder they could plant a symlink of that name: `wx` does not follow it.
+      // Other users who may write to the folder could plant a symlink of that name: `wx` does not follow it.
       writeFileSync(temporary, `${this.#pid}\n`, { flag: 'wx', mode: 0o644 })
       renameSync(temporary, file)
     } catch (cause) {

@@ -6,7 +6,7 @@ import { wire } from './wiring.ts'
 const lifecycleKey = Symbol.for('zerodrop.lifecycle.v1')
 const adapterKey = Symbol.for('zerodrop.adapter.v1')
 
-/** Kept on `globalThis`: two copies of the package can be in one tree, and there is one of each for the process. */
+/** Kept on `globalThis`: several copies of the package in one process share one instance. */
 const registry = globalThis as { [lifecycleKey]?: Lifecycle; [adapterKey]?: Adapter }
 if (registry[lifecycleKey] === undefined || registry[adapterKey] === undefined) {
   const parts = wire(realSystem())
@@ -17,5 +17,5 @@ if (registry[lifecycleKey] === undefined || registry[adapterKey] === undefined) 
 /** The lifecycle of this process. */
 export const lifecycle: Lifecycle = registry[lifecycleKey]
 
-/** What the adapter of a framework needs of the lifecycle of this process, beyond what an application does. */
+/** The members of this process's lifecycle that only framework adapters need. */
 export const adapter: Adapter = registry[adapterKey]

@@ -5,10 +5,12 @@ import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 import { describeCounts } from './status.ts'
 
-/** What ends sooner shows nothing: Ctrl-C with nothing in flight ends at once, and looks like it. */
+/**
+ * Anything that ends sooner shows nothing: Ctrl-C without a request in flight ends at once. In milliseconds.
+ */
 const showDelay = 300
 
-/** How often the line changes. */
+/** How often the line changes, in milliseconds. */
 const interval = 250
 
 /** Shows a person at a terminal how far a drain or a restart has come. */
@@ -22,7 +24,7 @@ export class ProgressDisplay {
     this.#context = context
   }
 
-  /** From now on every drain of the process and every restart that takes a while is shown. */
+  /** From now on shows every drain of the process, and every restart, that takes a while. */
   watch(): void {
     const { reporter, system } = this.#context
     reporter.addWitness((name, payload) => {
@@ -33,7 +35,7 @@ export class ProgressDisplay {
         this.#begin()
       } else if (name === 'restart:ready' && this.#successor !== undefined) this.#successor.ready = true
       else if (name === 'drain:start') this.#begin()
-      // A shutdown breaks off a restart: the line is the drain's from then on.
+      // A shutdown aborts a restart: from then on the line shows the drain.
       else if (name === 'restart:failed' && this.#context.state.current === 'draining') return
       else if (name === 'drain:complete' || name === 'restart:failed') this.#end()
     })
@@ -54,10 +56,10 @@ export class ProgressDisplay {
   }
 
   async #open(begun: Release): Promise<void> {
-    // One that a restart has opened goes on through a shutdown.
+    // A line that a restart has opened stays during a shutdown.
     const line = this.#line ?? (await this.#context.system.openProgressLine())
     if (line === undefined) return
-    // It has ended meanwhile.
+    // It has ended in the meantime.
     if (this.#stopWaiting !== begun) {
       line.end()
       return
@@ -85,7 +87,7 @@ export class ProgressDisplay {
   }
 }
 
-/** How far the drain of this process has come, in a line for a person. */
+/** Describes in one line how far the drain of this process has come. */
 export function describeProgress({ drains, servers, state, system }: Context): string {
   const counts = servers.drainable
     .map(({ connections }) => countConnections(connections, isClosing))

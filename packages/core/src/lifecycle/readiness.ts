@@ -12,7 +12,7 @@ import type { Succession } from './succession.ts'
 
 export interface ReadinessParts {
   readonly generation: number
-  /** Milliseconds that the predecessor gives this process; Infinity without one. */
+  /** How many milliseconds the predecessor waits for this process; Infinity without one. */
   readonly readyTimeout: number
   readonly health: HealthService
   readonly selfCheck: SelfCheck
@@ -20,8 +20,8 @@ export interface ReadinessParts {
 }
 
 /**
- * Decides when this process is ready, and tells everybody: it listens on all it inherited, or the application has said so,
- * and after that it has answered itself where `readyCheck` or `warmUp` ask for it.
+ * Decides when this process is ready, and announces it: it listens on every inherited address, or the
+ * application has called `ready()`; then `readyCheck` and `warmUp` have completed, if they are set.
  */
 export class Readiness {
   readonly #context: Context
@@ -48,39 +48,42 @@ export class Readiness {
     return serves && (this.#passed || !isWanted(settings)) && this.isDeclared
   }
 
-  /** Whether the application has nothing left to say: it has called `ready()`, or need not. */
+  /** Whether the application has called `ready()`, or need not. */
   get isDeclared(): boolean {
     return !this.#context.settings.manualReady || this.#declared
   }
 
-  /** What this process answers a health probe from: while it hands over, its successor serves at the same address. */
+  /**
+   * The state from which this process answers a health probe: while it hands over, its successor serves at
+   * the same address.
+   */
   condition(): Condition {
     const { current: state } = this.#context.state
     return { live: true, ready: this.isReady || state === 'handing-over', state }
   }
 
   /**
-   * What one request is to be answered from instead: the process's own `readyCheck` on `/readyz` is told whether all else
-   * is well, or it would wait for itself. Undefined for any other request.
+   * The state from which to answer the process's own `readyCheck` on `/readyz`: it leaves out the check
+   * itself, which would otherwise wait for its own result. Undefined for any other request.
    */
   conditionFor({ socket }: IncomingMessage): (() => Condition) | undefined {
     return this.#checking && isCheck(socket) ? () => ({ ...this.condition(), ready: true }) : undefined
   }
 
-  /** The application says that this process can serve. */
+  /** The application has called `ready()`. */
   declare(): void {
     this.#declared = true
     const { settings, state } = this.#context
-    // A process that does not listen serves nobody, whatever it says.
+    // A process that does not listen serves no client, even after `ready()`.
     if (settings.manualReady && state.current !== 'starting') this.#wait.onListening(0)
   }
 
-  /** One more socket of this process is open to its clients. */
+  /** Another socket of this process is open to clients. */
   onListening(): void {
     this.#wait.onListening(this.#missing())
   }
 
-  /** Nothing listens any more, or the process stops. */
+  /** Nothing listens anymore, or the process stops. */
   reset(): void {
     this.#wait.reset()
     this.#checking = false
@@ -127,12 +130,12 @@ export class Readiness {
       succession.becomeReady()
       system.supervisor?.ready()
     }
-    // The predecessor closes its own health port as soon as it hears that this process is ready.
+    // The predecessor closes its health port as soon as it learns that this process is ready.
     if (health.isClosed) void health.open().then(tell)
     else tell()
   }
 
-  /** How many inherited sockets the application has not asked for: that of the health port is taken at the end. */
+  /** On how many inherited sockets nothing listens yet, without the health port, which opens last. */
   #missing(): number {
     const { left } = this.#context.listeners.inherited
     return left.filter(({ requested }) => requested !== this.#parts.health.address).length

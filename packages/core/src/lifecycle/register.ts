@@ -4,20 +4,20 @@ import { lifecycle } from './process-lifecycle.ts'
 
 export type { ListenMessage }
 
-/** A framework's instance, which has more to close than its server. */
+/** A framework's instance, which has to close more than its server. */
 export interface FoundApp {
   close(): unknown
 }
 
-/** Begins to take care of the servers of this process, inside the first `listen()` of one that serves. */
+/** Begins to manage the servers of this process, inside the first `listen()` of a server with clients. */
 export function register(listen: ListenMessage, app: FoundApp | undefined): void {
   if (!isService(listen)) return
   lifecycle.register(listen, app && (() => app.close()))
 }
 
 /**
- * Not a socket by which processes of one tool talk to each other, such as tsx's or pm2's: a pipe, or a Unix socket that is not
- * served with HTTP. One with HTTP has a handler by the time it listens.
+ * Excludes sockets for messages between the processes of one tool, such as tsx or pm2: a pipe, or a Unix
+ * socket without HTTP. An HTTP server has a request handler by the time it listens.
  */
 function isService({ server, options }: ListenMessage): boolean {
   return options.path === undefined || speaksHttp(server)

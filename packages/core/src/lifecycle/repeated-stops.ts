@@ -3,11 +3,11 @@ import { sameStop } from '../signals/signal-actions.ts'
 import type { System } from '../system/system.ts'
 
 /**
- * Tells a second request to stop from the first one that arrives twice.
+ * Distinguishes a second request to stop from a first one that arrives twice.
  *
- * A stop that is sent to a whole process group reaches the process once by itself, and once more from a parent that passes
- * it on: npm, a cluster's primary, a shell. And what this process sends to itself, as libraries do that raise a signal again
- * when they have done their part, is no operator's request.
+ * A stop signal to a whole process group reaches the process once directly, and once more from a parent that
+ * passes it on: npm, a cluster's primary, a shell. And a signal that this process sends to itself, as
+ * libraries do when they have finished, is not an operator's request.
  */
 export class RepeatedStops {
   readonly #system: System
@@ -15,7 +15,7 @@ export class RepeatedStops {
   #first: NodeJS.Signals | undefined
   #open = false
   #told = false
-  /** Signals that code of this process has sent to it, and that have not arrived. */
+  /** Signals that code in this process has sent to the process itself and that have not arrived yet. */
   readonly #own = new Map<NodeJS.Signals, number>()
 
   constructor(system: System, reporter: Reporter) {
@@ -25,15 +25,15 @@ export class RepeatedStops {
 
   /**
    * The first request has arrived.
-   * @param onOver called when the next one is another
+   * @param onOver called when the next signal counts as a second request
    */
   begin(signal: NodeJS.Signals, onOver: () => void): void {
     this.#first = signal
     this.#open = true
-    // To the end of the process.
+    // Stays until the end of the process.
     this.#system.onOwnKill((own) => this.#own.set(own, (this.#own.get(own) ?? 0) + 1))
     this.#system.setIdleTimeout(() => {
-      // What arrived while the event loop was blocked is delivered by the poll behind this timer.
+      // The poll after this timer delivers signals that arrived while the event loop was blocked.
       this.#system.setImmediate(() => {
         this.#open = false
         onOver()
@@ -42,7 +42,7 @@ export class RepeatedStops {
     }, sameStop)
   }
 
-  /** Whether a request to stop is not a new one. Says so once. */
+  /** Whether a stop signal repeats the first request. Says so once. */
   isRepeated(signal: NodeJS.Signals): boolean {
     const own = this.#own.get(signal) ?? 0
     if (own > 0) this.#own.set(signal, own - 1)

@@ -17,17 +17,17 @@ import type { RestartResult } from './restart-result.ts'
 import { type StartedSuccessor, startSuccessor } from './start-successor.ts'
 
 export interface AttemptOptions {
-  /** Of the successor. */
+  /** The successor's generation. */
   readonly generation: number
   /** Resolves when this attempt may start its successor, or is given up. */
   readonly turn: (abort: AbortSignal) => Promise<void> | undefined
-  /** Another restart was asked for, at the successor or by its end. */
+  /** Another restart was requested, in the successor or because it ended. */
   readonly onAsked: () => void
   /** The successor takes over. */
   readonly onHandOver: () => void
 }
 
-/** One attempt to replace this process by a successor. */
+/** One attempt to replace this process with a successor. */
 export class RestartAttempt {
   readonly generation: number
   readonly #context: Context
@@ -35,7 +35,7 @@ export class RestartAttempt {
   readonly #options: AttemptOptions
   readonly #abort = new AbortController()
   #successor: Successor | undefined
-  /** When its process was last asked for; undefined before that. */
+  /** When its process was last spawned; undefined before that. */
   #spawned: number | undefined
   #retirement: Retirement | undefined
   #stopWatching: Release | undefined
@@ -43,9 +43,9 @@ export class RestartAttempt {
   #hung = false
   /** Whether this process becomes the keeper of the successor. */
   #keepsPid = false
-  /** Signals that code of this process has sent to it since it hands over. */
+  /** Signals that code in this process has sent to the process itself since the handover began. */
   readonly #ownKills: NodeJS.Signals[] = []
-  /** Lets the end of this process be its end again. */
+  /** Cancels the change into a keeper at the end of this process. */
   #endAsItself: Release = () => {}
   /** Whether it can still be given up for a newer one. */
   #provisional = true
@@ -57,12 +57,15 @@ export class RestartAttempt {
     this.generation = options.generation
   }
 
-  /** Undefined until its process is there. */
+  /** Undefined until its process exists. */
   get successor(): Successor | undefined {
     return this.#successor
   }
 
-  /** Whether a process was asked for, which may read its code from then on: a restart asked for before that is this one. */
+  /**
+   * Whether a process was spawned, which may read its code from then on: a restart requested before that
+   * joins this one.
+   */
   get spawns(): boolean {
     return this.#spawned !== undefined
   }
@@ -83,8 +86,8 @@ export class RestartAttempt {
   }
 
   /**
-   * Passes a signal on to the successor that this process is to keep: it was meant for the service, unless code of this
-   * process has sent it.
+   * Passes a signal on to the successor if this process becomes its keeper: the signal was meant for the
+   * service, unless code in this process has sent it.
    */
   passOn(signal: NodeJS.Signals): void {
     if (!this.#keepsPid || !this.handsOver) return
@@ -94,8 +97,8 @@ export class RestartAttempt {
   }
 
   /**
-   * Gives the attempt up unless the successor takes over by this age of it, in milliseconds. The time in which it waits for a
-   * processor does not count: on a machine that is busy a successor is slow and not stuck.
+   * Gives the attempt up unless the successor takes over by this age, in milliseconds. Time that it spends
+   * waiting for a CPU does not count: on a busy machine a successor is slow, not stuck.
    */
   giveUpAt(age: number): void {
     if (!this.#provisional || this.#stopWatching !== undefined || this.#spawned === undefined) return
@@ -104,26 +107,34 @@ export class RestartAttempt {
       const waited = this.#successor === undefined ? undefined : system.processorWait(this.#successor.pid)
       const left = (this.#spawned ?? 0) + age + (waited ?? 0) - system.now()
       if (left > 0) this.#stopWatching = system.setTimeout(watch, left)
-      // This process may have been held up itself: that the successor is ready may be waiting to be read.
+      // This process may have been blocked itself: the message `ready` may be waiting to be read.
       else this.#stopWatching = afterTurn(system, () => this.#abandon('newer'))
     }
     watch()
   }
 
-  /** Gives up the successor that has not taken over yet. Resolves when that ends without this process. Never rejects. */
+  /**
+   * Gives up a successor that has not taken over yet. Resolves when it ends without this process. Never
+   * rejects.
+   */
   async abort(): Promise<void> {
     this.#abandon('shutdown')
     await this.#successor?.dismiss(this.#context.system)
   }
 
-  /** A predecessor that is to become the keeper has done so, has died, or is waited for no longer. */
+  /**
+   * Resolves when a predecessor that becomes the keeper has done so or has died, or when the wait is over.
+   */
   async #keeperThere({ arrived }: ComingKeeper): Promise<void> {
     const none = (): undefined => undefined
     const limits = { timeout: Infinity, onTimeout: none, abort: this.#abort.signal, onAbort: none }
     await within<unknown>(this.#context.system, arrived, limits)
   }
 
-  /** Rejects, and has reported it by then, if this process goes on serving. Otherwise it is about to exit. */
+  /**
+   * Rejects, after it has reported the failure, if this process keeps serving. Otherwise the process is
+   * about to exit.
+   */
   async run(): Promise<RestartResult> {
     const { datagrams, listeners, reporter, state, system } = this.#context
     const turn = this.#options.turn(this.#abort.signal)
@@ -159,9 +170,9 @@ export class RestartAttempt {
     const milliseconds = system.now() - begun
     reporter.tell('restart:complete', { pid, generation, milliseconds, migrated, declined, ...live, cut })
     successor.sendEnded({ pid: system.pid, milliseconds: result.milliseconds, migrated, cut })
-    // This process ends when the handlers of others have left nothing in the event loop.
+    // This process ends when other code's handlers have left nothing in the event loop.
     successor.unref()
-    // After those who wait for this promise have had their turn.
+    // After the callbacks of this promise have run.
     system.setImmediate(() => void this.#ending.exit(result))
     return { ...result, pid, generation, listeners: sockets.length, migrated, declined, live, stayed }
   }
@@ -170,7 +181,9 @@ export class RestartAttempt {
     this.#abort.abort(why)
   }
 
-  /** How many of them are the application's: to hand on a health port alone would leave its clients behind. */
+  /**
+   * How many of them are the application's: handing over only a health port would leave its clients behind.
+   */
   #serving(inheritable: readonly Inheritable[]): number {
     const { servers } = this.#context
     return inheritable.filter(({ server }) => servers.get(server)?.exempt === false).length
@@ -207,7 +220,7 @@ export class RestartAttempt {
     try {
       if (this.#keepsPid) await this.#checkAwaited(successor)
       await waitForProbation(system, successor, settings.probation, abort)
-      // What the hooks give up is given up for this successor.
+      // The hooks give up resources for this successor.
       this.#provisional = false
       this.#stopWatching?.()
       await hooks.run('onRestart', { role: 'predecessor', generation: generation - 1, pid })
@@ -232,7 +245,7 @@ export class RestartAttempt {
     }
   }
 
-  /** From `ready` on a successor that hangs is one that has failed. */
+  /** From `ready` on, a successor that hangs has failed. */
   #watch(successor: Successor): SignOfLife {
     if (this.#life !== undefined) return this.#life
     const life = new SignOfLife(this.#context.system, successor)
@@ -260,9 +273,9 @@ export class RestartAttempt {
     if (system.parent !== undefined) {
       successor.sendParent(system.parent.stopReading())
     }
-    // A predecessor that still drains must not take the end of this process for a failure.
+    // A predecessor that still drains must not treat the end of this process as a failure.
     predecessor?.sendStopping()
-    // What the application has closed since is not opened again if the successor dies.
+    // A server that the application has closed since is not opened again if the successor dies.
     const listening = servers.filter(({ server }) => server.listening)
     this.#retirement = new Retirement(this.#context, successor, listening)
     this.#options.onHandOver()

@@ -1,6 +1,6 @@
 import type { DrainResult, MovedCounts, StayedConnection } from '../events/drain-report.ts'
 
-/** How a restart went. */
+/** The result of a restart. */
 export interface RestartResult extends DrainResult {
   /** The successor's process id. */
   readonly pid: number
@@ -10,7 +10,7 @@ export interface RestartResult extends DrainResult {
   readonly listeners: number
   /** How many live connections it took over, of any kind. */
   readonly migrated: number
-  /** How many it declined, such as those beyond its server's `maxConnections`: they were drained here. */
+  /** How many it declined, for example because of its server's `maxConnections`: they were drained here. */
   readonly declined: number
   /** How many of them were WebSockets and event streams. */
   readonly live: MovedCounts

@@ -5,30 +5,32 @@ import type { Ending } from './ending.ts'
 import { RestartAttempt } from './restart-attempt.ts'
 import type { RestartResult } from './restart-result.ts'
 
-/** An attempt that is not ready by this age, in milliseconds, is stuck if this process itself has started faster. */
+/**
+ * An attempt that is not ready by this age, in milliseconds, is stuck if this process itself started faster.
+ */
 const stuckTimeout = 5000
 
 /** How long a restart waits for the end of an earlier generation that has no deadline, in milliseconds. */
 const unboundedTimeout = 10_000
 
-/** The same beyond the deadline of one that has: its hooks run then. */
+/** How long it waits after the deadline of a generation that has one, for its hooks, in milliseconds. */
 const endTimeout = 60_000
 
-/** A restart that was asked for and has not begun: at most two generations live. */
+/** A requested restart that has not begun, because at most two generations run at a time. */
 export interface WaitingRestart {
-  /** Of the successor that it is to start. */
+  /** The generation of the successor that it will start. */
   readonly generation: number
   /** Which processes have not ended yet: `the predecessor (pid 4711)`. */
   readonly waitingFor: readonly string[]
   /** How long it has waited so far. */
   readonly milliseconds: number
-  /** Milliseconds until it begins all the same. */
+  /** Milliseconds until it begins anyway. */
   readonly timeLeft: number
 }
 
 /**
- * Replaces this process by a successor, one attempt at a time, and decides what becomes of the restarts that are asked
- * for meanwhile.
+ * Replaces this process with a successor, one attempt at a time, and decides what to do with restarts that
+ * are requested during an attempt.
  */
 export class Restarts {
   readonly #context: Context
@@ -36,7 +38,7 @@ export class Restarts {
   readonly #generation: number
   #attempt: RestartAttempt | undefined
   #current: Promise<RestartResult> | undefined
-  /** Whether one more restart follows the one that is under way. */
+  /** Whether one more restart follows the current one. */
   #follows = false
   /** How many attempts in a row were given up for a newer one. */
   #givenUp = 0
@@ -72,7 +74,7 @@ export class Restarts {
     return this.#attempt?.handsOver === true
   }
 
-  /** The restart that was asked for and has not begun, if it waits for an earlier generation to end. */
+  /** The requested restart that waits for an earlier generation to end, if any. */
   get waiting(): WaitingRestart | undefined {
     if (this.#waiting === undefined) return undefined
     const { predecessor, system } = this.#context
@@ -88,8 +90,8 @@ export class Restarts {
   }
 
   /**
-   * Begins a restart; if one is under way does what `restartConcurrency` says.
-   * @param passedOn whether another generation was asked, and has told of it
+   * Begins a restart; during another one it does what `restartConcurrency` says.
+   * @param passedOn whether another generation got the request and passed it on
    */
   restart(passedOn = false): Promise<RestartResult> {
     const { settings } = this.#context
@@ -103,8 +105,8 @@ export class Restarts {
   }
 
   /**
-   * `restart()` on behalf of somebody to whom nothing can be rejected: a signal, or another generation. A process that
-   * stops declines, and leaves it to the predecessor if there is one.
+   * `restart()` for a signal or another generation, which cannot get a rejection. A process that stops
+   * declines, and leaves the restart to the predecessor if there is one.
    * @returns undefined if it declines
    */
   ask(passedOn = false): Promise<RestartResult> | undefined {
@@ -115,7 +117,7 @@ export class Restarts {
     return undefined
   }
 
-  /** `ask()`, and tells the outcome to somebody in another process who waits for it. */
+  /** `ask()`, which also reports the outcome to another process that waits for it. */
   askBySignal(): void {
     const asker = this.#context.system.waitingAsker()
     const outcome = this.ask()
@@ -131,7 +133,10 @@ export class Restarts {
     )
   }
 
-  /** A signal that stops asks the service to end, under the pid that this process is about to keep for its successor. */
+  /**
+   * A stop signal to the pid that this process is about to keep for its successor asks the whole service to
+   * end.
+   */
   passOnStop(signal: NodeJS.Signals): void {
     this.#attempt?.passOn(signal)
   }
@@ -158,7 +163,10 @@ export class Restarts {
     return this.#current
   }
 
-  /** If the attempt fails this process serves, and begins the next one. Otherwise the successor was told. */
+  /**
+   * If the attempt fails, this process serves and begins the next one. Otherwise the successor knows of the
+   * request.
+   */
   async #settle(run: Promise<RestartResult>): Promise<RestartResult> {
     try {
       return await run
@@ -171,12 +179,12 @@ export class Restarts {
     }
   }
 
-  /** Whether the successor of the attempt that is under way may have read the code before the newest. */
+  /** Whether the successor of the current attempt may have read older code. */
   #mayBeOld(): boolean {
     return this.#context.settings.restartConcurrency === 'newest' && this.#attempt?.spawns === true
   }
 
-  /** One more restart follows: the successor makes it, or this process if the attempt fails. */
+  /** One more restart follows: the successor performs it, or this process if the attempt fails. */
   async #follow(current: Promise<RestartResult>): Promise<RestartResult> {
     this.#follows = true
     const isNewest = this.#context.settings.restartConcurrency === 'newest'
@@ -224,8 +232,8 @@ export class Restarts {
   }
 
   /**
-   * Waits for the predecessor's end, and for that of a successor that was not to take over: at most two generations live,
-   * unless a client keeps one of them beyond its time. The wait also ends when the attempt is given up.
+   * Waits until the predecessor and any dismissed successor have ended: at most two generations run at a
+   * time, unless a client keeps one of them beyond its time. The wait also ends when the attempt is given up.
    */
   #alone(last: RestartAttempt | undefined, abort: AbortSignal): Promise<void> | undefined {
     const { predecessor } = this.#context
@@ -254,7 +262,10 @@ export class Restarts {
   }
 }
 
-/** It has been reported by then: a caller that does not look must not bring down a process that serves. */
+/**
+ * The failure has been reported by then: a caller that ignores the promise must not bring down a serving
+ * process.
+ */
 function quiet<Result>(promise: Promise<Result>): Promise<Result> {
   promise.catch(() => {})
   return promise

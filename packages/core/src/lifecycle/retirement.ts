@@ -15,16 +15,18 @@ import { MigrationPermit } from '../handover/migration-permit.ts'
 import { postponeClose } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
 
-/** How long after its channel a successor's process may end, to count as dead and not as having closed it. */
+/** If a successor's process ends within this time after its channel, in milliseconds, it counts as dead. */
 const deathTimeout = 1000
 
 /**
- * How long this process stays at least, even with nothing left to do: a version that starts well and falls at once, as
- * over its first request, still finds it there.
+ * How long this process stays at least, in milliseconds, even with nothing left to do: if a version starts
+ * well but crashes at once, for example at its first request, this process can still take over.
  */
 const watchTime = 300
 
-/** The end of this process in favour of a successor that is ready: what can move moves, the rest drains. */
+/**
+ * Ends this process in favour of a ready successor: moves the connections that can move, and drains the rest.
+ */
 export class Retirement {
   readonly group: DrainGroup
   readonly #context: Context
@@ -33,7 +35,7 @@ export class Retirement {
   readonly #migrating: ReadonlySet<Connections>
   readonly #migration: Migration
   readonly #live: LiveMigration
-  /** What lets the servers emit 'close', which cannot be taken back. */
+  /** Lets the servers emit 'close', which cannot be reverted. */
   readonly #closes: readonly { readonly server: Server; readonly close: Release }[]
   #onFinal: () => void = () => {}
 
@@ -85,7 +87,7 @@ export class Retirement {
     return this.#migration.moved + websockets + streams
   }
 
-  /** How many of them in the middle of what they did. */
+  /** How many of them were WebSockets and event streams. */
   get live(): MovedCounts {
     return this.#live.moved
   }
@@ -120,7 +122,7 @@ export class Retirement {
       })
     })
     let over = false
-    // A successor that closes the channel without dying takes nothing more: what is left is drained here.
+    // A successor that closes the channel without dying takes no more connections: the rest drains here.
     const release = this.#successor.onGone(() => {
       system.setTimeout(() => {
         if (over) return
@@ -147,7 +149,10 @@ export class Retirement {
     return outcome
   }
 
-  /** One that hangs would take the service with it if this process left. One that stops itself is not replaced. */
+  /**
+   * If this process left, a hanging successor would take the service down. A successor that stops itself is
+   * not replaced.
+   */
   async #confirmed(life: SignOfLife): Promise<void> {
     if (this.#successor.stopping) return
     const gone = new Promise<void>((resolve) => {
@@ -156,7 +161,10 @@ export class Retirement {
     await Promise.race([life.confirmed(), gone])
   }
 
-  /** From here on nothing is taken back. The application hears that its servers have closed before its hooks run. */
+  /**
+   * From here on the handover cannot be reverted. The servers emit 'close' before the application's hooks
+   * run.
+   */
   async #end(): Promise<void> {
     for (const { close } of this.#closes) close()
     await new Promise<void>((resolve) => {
@@ -165,7 +173,7 @@ export class Retirement {
     this.#onFinal()
   }
 
-  /** The successor has died: listens again on the sockets that were kept for this, and drains no more. */
+  /** The successor has died: listens again on the sockets kept for this, and ends the drain. */
   takeBack(listeners: Listeners): void {
     const { datagrams, drains, reporter } = this.#context
     const attempts = new Attempts((error) => reporter.warn(error))
@@ -174,7 +182,7 @@ export class Retirement {
     for (const each of this.#inheritable)
       attempts.run('listening again', () => {
         const close = this.#closes.find(({ server }) => server === each.server)?.close
-        // Also where the application has closed it since: it did so because this process was to end.
+        // Also if the application has closed it since: it did so because this process was to end.
         if (each.server.listening) close?.()
         else listeners.reopen(each, this.#successor.takeSpare(each.bound), () => close?.())
       })

@@ -4,18 +4,18 @@ import type { ServiceManager } from '../system/service-manager.ts'
 import type { Context } from './context.ts'
 import { describeProgress } from './progress.ts'
 
-/** A drain that goes on may take 15 seconds more from now on. */
+/** Asks systemd for 15 more seconds for a drain. */
 const moreTime = { EXTEND_TIMEOUT_USEC: '15000000' }
 
-/** How often systemd is told so, in milliseconds. */
+/** How often to send that, in milliseconds. */
 const extensionInterval = 5000
 
 /** The most addresses that one line names. */
 const mostNamed = 3
 
 /**
- * Notifies systemd of what this service does: `READY`, `RELOADING`, `STOPPING`, `STATUS`, `MAINPID`, `WATCHDOG` and
- * `EXTEND_TIMEOUT_USEC` of sd_notify(3). Only the process that serves does so.
+ * Notifies systemd of the service's state: `READY`, `RELOADING`, `STOPPING`, `STATUS`, `MAINPID`, `WATCHDOG`
+ * and `EXTEND_TIMEOUT_USEC` of sd_notify(3). Only the serving process does that.
  */
 export class ServiceNotices {
   readonly #context: Context
@@ -24,7 +24,7 @@ export class ServiceNotices {
   #watched = false
   /** Whether the pid of the service has changed, or is about to. */
   #pidMoves: boolean
-  /** Whether systemd was told that a restart has begun, and not how it ended. */
+  /** Whether systemd knows that a restart has begun, but not how it ended. */
   #reloading = false
 
   /** @param generation of this process */
@@ -41,7 +41,8 @@ export class ServiceNotices {
     const manager = this.#manager
     servingRole.onTaken(() => this.#onTaken())
     manager.onFailed((reason) => reporter.warn(notifyFailed(reason)))
-    // What this process has said has to arrive before the successor speaks, and before systemd sees this process end.
+    // This process's notices have to arrive before the successor's, and before systemd notices the end of
+    // this process.
     hooks.add('onRestart', 'systemd', () => manager.told(), {})
     hooks.add('beforeExit', 'systemd', () => manager.told(), {})
     reporter.addWitness((name, payload) => {
@@ -56,7 +57,7 @@ export class ServiceNotices {
   /** This process serves from now on, or again. */
   #onTaken(): void {
     const { comingKeeper, keeper, pid } = this.#context.system
-    // The first generation may have been started by a shell, which has the pid that systemd knows.
+    // A shell with the pid that systemd knows may have started the first generation.
     this.#reloading = false
     const mainPid = (keeper ?? comingKeeper) === undefined && this.#pidMoves ? { MAINPID: String(pid) } : {}
     this.#manager.tell({ READY: '1', STATUS: this.#serves(), ...mainPid })
@@ -65,7 +66,7 @@ export class ServiceNotices {
     this.#showLife(this.#manager.watchdog)
   }
 
-  /** The timer is late where the event loop is, and a successor that serves says it lives itself. */
+  /** If the event loop is late, so is this timer. A serving successor sends the watchdog notice itself. */
   #showLife(interval: number): void {
     const { servingRole, system } = this.#context
     if (servingRole.held) this.#manager.tell({ WATCHDOG: '1' })
@@ -85,7 +86,10 @@ export class ServiceNotices {
     })
   }
 
-  /** systemd learns the successor's pid while this process lives: otherwise the service would end with it. */
+  /**
+   * Tells systemd the successor's pid while this process is alive: otherwise the service would end with this
+   * process.
+   */
   #onHandOver({ pid }: LifecycleEvents['restart:handing-over'][0]): void {
     const { keeper, pidKeeping } = this.#context.system
     if (keeper !== undefined || pidKeeping.begun) return
@@ -96,7 +100,8 @@ export class ServiceNotices {
   #onFailed({ error }: LifecycleEvents['restart:failed'][0]): void {
     const { servingRole, state } = this.#context
     if (!servingRole.held || state.current === 'draining') return
-    // systemd would wait for it under notify-reload, and take no READY=1 before it for the end of the reload:
+    // Under notify-reload, systemd would wait for this notice, and ignore an earlier READY=1 as the end of
+    // the reload:
     // https://github.com/systemd/systemd/blob/v253/src/core/service.c (service_notify_message)
     if (!this.#reloading) this.#reload('a restart is refused')
     this.#reloading = false
@@ -110,10 +115,10 @@ export class ServiceNotices {
     this.#extend()
   }
 
-  /** Timers are late in a service whose event loop hangs: it is given no more time. */
+  /** If the event loop hangs, this timer does not fire, and the service gets no more time. */
   #extend(): void {
     this.#context.system.setIdleTimeout(() => {
-      // The drain is over: what runs on is the application's, within systemd's own limit.
+      // The drain is over: only the application's work continues, within systemd's own limit.
       if (this.#context.state.current === 'closed') return
       this.#manager.tell({ STATUS: describeProgress(this.#context), ...moreTime })
       this.#extend()

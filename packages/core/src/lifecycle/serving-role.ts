@@ -4,7 +4,10 @@ import type { Configuration } from './configuration.ts'
 import { PidFile } from './pid-file.ts'
 import type { Reporter } from '../events/reporter.ts'
 
-/** Whether this process is the generation that serves. A restart passes the role on; if that fails, this process takes it again. */
+/**
+ * Tracks whether this process is the serving generation. A restart passes the role on; if it fails, this
+ * process takes the role again.
+ */
 export class ServingRole {
   readonly #reporter: Reporter
   readonly #pidFile: PidFile
@@ -39,12 +42,12 @@ export class ServingRole {
     }
   }
 
-  /** A successor has it from now on. */
+  /** A successor has the role from now on. */
   pass(): void {
     this.#held = false
   }
 
-  /** Nobody serves any more. */
+  /** No process serves anymore. */
   end(): void {
     this.#held = false
     const { pidFile: path } = this.#configuration.settings

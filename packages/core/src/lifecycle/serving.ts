@@ -24,7 +24,7 @@ export interface ServingParts {
   readonly reactions: SignalReactions
   readonly ticketKeys: InheritedTicketKeys | undefined
   readonly kept: Kept | undefined
-  /** Whether the predecessor gave the socket of an address. */
+  /** Whether the socket of an address came from the predecessor. */
   readonly isInherited: (address: string | undefined) => boolean
 }
 
@@ -78,7 +78,7 @@ export class Serving {
     return drains.close(server, [...open, ...servers.fedOnlyBy(together)], settings)
   }
 
-  /** A socket of this process has closed, or is the application's own affair from now on. */
+  /** A socket of this process has closed, or zerodrop no longer manages it. */
   onGone(): void {
     const { state } = this.#context
     this.#parts.kept?.update()
@@ -96,7 +96,7 @@ export class Serving {
       else this.onGone()
       reactions.update()
     })
-    // Tells whether this primary answers at all, which decides how a worker understands its silence later.
+    // Shows whether this primary answers at all, which decides how a worker interprets its silence later.
     system.cluster.askPrimary(() => {})
     system.cluster.onPrimaryGone(() => {
       if (!configuration.configured || state.current === 'starting') return false
@@ -121,20 +121,20 @@ export class Serving {
     kept?.update()
   }
 
-  /** One more socket of this process is open to its clients. */
+  /** Another socket of this process is open to clients. */
   #onBound(): void {
     const { state, system } = this.#context
     const { readiness } = this.#parts
     if (state.current === 'starting') state.to('serving')
     if (!readiness.isDeclared) return
-    // After the turn in which the application opens its servers, so that all it opens together count.
+    // After the tick in which the application opens its servers, so that all servers opened together count.
     system.setImmediate(() => {
       // It was a probe, and has closed.
       if (!this.#isIdle) readiness.onListening()
     })
   }
 
-  /** Whether nothing of the application is open to clients. */
+  /** Whether no socket of the application is open to clients. */
   get #isIdle(): boolean {
     const { datagrams, servers, workers } = this.#context
     return !servers.isServing && datagrams.size === 0 && workers.size === 0
@@ -143,7 +143,8 @@ export class Serving {
   #onClosed(server: Server): void {
     const { servers } = this.#context
     const drain = servers.get(server)?.drain
-    // Node counts only what it has accepted itself: connections that came by `emit('connection')` go on draining.
+    // Node counts only connections that it has accepted itself: connections from `emit('connection')`
+    // continue to drain.
     if (drain !== undefined && drain.connections.size > 0) {
       void drain.connections.empty().then(() => this.#onClosed(server))
       return

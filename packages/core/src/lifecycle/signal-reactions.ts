@@ -12,18 +12,18 @@ import type { Settings } from '../options/options.ts'
 import { RepeatedStops } from './repeated-stops.ts'
 import type { Restarts } from './restarts.ts'
 
-/** What else there is that a signal can act on. */
+/** The parts that a signal acts on. */
 export interface SignalParts {
   readonly configuration: Configuration
   readonly openings: Openings
   readonly ending: Ending
   readonly restarts: Restarts
   readonly exitWatch: ExitWatch
-  /** Tells the operator what the process is doing. */
+  /** Writes the status for the operator. */
   readonly dumpStatus: () => void
 }
 
-/** What a signal does, which depends on where the process is in its life. */
+/** Performs the action of a signal, which depends on the state of the process. */
 export class SignalReactions {
   readonly #context: Context
   readonly #configuration: Configuration
@@ -53,7 +53,7 @@ export class SignalReactions {
 
   /**
    * Handles signals from before the first server is bound, because its port accepts at once, until the last has closed, and
-   * through a drain to the exit. To be called whenever one of these may have changed.
+   * through a drain to the exit. Call it whenever one of these may have changed.
    */
   update(): void {
     const { state, system, workers } = this.#context
@@ -67,7 +67,7 @@ export class SignalReactions {
     else this.release()
   }
 
-  /** Begins to handle the signals of the table, and what a supervisor says in their place. */
+  /** Begins to handle the signals of the table, and the messages that a supervisor sends instead. */
   watch(): void {
     if (this.#releases.length > 0 || this.#leftToOthers) return
     const { settings, system } = this.#context
@@ -92,7 +92,7 @@ export class SignalReactions {
 
   react(signal: NodeJS.Signals): void {
     if (this.#isNodes(signal)) {
-      // The program has given it to Node since it was watched: Node's own handler has not heard of it.
+      // The program has given the signal to Node since it was watched: Node's own handler has not run for it.
       for (const handler of this.#context.system.unheard(signal)) handler.call()
       this.release()
       this.watch()
@@ -105,7 +105,7 @@ export class SignalReactions {
     if (after !== undefined) this.#call(after, signal)
   }
 
-  /** Whether the kernel has sent it because the predecessor has ended, which led the session of the terminal. */
+  /** Whether the kernel has sent it because the predecessor, which led the terminal's session, has ended. */
   #isOfPredecessor(): boolean {
     const { reporter, system } = this.#context
     if (system.hungUp || !system.takeHangUp()) return false
@@ -130,18 +130,21 @@ export class SignalReactions {
     else if (action === 'restart') this.#restarts.askBySignal()
   }
 
-  /** Whether the terminal is gone, or on Windows the console: nobody is there any more for whom to restart. */
+  /** Whether the terminal (on Windows, the console) is gone: then SIGHUP means stop, not restart. */
   #isHangUp(signal: NodeJS.Signals): boolean {
     const { hungUp, incapacity } = this.#context.system
     return signal === 'SIGHUP' && (hungUp || incapacity === 'platform')
   }
 
-  /** Its signal for "end, so that I can start you again" is what restarts elsewhere. */
+  /** Whether nodemon asks the process to end: it uses the signal that restarts elsewhere. */
   #isNodemons(): boolean {
     return this.#context.system.incapacity === 'nodemon'
   }
 
-  /** The kernel and the shell each send one, and nodemon sends two, so a second is no second wish. */
+  /**
+   * The kernel and the shell each send a signal, and nodemon sends two, so a second one is not a second
+   * request.
+   */
   #stopOnce(signal: NodeJS.Signals): void {
     if (this.#stops === 0) this.#stop(signal)
   }
@@ -155,7 +158,7 @@ export class SignalReactions {
       this.#repeatedStops.begin(signal, () => {
         if (settings.signals.secondStop === 'default') this.#leaveToOthers()
       })
-      // A message is not a signal, and whoever listens to it has heard it.
+      // A message is not a signal, and its listeners have run already.
       const heard = reason === signal ? signal : undefined
       void this.#ending.shutdownAndExit(reason, this.#isInstant(signal) ? hasty(settings) : settings, heard)
       return
@@ -169,7 +172,7 @@ export class SignalReactions {
     }
   }
 
-  /** A person at a terminal, or a watcher of files, waits for the end, and is the only client. */
+  /** A person at a terminal, or a file watcher, waits for the end and is the only client. */
   #isInstant(signal: NodeJS.Signals): boolean {
     const { interactive, watched } = this.#context.system
     return watched || (signal === 'SIGINT' && interactive) || this.#isHangUp(signal)
@@ -185,7 +188,7 @@ export class SignalReactions {
     const leaving = state.current === 'draining' || state.current === 'handing-over'
     if (!leaving && settings.signals.forcesOnlyDrains) return
     if (!leaving) void this.#ending.shutdownAndExit(signal, hasty(settings), signal)
-    // Under a pid that is kept, it was meant for the service.
+    // With a kept pid, the signal was meant for the service.
     else if (!settings.signals.forcesOnlyDrains) this.#restarts.passOnStop(signal)
     this.#ending.force(exitStatus(signal))
   }
@@ -200,7 +203,7 @@ export class SignalReactions {
   }
 }
 
-/** Without what a stop waits for on behalf of clients that may come back. */
+/** The settings without the waits for clients that may return. */
 function hasty(settings: Settings): Settings {
   return { ...settings, lingerTimeout: 0, closeSpread: 0, drainDelay: 0 }
 }

@@ -10,11 +10,11 @@ import { protocolVersion } from '../system/boot.ts'
 import { pause } from '../system/within.ts'
 import type { Context } from './context.ts'
 
-/** A successor that is ready, and what it was given. */
+/** A ready successor, and the sockets that it inherited. */
 export interface StartedSuccessor {
   readonly successor: Successor
   readonly servers: readonly Inheritable[]
-  /** The sockets of these servers, and those that have no connections. */
+  /** The sockets of these servers, and sockets without connections. */
   readonly sockets: readonly InheritedListener[]
 }
 
@@ -23,28 +23,35 @@ export interface StartOptions {
   readonly abort: AbortSignal
   /** Whether this process becomes its keeper. */
   readonly isKept: boolean
-  /** Called when its process has been asked for. From now on it may have read its code; a keeper says so only later. */
+  /**
+   * Called when its process was requested. From now on it may have read its code; a keeper reports the start
+   * only later.
+   */
   readonly onSpawning: () => void
-  /** Called when its process is there. */
+  /** Called when its process exists. */
   readonly onSpawned: (successor: Successor) => void
 }
 
 /**
- * How long a restart below a keeper waits for the other half of a signal that was sent to a whole process group, in
- * milliseconds: dumb-init signals the keeper and this process, and the keeper passes its own on. Two signals that come
- * before the successor has read any code are one deploy.
+ * How long a restart under a keeper waits for the second copy of a signal to the whole process group, in
+ * milliseconds: dumb-init signals the keeper and this process, and the keeper passes its copy on. Two
+ * signals that arrive before the successor has read any code are one deploy.
  */
 const groupPause = 100
 
-/** The longest pause, in milliseconds, before a successor is started again that a signal has ended while Node started. */
+/**
+ * The longest pause before restarting a successor that a signal has ended while Node started, in
+ * milliseconds.
+ */
 const longestPause = 1000
 
 /**
- * Starts a successor and resolves when it is ready. Rejects with the reason why it is not, and has dismissed it by then.
+ * Starts a successor and resolves when it is ready. If it does not become ready, dismisses it and rejects
+ * with the reason.
  *
- * In the tens of milliseconds before a preload can run, Node gives every signal its default action, also those that were
- * ignored or blocked when it was started. So a restart signal that is sent to all processes of a name may end a successor
- * then: it is started again, with the newest code.
+ * In the tens of milliseconds before a preload can run, Node gives every signal its default action, even if
+ * it was ignored or blocked at the start. So a restart signal to all processes of that name may end a
+ * successor then: zerodrop starts it again, with the newest code.
  * https://github.com/nodejs/node/blob/v20.19.0/src/node.cc (ResetSignalHandlers, PlatformInit)
  */
 export async function startSuccessor(context: Context, options: StartOptions): Promise<StartedSuccessor> {
@@ -57,7 +64,7 @@ export async function startSuccessor(context: Context, options: StartOptions): P
   const made = successorEnvironment(system, settings.successorEnv, { readyTimeout, abort })
   const environment = made instanceof Promise ? await made : made
   for (let hits = 0; ; hits++) {
-    // Not before: what closes meanwhile leaves the number of its descriptor to something else.
+    // Not before: if a socket closes in the meantime, its descriptor number goes to something else.
     const servers = listeners.inheritable
     const sockets = [...servers, ...datagrams.inheritable]
     const bootSignals = survivedSignals(signals)
@@ -79,7 +86,7 @@ export async function startSuccessor(context: Context, options: StartOptions): P
       ...(readyTimeout !== Infinity && { readyTimeout }),
     }
     const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
-    // A restart that is asked for in the same turn comes before the successor has read anything.
+    // A restart requested in the same tick comes before the successor has read any code.
     queueMicrotask(options.onSpawning)
     const successor = await spawnSuccessor(system, inheritance, environment, options.isKept)
     options.onSpawned(successor)
@@ -95,13 +102,13 @@ export async function startSuccessor(context: Context, options: StartOptions): P
         `${signal} ended generation ${generation} (pid ${successor.pid}) before Node could handle signals; it is started again`,
         { successor: successor.pid, signal },
       )
-      // A program that does this to itself must not be started without a pause.
+      // A program that sends itself the signal must not be started again without a pause.
       await pause(system, Math.min(2 ** hits, longestPause), abort)
     }
   }
 }
 
-/** Tells of the first message of a successor that cannot be read. */
+/** Reports the first message of a successor that cannot be read. */
 function warnOnce(reporter: Context['reporter'], successor: Successor): void {
   const release = successor.onUnreadable((error) => {
     release()

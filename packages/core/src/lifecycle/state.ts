@@ -1,7 +1,7 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 
 /**
- * Where the process is in its life.
+ * The state of the process.
  *
  * - `starting`: nothing listens yet, or no longer because the application closed its last server.
  *   Next: `serving`, `draining`.
@@ -36,7 +36,7 @@ export function step(from: State, to: State): State {
   )
 }
 
-/** The state of a process, and those that follow its steps. */
+/** Holds the state of a process, and notifies listeners of each step. */
 export class StateMachine {
   #current: State = 'starting'
   readonly #listeners: ((state: State) => void)[] = []
@@ -45,7 +45,7 @@ export class StateMachine {
     return this.#current
   }
 
-  /** Calls back after each step. Listeners learn of it in the order in which they were added. */
+  /** Calls back after each step, in the order in which listeners were added. */
   onStep(listener: (state: State) => void): void {
     this.#listeners.push(listener)
   }

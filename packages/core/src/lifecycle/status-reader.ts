@@ -16,7 +16,7 @@ export interface StatusParts {
   readonly isInherited: (address: string | undefined) => boolean
 }
 
-/** Finds out what the process is doing, when it is asked. */
+/** Computes the status of the process on demand. */
 export class StatusReader {
   readonly #context: Context
   readonly #parts: StatusParts
@@ -40,7 +40,7 @@ export class StatusReader {
     })
   }
 
-  /** Writes the status to the log, or without a logger to stderr, in lines for a person. */
+  /** Writes the status in lines of text to the log, or to stderr if there is no logger. */
   dump(): void {
     const status = this.read()
     for (const line of describeStatus(status)) this.#context.reporter.write(line, { status })

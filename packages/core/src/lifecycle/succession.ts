@@ -13,19 +13,22 @@ import type { Context } from './context.ts'
 
 export interface SuccessionOptions {
   readonly generation: number
-  /** What the TLS servers are given before they serve; undefined if the predecessor has none. */
+  /** The ticket keys for the TLS servers; undefined if the predecessor has none. */
   readonly ticketKeys: InheritedTicketKeys | undefined
   /** Milliseconds until this process has to be ready if it loses its predecessor before that. */
   readonly readyTimeout: number
-  /** Why this process is not ready, as far as it has asked itself. */
+  /** Why this process is not ready, according to its self-check. */
   readonly notReady: () => string | undefined
-  /** The predecessor was asked for another restart while it made this one. */
+  /** The predecessor got another restart request during this restart. */
   readonly onRestart: () => void
-  /** The predecessor goes on, or ends, without this process. */
+  /** The predecessor continues, or ends, without this process. */
   readonly onDismissed: () => void
 }
 
-/** How this process comes to be the one that serves: at once as the first generation, otherwise when its predecessor lets it. */
+/**
+ * Makes this process the serving one: at once as the first generation, otherwise when its predecessor hands
+ * over.
+ */
 export class Succession {
   readonly #context: Context
   readonly #options: SuccessionOptions
@@ -34,7 +37,7 @@ export class Succession {
   #predecessorEnded = false
   #saidNotHeld = false
   #predecessor: Predecessor | undefined
-  /** Ends the watch over a predecessor that may hang. */
+  /** Stops watching for a predecessor that hangs. */
   #stopWatching: Release = () => {}
   readonly #unwanted: SocketFile[] = []
   readonly #attempts: Attempts
@@ -61,13 +64,13 @@ export class Succession {
     predecessor.sendStarted()
   }
 
-  /** The process listens and serves, or the application has said so. It happens once. */
+  /** The process is ready. Happens once. */
   becomeReady(): void {
     if (this.#ready) return
     this.#ready = true
     const { hooks, settings, system } = this.#context
     const { restartConcurrency, signals } = settings
-    // The predecessor has heard of it too, unless it has died.
+    // The predecessor knows this too, unless it has died.
     const asked = system.endBoot().some((signal) => signals.reactions[signal]?.action === 'restart')
     if (asked && restartConcurrency === 'newest') this.#options.onRestart()
     const predecessor = this.#predecessor
@@ -87,7 +90,7 @@ export class Succession {
     this.#context.reporter.warn(error)
   }
 
-  /** An inherited socket accepts already, because Node does not let it be held. */
+  /** An inherited socket accepts already, because Node does not let zerodrop hold it back. */
   onNotHeld(address: Address): void {
     if (this.#saidNotHeld || this.#predecessor === undefined) return
     this.#saidNotHeld = true
@@ -107,7 +110,10 @@ export class Succession {
     this.#stopWatching = whenSilent(this.#context.system, predecessor, () => this.#onSilent(predecessor))
   }
 
-  /** Whoever connects would wait for a process that accepts nothing. It may come back, and hands over then. */
+  /**
+   * The predecessor hangs, so clients that connect would wait: this process accepts. The predecessor hands
+   * over if it recovers.
+   */
   #onSilent(predecessor: Predecessor): void {
     const { reporter, state } = this.#context
     if (state.current === 'draining' || state.current === 'closed') return
@@ -115,12 +121,12 @@ export class Succession {
       `The predecessor (pid ${predecessor.pid}) said nothing for ${hangTime} ms before it handed over. This process serves in its place. ` +
       'The connections of the predecessor wait for it: if it does not come back, end it with SIGKILL.'
     reporter.warn(new ZerodropError('ERR_ZERODROP_PREDECESSOR_HUNG', text))
-    // If it comes back and does not want this process, it must ask it to stop and not kill it.
+    // If the predecessor recovers and rejects this process, it must ask it to stop instead of killing it.
     predecessor.sendAccepts()
     this.#takeOver()
   }
 
-  /** Takes new connections from now on, and what it inherited and does not listen on is closed. */
+  /** Accepts connections from now on, and closes inherited sockets on which it does not listen. */
   #accept(): void {
     const { hold, listeners, reporter } = this.#context
     this.#options.ticketKeys?.dispose()
@@ -141,7 +147,7 @@ export class Succession {
     this.#stopWatching()
     this.#accept()
     servingRole.take()
-    // Not before: the predecessor was still reached by these.
+    // Not before: clients still reached the predecessor through these sockets.
     for (const { file, inode } of this.#unwanted.splice(0))
       this.#attempts.run('removing the file of a Unix socket', () => removeSocketFile(file, inode))
     const { predecessor } = this.#context
@@ -166,13 +172,13 @@ export class Succession {
         pid: this.#context.predecessor?.pid ?? 0,
         ready: this.#ready,
       })
-    // It has handed over, or it has died: there is nobody else.
+    // The predecessor has handed over or has died, so no other process serves.
     if (this.#ready) return this.#takeOver()
     this.#accept()
     this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)
   }
 
-  /** Holds the sockets, and does not serve: whoever connects would wait forever. */
+  /** This process holds the sockets but does not serve: clients that connect would wait forever. */
   #giveUp(): void {
     if (this.#ready) return
     const reason = this.#options.notReady()

@@ -1,19 +1,20 @@
 import type { Context } from './context.ts'
 
-/** How long an application that serves may take to open the rest of its servers, in milliseconds. */
+/** How long a serving application may take to open the rest of its servers, in milliseconds. */
 const listenTimeout = 5000
 
 /**
- * Offers the sockets that a service manager has opened for this process to its servers, and says once which of them nobody
- * has asked for.
- * @param inherited addresses of the sockets that a keeper has kept from a generation that crashed: these are among them
+ * Offers the sockets that a service manager has opened for this process to its servers, and reports once on
+ * which of them nothing listens.
+ * @param inherited addresses of the sockets that a keeper has kept from a crashed generation, which include
+ * these
  */
 export function watchActivation(
   { listeners, reporter, servingRole, system }: Context,
   inherited: readonly string[],
 ): void {
   const { activation } = system
-  // Without LISTEN_PID they may be meant for any process: see the preset "grace".
+  // Without LISTEN_PID, they may be meant for any process: see the preset "grace".
   if (activation?.pid !== true) return
   const { activated } = listeners.inherited
   activated.offer(activation)

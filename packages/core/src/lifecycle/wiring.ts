@@ -37,7 +37,7 @@ import { StateMachine } from './state.ts'
 import { StatusReader } from './status-reader.ts'
 import { Succession } from './succession.ts'
 
-/** What the lifecycle of a process is made of. `Lifecycle` and `Adapter` are two views of it. */
+/** The parts of the lifecycle of a process. `Lifecycle` and `Adapter` are two views of them. */
 export interface Parts {
   readonly context: Context
   readonly origin: Origin
@@ -55,16 +55,16 @@ export interface Parts {
 }
 
 /**
- * Builds the parts of a lifecycle, each from parts that are there already, and then connects those that act on each other
- * both ways.
+ * Builds the parts of a lifecycle, each from parts that exist already, and then connects parts that depend
+ * on each other.
  */
 export function wire(system: System): Parts {
-  // What it tells, and what the user wants.
+  // Events and options.
   const reporter = new Reporter(system)
   const history = new History(system, reporter)
   const configuration = new Configuration()
 
-  // Where it comes from.
+  // The origin of this process.
   const origin = originOf(system)
   const { addresses, generation, inherited, inheritance } = origin
   const isInherited = (address: string | undefined): boolean =>
@@ -74,10 +74,10 @@ export function wire(system: System): Parts {
     system.predecessor &&
     inheritance &&
     new Predecessor(system.predecessor, inheritance.pid, () => servingRole.held)
-  // Whatever its version, the predecessor learns from this that it waits for a process that will not take over.
+  // This tells a predecessor of any version that it waits for a process that will not take over.
   if (origin.error !== undefined && system.predecessor !== undefined) sendStarted(system.predecessor)
 
-  // Its sockets, its servers, and what moves between generations.
+  // Sockets, servers, and connections that move between generations.
   const hold = new Hold(system, predecessor !== undefined)
   const openings = new Openings(system)
   const listeners = new Listeners(system, inherited, hold)
@@ -95,7 +95,7 @@ export function wire(system: System): Parts {
   const workers = new ClusterWorkers(system, reporter)
   const verdicts = new DrainingVerdicts((warning) => reporter.warn(warning))
 
-  // Its states, and how it leaves them.
+  // States and endings.
   const state = new StateMachine()
   const hooks = new Hooks(system, reporter)
   const context: Context = {
@@ -122,7 +122,7 @@ export function wire(system: System): Parts {
     void ending.shutdownAndExit(reason, configuration.settings, 'SIGTERM')
   const exitWatch = new ExitWatch(context)
 
-  // How it becomes the process that serves.
+  // How this process becomes the serving one.
   const health = new HealthService(system, reporter)
   const selfCheck = new SelfCheck(system, {
     server: () => firstHttpServer(context),
@@ -142,7 +142,7 @@ export function wire(system: System): Parts {
   })
   const readiness = new Readiness(context, { generation, readyTimeout, health, selfCheck, succession })
 
-  // What is asked of it from outside.
+  // Requests from outside.
   const status = new StatusReader(context, {
     generation,
     readiness,
@@ -184,7 +184,7 @@ export function wire(system: System): Parts {
     isInherited,
   })
 
-  // From here on they act on each other.
+  // Connects the parts.
   new ProgressDisplay(context).watch()
   checkGracePeriod(context)
   if (system.serviceManager !== undefined)

@@ -4,25 +4,28 @@ import { descriptorAddress } from './descriptor-address.ts'
 import { isBoundAs } from './address.ts'
 import type { InheritedListener } from './inheritance.ts'
 
-/** Which socket of a service manager is for which `listen()`, by name: a port, `host:port`, or the path of a Unix socket. */
+/**
+ * Maps the name of a service manager's socket to a `listen()`: a port, `host:port`, or the path of a Unix
+ * socket.
+ */
 export type SocketNames = Readonly<Record<string, number | string>>
 
 interface Socket {
   readonly fd: number
-  /** Undefined where it cannot be told. */
+  /** Undefined if it is unknown. */
   readonly bound: Address | undefined
   readonly name: string | undefined
 }
 
-/** The first descriptor behind stdin, stdout and stderr. */
+/** The first descriptor after stdin, stdout and stderr. */
 const first = 3
 
-/** The sockets that a service manager has opened for this process and no server has asked for yet. */
+/** The sockets that a service manager has opened for this process and that no server has adopted yet. */
 export class ActivatedListeners {
   #left: Socket[] = []
   #names: SocketNames = {}
 
-  /** Adds those that the manager has given. */
+  /** Adds the sockets from the manager. */
   offer({ count, names = '' }: Activation): void {
     const named = names.split(':')
     this.#left = Array.from({ length: count }, (_, index) => ({
@@ -32,12 +35,12 @@ export class ActivatedListeners {
     }))
   }
 
-  /** States which names are for which `listen()`, whatever the address of the socket. */
+  /** Sets which names belong to which `listen()`, regardless of the socket's address. */
   name(names: SocketNames): void {
     this.#names = names
   }
 
-  /** For a person: what is left. */
+  /** Describes the sockets that are left, for a log line. */
   get left(): readonly string[] {
     return this.#left.map(({ fd, bound, name }) => {
       const called = name === undefined ? '' : `, named "${name}"`
@@ -45,7 +48,7 @@ export class ActivatedListeners {
     })
   }
 
-  /** Forgets a socket that this process has by other means. */
+  /** Forgets a socket that this process got in another way. */
   forget(bound: Address): void {
     this.#left = this.#left.filter((socket) => socket.bound !== bound)
   }
@@ -62,12 +65,12 @@ export class ActivatedListeners {
     return { fd: found.fd, requested, bound: found.bound, foreign: true }
   }
 
-  /** Takes back what a `listen()` that failed did not use. */
+  /** Takes back a socket that a failed `listen()` did not use. */
   return({ fd, bound }: InheritedListener): void {
     this.#left.push({ fd, bound, name: undefined })
   }
 
-  /** Those that the address decides about. */
+  /** The sockets that are matched by address. */
   get #unnamed(): Socket[] {
     return this.#left.filter(({ name }) => this.#names[name ?? ''] === undefined)
   }
@@ -85,8 +88,9 @@ const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]'])
 const everywhere: ReadonlySet<string> = new Set(['*', '[::]', '0.0.0.0'])
 
 /**
- * Whether a socket bound to `bound` serves a `listen()` for `requested`. systemd takes no host names, binds `3000` on `[::]` for
- * IPv4 as well, and a unit may narrow down where an application that listens everywhere is reached. It may not widen it.
+ * Whether a socket bound to `bound` serves a `listen()` for `requested`. systemd does not accept host names,
+ * and binds `3000` on `[::]` for IPv4 as well. A unit may restrict an application that listens on all
+ * addresses to some of them, but not the other way round.
  */
 function isMeant(requested: Address, bound: Address | undefined): boolean {
   const [, host = '', port] = /^tcp:\/\/(.*):(\d+)$/.exec(requested) ?? []

@@ -10,7 +10,7 @@ interface Holders {
   readonly inherited: InheritedListeners
 }
 
-/** The error for an address that is in use, which says who probably holds it and what can be done about that. */
+/** The error for an address that is in use. It says which process probably holds it and what to do. */
 export function addressInUse(requested: Address | undefined, holders: Holders, cause: Error): ZerodropError {
   const text = `This process cannot listen on ${requested ?? 'the address'}: it is in use. ${describe(requested, holders)}`
   return new ZerodropError('ERR_ZERODROP_ADDRESS_IN_USE', text, { cause })

@@ -7,17 +7,17 @@ import { isIP } from 'node:net'
  */
 export type Address = string
 
-/** What `server.listen()` was asked for. Undefined for a port of 0, which asks for a fresh port at every start. */
+/** The address passed to `server.listen()`. Undefined for port 0, which means a new port at every start. */
 export function requestedAddress(options: ListenOptions & { fd?: number }): Address | undefined {
   if (typeof options.fd === 'number') return `fd://${options.fd}`
   if (options.path !== undefined && options.port === undefined) return `unix://${options.path}`
   const port = Number(options.port)
   if (!Number.isInteger(port) || port <= 0) return undefined
-  // Node listens everywhere for null too.
+  // Node also listens on all addresses for null.
   return options.host ? tcp(options.host, port) : `tcp://*:${port}`
 }
 
-/** Where a listening server really is. */
+/** The actual address of a listening server. */
 export function boundAddress(server: Server): Address | undefined {
   const address = server.address()
   if (address === null) return undefined
@@ -25,19 +25,19 @@ export function boundAddress(server: Server): Address | undefined {
 }
 
 /**
- * Whether a socket bound to `bound` is what `requested` asks for. A host name is not resolved here: it matches only
+ * Whether a socket bound to `bound` satisfies `requested`. A host name is not resolved here: it matches only
  * the same name, which the caller compares.
  */
 export function isBoundAs(requested: Address, bound: Address): boolean {
   if (requested === bound) return true
-  // Without a host Node listens on the unspecified IPv6 address, or on IPv4's where there is no IPv6.
+  // Without a host, Node listens on the unspecified IPv6 address, or on the IPv4 one if there is no IPv6.
   const port = /^tcp:\/\/\*:(\d+)$/.exec(requested)?.[1]
   return port !== undefined && (bound === tcp('::', port) || bound === tcp('0.0.0.0', port))
 }
 
 /**
- * Whether the kernel may refuse one TCP address because of the other: they have the same port, and one of them stands for
- * addresses of the machine that the other names.
+ * Whether the kernel may refuse one TCP address because of the other: they have the same port, and one of
+ * them includes the other.
  */
 export function mayExclude(one: Address, other: Address): boolean {
   const [left, right] = [placeOf(one), placeOf(other)]
@@ -57,7 +57,9 @@ function placeOf(address: Address): { host: string; port: string } | undefined {
   return host === undefined || port === undefined ? undefined : { host, port }
 }
 
-/** Where a UDP socket is bound. Its family is part of it: `::` can be bound beside `0.0.0.0` or for both. */
+/**
+ * The address of a UDP socket, including its family: `::` can be bound beside `0.0.0.0` or for both families.
+ */
 export function datagramAddress(at: { family: 'udp4' | 'udp6'; address: string; port: number }): Address {
   return `${at.family}://${isIP(at.address) === 6 ? `[${at.address}]` : at.address}:${at.port}`
 }

@@ -9,31 +9,33 @@ import { type Address, datagramAddress } from './address.ts'
 import type { Hold } from './hold.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
 
-/** Node's types leave out the property that says which kind it is. */
+/** Node's types omit the property with the type of the socket. */
 type Socket = NodeSocket & { readonly type: 'udp4' | 'udp6' }
 
 export interface DatagramsObserver {
   /** Called before a socket is bound. */
   onBinding(socket: NodeSocket): void
-  /** Called when it could not be bound. */
+  /** Called when a socket could not be bound. */
   onFailed(socket: NodeSocket): void
   onBound(socket: NodeSocket): void
   onClosed(): void
   onWarning(error: ZerodropError): void
 }
 
-/** How long replies to what has been received may take, once nothing more is. */
+/** How long replies may take after the last datagram was received, in milliseconds. */
 const answerTime = 500
 
-/** Under a steady rain of datagrams there is no quiet turn to wait for. */
+/** The limit of the wait for a quiet tick, because datagrams may arrive without a pause. */
 const queueTimeout = 1000
 
 /**
  * The UDP sockets that this process has bound to a port of its choice. There are no connections and nothing to drain:
- * predecessor and successor have the same socket with the same queue in the kernel, and who reads it answers.
+ * predecessor and successor share the socket and its queue in the kernel, and the process that reads it
+ * answers.
  *
- * Node publishes `udp.socket` at the end of the socket's constructor. Its `bind()` ends in one call of the native
- * handle's, after names are resolved; in that place an inherited descriptor is opened.
+ * Node publishes `udp.socket` at the end of the socket's constructor. Its `bind()` ends in one call of the
+ * native handle's `bind()`, after names are resolved; an inherited descriptor is opened at that point
+ * instead.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/dgram.js (Socket.prototype.bind)
  */
 export class Datagrams {
@@ -51,7 +53,7 @@ export class Datagrams {
     this.#hold = hold
   }
 
-  /** Begins to see every UDP socket that is made. */
+  /** Begins to see every new UDP socket. */
   watch(observer: DatagramsObserver): Release {
     this.#observer = observer
     const onSocket = (message: unknown): void => this.#prepare((message as { socket: Socket }).socket)
@@ -63,7 +65,7 @@ export class Datagrams {
     return this.#bound.size
   }
 
-  /** What a successor can be given. One that is connected to a peer belongs to what this process does with it. */
+  /** The sockets that a successor can inherit. A socket connected to a peer stays with this process. */
   get inheritable(): readonly InheritedListener[] {
     return [...this.#bound].flatMap((socket) => {
       const fd = datagramHandleOf(socket)?.fd
@@ -73,7 +75,7 @@ export class Datagrams {
     })
   }
 
-  /** The same, by the native handles that have the descriptors. */
+  /** The native handles of these sockets. */
   get handles(): readonly KeptSocket[] {
     return [...this.#bound].flatMap((socket) => {
       const handle = datagramHandleOf(socket)
@@ -89,19 +91,19 @@ export class Datagrams {
     this.#forget(socket)
   }
 
-  /** Stops reading: what arrives stays in the kernel, for the successor. Sending goes on. */
+  /** Stops reading: datagrams stay in the kernel, for the successor. Sending continues. */
   pause(): void {
     for (const socket of this.#bound) datagramHandleOf(socket)?.recvStop()
   }
 
-  /** Takes the reading up again. */
+  /** Resumes reading. */
   resume(): void {
     for (const socket of this.#bound) datagramHandleOf(socket)?.recvStart()
   }
 
   /**
-   * Ends the sockets: reads what has arrived, leaves time for the answers, and closes.
-   * @param successor whether another process reads on; then nothing is read here
+   * Ends the sockets: reads the datagrams that have arrived, leaves time for the answers, and closes.
+   * @param successor whether another process continues to read; then this process reads nothing
    */
   async end(successor: boolean): Promise<void> {
     if (this.#bound.size === 0) return
@@ -113,7 +115,7 @@ export class Datagrams {
     await Promise.all([...this.#bound].map(close))
   }
 
-  /** Turns of the loop go by until one has received nothing. */
+  /** Waits for event loop ticks until one has received nothing. */
   async #readQueued(): Promise<void> {
     for (const socket of this.#bound) socket.on('message', () => this.#received++)
     const deadline = this.#system.now() + queueTimeout
@@ -129,7 +131,7 @@ export class Datagrams {
   #prepare(socket: Socket): void {
     const handle = datagramHandleOf(socket)
     if (handle === undefined) return
-    // For IPv6 this is an own property already, set by Node to another method.
+    // For IPv6, Node has already set an own property to another method.
     const { bind } = handle
     handle.bind = (address, port, flags) => {
       const isOurs = port > 0 && !this.#ignored.has(socket)
@@ -184,7 +186,7 @@ export class Datagrams {
   }
 }
 
-/** Whether something is a UDP socket, without loading the module for those who have none. */
+/** Whether a value is a UDP socket. Does not load the module in processes without one. */
 export function isDatagramSocket(value: unknown): value is NodeSocket {
   return (
     typeof value === 'object' &&
@@ -194,8 +196,8 @@ export function isDatagramSocket(value: unknown): value is NodeSocket {
 }
 
 /**
- * A socket that was inherited is in its multicast groups already, and the kernel refuses to let it join one twice. To
- * an application that joins at every start, it has joined.
+ * An inherited socket is in its multicast groups already, and the kernel does not let it join a group twice.
+ * So a join succeeds without effect for an application that joins at every start.
  */
 function keepMemberships(handle: DatagramHandle): void {
   const { EADDRINUSE, EADDRNOTAVAIL } = constants.errno
@@ -211,7 +213,7 @@ function keepMemberships(handle: DatagramHandle): void {
   }
 }
 
-/** Resolves when the application has heard of it. */
+/** Resolves when the application has been notified. */
 function close(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     if (datagramHandleOf(socket) === undefined) resolve()

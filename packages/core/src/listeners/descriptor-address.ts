@@ -4,9 +4,10 @@ import { endianness } from 'node:os'
 import type { Address } from './address.ts'
 
 /**
- * Where the listening socket with this descriptor is bound, by the kernel's tables: Node can tell only by listening on
- * it, which it cannot take back without closing it.
- * @returns undefined if it is no listening socket of TCP or Unix, and on systems without these tables: all but Linux
+ * The address of the listening socket with this descriptor, from the kernel's tables: Node would have to
+ * listen on it, which cannot be undone without closing it.
+ * @returns undefined if it is not a listening TCP or Unix socket, and on systems other than Linux, which
+ * lack these tables
  */
 export function descriptorAddress(fd: number): Address | undefined {
   try {
@@ -23,8 +24,8 @@ export function descriptorAddress(fd: number): Address | undefined {
 }
 
 /**
- * How many connections wait to be accepted on a listening TCP socket, by the kernel's tables.
- * @returns undefined if that cannot be told: for other sockets, and on systems without these tables
+ * How many connections wait to be accepted on a listening TCP socket, from the kernel's tables.
+ * @returns undefined for other sockets, and on systems without these tables
  */
 export function queueLength(fd: number): number | undefined {
   try {
@@ -38,7 +39,7 @@ export function queueLength(fd: number): number | undefined {
   }
 }
 
-/** The tables are read piece by piece: one that changes meanwhile may leave out a row that is there. */
+/** Tables are read in pieces: if one changes in the meantime, a row may be missing from the result. */
 const attempts = 5
 
 const tcpListen = '0A'
@@ -50,7 +51,7 @@ function inodeOf(fd: number): string | undefined {
 }
 
 /**
- * The row of a listening socket. The kernel prints those first, so that the rows of the connections are not read.
+ * The row of a listening socket. The kernel prints these rows first, so the rows of connections are not read.
  * https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_ipv4.c (tcp_seq_start)
  */
 function listening(table: 'tcp' | 'tcp6', inode: string): string[] | undefined {
@@ -69,7 +70,7 @@ function tcp(table: 'tcp' | 'tcp6', inode: string): Address | undefined {
   const number = Number.parseInt(port, 16)
   if (table === 'tcp') return `tcp://${bytes.join('.')}:${number}`
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16))
-  // Its short form is the one that Node gives.
+  // Node uses the short form.
   const { address } = new SocketAddress({ family: 'ipv6', address: groups.join(':') })
   return `tcp://[${address}]:${number}`
 }
@@ -85,7 +86,7 @@ function unix(inode: string): Address | undefined {
   return undefined
 }
 
-/** The rows of a table below its heading, read as far as they are asked for: a table may have a row for each connection. */
+/** The rows of a table after its heading, read on demand: a table may have a row for each connection. */
 function* rows(table: string): Generator<string[]> {
   const fd = openSync(`/proc/self/net/${table}`, 'r')
   try {

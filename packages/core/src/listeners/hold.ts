@@ -9,52 +9,54 @@ export interface ReceivingHandle {
   close(callback?: () => void): void
 }
 
-/** What happens to a socket while it is held. */
+/** Callbacks for a held socket. */
 export interface HeldSocket {
-  /** Whether it is only lent: then it never begins, and its server does not keep it. */
+  /** Whether it is only lent: then it never accepts, and its server does not keep it. */
   readonly lent?: boolean
   /** The application has closed it. The descriptor is still open. */
   onClosed(): void
-  /** It cannot be opened: the kernel's reason. */
+  /** The kernel has refused to open it, for this reason. */
   onFailed(status: number): void
 }
 
 /**
- * Keeps inherited sockets from taking anything until this process may serve. To the application they listen: Node emits
- * `'listening'` and knows the address. Only the last step, in which the handle would begin to accept or to receive, waits;
- * what arrives meanwhile goes to the predecessor, which has the same sockets.
+ * Keeps inherited sockets from accepting or receiving until this process may serve. To the application they
+ * listen: Node emits `'listening'` and knows the address. Only the last step waits, in which the handle
+ * begins to accept or to receive; connections that arrive in the meantime go to the predecessor, which has
+ * the same sockets.
  *
  * A held socket that the application closes stays open here, so that another `listen()` can have it: a program that probes
- * for a free port closes what it has opened. For that alone sockets are held in a process without a predecessor too, which
- * has inherited them from its keeper or by `LISTEN_FDS`: each for the event loop turn in which it listens.
+ * for a free port closes what it has opened. For that reason, sockets from a keeper or from `LISTEN_FDS` are
+ * held in a process without a predecessor too, each for the event loop tick in which it listens.
  */
 export class Hold {
   readonly #system: System
   readonly #forOneTurn: boolean
-  /** What opens each of them, but for those that are lent. */
+  /** The functions that open the held sockets, without the lent ones. */
   readonly #held = new Set<() => void>()
   #stopHolding: Release | undefined
   #holds = true
 
-  /** @param underPredecessor whether there is a predecessor, which serves until this process may */
+  /** @param underPredecessor whether there is a predecessor that serves until this process may */
   constructor(system: System, underPredecessor: boolean) {
     this.#system = system
     this.#forOneTurn = !underPredecessor
   }
 
-  /** False once this process may serve: what listens from then on accepts at once. */
+  /** False once this process may serve: later listeners accept at once. */
   get holds(): boolean {
     return this.#holds
   }
 
-  /** Whether what this server adopts now would be held. */
+  /** Whether a socket that this server adopts now would be held. */
   canHold(server: Server): boolean {
     return this.#holds && keepsListeningHandle(server)
   }
 
   /**
-   * Holds the socket that the server's `listen()`, which is under way, adopts.
-   * @returns whether that has worked, asked for when the server listens; it undoes what was prepared
+   * Holds the socket that the server's current `listen()` adopts.
+   * @returns a function to call when the server listens: it undoes the preparation, and returns whether the
+   * hold has worked
    */
   prepare(server: Server, socket: HeldSocket): () => boolean {
     let held = false
@@ -93,7 +95,7 @@ export class Hold {
     })
   }
 
-  /** Lets them all begin. Calling it again does nothing. */
+  /** Lets all held sockets accept. Calling it again does nothing. */
   open(): void {
     this.#holds = false
     for (const open of this.#held) open()
@@ -124,7 +126,7 @@ export class Hold {
     })
   }
 
-  /** A handle that waits for nothing does not keep the process alive, as a listening one would. */
+  /** Keeps the process alive while a socket is held: unlike a listening handle, a held one does not. */
   #update(): void {
     if (this.#held.size > 0) this.#stopHolding ??= this.#system.hold()
     else {

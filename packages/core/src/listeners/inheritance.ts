@@ -7,33 +7,33 @@ import { ActivatedListeners } from './activated.ts'
 import { type Address, isBoundAs, mayExclude } from './address.ts'
 import { inodeOf, type SocketFile } from './unix-path.ts'
 
-/** One listening socket on its way from a predecessor to a successor. */
+/** One listening socket that a predecessor passes to a successor. */
 export interface InheritedListener {
   readonly fd: number
-  /** What the predecessor's `listen()` was asked for. */
+  /** The address passed to the predecessor's `listen()`. */
   readonly requested: Address
-  /** Where that got it. */
+  /** The actual address. */
   readonly bound: Address
-  /** Whether a service manager has opened it: it stays when this service stops, and so does its file. */
+  /** Whether a service manager has opened it: then the socket and its file stay when this service stops. */
   readonly foreign?: boolean
 }
 
-/** What `ZERODROP_INHERIT` says. */
+/** The content of `ZERODROP_INHERIT`. */
 export interface Inheritance {
   readonly version: typeof protocolVersion
   readonly generation: number
-  /** The process that wrote this. It may have died by the time it is read. */
+  /** The process that wrote it, which may have died since. */
   readonly pid: number
   readonly listeners: readonly InheritedListener[]
   /** The descriptor of the channel to the predecessor. */
   readonly channel?: number
-  /** Those that a service manager has opened for the first process: the first of them, in its order. */
+  /** The sockets that a service manager has opened for the first process. */
   readonly activated?: Activation
-  /** Whether the predecessor has TLS ticket keys to give to who asks. */
+  /** Whether the predecessor has TLS ticket keys to send on request. */
   readonly ticketKeys?: boolean
-  /** Signals that restart the predecessor: they must not end a successor that is still starting. */
+  /** Signals that restart the predecessor. They must not end a successor that is still starting. */
   readonly bootSignals?: readonly NodeJS.Signals[]
-  /** How long a successor that has lost its predecessor may still take to be ready; undefined if it may take forever. */
+  /** How long a successor without a predecessor may still take to become ready; undefined for no limit. */
   readonly readyTimeout?: number
 }
 
@@ -42,9 +42,9 @@ export function writeInheritance(inheritance: Inheritance): string {
 }
 
 /**
- * Reads the variable that a predecessor wrote.
- * @throws `ERR_ZERODROP_INHERIT_INVALID` if it holds anything else.
- * @throws `ERR_ZERODROP_INHERIT_MISMATCH` if a descriptor it names is not a socket of this process.
+ * Parses the variable that a predecessor has set.
+ * @throws `ERR_ZERODROP_INHERIT_INVALID` if it is invalid
+ * @throws `ERR_ZERODROP_INHERIT_MISMATCH` if a descriptor in it is not a socket of this process
  */
 export function readInheritance(variable: string): Inheritance {
   const inheritance = parse(variable)
@@ -122,9 +122,9 @@ export function mismatch(fd: number, expected: Address, found: string, cause?: u
   )
 }
 
-/** The listeners a process was given and has not used yet. Each is taken at most once. */
+/** The inherited listeners that have not been adopted yet. Each can be adopted only once. */
 export class InheritedListeners {
-  /** Those of a service manager. A server that asks for none of them leaves them as they are. */
+  /** The sockets of a service manager. Sockets that no server adopts stay as they are. */
   readonly activated: ActivatedListeners = new ActivatedListeners()
   #left: InheritedListener[]
 
@@ -136,12 +136,15 @@ export class InheritedListeners {
     return this.#left
   }
 
-  /** Adds one that was got in another way. */
+  /** Adds a listener from another source. */
   offer(listener: InheritedListener): void {
     this.#left.push(listener)
   }
 
-  /** Finds what a `listen()` for this address should adopt: the same request first, then the same place. */
+  /**
+   * Finds the socket that a `listen()` for this address should adopt: by the requested address first, then
+   * by the actual one.
+   */
   take(requested: Address): InheritedListener | undefined {
     const found =
       this.#left.find((listener) => listener.requested === requested) ??
@@ -151,7 +154,7 @@ export class InheritedListeners {
     return found ?? this.activated.take(requested)
   }
 
-  /** Takes the one, if there is one, because of which the kernel may refuse a `listen()` for another address. */
+  /** Takes the socket, if any, because of which the kernel may refuse a `listen()` for another address. */
   lend(requested: Address): InheritedListener | undefined {
     const found = this.#left.find(({ bound }) => mayExclude(requested, bound))
     this.#left = this.#left.filter((listener) => listener !== found)
@@ -159,8 +162,8 @@ export class InheritedListeners {
   }
 
   /**
-   * Closes what nobody asked for: sockets that this version of the application no longer opens.
-   * @returns the files by which they are reached, to be removed when no other process serves there any more
+   * Closes the sockets that were not adopted, because this version of the application no longer opens them.
+   * @returns their files, to be removed when no other process serves there anymore
    */
   closeRest(): SocketFile[] {
     return this.#left.splice(0).flatMap(({ fd, bound, foreign }) => {

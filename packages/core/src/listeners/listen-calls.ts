@@ -12,7 +12,7 @@ import type { Listener, ListenMessage } from './listener.ts'
 import { Loans } from './loans.ts'
 import { unixPathOf } from './unix-path.ts'
 
-/** What the calls of `listen()` do: each adopts the socket that the process inherited for its address. */
+/** Handles calls of `listen()`: each adopts the socket that the process inherited for its address. */
 export class ListenCalls {
   readonly #system: System
   readonly #inherited: InheritedListeners
@@ -35,7 +35,7 @@ export class ListenCalls {
     this.#loans = new Loans(system, { inherited, hold }, know, (server) => observer.onFailed(server))
   }
 
-  /** A call has begun: nothing is bound yet. */
+  /** A call has begun; the server is not bound yet. */
   start({ server, options }: ListenMessage): void {
     const known = this.#know(server)
     if (known.ignored || known.attempt?.given === options) return
@@ -46,14 +46,15 @@ export class ListenCalls {
     }
     this.#observer.onStart({ server, options })
     if (!Object.isExtensible(options)) {
-      // A frozen object takes no descriptor and no other path: this server binds its address by itself.
+      // A descriptor or another path cannot be set on a frozen object: this server binds its address by
+      // itself.
       const frozen = { owner: this, original: options }
       const requested = requestedAddress(options)
       known.attempt = { ...unaided, given: options, claim: frozen, options, requested }
       return
     }
     const claimed = claim(options, this)
-    // What another copy has put there is taken back by now.
+    // Changes by another copy of the package are undone by now.
     const requested = requestedAddress(options)
     const own = requested === undefined ? undefined : this.#inherited.take(requested)
     const inherited = own ?? this.#loans.lend(server, requested)
@@ -75,7 +76,7 @@ export class ListenCalls {
       return
     }
     options.fd = inherited.fd
-    // With a descriptor Node listens at once, unless it throws because of another option.
+    // With a descriptor, Node listens at once, unless it throws because of another option.
     queueMicrotask(() => {
       if (known.attempt !== attempt) return
       delete known.attempt
@@ -86,7 +87,7 @@ export class ListenCalls {
 
   /**
    * A call has ended without an error.
-   * @returns the server as it listens now; undefined if it does not, or is not one to take care of
+   * @returns the listening server; undefined if it does not listen, or if zerodrop does not manage it
    */
   end(server: Server): Listener | undefined {
     const known = this.#know(server)
@@ -109,7 +110,7 @@ export class ListenCalls {
     }
     if (inherited !== undefined) {
       const found = boundAddress(server) ?? 'no listening socket'
-      // The path by which a manager's socket was asked for may be another one than its own.
+      // The path passed to `listen()` may differ from the path of the manager's socket.
       if (found !== inherited.bound && inherited.foreign !== true) {
         this.#refuse(server, mismatch(inherited.fd, inherited.bound, found))
         return undefined
@@ -119,7 +120,7 @@ export class ListenCalls {
       this.#loans.end(server, options)
       return undefined
     }
-    // Perhaps while it was on its way.
+    // Perhaps during the call.
     return known.ignored
       ? undefined
       : { server, options, requested, fresh: true, unixPath, foreign: inherited?.foreign === true }

@@ -2,8 +2,8 @@ import type { ListenOptions, Server } from 'node:net'
 import { shadow } from '../system/shadow.ts'
 
 /**
- * Lets a server listen and keeps 'listening' from the application, which has heard it before: its handlers for that are to
- * run once.
+ * Lets a server listen without emitting 'listening' again: the application's handlers for it should run only
+ * once.
  * @param onDone called instead, with the error if it cannot listen
  */
 export function listenQuietly(server: Server, options: ListenOptions, onDone: (error?: Error) => void): void {

@@ -5,7 +5,7 @@ import type { Claim, Options } from './listen-claim.ts'
 import type { Listener, ListenersObserver } from './listener.ts'
 import type { UnixPath } from './unix-path.ts'
 
-/** One call of `listen()` on its way. */
+/** A call of `listen()` in progress. */
 export interface Attempt {
   /** The object that Node reads. */
   readonly given: Options
@@ -15,22 +15,22 @@ export interface Attempt {
   readonly inherited: InheritedListener | undefined
   /** Whether it is lent: see `Loans`. */
   readonly lent: boolean
-  /** Where the inherited socket is to be held: whether it is. */
+  /** Returns whether the inherited socket is held; undefined if it need not be. */
   readonly isHeld: (() => boolean) | undefined
   readonly unixPath: UnixPath | undefined
 }
 
-/** What is known of a server, whether it listens or not. */
+/** The data for a server, whether it listens or not. */
 export interface ServerRecord {
-  /** Its call of `listen()` that is on its way. */
+  /** Its call of `listen()` in progress. */
   attempt?: Attempt
-  /** While it listens. */
+  /** Set while it listens. */
   listener?: Listener
-  /** Whether it is left to the application. */
+  /** Whether zerodrop leaves it to the application. */
   ignored?: boolean
   /** Whether node:cluster opens it in a primary, to accept connections for workers. */
   isClusters?: boolean
-  /** Whether its next `listen()` is to be the kernel's own. */
+  /** Whether its next `listen()` binds the address itself. */
   wasLent?: boolean
 }
 
@@ -39,5 +39,5 @@ export interface ListenCallsObserver extends ListenersObserver {
   onRefused(requested: Address | undefined, error: Error & { code?: string }): void
 }
 
-/** Finds, or makes, what is known of a server. */
+/** Finds or creates the data for a server. */
 export type Records = (server: Server) => ServerRecord

@@ -5,22 +5,25 @@ import type { Address } from './address.ts'
 import type { Options } from './listen-claim.ts'
 import type { UnixPath } from './unix-path.ts'
 
-/** A server of this process that is listening, by whomever `listen()` was called. */
+/** A listening server of this process. */
 export interface Listener {
   readonly server: Server
-  /** What `listen()` was asked for; undefined for port 0, which is drained like the rest but never inherited. */
+  /**
+   * The address passed to `listen()`; undefined for port 0, which is drained like the rest but never
+   * inherited.
+   */
   readonly requested: Address | undefined
-  /** What `listen()` was given, to be given again. */
+  /** The options passed to `listen()`, for another call. */
   readonly options: ListenOptions
-  /** Whether its `listen()` was seen: then it cannot have accepted anything before. */
+  /** Whether zerodrop saw its `listen()`: then it cannot have accepted a connection before. */
   readonly fresh: boolean
-  /** Its file, where it has one. */
+  /** Its file, if it is a Unix socket. */
   readonly unixPath: UnixPath | undefined
   /** Whether a service manager has opened it. */
   readonly foreign?: boolean
 }
 
-/** A listening server that a successor can be given. */
+/** A listening server whose socket a successor can inherit. */
 export interface Inheritable {
   readonly listener: Listener
   readonly server: Server
@@ -30,22 +33,22 @@ export interface Inheritable {
 }
 
 export interface ListenersObserver {
-  /** Called inside `listen()`, before anything is bound. */
+  /** Called inside `listen()`, before the server is bound. */
   onStart(message: ListenMessage): void
   /** Called when such an attempt has ended, if it did not lead to `onListening`. */
   onFailed(server: Server): void
-  /** Called inside `listen()`, before the server can have accepted anything. */
+  /** Called inside `listen()`, before the server can have accepted a connection. */
   onListening(listener: Listener): void
   /** Called when the server has closed and its last connection has ended. */
   onClosed(server: Server): void
   onWarning(error: ZerodropError): void
   /** Called when node:cluster has opened a socket, in a primary. */
   onClusterListening(handle: ListeningHandle): void
-  /** Called when an inherited socket accepts at once, because Node does not let it be held. */
+  /** Called when an inherited socket accepts at once, because Node does not let zerodrop hold it back. */
   onNotHeld(address: Address): void
 }
 
-/** What Node publishes as a call of `listen()` begins. */
+/** The message that Node publishes when a call of `listen()` begins. */
 export interface ListenMessage {
   readonly server: Server
   readonly options: Options

@@ -12,10 +12,10 @@ import { listenQuietly } from './listen-quietly.ts'
 import type { Inheritable, Listener, ListenersObserver, ListenMessage } from './listener.ts'
 
 /**
- * Knows every listening server of the process without being told, and lets each adopt what the process inherited.
+ * Finds every listening server of the process by itself, and lets each adopt its inherited socket.
  *
- * Node publishes `tracing:net.server.listen:asyncStart` inside `server.listen()` before anything is bound, with the
- * very options object it goes on to read: an `fd` set there makes that call adopt the descriptor.
+ * Node publishes `tracing:net.server.listen:asyncStart` inside `server.listen()` before the server is bound,
+ * with the options object that it reads next: an `fd` set on it makes that call adopt the descriptor.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (Server.prototype.listen)
  */
 export class Listeners {
@@ -55,7 +55,7 @@ export class Listeners {
     }
   }
 
-  /** Adds a server that was listening before anyone watched. */
+  /** Adds a server that listened before `watch()`. */
   add(server: Server): void {
     const { ignored, listener } = this.#know(server)
     if (listener === undefined && ignored !== true)
@@ -73,7 +73,7 @@ export class Listeners {
     return [...this.#listening]
   }
 
-  /** What a successor can be given: the descriptor, and by which names it is to be found there. */
+  /** The sockets that a successor can inherit: each with its descriptor and its addresses. */
   get inheritable(): readonly Inheritable[] {
     return this.all.flatMap((listener) => {
       const { server, requested } = listener
@@ -85,9 +85,9 @@ export class Listeners {
   }
 
   /**
-   * Lets a server that has stopped listening listen again on the socket it had, without a word to the application.
+   * Lets a server that has stopped listening listen again on its socket, without notifying the application.
    * @param fd a descriptor of that socket; undefined to bind its address again
-   * @param onDone called when it listens, or cannot
+   * @param onDone called when it listens or has failed to
    */
   reopen(inheritable: Inheritable, fd: number | undefined, onDone: () => void): void {
     const { listener, requested, bound } = inheritable
@@ -96,13 +96,13 @@ export class Listeners {
     if (fd !== undefined) this.inherited.offer({ fd, requested, bound, foreign })
     listenQuietly(server, options, (error) => {
       if (error !== undefined) this.#observer?.onFailed(server)
-      // The application may have no listener left for that, and must not die of it.
+      // The application may have no 'error' listener left, and must not crash.
       if (error !== undefined && server.listenerCount('error') > 0) server.emit('error', error)
       onDone()
     })
   }
 
-  /** Takes part in a call of `listen()` that is on its way, which `watch()` may have come too late to see. */
+  /** Joins a call of `listen()` in progress that `watch()` may have missed. */
   join(message: ListenMessage): void {
     this.#calls?.start(message)
   }
@@ -131,7 +131,7 @@ export class Listeners {
     const known = this.#know(server)
     if (known.listener === undefined) {
       const onClose = (): void => {
-        // It listens again: it was closed before this, and not for good.
+        // It listens again: it was closed before, but not for good.
         if (server.listening) return
         server.off('close', onClose)
         this.#forget(server)
@@ -161,7 +161,7 @@ export class Listeners {
 
 const prefix = 'tracing:net.server.listen:'
 
-/** The number of a listening socket's descriptor: Node has it nowhere but on the handle. Undefined on Windows. */
+/** The descriptor of a listening socket, which only the native handle has. Undefined on Windows. */
 function descriptorOf(server: Server): number | undefined {
   const fd = listeningHandle(server)?.fd
   return fd !== undefined && fd >= 0 ? fd : undefined

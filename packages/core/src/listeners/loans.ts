@@ -8,10 +8,10 @@ import { listenQuietly } from './listen-quietly.ts'
 import type { Records } from './listen-records.ts'
 
 /**
- * Lends inherited sockets to programs that look for a free port. Such a program listens on several addresses of it, one
- * after another. The kernel would refuse those that the predecessor's socket stands for as well, which a first start
- * finds free: so for one turn such a server is lent that socket, and accepts nothing. One that still listens then is no
- * probe, and the kernel decides.
+ * Lends inherited sockets to programs that look for a free port. Such a program listens on several addresses
+ * of a port, one after another. The kernel would refuse addresses that the predecessor's socket includes,
+ * although they are free at a first start. So for one tick such a server borrows that socket and accepts
+ * nothing. If it still listens after that, it is not a probe, and the kernel decides.
  */
 export class Loans {
   readonly #system: System
@@ -33,7 +33,9 @@ export class Loans {
     this.#onFailed = onFailed
   }
 
-  /** Lends a server the socket that stands for an address, if there is one and the server has not had it. */
+  /**
+   * Lends a server the socket that includes an address, if there is one and the server has not had it before.
+   */
   lend(server: Server, requested: Address | undefined): InheritedListener | undefined {
     const known = this.#know(server)
     const wasLent = known.wasLent === true
@@ -42,7 +44,7 @@ export class Loans {
     return this.#inherited.lend(requested)
   }
 
-  /** Ends a loan after this turn: a server that still listens then listens on a socket of its own. */
+  /** Ends a loan after this tick: a server that still listens then gets its own socket. */
   end(server: Server, options: ListenOptions): void {
     const handle = listeningHandle(server)
     this.#system.setImmediate(() => {

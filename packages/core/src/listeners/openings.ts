@@ -3,17 +3,18 @@ import type { ListenOptions, Server } from 'node:net'
 import type { Release, System } from '../system/system.ts'
 
 /**
- * The sockets that this process is about to open. A port accepts from inside `listen()` on, before Node tells anyone of it,
- * so whatever has to be in place by then starts here.
+ * The sockets that this process is about to open. A port accepts from inside `listen()` on, before Node
+ * emits 'listening', so everything that must be in place by then starts here.
  *
- * Node calls back for most attempts within `listen()` itself. Two kinds take longer: the lookup of a host, and the question
- * of a cluster worker to its primary. Those that fail emit 'error', and `close()` gives them up with 'close'.
+ * Node calls back for most attempts within `listen()` itself. Two kinds take longer: the lookup of a host,
+ * and a cluster worker's request to its primary. If they fail, they emit 'error', and `close()` gives them
+ * up with 'close'.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (lookupAndListen, listenInCluster)
  */
 export class Openings {
   readonly #system: Pick<System, 'incapacity' | 'setImmediate'>
   #onChange: () => void = () => {}
-  /** Each socket, with what stops waiting for its attempt. */
+  /** The sockets, each with a function that stops waiting for its attempt. */
   readonly #underWay = new Map<object, Release>()
 
   constructor(system: Pick<System, 'incapacity' | 'setImmediate'>) {
@@ -31,7 +32,7 @@ export class Openings {
 
   /** `listen()` has begun. It can end by `succeed()` and `fail()`; Openings itself sees a throw, a failed lookup and `close()`. */
   listen(server: Server, options: ListenOptions & { fd?: number }): void {
-    // The types of a server know its own events only.
+    // The types of a server have only its own events.
     const emitter: EventEmitter = server
     const fail = (): void => {
       // Another call of `listen()` may have followed.
@@ -43,7 +44,7 @@ export class Openings {
     }
     this.#begin(server, release)
     if (outlastsItsCall(options, this.#system.incapacity === 'cluster-worker')) {
-      // Unlike a listener of 'error', this one leaves an error that nobody handles unhandled.
+      // Unlike a listener of 'error', this does not count as handling the error.
       emitter.on(errorMonitor, fail)
       emitter.on('close', fail)
     } else queueMicrotask(fail)
@@ -61,8 +62,8 @@ export class Openings {
   }
 
   /**
-   * The socket is not open. It counts for two more event loop ticks: Node drops a signal that the kernel has delivered
-   * and the event loop has not when its last handler goes.
+   * The socket is not open. It counts for two more event loop ticks: Node drops a signal that the kernel has
+   * delivered but the event loop has not when its last handler is removed.
    */
   fail(socket: object): void {
     const release = this.#underWay.get(socket)
@@ -86,7 +87,7 @@ export class Openings {
   }
 }
 
-/** Whether Node goes on with a call of `listen()` after it has returned. It throws for options that it cannot use. */
+/** Whether Node continues a call of `listen()` after it has returned. It throws for invalid options. */
 function outlastsItsCall(
   { exclusive, fd, host, path, port, signal }: ListenOptions & { fd?: number },
   isClusterWorker: boolean,

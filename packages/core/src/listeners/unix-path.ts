@@ -11,20 +11,20 @@ import type { Address } from './address.ts'
 const longest = 103
 
 /**
- * A Unix socket's path, looked after so that it exists throughout: from the first generation to the last one's stop.
+ * Manages a Unix socket's path so that it exists from the first generation to the stop of the last one.
  *
- * The process that bound a path unlinks it when it closes the socket, whoever serves on it by then
- * (https://github.com/nodejs/node/issues/19729). A socket that was bound under another name, and given its own afterwards,
- * leaves libuv nothing to unlink. That last step can also take the place of a stale file that a crash has left, and of
- * several processes that try it at the same time it succeeds in one.
+ * The process that bound a path unlinks it when it closes the socket, even if another process serves on it
+ * by then (https://github.com/nodejs/node/issues/19729). If a socket is bound under another name and renamed
+ * afterwards, libuv has nothing to unlink. The rename can also replace a stale file that a crash has left,
+ * and if several processes try it at the same time, only one succeeds.
  */
 export class UnixPath {
   readonly path: string
   readonly #isServed: (file: string) => boolean
-  /** The name it was bound under; undefined if it was bound elsewhere, by a predecessor or by Node. */
+  /** The name under which it was bound; undefined if a predecessor or Node has bound it. */
   #temporary: string | undefined
   #mode = 0
-  /** The file that a crash has left there. */
+  /** The stale file of a crashed process. */
   #stale: bigint | undefined
   #inode: bigint | undefined
 
@@ -34,26 +34,29 @@ export class UnixPath {
     this.#isServed = isServed
   }
 
-  /** Names that begin with NUL are in the kernel only: there is no file to look after. */
+  /** Names that begin with NUL exist only in the kernel, without a file. */
   get #abstract(): boolean {
     return this.path.startsWith('\0')
   }
 
-  /** Has `listen()` bind another name, if that is possible and nobody is using this one. The caller undoes the change. */
+  /**
+   * Makes `listen()` bind another name, if that is possible and no process serves on this one. The caller
+   * undoes the change.
+   */
   divert(options: ListenOptions): void {
     const temporary = nameBeside(this.path)
     if (this.#abstract || platform() === 'win32' || Buffer.byteLength(temporary) > longest || !this.#isFree())
       return
     this.#temporary = temporary
-    // Node changes the mode under the name that was bound, which is gone by then.
+    // Node changes the mode of the bound name, which no longer exists then.
     this.#mode = (options.readableAll === true ? 0o444 : 0) | (options.writableAll === true ? 0o222 : 0)
     Object.assign(options, { path: temporary, readableAll: false, writableAll: false })
   }
 
   /**
    * The server listens.
-   * @param foreign whether the file is a service manager's, which keeps it
-   * @throws `EADDRINUSE` if another process was faster, and what the file system does
+   * @param foreign whether the file belongs to a service manager
+   * @throws `EADDRINUSE` if another process was faster, and errors of the file system
    */
   settle(server: Server, foreign = false): void {
     // After the descriptor of an inherited socket Node does not know it.
@@ -65,7 +68,7 @@ export class UnixPath {
     this.#inode = this.#abstract || foreign ? undefined : inodeOf(this.path)
   }
 
-  /** The server could not listen. Makes the error speak of the path that was asked for. */
+  /** The server could not listen. Puts the requested path into the error. */
   giveUp(server: Server, error: Error & { address?: string }): void {
     if (this.#temporary === undefined) return
     nameAddress(server, this.path)
@@ -73,7 +76,7 @@ export class UnixPath {
     if (error.address === this.#temporary) error.address = this.path
   }
 
-  /** The last generation has stopped: removes the file, unless it is someone else's by now. */
+  /** The last generation has stopped: removes the file, unless it belongs to another process by now. */
   remove(): void {
     removeSocketFile(this.path, this.#inode)
     this.#inode = undefined
@@ -88,7 +91,7 @@ export class UnixPath {
       if (isOurs) unlinkSync(temporary)
       return isOurs
     } catch (error) {
-      // A file system without hard links: there the last one has it.
+      // On a file system without hard links, the last process wins.
       if (!withoutLinks.has((error as { code?: string }).code)) throw error
       renameSync(temporary, path)
       return true
@@ -100,7 +103,7 @@ export class UnixPath {
     return stale !== undefined && removeOwnFile(this.path, (file) => inodeOf(file) === stale)
   }
 
-  /** True if there is nothing, or a socket on which nobody listens any more. Otherwise Node says what is wrong. */
+  /** True if there is no file, or a socket on which no process listens. Otherwise Node reports the error. */
   #isFree(): boolean {
     const stats = statusOf(this.path)
     this.#stale = stats?.ino
@@ -110,7 +113,7 @@ export class UnixPath {
 
 const withoutLinks: ReadonlySet<unknown> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'])
 
-/** What Node says of a path that another process has. */
+/** Node's error for a path that another process uses. */
 function inUse(path: string): Error {
   const error = new Error(`listen EADDRINUSE: address already in use ${path}`)
   const { EADDRINUSE } = constants.errno
@@ -123,7 +126,7 @@ function inUse(path: string): Error {
   })
 }
 
-/** A file by which a socket is reached, and which one it was: another process may have put its own there. */
+/** A socket's file and its identity: another process may have replaced it. */
 export interface SocketFile {
   readonly file: string
   readonly inode: bigint | undefined
@@ -133,15 +136,15 @@ export function inodeOf(file: string): bigint | undefined {
   return statusOf(file)?.ino
 }
 
-/** Removes a socket's file, unless it is someone else's by now. */
+/** Removes a socket's file, unless it belongs to another process by now. */
 export function removeSocketFile(file: string, inode: bigint | undefined): void {
   if (inode !== undefined) removeOwnFile(file, (own) => inodeOf(own) === inode)
 }
 
-/** The path of a Unix socket that this process is to look after; undefined for other addresses. */
+/** The path of a Unix socket that this process has to manage; undefined for other addresses. */
 export function unixPathOf(requested: Address | undefined, system: System): UnixPath | undefined {
   const file = /^unix:\/\/(.+)$/s.exec(requested ?? '')?.[1]
-  // The primary binds and removes what all its workers listen on.
+  // The primary binds and removes the paths of its workers.
   if (file === undefined || system.incapacity === 'cluster-worker') return undefined
   return new UnixPath(file, (path) => system.isServed(path))
 }

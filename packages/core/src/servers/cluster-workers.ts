@@ -5,13 +5,16 @@ import type { Settings } from '../options/options.ts'
 import { type ListeningHandle, watchAccepted } from '../system/node-internals.ts'
 import type { PrimaryState, Release, System } from '../system/system.ts'
 
-/** How much longer than its own deadline a primary waits for its workers, which each have one. In milliseconds. */
+/**
+ * How much longer than its own deadline a primary waits for its workers, in milliseconds. Each worker has a
+ * deadline.
+ */
 const workersTimeout = 5000
 
 /** How the workers ended. */
 export interface WorkersResult {
   readonly workers: number
-  /** How many of them ended with another status than 0, or had to be killed. */
+  /** How many of them ended with a status other than 0, or had to be killed. */
   readonly failed: number
   /** How many new connections the kernel may have reset. */
   readonly reset: number
@@ -19,7 +22,7 @@ export interface WorkersResult {
 
 interface Stop {
   readonly signal: NodeJS.Signals
-  /** Those that the primary waits for. */
+  /** The workers that the primary waits for. */
   readonly awaited: Set<number>
   failed: number
   hurried: boolean
@@ -27,15 +30,19 @@ interface Stop {
 }
 
 /**
- * The workers of this process, if it is a primary of node:cluster. It has the listening sockets, of which Node hands them
- * the connections; the servers are theirs. When it stops, it asks them to stop, and outlasts them.
+ * The workers of this process, if it is a primary of node:cluster. The primary has the listening sockets,
+ * and Node hands connections to the workers, which have the servers. When the primary stops, it asks its
+ * workers to stop and waits for them.
  */
 export class ClusterWorkers {
   readonly #system: System
   readonly #reporter: Reporter
-  /** The sockets that Node accepts connections on for the workers. */
+  /** The sockets on which Node accepts connections for the workers. */
   readonly #handles = new Set<ListeningHandle>()
-  /** The sockets that the workers accept connections on. This process has them too, and accepts nothing. */
+  /**
+   * The sockets on which the workers accept connections themselves. This process has them too, but does not
+   * accept.
+   */
   readonly #shared = new Set<ListeningHandle>()
   #stop: Stop | undefined
   #state: PrimaryState = 'serving'
@@ -54,7 +61,7 @@ export class ClusterWorkers {
     this.#handles.add(handle)
   }
 
-  /** @param onChange called when there is one more worker, one fewer, or one more that listens */
+  /** @param onChange called when a worker starts, ends, or begins to listen */
   watch(onChange: (listens: boolean) => void): Release {
     let sharing: Release | undefined
     const watching = this.#system.cluster.onWorkers({
@@ -64,7 +71,8 @@ export class ClusterWorkers {
         onChange(false)
       },
       onListening: (id) => {
-        // The application replaces those that end. A newcomer would serve on, so it is asked to end as well.
+        // The application replaces workers that end. A new worker would keep serving, so it is asked to end
+        // as well.
         if (this.#stop !== undefined) this.#system.cluster.stopWorker(id, this.#stop.signal)
         onChange(true)
       },
@@ -80,8 +88,8 @@ export class ClusterWorkers {
   }
 
   /**
-   * Asks every worker to end, closes the sockets that they are handed connections from, and resolves when all have ended
-   * that there were. Never rejects.
+   * Asks every worker to end, closes the sockets whose connections are handed to them, and resolves when all
+   * workers have ended. Never rejects.
    */
   async stop(signal: NodeJS.Signals, { drainDelay, drainTimeout }: Settings): Promise<WorkersResult> {
     const { cluster } = this.#system
@@ -99,10 +107,11 @@ export class ClusterWorkers {
     const stop: Stop = { signal, awaited: new Set(workers), failed: 0, hurried: false, end }
     this.#stop = stop
     this.#state = 'stopping'
-    // The last to close such a socket resets what is queued: that has to be a worker, which knows whether anything is.
+    // The last process to close such a socket resets its queue. That has to be a worker, which knows whether
+    // the queue is empty.
     for (const handle of this.#shared) handle.close()
     this.#shared.clear()
-    // A signal to the process group has reached them too: those that have said so are read of in this turn.
+    // A signal to the process group has reached the workers too: their messages about it arrive in this tick.
     await new Promise<void>((resolve) => {
       this.#system.setImmediate(resolve)
     })
@@ -117,7 +126,7 @@ export class ClusterWorkers {
     return { workers: workers.length, failed: stop.failed, reset }
   }
 
-  /** Passes a second signal on, at which the workers cut what they have left. */
+  /** Passes a second signal on, at which the workers cut the rest of their requests. */
   force(): void {
     if (this.#stop === undefined) return
     this.#stop.hurried = true

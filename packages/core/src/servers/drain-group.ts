@@ -6,21 +6,21 @@ import type { System } from '../system/system.ts'
 import { type Hook, runHook } from './run-hook.ts'
 import type { ManagedServer } from './managed-server.ts'
 
-/** One drain of some servers, with what their owners do when they settle. */
+/** One drain of some servers, with the hooks that run when they settle. */
 export class DrainGroup {
-  /** Resolves when no connection is left that may bring a new request. */
+  /** Resolves once no connection can bring a new request. */
   readonly settled: Promise<void>
   /** Resolves when the last connection has ended. */
   readonly drained: Promise<DrainResult>
-  /** Resolves when the hooks have run as well, with what went wrong in them. */
+  /** Resolves when the hooks have run as well, with their errors. */
   readonly done: Promise<readonly ZerodropError[]>
   readonly servers: readonly ManagedServer[]
   readonly #drain: Drain
-  /** How the drain has ended, once it can no longer be taken back. */
+  /** How the drain has ended, once it can no longer be reverted. */
   readonly #outcome: Promise<'over' | 'cancelled'>
   #cancel: () => void = () => {}
 
-  /** @param final when a drain with a successor can no longer be taken back */
+  /** @param final resolves when a drain with a successor can no longer be reverted */
   constructor(
     system: System,
     servers: readonly ManagedServer[],
@@ -41,7 +41,7 @@ export class DrainGroup {
     this.drained = this.#drain.run((settled) => {
       const entry = servers.find(({ drain }) => drain === settled)?.settings.hook
       // The hook may wait for the server's last connection, so its time begins with the end of the drain.
-      // With a successor that may still die nothing is done that cannot be taken back.
+      // While a successor may still die, nothing irreversible happens.
       if (entry !== undefined && options.successor) late.push(entry)
       else if (entry !== undefined) running.push(runHook(system, entry, this.drained))
       if (--unsettled === 0) settle()
@@ -60,8 +60,8 @@ export class DrainGroup {
   }
 
   /**
-   * Resolves when this drain has closed a server for good: with a successor, not before it can no longer be taken back.
-   * If it is given up, when the server closes in another way.
+   * Resolves when this drain has closed a server for good: with a successor, not before the drain can no
+   * longer be reverted. If the drain is given up, resolves when the server closes in another way.
    */
   async closed(server: Server): Promise<void> {
     const closed = new Promise<void>((resolve) => {

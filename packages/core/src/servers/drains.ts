@@ -11,26 +11,26 @@ import type { ManagedServers } from './managed-servers.ts'
 import type { Settings } from '../options/options.ts'
 import type { Reporter } from '../events/reporter.ts'
 
-/** After so many milliseconds a drain without a deadline says what it waits for. */
+/** After this many milliseconds, a drain without a deadline says what it waits for. */
 const reportDelay = 10_000
 
-/** How much of that it names. */
+/** How many requests and connections it names then. */
 const mostNamed = 10
 
 /** How far the drain of the whole process has come. Times are those of the system's clock. */
 export interface Progress {
   readonly begun: number
-  /** When what is left will be cut; Infinity for never. */
+  /** When the rest will be cut; Infinity for never. */
   readonly deadline: number
   readonly servers: readonly ServerDrain[]
 }
 
-/** The drains that are under way: of the whole process, or of servers that the application closes while others serve. */
+/** The current drains: of the whole process, or of servers that the application closes while others serve. */
 export class Drains {
   readonly #system: System
   readonly #servers: ManagedServers
   readonly #reporter: Reporter
-  /** Those that are not done, the newest last. */
+  /** The drains that have not finished, the newest last. */
   readonly #groups = new Set<DrainGroup>()
   #progress: Progress | undefined
 
@@ -40,14 +40,15 @@ export class Drains {
     this.#servers = servers
   }
 
-  /** Of the drain that ends the process, once there is one. */
+  /** The progress of the drain that ends the process, once there is one. */
   get progress(): Progress | undefined {
     return this.#progress
   }
 
   /**
-   * Begins the drain that ends the process, and tells of its steps.
-   * @param final where another process accepts on the same sockets: when it can no longer be replaced by this one
+   * Begins the drain that ends the process, and emits events for its steps.
+   * @param final if another process accepts on the same sockets: resolves when this process can no longer
+   * replace it
    */
   start(servers: readonly ManagedServer[], manner: DrainManner, final?: Promise<void>): DrainGroup {
     const { drainTimeout, drainDelay } = manner.settings
@@ -65,14 +66,14 @@ export class Drains {
       void group.drained.then(release)
     }
     void group.settled.then(() => {
-      // Not if it was taken back.
+      // Not if the drain was reverted.
       if (this.#progress === progress)
         reporter.tell('drain:settled', { milliseconds: this.#system.now() - begun })
     })
     return group
   }
 
-  /** A drain without a deadline may wait for one client forever: the operator learns for which. */
+  /** A drain without a deadline may wait for one client forever: this tells the operator for which one. */
   #sayWaiting({ begun, servers }: Progress): void {
     const waiting = servers.flatMap((server) => server.underWay())
     if (waiting.length === 0) return
@@ -87,7 +88,8 @@ export class Drains {
   }
 
   /**
-   * Begins to drain servers together. One that drains already goes on as it began, and the new group waits for it too.
+   * Begins to drain servers together. A server that is draining already continues its drain, and the new
+   * group waits for it too.
    */
   #start(
     servers: readonly ManagedServer[],
@@ -111,10 +113,10 @@ export class Drains {
   }
 
   /**
-   * The drain that the application's `close()` of a server begins, or the one it is in.
-   * @param together which servers are closed with it
-   * @returns undefined if the server does not listen, or never had a connection: Node's own `close()` is right then. It
-   *   frees the address at once, as a program expects that looks for a free port.
+   * Returns the drain that the application's `close()` of a server begins, or its current one.
+   * @param together the servers that close with it
+   * @returns undefined if the server does not listen, or never had a connection: then Node's own `close()`
+   * is right. It frees the address at once, as a program that looks for a free port expects.
    */
   close(server: Server, together: readonly ManagedServer[], settings: Settings): DrainGroup | undefined {
     const begun = this.#groupOf(server)
@@ -125,7 +127,7 @@ export class Drains {
       this.#servers.closeAtOnce(managed)
       return undefined
     }
-    // Nobody comes back to a port that was picked at random: a test need not wait for that.
+    // No client returns to a port that was picked at random, so a test need not linger.
     const lingerTimeout = managed.fixed ? settings.lingerTimeout : 0
     const manner: DrainManner = {
       settings: { ...settings, lingerTimeout, drainDelay: 0 },
@@ -135,7 +137,7 @@ export class Drains {
     return this.#start(together, manner)
   }
 
-  /** Gives all servers back as if no drain had begun. */
+  /** Reverts all servers to their state before the drain. */
   forget(): void {
     this.#progress = undefined
     for (const group of this.#groups) {
@@ -144,7 +146,7 @@ export class Drains {
     }
   }
 
-  /** A server listens that may be draining: it serves again, unless the whole process ends. */
+  /** A server listens again, perhaps during its drain: it serves again, unless the whole process ends. */
   onListening(server: Server): void {
     if (this.#progress !== undefined) return
     const group = this.#groupOf(server)
@@ -153,7 +155,7 @@ export class Drains {
     if (managed !== undefined) this.#servers.forgetDrain(managed)
   }
 
-  /** The newest that a server is in. */
+  /** The newest drain of a server. */
   #groupOf(server: Server): DrainGroup | undefined {
     return [...this.#groups].findLast(({ servers }) => servers.some((each) => each.server === server))
   }

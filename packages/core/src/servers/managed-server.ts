@@ -14,22 +14,22 @@ import type { MigrationPolicy, Settings } from '../options/options.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Hook } from './run-hook.ts'
 
-/** How one drain differs from another. */
+/** The settings of one drain. */
 export interface DrainManner {
   readonly settings: Settings
   readonly closeCode: CloseCode
-  /** Whether HTTP/1 connections of this server leave for a successor. */
+  /** Whether HTTP/1 connections of this server move to a successor. */
   readonly migrates: (connections: Connections) => boolean
   readonly departures?: Departures | undefined
 }
 
-/** What the application has asked for one server. It holds whenever that server is open. */
+/** The application's settings for one server. They apply whenever that server is open. */
 export interface ServerSettings {
-  /** Runs when no connection is left that may bring a new request. */
+  /** Runs once no connection can bring a new request. */
   hook?: Hook
-  /** What becomes of a request that arrives while it drains. A function does not throw. */
+  /** What to do with a request that arrives while it drains. A function must not throw. */
   drainingPolicy?: DrainingPolicy<IncomingMessage>
-  /** Instead of the option of the process. */
+  /** Replaces the option of the process. */
   migrate?: MigrationPolicy
   /** Whether zerodrop leaves the server alone. */
   ignored?: boolean
@@ -37,10 +37,10 @@ export interface ServerSettings {
 
 /** How a server is reached. */
 export interface Reach {
-  /** Where it listens, or listened before its drain; undefined for one that is fed. */
+  /** Its address, also after its drain has begun; undefined for a server that is fed by another. */
   address: Address | undefined
   unixPath: UnixPath | undefined
-  /** Whether its address was asked for: a test's server on port 0 has no clients that come back. */
+  /** Whether the application chose its address: a test's server on port 0 has no clients that return. */
   fixed: boolean
   /** The servers that pass connections on to it; undefined for one that listens itself. */
   fedBy: Set<Server> | undefined
@@ -52,7 +52,7 @@ export interface DrainParts {
   readonly signals: DrainingSignals
   readonly attempts: Attempts
   readonly onCut: (connection: CutConnection, forced: boolean) => void
-  /** Whether the predecessor serves at an address, and goes on when this process ends. */
+  /** Whether the predecessor serves at an address, and keeps serving when this process ends. */
   readonly isPredecessors: (address: Address) => boolean
 }
 
@@ -75,12 +75,12 @@ export class ManagedServer {
     this.exempt = exempt
   }
 
-  /** Where it listens, or listened before its drain. */
+  /** Its address, also after its drain has begun. */
   get address(): Address | undefined {
     return this.#reach.address
   }
 
-  /** Whether its address was asked for. */
+  /** Whether the application chose its address. */
   get fixed(): boolean {
     return this.#reach.fixed
   }
@@ -95,18 +95,23 @@ export class ManagedServer {
     return this.#drain
   }
 
-  /** It listens again before its last connection has ended, or for the first time though it was fed. */
+  /**
+   * It listens again before its last connection has ended, or listens for the first time after it was fed.
+   */
   reach(reach: Reach): void {
     this.#reach = reach
     this.connections.onListening()
   }
 
-  /** Adds what is to be undone when the server has closed. */
+  /** Adds a function to call when the server has closed. */
   onDispose(release: Release): void {
     this.#releases.push(release)
   }
 
-  /** Takes care of it no more. A drain ends by itself: Node emits 'close' of a server before that of its last connection. */
+  /**
+   * Stops managing the server. A drain ends by itself: Node emits 'close' of a server before that of its
+   * last connection.
+   */
   dispose(): void {
     for (const release of this.#releases.splice(0)) release()
     this.connections.requests?.stop()
@@ -133,19 +138,25 @@ export class ManagedServer {
     return this.#drain
   }
 
-  /** The server is as if no drain had begun. */
+  /** Reverts the server to its state before the drain. */
   forgetDrain(): void {
     this.#drain?.dispose()
     this.#drain = undefined
   }
 
-  /** Tells a WebSocket or an event stream of the drain that was to leave and does not; without a socket all of them. */
+  /**
+   * Notifies a WebSocket or an event stream that does not move after all of the drain; without a socket, all
+   * of them.
+   */
   stays(socket?: Socket): void {
     if (socket === undefined) this.#drain?.allStay()
     else this.#drain?.stays(socket)
   }
 
-  /** Removes the file of its Unix socket, so that no client finds it, unless the predecessor goes on there. */
+  /**
+   * Removes the file of its Unix socket, so that no client finds it, unless the predecessor keeps serving
+   * there.
+   */
   removePath(isPredecessors: (address: Address) => boolean): void {
     const { address, unixPath } = this.#reach
     if (address === undefined || !isPredecessors(address)) unixPath?.remove()

@@ -12,14 +12,14 @@ import type { System } from '../system/system.ts'
 import { type DrainManner, type DrainParts, ManagedServer, type ServerSettings } from './managed-server.ts'
 import { drainOnClose } from './server-close.ts'
 
-/** What is known of a server for as long as it exists. */
+/** The data kept for a server as long as it exists. */
 interface ServerRecord {
   readonly settings: ServerSettings
-  /** While it is open. */
+  /** Set while the server is open. */
   managed?: ManagedServer
 }
 
-/** The servers of this process: those that are open, and what the application has asked for each. */
+/** The open servers of this process, and the application's settings for each server. */
 export class ManagedServers {
   readonly #system: System
   readonly #signals: DrainingSignals
@@ -28,19 +28,22 @@ export class ManagedServers {
   readonly #open = new Set<ManagedServer>()
   #draining = 0
 
-  /** @param isPredecessors whether the predecessor serves at an address, and goes on when this process ends */
+  /**
+   * @param isPredecessors whether the predecessor serves at an address, and keeps serving when this process
+   * ends
+   */
   constructor(system: System, signals: DrainingSignals, isPredecessors: (address: Address) => boolean) {
     this.#system = system
     this.#signals = signals
     this.#isPredecessors = isPredecessors
   }
 
-  /** All that are open. */
+  /** All open servers. */
   get open(): readonly ManagedServer[] {
     return [...this.#open]
   }
 
-  /** Those that a stop drains. */
+  /** The servers that a stop drains. */
   get drainable(): readonly ManagedServer[] {
     return this.open.filter(({ exempt }) => !exempt)
   }
@@ -55,7 +58,7 @@ export class ManagedServers {
     return this.#known.get(server)?.managed
   }
 
-  /** What the application has asked for a server, open or not: to be read and changed. */
+  /** The application's settings for a server, open or not. Callers may change them. */
   settingsOf(server: Server): ServerSettings {
     return this.#know(server).settings
   }
@@ -63,7 +66,7 @@ export class ManagedServers {
   /**
    * Adds a server that listens.
    * @param exempt whether it serves until the process ends
-   * @param onClose what the server's `close()` does: see `drainOnClose`
+   * @param onClose called by the server's `close()`: see `drainOnClose`
    */
   add(
     { server, requested, unixPath, fresh }: Listener,
@@ -86,7 +89,7 @@ export class ManagedServers {
     const connections = new Connections(server, () => this.#system.now(), fresh)
     const managed = this.#add(new ManagedServer(connections, this.settingsOf(server), reach, exempt))
     managed.onDispose(release)
-    // An application sets a limit on what listen() returns.
+    // An application may set a limit on the server that listen() returns.
     this.#system.setImmediate(() => {
       if (this.#open.has(managed)) connections.requests?.start()
     })
@@ -94,7 +97,7 @@ export class ManagedServers {
 
   /**
    * Adds a server that does not listen and is being given its first connection by other code.
-   * @returns false for a server of which the connections cannot be known
+   * @returns false for a server whose connections cannot be known
    */
   addFed(server: Server, first: Socket): boolean {
     if (this.settingsOf(server).ignored === true) return true
@@ -102,7 +105,8 @@ export class ManagedServers {
     const connections = new Connections(server, () => this.#system.now())
     const fedBy = new Set<Server>()
     const take = (socket: Socket): void => {
-      // A connection belongs to one server only: the one that has accepted it would drain it as well.
+      // A connection belongs to only one server: otherwise the server that has accepted it would drain it as
+      // well.
       const owner = ownerOf(socket)
       if (owner === undefined || owner === server) return
       fedBy.add(owner)
@@ -119,12 +123,12 @@ export class ManagedServers {
     return true
   }
 
-  /** The servers that one passes connections on to. */
+  /** The servers to which a server passes connections on. */
   fedBy(server: Server): readonly ManagedServer[] {
     return this.open.filter(({ fedBy }) => fedBy?.has(server) === true)
   }
 
-  /** Those that no other listening server passes connections on to: when these close, they have to end as well. */
+  /** The servers that get connections from these servers only: when these close, they have to end as well. */
   fedOnlyBy(servers: readonly Server[]): readonly ManagedServer[] {
     const fed = new Set(servers.flatMap((server) => this.fedBy(server)))
     return [...fed].filter(({ fedBy = [] }) =>
@@ -133,8 +137,8 @@ export class ManagedServers {
   }
 
   /**
-   * The servers that answer with the same function on the same port: Fastify opens a second one for the other family of
-   * `localhost`.
+   * The servers that answer with the same function on the same port: Fastify opens a second server for the
+   * other address family of `localhost`.
    */
   siblings(server: Server): readonly Server[] {
     const answering = new Set(server.listeners('request'))
@@ -151,7 +155,7 @@ export class ManagedServers {
     return this.open.find((each) => each.address === address && each.server.listening)?.connections
   }
 
-  /** Takes care of a server no more. A drain that has begun goes on to its end. */
+  /** Stops managing a server. A drain that has begun continues to its end. */
   ignore(server: Server): void {
     this.settingsOf(server).ignored = true
     if (this.get(server)?.drain === undefined) this.delete(server)
@@ -167,7 +171,7 @@ export class ManagedServers {
     delete known.managed
   }
 
-  /** The drain of a server: begun earlier, or made now in this manner. */
+  /** The drain of a server: an earlier one, or a new one with these settings. */
   drain(
     managed: ManagedServer,
     manner: DrainManner,
@@ -183,14 +187,14 @@ export class ManagedServers {
     })
   }
 
-  /** Forgets the drain of a server, which then is as if none had begun. */
+  /** Forgets the drain of a server and reverts its effects. */
   forgetDrain(managed: ManagedServer): void {
     if (!this.#open.has(managed) || managed.drain === undefined) return
     managed.forgetDrain()
     this.#draining--
   }
 
-  /** A server that never had a connection is about to be closed: nothing of it has to end. */
+  /** A server that never had a connection is about to be closed: it needs no drain. */
   closeAtOnce(managed: ManagedServer): void {
     managed.removePath(this.#isPredecessors)
   }
@@ -205,7 +209,7 @@ export class ManagedServers {
     return this.open.find(({ connections }) => connections.sessions.has(session))?.server
   }
 
-  /** Asked for every request by the adapters: costs one comparison while nothing drains. */
+  /** The adapters call this for every request. It costs one comparison outside a drain. */
   isDraining(request: IncomingMessage): boolean {
     if (this.#draining === 0) return false
     const server = this.serverOf(request)
@@ -230,7 +234,10 @@ function portOf(server: Server): number | undefined {
   return typeof address === 'object' ? address?.port : undefined
 }
 
-/** Whether the connections of a server can be known that does not listen: Node lists those of HTTP/1 at 'listening'. */
+/**
+ * Whether the connections of a server that does not listen can be known: Node creates its list of HTTP/1
+ * connections at 'listening'.
+ */
 function canBeFed(server: Server): boolean {
   if ('updateSettings' in server) return true
   return (

@@ -2,9 +2,9 @@ import { reasonOf } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Release, System } from '../system/system.ts'
 
-/** Something of the application that is called at some point in the life of the process. */
+/** A function of the application that runs at some point in the life of the process. */
 export interface Hook {
-  /** How the hook is called in a report. */
+  /** The hook's name in reports. */
   readonly name: string
   readonly hook: () => unknown
   /** Milliseconds. */
@@ -14,15 +14,15 @@ export interface Hook {
 /** The default, in milliseconds. */
 export const hookTimeout = 5000
 
-/** What the application wants to be called for when one server settles. */
+/** The hook of the application for one server that settles. */
 export function serverHook(name: string, hook: () => unknown): Hook {
   return { name: `hook "${name}" of a server`, hook, timeout: hookTimeout }
 }
 
 /**
  * Runs a hook to its end, its failure or its deadline, whichever comes first. Never rejects.
- * @param ended when the time of the hook begins to run: it may wait for that itself
- * @returns what went wrong
+ * @param ended starts the time of the hook when it resolves: the hook itself may wait for that
+ * @returns the error; undefined if it succeeded
  */
 export async function runHook(
   system: System,

@@ -3,8 +3,8 @@ import { shadow } from '../system/shadow.ts'
 import type { Release } from '../system/system.ts'
 
 /**
- * Makes `server.close()` drain. Node's own resets requests that are on their way on idle connections, and never comes
- * back for others; code that calls it, in the application or in a framework, wants neither.
+ * Makes `server.close()` drain. Node's own version resets requests that are on their way on idle
+ * connections, and waits forever for others; its callers, in the application or in a framework, want neither.
  * @param drain drains the server, and resolves when its last connection has ended; undefined if it has nothing to drain
  */
 export function drainOnClose(server: Server, drain: () => Promise<unknown> | undefined): Release {
@@ -22,8 +22,8 @@ export function drainOnClose(server: Server, drain: () => Promise<unknown> | und
 }
 
 /**
- * Makes `close()` of a server that zerodrop has closed do what its caller expects of one that still listened: the callback comes
- * without ERR_SERVER_NOT_RUNNING, and so does 'close' to listeners that did not hear the first one.
+ * Makes `close()` of a server that zerodrop has closed behave as if the server still listened: it calls back
+ * without ERR_SERVER_NOT_RUNNING, and emits 'close' to listeners that were added after the first 'close'.
  */
 export function letCloseSucceed(server: Server): Release {
   const known = new Set(server.rawListeners('close'))

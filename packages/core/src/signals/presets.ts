@@ -1,11 +1,12 @@
 import type { SignalTable } from './signal-actions.ts'
 
-/** A system whose signals are known by heart where it is used. */
+/** A system whose users know its signals by heart. */
 export type SignalPreset = 'endless' | 'goagain' | 'grace' | 'nginx' | 'unicorn'
 
 /**
- * What each system does at which signal. Where it would do something that a process without a master has no use for, the
- * signal is taken and ignored, so that a habit does not stop the process: SIGUSR1, SIGTSTP, SIGTTIN and SIGTTOU would.
+ * The signals of each system. If a system uses a signal for something that a process without a master does
+ * not need, the signal is handled and ignored. Otherwise an operator's habit would stop the process:
+ * SIGUSR1, SIGTSTP, SIGTTIN and SIGTTOU would do that.
  */
 export const signalPresets: Readonly<Record<SignalPreset, SignalTable>> = {
   endless: {
@@ -50,7 +51,7 @@ export const signalPresets: Readonly<Record<SignalPreset, SignalTable>> = {
       SIGQUIT: { action: 'shutdown' },
       SIGHUP: { action: 'restart' },
       SIGUSR2: { action: 'restart' },
-      // Reopens the logs: the application's matter.
+      // Reopens the logs, which the application has to do.
       SIGUSR1: { action: 'ignore' },
     },
     secondStop: 'ignore',

@@ -16,7 +16,7 @@ export interface NotifyOptions {
 
 const key = Symbol.for('zerodrop.signals.v1')
 
-/** Shared by every copy of the package in the process: who is the last on a signal is known only to one. */
+/** All copies of the package in the process share one hub, so that it knows the last channel on a signal. */
 function hub(): SignalHub {
   const registry = globalThis as { [key]?: SignalHub }
   registry[key] ??= new SignalHub(realSignals())
@@ -38,14 +38,13 @@ function hub(): SignalHub {
  * fault: SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP. You can subscribe to those by name.
  *
  * Differences from Go: the call creates the channel; `add()` is Go's second `Notify` on one channel. A
- * channel does not keep the process alive. SIGPIPE, SIGXFSZ and SIGUSR1 stay taken once they were taken,
- * because their kernel default, which is all that Node can restore, would kill the process. Handlers that
- * others added with `process.on()` run as well and suppress the default action. Worker threads get no
- * signals.
+ * channel does not keep the process alive. SIGPIPE, SIGXFSZ and SIGUSR1 stay handled after `stop()`, because
+ * Node can only restore the kernel's default action, which would kill the process. Handlers that others
+ * added with `process.on()` run as well and suppress the default action. Worker threads get no signals.
  *
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`; `ERR_ZERODROP_SIGNAL_UNSUPPORTED` for SIGKILL, SIGSTOP and signals
  *   that this platform does not have; `ERR_ZERODROP_OPTION_INVALID` for a buffer that is not a non-negative
- *   integer, and for signals in an array; `ERR_ZERODROP_OPTION_UNKNOWN`. Nothing is taken then.
+ *   integer, and for signals in an array; `ERR_ZERODROP_OPTION_UNKNOWN`. In these cases no signal is handled.
  */
 export function notify(...signals: NodeJS.Signals[]): SignalChannel
 export function notify(options: NotifyOptions, ...signals: NodeJS.Signals[]): SignalChannel
@@ -69,7 +68,7 @@ export function notify(...list: [NotifyOptions, ...NodeJS.Signals[]] | NodeJS.Si
  * ```
  *
  * `signal.reason` is a `SignalReceived`: a `ZerodropError` with the code `ERR_ZERODROP_SIGNAL_RECEIVED` and
- * the `signal`. Until `stop()`, further signals are taken and do nothing, as in Go. There is no parent
+ * the `signal`. Until `stop()`, further signals are handled and do nothing, as in Go. There is no parent
  * context: use `AbortSignal.any([parent, signal])`. Unlike in Go, `stop()` aborts nothing. Otherwise it
  * works like `notify()`.
  *

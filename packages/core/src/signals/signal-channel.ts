@@ -11,7 +11,7 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
   #dropped = 0
   #stopped = false
 
-  /** @param size how many signals it keeps for a reader that is behind */
+  /** @param size how many signals it keeps for a slow reader */
   constructor(hub: SignalHub, size: number) {
     this.#hub = hub
     this.#size = size
@@ -48,8 +48,8 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
   /**
    * Closes the channel: it gets no more signals, and pending `next()` calls resolve as done. If it was the
    * last channel on a signal, the default action returns on the next event loop tick. A signal that arrives
-   * before that takes the default action, or goes to a channel opened meanwhile. Calling it again does
-   * nothing.
+   * before that takes the default action, or goes to a channel that was opened in the meantime. Calling it
+   * again does nothing.
    */
   stop(): void {
     if (this.#stopped) return
@@ -86,7 +86,7 @@ export class SignalChannel implements AsyncIterableIterator<NodeJS.Signals, unde
 }
 
 /**
- * What a list of signals stands for.
+ * Expands a list of signals.
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`
  */
 export function listSignals(signals: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {

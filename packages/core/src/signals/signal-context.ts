@@ -2,7 +2,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { SignalHub } from './signal-hub.ts'
 import { listSignals } from './signal-channel.ts'
 
-/** Why the `AbortSignal` of `notifyContext()` is aborted. */
+/** The reason with which the `AbortSignal` of `notifyContext()` aborts. */
 export class SignalReceived extends ZerodropError {
   /** The signal that arrived. */
   readonly signal: NodeJS.Signals
@@ -13,12 +13,13 @@ export class SignalReceived extends ZerodropError {
   }
 }
 
-/** What `notifyContext()` returns. */
+/** The result of `notifyContext()`. */
 export interface SignalContext {
   /** Aborted by the first of the signals; its reason is a `SignalReceived`. */
   readonly signal: AbortSignal
   /**
-   * Ends the watch, as `stop()` of a channel does. The signal is not aborted by it. Calling it again does nothing.
+   * Stops watching, as `stop()` of a channel does. It does not abort the signal. Calling it again does
+   * nothing.
    */
   readonly stop: () => void
   [Symbol.dispose](): void

@@ -1,26 +1,26 @@
 import { constants } from 'node:os'
 import type { Release, SignalSystem } from '../system/system.ts'
 
-/** Somebody who is told of signals. */
+/** A receiver of signals. */
 export interface Receiver {
   receive(signal: NodeJS.Signals): void
 }
 
 /**
- * Signals that, given back to the kernel, would end the process where Node as it started did not: it ignores the first
- * two and has a handler of its own for the third. They are taken for good.
+ * Signals that stay handled for good: with the kernel's default action they would end the process, while
+ * Node ignores the first two at startup and has its own handler for the third.
  */
 const neverReleased: ReadonlySet<string> = new Set(['SIGPIPE', 'SIGXFSZ', 'SIGUSR1'])
 
-/** Who wants which signal of the process. One handler for each signal, from the first who wants it to the last. */
+/** Tracks the receivers of each signal. Each signal has one handler, from its first receiver to its last. */
 export class SignalHub {
   readonly #system: SignalSystem
   readonly #receivers = new Map<NodeJS.Signals, Set<Receiver>>()
   readonly #ignored = new Set<NodeJS.Signals>()
   readonly #taken = new Map<NodeJS.Signals, Release>()
-  /** Calls off that a signal is given back. */
+  /** Functions that cancel the return of a signal to its default action. */
   readonly #leaving = new Map<NodeJS.Signals, Release>()
-  /** Of those, the signals that arrived when nobody wanted them any more. */
+  /** Of these signals, the ones that arrived when they had no receiver anymore. */
   readonly #late = new Set<NodeJS.Signals>()
 
   constructor(system: SignalSystem) {
@@ -42,7 +42,7 @@ export class SignalHub {
     }
   }
 
-  /** Nobody gets these signals any more, nor does their default action happen. */
+  /** Removes all receivers of these signals, and suppresses their default action. */
   ignore(signals: readonly NodeJS.Signals[]): void {
     for (const signal of signals) {
       this.#receivers.delete(signal)
@@ -52,7 +52,7 @@ export class SignalHub {
     }
   }
 
-  /** Nobody gets these signals any more, and their default action is back. */
+  /** Removes all receivers of these signals, and restores their default action. */
   reset(signals: readonly NodeJS.Signals[]): void {
     for (const signal of signals) {
       this.#receivers.delete(signal)
@@ -66,7 +66,7 @@ export class SignalHub {
     return (this.#taken.has(signal) && neverReleased.has(signal)) || this.#system.isSignalIgnored(signal)
   }
 
-  /** The signals that are taken. */
+  /** The signals that are handled. */
   get taken(): NodeJS.Signals[] {
     return [...this.#taken.keys()]
   }
@@ -82,19 +82,19 @@ export class SignalHub {
 
   #onSignal(signal: NodeJS.Signals): void {
     if (this.#leaving.has(signal)) this.#late.add(signal)
-    // A copy: who is told may stop, or let others begin.
+    // A copy, because a receiver may stop or add others.
     const receivers = [...this.#receiversOf(signal)]
     for (const receiver of receivers) receiver.receive(signal)
   }
 
   /**
-   * Gives the default action back after a whole event loop tick. Node drops a signal that the kernel has delivered and
-   * the loop has not, once its last handler is removed: one that was on its way meanwhile is raised again.
+   * Restores the default action after a whole event loop tick. When the last handler of a signal is removed,
+   * Node drops a signal that the kernel has delivered but the loop has not; such a signal is raised again.
    */
   #releaseLater(signal: NodeJS.Signals): void {
     if (this.#isWanted(signal) || neverReleased.has(signal)) return
     this.#stay(signal)
-    // The first comes after this turn's poll, the second after one that began later than this call.
+    // The first runs after this tick's poll, the second after a poll that began later than this call.
     const first = this.#system.setImmediate(() => {
       this.#leaving.set(
         signal,
@@ -133,7 +133,7 @@ export class SignalHub {
   }
 }
 
-/** Windows lets no process raise these. */
+/** On Windows, no process can raise these. */
 function raisable(signal: NodeJS.Signals): boolean {
   return !('SIGBREAK' in constants.signals) || ['SIGINT', 'SIGTERM', 'SIGQUIT'].includes(signal)
 }

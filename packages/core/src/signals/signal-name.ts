@@ -47,16 +47,16 @@ function advise(given: unknown): string {
   return `${meant} cannot be handled by any process. Did you mean ${instead}?`
 }
 
-/** Each with the one that asks for the same and can be handled. */
+/** Signals that cannot be handled, each with a similar one that can. */
 const uncatchable: ReadonlyMap<string, string> = new Map([
   ['SIGKILL', 'SIGTERM'],
   ['SIGSTOP', 'SIGTSTP'],
 ])
 
 /**
- * Signals that only a process which asks for them by name gets. SIGUSR1 is the inspector's and SIGPROF the profiler's;
- * SIGPIPE and SIGXFSZ are ignored by Node, so that writing fails with an error; the others tell of a fault of the
- * program, behind which JavaScript cannot go on.
+ * Signals that have to be requested by name. SIGUSR1 belongs to the inspector and SIGPROF to the profiler.
+ * Node ignores SIGPIPE and SIGXFSZ, so that writes fail with an error. The others report a fault of the
+ * program, after which JavaScript cannot continue.
  */
 const reserved: ReadonlySet<string> = new Set([
   'SIGUSR1',
@@ -72,7 +72,7 @@ const reserved: ReadonlySet<string> = new Set([
   'SIGTRAP',
 ])
 
-/** What "all signals" means: each signal of this platform that a process can take over and Node has no use for. */
+/** All signals: every signal of this platform that a process can handle and Node does not use itself. */
 export function allSignals(): NodeJS.Signals[] {
   const byNumber = new Map<number, NodeJS.Signals>()
   // Some signals have a second name: SIGPOLL is SIGIO.
@@ -83,8 +83,8 @@ export function allSignals(): NodeJS.Signals[] {
 }
 
 /**
- * Signals that Node knows on some platform and that may be missing on this one, each with those that are nearest to it in
- * what they are sent for.
+ * Signals that Node knows on some platform and that may be missing on this one, each with the signals of the
+ * most similar purpose.
  */
 const elsewhere: ReadonlyMap<string, readonly NodeJS.Signals[]> = new Map([
   ['SIGBREAK', ['SIGINT']],
@@ -109,13 +109,16 @@ function catchable(): string[] {
   return Object.keys(constants.signals).filter((name) => !uncatchable.has(name))
 }
 
-/** What was probably meant: by number, without SIG, in another case, with a slip or two. Undefined if nothing is near. */
+/**
+ * The name that was probably meant by a number, a name without SIG, in another case or with a typo.
+ * Undefined if none is close.
+ */
 function nearest(name: string): string | undefined {
   const byNumber = Object.entries(constants.signals).find(([, number]) => String(number) === name)
   if (byNumber !== undefined) return byNumber[0]
   const typed = name.toUpperCase()
   const full = typed.startsWith('SIG') ? typed : `SIG${typed}`
-  // The usual ones first: of two that are as near, one of them was meant.
+  // Common signals first: of two that are equally close, they are more likely.
   const usual = Object.keys(defaultSignalTable.reactions).filter((each) => each in constants.signals)
   const candidates = [...usual, ...Object.keys(constants.signals)]
   const distances = candidates.map((candidate) => ({

@@ -2,9 +2,9 @@ import { constants } from 'node:os'
 import type { Release, SignalSystem } from '../system/system.ts'
 
 /**
- * Takes over the default action of each listed signal that this platform has.
- * @param isHeld whether a signal is kept from the handlers of others meanwhile. They are never taken off.
- * @returns a function that gives the default actions back
+ * Replaces the default action of each listed signal that this platform has.
+ * @param isHeld whether to hold back other code's handlers of a signal. They are never removed.
+ * @returns a function that restores the default actions
  */
 export function watchSignals(
   system: Pick<SignalSystem, 'watchSignal'>,
