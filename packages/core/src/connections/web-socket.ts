@@ -27,7 +27,7 @@ export interface WebSocketServerLike<Client extends WebSocketLike = WebSocketLik
   /** Undefined or null with `clientTracking: false`. */
   readonly clients?: Set<Client> | null
   /** The options of the server. */
-  readonly options: { readonly path?: string | null }
+  readonly options: { readonly path?: string | null | undefined }
   /** Answers an upgrade request. */
   handleUpgrade(
     request: IncomingMessage,
