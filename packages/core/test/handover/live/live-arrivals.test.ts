@@ -1,0 +1,286 @@
+import http from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { Connections } from '../../../src/connections/connections.ts'
+import { isUsed } from '../../../src/connections/mark-as-used.ts'
+import { Handover } from '../../../src/handover/live/handover.ts'
+import { LiveArrivals } from '../../../src/handover/live/live-arrivals.ts'
+import { encodeCall, encodeState } from '../../../src/handover/live/saved-state.ts'
+import { MessageHandlers } from '../../../src/handover/message-handlers.ts'
+import type { Predecessor } from '../../../src/handover/predecessor.ts'
+import type { Body } from '../../../src/handover/protocol.ts'
+import { FakeSystem } from '../../fake-system.ts'
+import { destroyAll, movable, turns } from '../movable-socket.ts'
+import { masked } from './accepted-web-socket.ts'
+
+type Offer = Body & { type: 'live' }
+
+const address = 'tcp://[::]:3000'
+const events = { 'Content-Type': 'text/event-stream' }
+const farewell = Buffer.from([0x88, 2, 1012 >> 8, 1012 & 0xff])
+const stream: Offer = {
+  type: 'live',
+  id: 1,
+  listener: address,
+  kind: 'stream',
+  name: '',
+  head: 'GET /events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 4\r\n\r\n',
+  half: '',
+  state: encodeState(() => ({ room: 7 })),
+  protocol: '',
+  extensions: '',
+  window: '',
+  chunked: true,
+}
+const upgrade = [
+  'GET /chat HTTP/1.1',
+  'Host: x',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
+]
+const webSocket: Offer = {
+  ...stream,
+  kind: 'websocket',
+  name: 'chat',
+  head: [...upgrade, '', ''].join('\r\n'),
+  chunked: false,
+}
+
+let handlers: MessageHandlers
+let answers: unknown[]
+let server: http.Server
+let handover: Handover
+let arrivals: LiveArrivals
+let release: () => void
+let accepted: { webSocket: WebSocket; state: unknown; messages: string[] }[]
+beforeEach(() => {
+  handlers = new MessageHandlers()
+  const own: unknown[] = []
+  answers = own
+  accepted = []
+  server = http.createServer()
+  server.emit('listening')
+  Reflect.set(server, '_handle', {
+    onconnection: (_status: number, { socket }: { socket: Socket }) => server.emit('connection', socket),
+  })
+  handover = new Handover(() => {})
+  const predecessor = {
+    on: handlers.add.bind(handlers),
+    sendLiveAnswer: (id: number, taken: boolean) => own.push([id, taken]),
+    sendCaughtUp: () => own.push('caught up'),
+  }
+  const connections = new Connections(server, () => 0)
+  arrivals = new LiveArrivals(new FakeSystem(), handover)
+  release = arrivals.listen(predecessor as unknown as Predecessor, (listener) =>
+    listener === address ? connections : undefined,
+  )
+})
+afterEach(async () => {
+  release()
+  await destroyAll()
+  Reflect.set(server, '_handle', null)
+  server.close()
+})
+
+/** The predecessor sends a connection. */
+async function send(offer: Offer, sent = true) {
+  const connection = movable()
+  const handle = { socket: connection.socket, close: jest.fn() }
+  handlers.call(offer, undefined)
+  if (sent) {
+    handlers.call({ type: 'live-handle', id: offer.id }, handle)
+    await turns()
+  }
+  return { ...connection, closes: handle.close, native: handle }
+}
+
+/** The server serves event streams, and notes what was restored. */
+function serveStreams(listener: http.RequestListener): void {
+  handover.streams(server)
+  server.on('request', listener)
+}
+
+function serveWebSockets(options: { protocol?: string } = {}): void {
+  const { protocol = '' } = options
+  const wss = new WebSocketServer({ noServer: true, handleProtocols: () => protocol || false })
+  handover.websockets(wss, { name: 'chat' })
+  server.on('upgrade', (request, socket: Duplex, head) => {
+    const state = handover.restored(request)
+    wss.handleUpgrade(request, socket, head, (each) => {
+      const messages: string[] = []
+      each.on('error', () => {}).on('message', (data: Buffer) => messages.push(data.toString()))
+      accepted.push({ webSocket: each, state, messages })
+    })
+  })
+}
+
+describe('an event stream', () => {
+  test('is handled again, and its client sees one answer', async () => {
+    const seen: unknown[] = []
+    serveStreams((request, response) => {
+      seen.push(request.url, request.headers['last-event-id'], handover.restored(request))
+      response.writeHead(200, events)
+      response.write('data: 5\n\n')
+    })
+    const { text, socket, closes } = await send(stream)
+    expect(seen).toEqual(['/events', '4', { room: 7 }])
+    expect(text()).toBe('9\r\ndata: 5\n\n\r\n')
+    expect([answers, arrivals.taken]).toEqual([[[1, true]], { websockets: 0, streams: 1 }])
+    expect([isUsed(socket), closes.mock.calls.length]).toEqual([true, 0])
+  })
+
+  test.each<[string, http.RequestListener]>([
+    ['has another status', (_request, response) => response.writeHead(404).end('nothing here')],
+    ['is no event stream', (_request, response) => response.end('text')],
+    [
+      'has another form',
+      (_request, response) => response.writeHead(200, { ...events, 'Content-Encoding': 'gzip' }).end('x'),
+    ],
+  ])('ends for its client where the new answer %s', async (_what, listener) => {
+    serveStreams(listener)
+    const { text, socket } = await send(stream)
+    expect([text(), socket.writableEnded]).toEqual(['0\r\n\r\n', true])
+  })
+
+  test('that is not sent in chunks ends with its connection', async () => {
+    serveStreams((_request, response) => response.writeHead(200, events).end('x'))
+    const { text, socket } = await send({ ...stream, chunked: false })
+    expect([text(), socket.writableEnded]).toEqual(['', true])
+  })
+
+  test('has a state of its own, and later requests have none', async () => {
+    const states: unknown[] = []
+    serveStreams((request, response) => {
+      states.push(handover.restored(request))
+      response.writeHead(200, events).flushHeaders()
+    })
+    await send(stream)
+    const other = movable()
+    server.emit('connection', other.socket)
+    other.socket.push('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await turns()
+    expect(states).toEqual([{ room: 7 }, undefined])
+  })
+})
+
+describe('a WebSocket', () => {
+  test('is accepted again, with its state and the half of a message, and its client notices nothing', async () => {
+    serveWebSockets()
+    const frame = masked(1, 'hello')
+    const half = frame.subarray(0, 8).toString('base64')
+    const { text, socket } = await send({ ...webSocket, half })
+    expect([answers, arrivals.taken, text()]).toEqual([[[1, true]], { websockets: 1, streams: 0 }, ''])
+    socket.push(frame.subarray(8))
+    await turns()
+    expect(accepted).toMatchObject([{ state: { room: 7 }, messages: ['hello'] }])
+  })
+
+  test.each([
+    ['subprotocol', { protocol: 'v1' }],
+    ['extensions', { extensions: 'permessage-deflate' }],
+  ])('is told to come back where the new answer has other %s', async (_what, told) => {
+    serveWebSockets()
+    const { take, socket } = await send({ ...webSocket, ...told })
+    expect([take(), socket.writableEnded]).toEqual([farewell, true])
+  })
+
+  test('is told to come back where the new answer is no upgrade', async () => {
+    handover.websockets(new WebSocketServer({ noServer: true }), { name: 'chat' })
+    server.on('upgrade', (_request, socket: Duplex) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
+    const { take } = await send(webSocket)
+    expect(take()).toEqual(farewell)
+  })
+
+  test('leaves no listener on the server', async () => {
+    serveWebSockets()
+    const before = server.listenerCount('upgrade')
+    await send(webSocket)
+    expect(server.listenerCount('upgrade')).toBe(before)
+  })
+
+  test('makes the calls that are late, those first that came before its own handlers had it', async () => {
+    serveWebSockets()
+    const { native, take } = await send(webSocket, false)
+    handlers.call({ type: 'live-handle', id: 1 }, native)
+    const late = (method: string, ...args: unknown[]): void =>
+      handlers.call({ type: 'late', id: 1, call: encodeCall(method, args)! }, undefined)
+    late('send', 'one')
+    expect(take()).toEqual(Buffer.alloc(0))
+    await turns()
+    late('send', 'two')
+    late('no method')
+    late('close', 1)
+    handlers.call({ type: 'late', id: 99, call: encodeCall('send', ['lost'])! }, undefined)
+    await turns()
+    expect(take()).toEqual(
+      Buffer.concat([Buffer.from([0x81, 3]), Buffer.from('one'), Buffer.from([0x81, 3]), Buffer.from('two')]),
+    )
+  })
+
+  test('that has closed makes no late call', async () => {
+    serveWebSockets()
+    const { socket, take } = await send(webSocket)
+    socket.destroy()
+    await turns()
+    handlers.call({ type: 'late', id: 1, call: encodeCall('send', ['late'])! }, undefined)
+    expect(take()).toEqual(Buffer.alloc(0))
+  })
+})
+
+describe('a connection is declined, and its handle closed', () => {
+  const expectDeclined = async (offer: Offer): Promise<void> => {
+    const { closes } = await send(offer)
+    expect([answers, closes.mock.calls.length]).toEqual([[[1, false]], 1])
+    expect(arrivals.taken).toEqual({ websockets: 0, streams: 0 })
+  }
+
+  test('for an address at which nobody listens', async () => {
+    serveStreams(() => {})
+    await expectDeclined({ ...stream, listener: 'tcp://[::]:9' })
+  })
+
+  test('where streams are not taken', () => expectDeclined(stream))
+
+  test('where WebSockets of that name are not taken', async () => {
+    serveWebSockets()
+    await expectDeclined({ ...webSocket, name: 'other' })
+  })
+
+  test('where nobody listens for upgrades', async () => {
+    handover.websockets(new WebSocketServer({ noServer: true }), { name: 'chat' })
+    await expectDeclined(webSocket)
+  })
+
+  test('where this process cannot read its state', async () => {
+    serveStreams(() => {})
+    await expectDeclined({ ...stream, state: 'AAAA' })
+  })
+
+  test('where the server is full', async () => {
+    serveStreams(() => {})
+    server.maxConnections = 0
+    await expectDeclined(stream)
+  })
+
+  test('if it was not announced', () => {
+    const handle = { close: jest.fn() }
+    handlers.call({ type: 'live-handle', id: 9 }, handle)
+    expect([answers, handle.close.mock.calls.length]).toEqual([[[9, false]], 1])
+  })
+})
+
+test('says when it has caught up', () => {
+  handlers.call({ type: 'catch-up' }, undefined)
+  expect(answers).toEqual(['caught up'])
+})
+
+test('hears nothing after the release', async () => {
+  serveStreams(() => {})
+  release()
+  await send(stream)
+  handlers.call({ type: 'catch-up' }, undefined)
+  expect(answers).toEqual([])
+})

@@ -1,0 +1,48 @@
+import { deserialize } from 'node:v8'
+import {
+  decodeCall,
+  decodeState,
+  encodeCall,
+  encodeState,
+  mostState,
+} from '../../../src/handover/live/saved-state.ts'
+
+describe('a state', () => {
+  test('is copied as the structured clone algorithm does', () => {
+    const state = { map: new Map([[1, new Set(['x'])]]), date: new Date(0), big: 1n, bytes: Buffer.from('x') }
+    expect(decodeState(encodeState(() => state))).toEqual(state)
+  })
+
+  test.each([
+    ['a function', () => () => {}],
+    ['a promise', async () => 1],
+    ['a rejection', () => Promise.reject(new Error('x'))],
+    [
+      'an error thrown',
+      () => {
+        throw new Error('x')
+      },
+    ],
+  ])('that is %s is an error', (_name, save) => {
+    expect(() => encodeState(save)).toThrow(expect.objectContaining({ code: 'ERR_ZERODROP_SAVE_FAILED' }))
+  })
+
+  test('has a limit', () => {
+    const overhead =
+      Buffer.from(
+        encodeState(() => Buffer.alloc(0)),
+        'base64',
+      ).length + 4
+    expect(() => encodeState(() => Buffer.alloc(mostState - overhead))).not.toThrow()
+    expect(() => encodeState(() => Buffer.alloc(mostState + 1))).toThrow(
+      expect.objectContaining({ code: 'ERR_ZERODROP_STATE_TOO_LARGE' }),
+    )
+  })
+
+  test('a call goes along with its arguments, and without callbacks', () => {
+    const call = encodeCall('send', [Buffer.from('x'), { binary: true }, () => {}])
+    expect(decodeCall(call!)).toEqual(['send', Buffer.from('x'), { binary: true }])
+    expect(encodeCall('send', [{ method: () => {} }])).toBeUndefined()
+    expect(deserialize(Buffer.from(encodeCall('close', [])!, 'base64'))).toEqual(['close'])
+  })
+})

@@ -1,0 +1,289 @@
+import { message } from '../../src/handover/protocol.ts'
+import { protocolVersion } from '../../src/system/boot.ts'
+import type { Successor } from '../../src/handover/successor.ts'
+import { type ReadyOptions, spawnSuccessor, waitUntilReady } from '../../src/handover/successor-start.ts'
+import { readInheritance, type Inheritance } from '../../src/listeners/inheritance.ts'
+import { FakeSystem } from '../fake-system.ts'
+
+const address = (port: number) => ({ requested: `tcp://*:${port}`, bound: `tcp://[::]:${port}` })
+const inheritance: Inheritance = {
+  version: protocolVersion,
+  generation: 7,
+  pid: 4242,
+  listeners: [
+    { fd: 21, ...address(3000) },
+    { fd: 18, ...address(9090) },
+  ],
+}
+
+let system: FakeSystem
+let stop: AbortController
+beforeEach(() => {
+  system = new FakeSystem()
+  stop = new AbortController()
+})
+afterEach(() => {
+  if (system.timers > 0) throw new Error('a timer was left running')
+})
+
+const spawned = () => spawnSuccessor(system, inheritance, {})
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+const options = (readyTimeout: number, manualReady = false): ReadyOptions => ({
+  readyTimeout,
+  manualReady,
+  begun: system.now(),
+  abort: stop.signal,
+  ticketKeys: () => [],
+})
+const watch = (successor: Successor, readyTimeout = 60_000, manualReady = false) =>
+  waitUntilReady(system, successor, options(readyTimeout, manualReady))
+/** Resolves when the wait has begun. */
+const start = async (readyTimeout?: number) => {
+  const successor = await spawned()
+  const ready = watch(successor, readyTimeout)
+  ready.catch(() => {})
+  return { successor, ready }
+}
+const failure = (code: string, text: RegExp) =>
+  expect.objectContaining({ code, message: expect.stringMatching(text) })
+
+test('is given the descriptors, and told which is which by their numbers there', async () => {
+  const { successor, ready } = await start()
+  const { descriptors, environment } = system.spawned[0] ?? {}
+  expect(descriptors).toEqual([21, 18])
+  expect(Object.keys(environment ?? {})).toEqual(['ZERODROP_INHERIT'])
+  expect(JSON.parse(environment?.['ZERODROP_INHERIT'] ?? '')).toEqual({
+    version: protocolVersion,
+    generation: 7,
+    pid: 4242,
+    listeners: [
+      { fd: 3, ...address(3000) },
+      { fd: 4, ...address(9090) },
+    ],
+    channel: 5,
+  })
+  system.child.says(message({ type: 'ready' }))
+  await ready
+  expect(successor).toMatchObject({ pid: 5151, generation: 7 })
+  expect(system.child.kills).toEqual([])
+})
+
+test('what it is told can be read, if only the descriptors are there', async () => {
+  await spawned()
+  const variable = system.spawned[0]?.environment['ZERODROP_INHERIT'] ?? ''
+  // In this process 3 and 4 are not what they are there: that it got as far as looking at them is what counts.
+  expect(() => readInheritance(variable.replace('"fd":3', '"fd":1000000'))).toThrow(
+    expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_MISMATCH' }),
+  )
+})
+
+test.each([
+  [1, null, /^The successor \(generation 7, pid 5151\) exited with code 1 before it was ready/],
+  [0, null, /exited with code 0 before it was ready/],
+  [null, 'SIGSEGV' as const, /was ended by SIGSEGV before it was ready/],
+])('ends before it is ready: code %p, signal %p', async (code, signal, text) => {
+  const { ready } = await start()
+  system.child.exits(code, signal)
+  await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_SUCCESSOR_EXITED', text))
+  await expect(ready).rejects.toThrow('This process goes on serving.')
+})
+
+test('cannot be started: spawn throws', async () => {
+  const cause = (system.spawnError = new Error('spawn E2BIG'))
+  const failed = spawned()
+  await expect(failed).rejects.toEqual(
+    failure(
+      'ERR_ZERODROP_SPAWN_FAILED',
+      /could not be started: spawn E2BIG\. Check that \/usr\/bin\/node and the/,
+    ),
+  )
+  await expect(failed).rejects.toMatchObject({ cause })
+})
+
+test('cannot be started: the permission model allows no child process', async () => {
+  const text = 'Access to this API has been restricted. Use --allow-child-process to manage permissions.'
+  system.spawnError = Object.assign(new Error(text), { code: 'ERR_ACCESS_DENIED' })
+  const error: unknown = await spawned().catch((reason: unknown) => reason)
+  expect(error).toEqual(
+    failure(
+      'ERR_ZERODROP_SPAWN_FAILED',
+      /manage permissions\. A restart .* --allow-child-process .* goes on serving\.$/,
+    ),
+  )
+  expect((error as Error).message).not.toMatch(/directory/)
+})
+
+test('cannot be started: the child says so later', async () => {
+  system.spawnsNothing = true
+  const failed = spawned()
+  const cause = new Error('spawn /usr/bin/node ENOENT')
+  system.child.emit('error', cause)
+  const error: unknown = await failed.catch((reason: unknown) => reason)
+  expect(error).toEqual(failure('ERR_ZERODROP_SPAWN_FAILED', /ENOENT\. Check .* directory \/srv exist/))
+  expect(error).toMatchObject({ cause })
+})
+
+test('fails if it is not ready in time', async () => {
+  const { ready } = await start(1500)
+  const settled = jest.fn()
+  ready.catch(settled)
+  system.advance(1499)
+  await Promise.resolve()
+  expect(settled).not.toHaveBeenCalled()
+  system.advance(1)
+  await expect(ready).rejects.toEqual(
+    failure(
+      'ERR_ZERODROP_READY_TIMEOUT',
+      /was not ready within 1500 ms and was killed\. Raise "readyTimeout"/,
+    ),
+  )
+})
+
+test('where the application says that it is ready, the failure says so', async () => {
+  const late = watch(await spawned(), 10, true)
+  system.advance(10)
+  await expect(late).rejects.toThrow('the new version has to call lifecycle.ready(). This process goes on')
+})
+
+test('may take forever where readyTimeout is Infinity', async () => {
+  const { ready } = await start(Infinity)
+  system.advance(1e9)
+  system.child.says(message({ type: 'ready' }))
+  await expect(ready).resolves.toBeUndefined()
+})
+
+test.each(['before', 'while'])('fails if a shutdown comes %s it starts', async (when) => {
+  if (when === 'before') stop.abort()
+  const { ready } = await start()
+  stop.abort()
+  await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_RESTART_ABORTED', /a shutdown came first\.$/))
+})
+
+test('only our own word for ready counts', async () => {
+  const { ready } = await start(10)
+  for (const body of [
+    'ready',
+    { type: 'ready' },
+    null,
+    undefined,
+    1,
+    [],
+    { zerodrop: '2', type: 'ready' },
+    { zerodrop: protocolVersion },
+  ])
+    system.child.says(body)
+  system.advance(10)
+  await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
+})
+
+test.each([protocolVersion - 1, protocolVersion + 1])(
+  'one that speaks version %p fails at once',
+  async (zerodrop) => {
+    const { ready } = await start(10)
+    system.child.says({ zerodrop, type: 'started' })
+    await expect(ready).rejects.toEqual(
+      failure(
+        'ERR_ZERODROP_PROTOCOL_MISMATCH',
+        new RegExp(
+          `^The successor \\(generation 7, pid 5151\\) speaks version ${zerodrop} of .* goes on serving\\.$`,
+        ),
+      ),
+    )
+  },
+)
+
+test('an error says what the successor has printed, and what it last found', async () => {
+  const { ready } = await start(1500)
+  system.child.says(message({ type: 'stderr', text: 'no database\n' }))
+  system.child.says(message({ type: 'not-ready', reason: 'GET /health answered 503' }))
+  system.advance(1500)
+  await expect(ready).rejects.toMatchObject({
+    code: 'ERR_ZERODROP_READY_TIMEOUT',
+    message: expect.stringContaining('What it last found when it asked itself: GET /health answered 503. '),
+    stderr: 'no database',
+  })
+})
+
+test('the time that its start took counts', async () => {
+  const successor = await spawned()
+  const begun = system.now()
+  system.advance(400)
+  const ready = waitUntilReady(system, successor, { ...options(1000), begun })
+  const settled = jest.fn()
+  ready.catch(settled)
+  system.advance(599)
+  await turn()
+  expect(settled).not.toHaveBeenCalled()
+  system.advance(1)
+  await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
+})
+
+test('a successor that was ready when this process was held up is ready', async () => {
+  const { ready } = await start(1500)
+  system.advance(1500)
+  system.child.says(message({ type: 'ready' }))
+  await expect(ready).resolves.toBeUndefined()
+  await turn()
+})
+
+test('what the successor had said before its end is read first, for a second at most', async () => {
+  const successor = await spawned()
+  const ready = watch(successor)
+  const settled = jest.fn()
+  ready.catch(settled)
+  // Its channel does not end: a child of its own has it.
+  system.child.exitCode = 3
+  system.child.emit('exit', 3, null)
+  await turn()
+  system.advance(999)
+  await turn()
+  expect(settled).not.toHaveBeenCalled()
+  system.advance(1)
+  await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED' })
+})
+
+test('it is told the ticket keys when it can hear them', async () => {
+  const keys = { listener: 'tcp://*:1', keys: 'x', sessionIdContext: undefined, policy: '' }
+  const successor = await spawned()
+  const ready = waitUntilReady(system, successor, { ...options(1000), ticketKeys: () => [keys] })
+  expect(system.child.sent).toEqual([])
+  system.child.says(message({ type: 'started' }))
+  expect(system.child.sent).toEqual([message({ type: 'ticket-keys', servers: [keys] })])
+  system.child.says(message({ type: 'ready' }))
+  await ready
+})
+
+test('a newer restart gives it up', async () => {
+  const { ready } = await start()
+  stop.abort('newer')
+  await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_RESTART_SUPERSEDED' })
+})
+
+describe('sockets that a service manager has opened', () => {
+  const listeners = [
+    { fd: 21, ...address(3000) },
+    { fd: 4, ...address(4000) },
+    { fd: 3, ...address(5000) },
+  ]
+  const start = async (count: number): Promise<Inheritance> => {
+    system.activation = { count, pid: true }
+    await spawnSuccessor(system, { ...inheritance, listeners }, { OWN: 'yes' })
+    return JSON.parse(system.spawned[0]?.environment['ZERODROP_INHERIT'] ?? '') as Inheritance
+  }
+
+  test('keep their numbers, and the others follow', async () => {
+    const { listeners: told, activated, channel } = await start(2)
+    expect(system.spawned[0]).toMatchObject({ descriptors: [3, 4, 21], environment: { OWN: 'yes' } })
+    expect(told.map(({ fd, requested }) => [fd, requested])).toEqual([
+      [3, 'tcp://*:5000'],
+      [4, 'tcp://*:4000'],
+      [5, 'tcp://*:3000'],
+    ])
+    expect([activated, channel]).toEqual([{ count: 2, pid: true }, 6])
+  })
+
+  test('are not said to be there if this process does not listen on all of them', async () => {
+    const { activated } = await start(3)
+    expect([system.spawned[0]?.descriptors, activated]).toEqual([[21, 4, 3], undefined])
+  })
+})
