@@ -1,17 +1,17 @@
 /**
- * The sockets that a service manager has opened for a process and given to it as descriptors 3 and up: systemd's
- * sd_listen_fds(3).
+ * The sockets that a service manager has opened for a process and passed to it as descriptors 3 and up:
+ * systemd's sd_listen_fds(3).
  */
 export interface Activation {
   /** How many there are. */
   readonly count: number
-  /** Whether `LISTEN_PID` says for which process they are. */
+  /** Whether `LISTEN_PID` names the process that they are for. */
   readonly pid: boolean
   /** Their names, with colons between them. */
   readonly names?: string
 }
 
-/** What the environment of this process says of them; undefined if they are for another process, or there are none. */
+/** Reads them from the environment; undefined if there are none, or if they are for another process. */
 export function activationOf({
   LISTEN_FDS,
   LISTEN_PID,
@@ -26,7 +26,7 @@ export function activationOf({
   }
 }
 
-/** Says the same of this process, which has the sockets from its predecessor. */
+/** Sets these variables for this process, which has the sockets from its predecessor. */
 export function activate({ count, pid, names }: Activation, env: NodeJS.ProcessEnv): void {
   env['LISTEN_FDS'] = String(count)
   if (pid) env['LISTEN_PID'] = String(process.pid)
@@ -41,9 +41,9 @@ export function isActivation(value: unknown): value is Activation {
 }
 
 /**
- * Takes `LISTEN_FDS` out of the environment where its sender names no process.
+ * Removes `LISTEN_FDS` from the environment if no `LISTEN_PID` goes with it.
  * @returns how many descriptors it counts
- * @param startEnvironment what a successor is started with, by a restart: it has its sockets by other means
+ * @param startEnvironment the environment of successors, which get their sockets in another way
  */
 export function takeListenFds(startEnvironment: NodeJS.ProcessEnv): number {
   const { LISTEN_FDS: count, LISTEN_PID: pid } = process.env

@@ -8,10 +8,10 @@ import { isRendezvous, meetAt } from './rendezvous.ts'
 
 type End = (code: number | null, signal: NodeJS.Signals | null) => void
 
-/** How often a generation is looked at that says nothing any more, in milliseconds. */
+/** How often to check a generation whose channel is closed, in milliseconds. */
 const interval = 50
 
-/** The generation that this process has started when it had another program; undefined if it was told of none. */
+/** The generation that this process started before it replaced its program; undefined if there is none. */
 export function adoptedGeneration(): { child: Child; generation: number } | undefined {
   const variable = process.env[adoptVariableName]
   delete process.env[adoptVariableName]
@@ -21,15 +21,16 @@ export function adoptedGeneration(): { child: Child; generation: number } | unde
 }
 
 /**
- * A generation that this process has started when it had another program. It is a child of this process still, but
- * libuv waits only for those that it knows: so it stays a zombie, whose status the kernel shows to its own user.
+ * A generation that this process started before it replaced its program. It is still a child of this
+ * process, but libuv only waits for children that it knows. So it stays a zombie, whose status the kernel
+ * shows to its own user.
  * https://github.com/libuv/libuv/blob/v1.51.0/src/unix/process.c (uv__wait_children)
  */
 export class AdoptedChild implements Child {
   readonly pid: number
   readonly stream = undefined
   #channel: Channel | undefined
-  /** It has to speak first: what comes directly behind the token would be lost. */
+  /** The generation has to send first: a message directly after the token would be lost. */
   #heard = false
   readonly #onMessage: ((message: unknown, handle: unknown) => void)[] = []
   #onEnd: End = () => {}
@@ -60,13 +61,13 @@ export class AdoptedChild implements Child {
     try {
       process.kill(this.pid, signal)
     } catch {
-      // It may not be signalled: its end tells.
+      // The signal may not be allowed: only its end matters.
     }
   }
 
   #listen(channel: Channel): void {
     this.#channel = channel
-    // The only thing that keeps this process alive.
+    // Only this keeps the process alive.
     channel.channel?.ref()
     channel.on('message', (message: unknown, handle: unknown) => {
       this.#heard = true
@@ -82,7 +83,7 @@ export class AdoptedChild implements Child {
   }
 }
 
-/** @param status as `waitpid` gives it; undefined if it is not known */
+/** @param status as `waitpid` returns it; undefined if unknown */
 export function endOf(status: number | undefined): [code: number | null, signal: NodeJS.Signals | null] {
   if (status === undefined) return [null, null]
   const number = status & 0x7f

@@ -1,8 +1,8 @@
 import type { Release, SignalSystem } from './system.ts'
 
 /**
- * Calls back when the event loop has read all that had arrived by now. The first callback may come in the turn that had
- * read before this call, the second comes after a turn that reads.
+ * Calls back when the event loop has read all data that had arrived by now. The first callback may run in a
+ * tick that polled before this call; the second runs after a tick that has polled.
  */
 export function afterTurn(system: Pick<SignalSystem, 'setImmediate'>, callback: () => void): Release {
   let release = system.setImmediate(() => {

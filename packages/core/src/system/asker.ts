@@ -3,15 +3,19 @@ import path from 'node:path'
 import type { Asker } from './system.ts'
 import { askPath, thisProcess } from './control-path.ts'
 
-/** What a process writes into the file of one who waits for the outcome of a restart, as a line of JSON each. */
+/**
+ * The messages, one line of JSON each, that a process writes to the file of a process that waits for a
+ * restart.
+ */
 export type Said =
   | { readonly seen: true }
   | { readonly result: unknown }
   | { readonly error: { readonly code?: unknown; readonly message: string; readonly stderr?: unknown } }
 
 /**
- * Who waits for the outcome of a restart of this process, which has been asked for by a signal; undefined if nobody does.
- * @param env what this process was started with
+ * The process that has requested a restart of this process with a signal and waits for the outcome;
+ * undefined if there is none.
+ * @param env the environment that this process was started with
  */
 export function waitingAsker(env: Readonly<NodeJS.ProcessEnv>): Asker | undefined {
   const file = askPath(thisProcess(env))
@@ -20,7 +24,7 @@ export function waitingAsker(env: Readonly<NodeJS.ProcessEnv>): Asker | undefine
     try {
       appendFileSync(file, `${JSON.stringify(said)}\n`, { flag: 'a' })
     } catch {
-      // Who waited has given up.
+      // The waiting process has given up.
     }
   }
   say({ seen: true })
@@ -39,7 +43,7 @@ export function waitingAsker(env: Readonly<NodeJS.ProcessEnv>): Asker | undefine
   }
 }
 
-/** Not a link to something else, and where nobody but this user and root can put a file. */
+/** Whether a file is not a link, and lies where only this user and root can create files. */
 function isTrusted(file: string): boolean {
   try {
     const users = [process.getuid?.(), 0]

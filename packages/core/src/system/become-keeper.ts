@@ -7,17 +7,17 @@ import { processStat } from './process-stat.ts'
 import { isAwaitedAt, newRendezvous, type Rendezvous } from './rendezvous.ts'
 import type { Release } from './system.ts'
 
-/** What a keeper needs that has replaced the program of its generation's predecessor. */
+/** The data that a keeper needs after it has replaced its generation's predecessor. */
 export interface AdoptOrders extends Rendezvous {
-  /** Of the generation that serves. */
+  /** The number of the serving generation. */
   readonly pid: number
   readonly generation: number
 }
 
-/** The program that replaces this process's. */
+/** The program that replaces this process's program. */
 export interface Replacement {
   readonly file: string
-  /** The first is the name under which the program finds itself called. */
+  /** The arguments; the first is the program's `argv[0]`. */
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<NodeJS.ProcessEnv>
@@ -32,9 +32,9 @@ function execve(): Execve | undefined {
 }
 
 /**
- * Why this process cannot become the keeper of its successor, in words that follow "because"; undefined if it can, as far
- * as can be seen before.
- * @param program the file that it would run
+ * Why this process cannot become the keeper of its successor, in words that follow "because"; undefined if
+ * nothing is known to prevent it.
+ * @param program the file of the program to run
  */
 export async function keeperObstacle(program: string | undefined): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'that needs Linux'
@@ -52,7 +52,7 @@ export async function keeperObstacle(program: string | undefined): Promise<strin
     await isAwaitedAt(newRendezvous())
     return undefined
   } catch (error) {
-    // Nobody waits there, which is as it should be: the socket could be made.
+    // No process listens there, as expected: the socket could be created.
     if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') return undefined
     return `it may not use Unix sockets: ${(error as Error).message}. In a unit, add AF_UNIX to RestrictAddressFamilies=`
   }
@@ -63,16 +63,17 @@ function hasPermissionModel(): boolean {
 }
 
 /**
- * Makes whatever ends this process replace its program instead, behind the listeners of 'exit' that others have: the pid
- * stays. A signal that Node does not handle still ends it.
- * @param replacement made when that happens; a number is the exit status with which the process ends after all
- * @param onFailed called with the reason if it cannot be: the process ends then
+ * Makes the end of this process replace its program instead, after other code's listeners of 'exit', so that
+ * the pid stays. A signal without a handler still ends the process.
+ * @param replacement returns the program when the process ends; if it returns a number, the process exits
+ * with it
+ * @param onFailed called with the reason if that fails: then the process ends
  */
 export function replaceAtExit(
   replacement: () => Replacement | number,
   onFailed: (reason: string) => void,
 ): Release {
-  // Node prints the error that ends a process behind 'exit', when this one has another program.
+  // Node prints the error that ends a process after 'exit', when this process already has another program.
   const onUncaught = (error: unknown): void => void process.stderr.write(`Uncaught ${inspect(error)}\n`)
   const onExit = (code: number): void => {
     const listeners = process.listeners('exit')
@@ -113,7 +114,7 @@ function changeDirectory(cwd: string): void {
   try {
     process.chdir(cwd)
   } catch {
-    // It is gone: a keeper needs none.
+    // It no longer exists, and a keeper does not need it.
   }
 }
 

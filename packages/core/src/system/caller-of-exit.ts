@@ -1,6 +1,6 @@
 /**
- * Where `process.exit()` was called, by a stack that was taken while it runs.
- * @returns undefined if it was not called, or the stack does not tell
+ * Finds where `process.exit()` was called, in a stack captured while it runs.
+ * @returns undefined if it was not called, or if the stack does not show the caller
  */
 export function callerOfExit(stack: string | undefined): string | undefined {
   const frames = (stack ?? '').split('\n')

@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { onInternalMessage, onSharedHandle, sendInternalMessage } from './node-internals.ts'
 import type { ClusterSystem, PrimaryState, Release } from './system.ts'
 
-/** What a worker tells its primary: that it stops, or that it wants to know what the primary does. */
+/** A worker's messages to its primary: that it stops, or a question about the primary's state. */
 type Message = { readonly act: 'stopping' } | Question
 
 interface Question {
@@ -14,12 +14,15 @@ interface Answer extends Question {
   readonly state: PrimaryState
 }
 
-/** Milliseconds for which the end of an exited worker's channel is awaited. */
+/** How long to wait for the end of an exited worker's channel, in milliseconds. */
 const longestRead = 1000
 
-/** The part of `node:cluster` that zerodrop uses, in a primary and in a worker. It listens to nothing before it is asked. */
+/**
+ * The part of `node:cluster` that zerodrop uses, in a primary and in a worker. It adds listeners only on
+ * demand.
+ */
 export function realCluster(): ClusterSystem {
-  /** Those that live, whether they are still connected or not, each with the signal that it was sent. */
+  /** The live workers, connected or not, each with the signal that it was sent. */
   const workers = new Map<Worker, NodeJS.Signals | undefined>()
   const stopping = new WeakSet<Worker>()
   let asked = 0
@@ -64,10 +67,10 @@ export function realCluster(): ClusterSystem {
       const worker = [...workers.keys()].find((each) => each.id === id)
       if (worker === undefined) return
       workers.set(worker, signal)
-      // What it is for: an application forks no other for a worker that ends because it was asked to.
+      // So that an application does not replace a worker that was asked to end.
       worker.exitedAfterDisconnect = true
       if (stopping.has(worker) && !isForced) return
-      // Windows has no signals: there a worker would end where it is.
+      // Windows has no signals: the worker would end at once.
       if (process.platform === 'win32' && signal !== 'SIGKILL') worker.disconnect()
       else worker.process.kill(signal)
     },
@@ -108,8 +111,8 @@ export function realCluster(): ClusterSystem {
 }
 
 /**
- * Calls back when the channel of a worker that has exited is read to its end. Node may learn of the exit first: it asks
- * for that of every child when one of them has ended.
+ * Calls back when the channel of a worker that has exited is read to its end. Node may learn of the exit
+ * first: when one child ends, it checks all children.
  */
 function whenRead(worker: Worker, callback: () => void): void {
   if (!worker.isConnected()) {
@@ -121,7 +124,7 @@ function whenRead(worker: Worker, callback: () => void): void {
     worker.off('disconnect', end)
     callback()
   }
-  // A process that the worker has started may hold its end of the channel.
+  // A process that the worker has started may keep the worker's end of the channel open.
   const timer = setTimeout(end, longestRead)
   worker.on('disconnect', end)
 }

@@ -3,7 +3,7 @@ import { KeeperLink } from './keeper-link.ts'
 import { comingVariableName, keeperVersion } from './keeper-protocol.ts'
 import { awaitAt, isRendezvous, type Rendezvous } from './rendezvous.ts'
 
-/** By what name the preload has left it. */
+/** The name under which the preload has stored it. */
 export const comingKeeperKey: unique symbol = Symbol.for('zerodrop.coming-keeper.v1')
 
 export interface ComingOrders extends Rendezvous {
@@ -12,12 +12,12 @@ export interface ComingOrders extends Rendezvous {
   readonly pid: number
 }
 
-/** How often this process looks whether its predecessor is there, in milliseconds. */
+/** How often this process checks whether its predecessor is alive, in milliseconds. */
 const interval = 250
 
 /**
- * The keeper that this process's predecessor turns into when it has drained. It has the same pid then, and is this
- * process's parent before and after.
+ * The keeper that this process's predecessor becomes when it has drained. It keeps its pid, so it stays this
+ * process's parent.
  */
 export class ComingKeeper {
   readonly pid: number
@@ -36,7 +36,7 @@ export class ComingKeeper {
         resolve(this.#link)
       })
       const watch = setInterval(() => {
-        // Its parent's pid at its start: by now the predecessor may have died.
+        // The parent's pid at the start: by now the predecessor may have died.
         if (process.ppid === pid) return
         clearInterval(watch)
         release()
@@ -45,13 +45,16 @@ export class ComingKeeper {
     })
   }
 
-  /** Undefined until it is there. */
+  /** Undefined until the keeper has arrived. */
   get link(): KeeperLink | undefined {
     return this.#link
   }
 }
 
-/** Takes what a predecessor left for this process, and leaves nothing of it for the application and its children. */
+/**
+ * Takes the predecessor's data for this process out of the environment, so that the application and its
+ * children do not see it.
+ */
 export function takeComingKeeper(preload?: string): ComingKeeper | undefined {
   const variable = process.env[comingVariableName]
   if (variable === undefined) return undefined
@@ -67,7 +70,10 @@ export function takeComingKeeper(preload?: string): ComingKeeper | undefined {
   return new ComingKeeper(value as ComingOrders, preload)
 }
 
-/** That of this process, which a preload waits for, or which is waited for from now on. A thread has none. */
+/**
+ * The coming keeper of this process, for which a preload is waiting already, or the wait begins now. A
+ * thread has none.
+ */
 export function comingKeeperOf(): ComingKeeper | undefined {
   if (!isMainThread) return undefined
   return (globalThis as { [comingKeeperKey]?: ComingKeeper })[comingKeeperKey] ?? takeComingKeeper()

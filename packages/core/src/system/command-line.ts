@@ -9,17 +9,20 @@ import type { CommandLine } from './system.ts'
 import { commandWords } from './words.ts'
 
 export interface RecordedCommandLine extends CommandLine {
-  /** What a successor is started with in this environment. */
+  /** The command line of a successor in this environment. */
   start(env: Readonly<NodeJS.ProcessEnv>): Start
-  /** The preload that a successor is started with; undefined if there is none. */
+  /** The preload of a successor; undefined if there is none. */
   preload(): string | undefined
-  /** The words behind the name of the program, as this process was started. */
+  /** The arguments after the program's name, as this process was started. */
   readonly words: readonly string[]
 }
 
 const rememberedKey = Symbol.for('zerodrop.command-line.v1')
 
-/** Records how this process was started before its program runs, which may change what is left of that. */
+/**
+ * Records how this process was started before its program runs, because the program may change the traces of
+ * that.
+ */
 export function rememberCommandLine(): void {
   // A successor whose preload has not run yet records it later.
   if (process.env[inheritVariableName] !== undefined) return
@@ -37,13 +40,14 @@ export function rememberedCommandLine(): RecordedCommandLine | undefined {
 }
 
 /**
- * Records how this process was started, in terms that can be looked up again later. Call it as early as possible.
- * @param preload the file that a predecessor had run first in this process
+ * Records how this process was started, so that a restart can resolve its paths again. Call it as early as
+ * possible.
+ * @param preload the file that a predecessor preloaded in this process
  */
 export function recordCommandLine(preload: string | undefined): RecordedCommandLine {
   const words = commandWords(preload)
   const directory = new StartDirectory(words)
-  /** Where the program lies, without symlinks: in another release once one of these has been moved. */
+  /** The real path of the program, which is in another release once a symlink has moved. */
   const place = (): string | undefined => {
     const { script } = words
     return script === undefined
@@ -63,15 +67,15 @@ export function recordCommandLine(preload: string | undefined): RecordedCommandL
   }
 }
 
-/** A script can be named without its extension, and may be a symlink itself. */
+/** A script can be named without its extension, and can be a symlink itself. */
 function folderOf(script: string): string | undefined {
   const real = realPath(script)
   return real === undefined ? realPath(path.dirname(script)) : path.dirname(real)
 }
 
 /**
- * `execPath` is a resolved path: with a version manager it keeps naming the old binary forever. What was typed is
- * looked up again instead, if it leads to this very binary now.
+ * `execPath` is a resolved path: with a version manager it names the old binary forever. So the typed name
+ * is resolved again instead, if it leads to this binary now.
  */
 function nodeBinary(directory: string): () => string {
   const { argv0, execPath } = process

@@ -1,17 +1,17 @@
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-/** A process as another one sees it that looks for its control socket. */
+/** The data about a process from which another process finds its control socket. */
 export interface Controlled {
   readonly pid: number
   readonly uid: number
-  /** What it was started with. */
+  /** The environment that it was started with. */
   readonly env: Readonly<NodeJS.ProcessEnv>
 }
 
 /**
- * Where the keeper with this pid can be asked: in systemd's `RuntimeDirectory=`, or else in a folder that only its user can
- * enter.
+ * The control socket of the keeper with this pid: in systemd's `RuntimeDirectory=`, or else in a folder that
+ * only its user can enter.
  */
 export function controlPath({ pid, uid, env }: Controlled): string {
   const { RUNTIME_DIRECTORY: runtime, XDG_RUNTIME_DIR: session, TMPDIR: temporary } = env
@@ -25,8 +25,8 @@ export function controlPath({ pid, uid, env }: Controlled): string {
 }
 
 /**
- * Where a process that has no keeper finds that somebody waits for the outcome of the restart which a signal asks it for:
- * a file in the same folder, into which it writes.
+ * The file, in the same folder, of a process that waits for the restart of a process without a keeper: that
+ * process writes the outcome into it.
  */
 export function askPath(controlled: Controlled): string {
   return path.join(path.dirname(controlPath(controlled)), `${controlled.pid}.ask`)

@@ -7,29 +7,29 @@ import { controlPath, thisProcess } from './control-path.ts'
 export const verbs = ['restart', 'stop', 'status'] as const
 export type Verb = (typeof verbs)[number]
 
-/** What a keeper answers, as one line of JSON. */
+/** The answer of a keeper, as one line of JSON. */
 export interface Answer {
   readonly result?: unknown
   readonly error?: { readonly code?: string; readonly message: string; readonly stderr?: string }
 }
 
-/** What a keeper does when it is asked. */
+/** The commands of a keeper. */
 export interface Controllable {
   ask(what: Verb): Promise<{ result?: unknown; error?: unknown }>
 }
 
 export interface Control {
-  /** From then on it answers; who asked before waits. */
+  /** Begins to answer; earlier requests wait until then. */
   serve(keeper: Controllable): void
   /** Removes the file. */
   close(): void
 }
 
 /**
- * Opens the socket by which the keeper in this process can be asked.
+ * Opens the control socket of the keeper in this process.
  *
- * Rejects with `ERR_ZERODROP_CONTROL_UNAVAILABLE` if another keeper uses it, if others can write to its folder, or if it
- * cannot be bound.
+ * Rejects with `ERR_ZERODROP_CONTROL_UNAVAILABLE` if another keeper uses it, if other users can write to its
+ * folder, or if it cannot be bound.
  */
 export async function openControl(file: string = controlPath(thisProcess())): Promise<Control> {
   prepareFolder(path.dirname(file), file === controlPath(thisProcess()))
@@ -37,7 +37,7 @@ export async function openControl(file: string = controlPath(thisProcess())): Pr
     throw unavailable(
       `Another keeper uses the control socket ${file}. Stop it with "zerodrop stop --control ${file}", or choose another path.`,
     )
-  // Of a keeper that was killed. What is not a socket is not ours to remove: binding fails then.
+  // The socket of a keeper that was killed. Any other file is not removed, and binding fails.
   if (isSocket(file)) rmSync(file, { force: true })
   let keeper: (running: Controllable) => void = () => {}
   const running = new Promise<Controllable>((resolve) => {
@@ -45,12 +45,15 @@ export async function openControl(file: string = controlPath(thisProcess())): Pr
   })
   const server = createServer((socket) => answer(socket, running))
   await listen(server, file)
-  // The keeper lives for the server it keeps.
+  // The socket must not keep the keeper alive: its server does.
   server.unref()
   return { serve: keeper, close: () => rmSync(file, { force: true }) }
 }
 
-/** @param isOurs whether zerodrop has chosen the folder: others must not enter it then, nor have made it */
+/**
+ * @param isOurs whether zerodrop has chosen the folder: then other users must not have created it, nor be
+ * able to enter it
+ */
 function prepareFolder(folder: string, isOurs: boolean): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -99,7 +102,7 @@ function answers(file: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    // One that may not be asked is somebody's, too.
+    // A socket without access belongs to another keeper, too.
     socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EACCES' || code === 'EAGAIN'))
   })
 }
@@ -122,7 +125,7 @@ function answer(socket: Socket, running: Promise<Controllable>): void {
         .then(
           (said) => say(said as Answer),
           ({ code, message }: { code?: string; message: string }) => {
-            // Nobody there could answer, but what starts, or never listens, can be stopped.
+            // No generation can answer, but one that is starting, or never listens, can be stopped.
             const stops = verb === 'stop' && code === 'ERR_ZERODROP_NOT_SERVING'
             if (stops) process.kill(process.pid, 'SIGTERM')
             say(stops ? { result: {} } : { error: { message, ...(code !== undefined && { code }) } })

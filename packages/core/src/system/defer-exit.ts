@@ -5,12 +5,12 @@ import { shadow } from './shadow.ts'
 import type { Release } from './system.ts'
 
 /**
- * Keeps other code of this process from ending it. `process.exit()`, and `process.kill()` with the process's own id and
- * one of these signals, or SIGKILL, call back instead, and return.
+ * Prevents other code in this process from ending it. `process.exit()`, and `process.kill()` with the
+ * process's own id and one of these signals, or SIGKILL, call back instead, and return.
  *
  * It does not reach code that took a copy of `process.exit` beforehand (`const { exit } = process`); an
  * `import { exit } from 'node:process'` is reached.
- * @param onExit called with the exit status that was asked for; 0 for a signal
+ * @param onExit called with the requested exit status; 0 for a signal
  * @param onCopy called, while the process ends, with where such a copy was called
  */
 export function deferExit(
@@ -33,7 +33,7 @@ export function deferExit(
     }),
   ]
   const onEnd = (): void => {
-    // Called inside process.exit(); a process that ends otherwise says why itself.
+    // Called inside process.exit(); a process that ends in another way reports the reason itself.
     const caller = callerOfExit(new Error('exit').stack)
     if (caller !== undefined) onCopy(caller)
   }

@@ -1,6 +1,6 @@
 /**
- * Imported first by a program that must survive signals as early as Node lets it: what comes before the program has its own
- * handlers waits for them.
+ * Imported first by a program that must survive signals as early as Node allows: signals that arrive before
+ * the program has its own handlers wait for them.
  */
 const early: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
 
@@ -18,7 +18,7 @@ for (const signal of early) {
   })
 }
 
-/** Ends the wait for a signal that has a handler now. Returns whether it has come. */
+/** Ends the wait for a signal that has a handler now. Returns whether the signal has arrived. */
 export function heardEarly(signal: NodeJS.Signals): boolean {
   const heard = releases.get(signal)?.() ?? false
   releases.delete(signal)

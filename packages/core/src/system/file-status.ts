@@ -1,7 +1,7 @@
 /**
- * The status of files, asked for as bigints. Node 20 and 22 keep the numbers of the last synchronous `stat` of the process
- * in one array, and where these are of a socket or a pipe `realpathSync` stops at the first folder that it knows already:
- * then `require` and `import` do not follow symlinks any more. Bigints have an array of their own.
+ * Reads the status of files as bigints. Node 20 and 22 store the numbers of the process's last synchronous
+ * `stat` in one array. If that was a socket or a pipe, `realpathSync` stops at the first folder in its
+ * cache, and `require` and `import` no longer follow symlinks. Bigints have a separate array.
  * https://github.com/nodejs/node/blob/v22.12.0/lib/fs.js (realpathSync)
  */
 import { type BigIntStats, fstatSync, lstatSync } from 'node:fs'
@@ -15,7 +15,7 @@ export function isSocket(fd: number): boolean {
 }
 
 /**
- * The status of a path, without following symlinks. Undefined if there is nothing.
+ * The status of a path, without following symlinks. Undefined if it does not exist.
  * @throws what `fs.lstatSync` throws
  */
 export function statusOf(path: string): BigIntStats | undefined {

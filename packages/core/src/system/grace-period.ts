@@ -1,15 +1,15 @@
 import { unitProperty } from './systemd-unit.ts'
 
-/** How long a platform waits for the end of a process that it has told to stop. */
+/** How long a platform waits for a process to end after it has asked it to stop. */
 export interface GracePeriod {
   readonly milliseconds: number
-  /** Who says so, and where it is set. */
+  /** The platform, and the setting. */
   readonly origin: string
 }
 
 /**
- * The grace period of the platform that this process runs on, where it can be known. A container is told nothing of that of
- * Docker or Kubernetes.
+ * The grace period of the platform that this process runs on, if it can be known. Docker and Kubernetes do
+ * not tell it to a container.
  * @param isMain whether systemd has started this process, or its keeper
  */
 export async function gracePeriodOf(
@@ -41,7 +41,10 @@ const units: Readonly<Record<string, number>> = {
   y: 31_557_600_000,
 }
 
-/** Reads a time span of systemd, such as `1min 30s`, in milliseconds. Undefined for `infinity`, and for what is none. */
+/**
+ * Reads a time span of systemd, such as `1min 30s`, in milliseconds. Undefined for `infinity` and for
+ * invalid values.
+ */
 export function spanOf(text: string): number | undefined {
   const parts = text.split(' ').map((part) => /^(\d+(?:\.\d+)?)(us|ms|s|min|h|d|w|month|y)$/.exec(part))
   let total = 0

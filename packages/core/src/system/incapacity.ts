@@ -14,7 +14,7 @@ export function incapacity(): Incapacity | undefined {
   return undefined
 }
 
-/** Whether this process is the service's main process: a worker of node:cluster, or a thread, is a part of it. */
+/** Whether this process is the service's main process, and not a worker of node:cluster or a thread. */
 export function isServiceProcess(): boolean {
   return isMainThread && !cluster.isWorker
 }

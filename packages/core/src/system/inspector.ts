@@ -1,12 +1,15 @@
 import type { Channel } from './node-internals.ts'
 
-/** How often the port is tried, and after how many milliseconds each: the channel can end a little before the process does. */
+/**
+ * How often to try the port, and the delay in milliseconds: the channel can end a little before the process
+ * does.
+ */
 const attempts = 20
 const interval = 100
 
 /**
- * Opens the inspector that the command line asks for when the predecessor has ended: until then that has the port, and Node
- * goes on without one.
+ * Opens the command line's inspector when the predecessor has ended: until then the predecessor has the
+ * port, and Node continues without an inspector.
  */
 export function inspectAfter(predecessor: Channel): void {
   const option = inspectOption()
@@ -28,10 +31,10 @@ function inspectOption(): string | undefined {
   return given.findLast((option) => /^--inspect(-brk|-wait)?(=|$)/.test(option))
 }
 
-/** Opens it if it is not. Node says on stderr where it listens, or that the port is in use. */
+/** Opens it unless it is open. Node prints on stderr where it listens, or that the port is in use. */
 function isOpen(option: string): boolean {
   try {
-    // Not imported: a Node that is built without it throws.
+    // Not a static import: a Node that is built without it throws.
     const inspector = process.getBuiltinModule('node:inspector')
     if (inspector.url() === undefined) inspector.open(process.debugPort, hostOf(option))
     return inspector.url() !== undefined

@@ -16,8 +16,9 @@ import { shadow } from './shadow.ts'
 import type { Keeper, KeptSocket, Release } from './system.ts'
 
 /**
- * Takes what a keeper left for this process, and leaves nothing of it for the application and its children.
- * @param preload the file that does so before the application runs
+ * Takes the keeper's data for this process out of the environment, so that the application and its children
+ * do not see it.
+ * @param preload the file that does that before the application runs
  */
 export function takeKeeper(preload?: string): KeeperLink | undefined {
   const variable = process.env[keeperVariableName]
@@ -31,7 +32,7 @@ export function takeKeeper(preload?: string): KeeperLink | undefined {
   return channel && new KeeperLink(orders, channel, preload)
 }
 
-/** The link of this process, which a preload has opened, or which is opened now. A thread has none. */
+/** The link of this process, opened by a preload or now. A thread has none. */
 export function keeperOf(): KeeperLink | undefined {
   if (!isMainThread) return undefined
   return (globalThis as { [keeperKey]?: KeeperLink })[keeperKey] ?? takeKeeper()
@@ -40,13 +41,15 @@ export function keeperOf(): KeeperLink | undefined {
 /** A program to start as a copy of this process. */
 export interface KeptProgram {
   readonly file: string
-  /** The first is the name under which the program finds itself called. */
+  /** The arguments; the first is the program's `argv[0]`. */
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<NodeJS.ProcessEnv>
 }
 
-/** What a successor that the keeper has started is to this process: the channel to it, with the process's fate. */
+/**
+ * A successor that the keeper has started, as this process sees it: its channel, and the end of its process.
+ */
 interface KeptChild extends Channel {
   pid?: number
   exitCode: number | null
@@ -55,32 +58,32 @@ interface KeptChild extends Channel {
   unref(): void
 }
 
-/** A native handle, by which a descriptor has arrived. */
+/** A native handle that has brought a descriptor. */
 interface NativeHandle {
   readonly fd: number
 }
 
-/** How long a keeper that is stopped or busy may take to drop a socket, in milliseconds. */
+/** How long a suspended or busy keeper may take to drop a socket, in milliseconds. */
 const dropTimeout = 1000
 
-/** A generation's end of what links it to its keeper. */
+/** A generation's end of the link to its keeper. */
 export class KeeperLink implements Keeper {
   readonly pid: number
-  /** The file that the keeper has had run first in this process. */
+  /** The file that the keeper has preloaded in this process. */
   readonly preload: string | undefined
   readonly generation: number
   readonly listeners: KeeperOrders['listeners']
-  /** Whether zerodrop is to take care of the servers of this process that do not ask for it. */
+  /** Whether zerodrop manages the servers of this process even if the application does not use it. */
   readonly registers: boolean
   readonly #channel: Channel
-  /** What the keeper has descriptors of. */
+  /** The sockets of which the keeper has descriptors. */
   readonly #kept: Set<string>
   readonly #starting = new Map<
     number,
     (answer: FromKeeper | undefined, handle: NativeHandle | undefined) => void
   >()
   readonly #children = new Map<number, KeptChild>()
-  /** Who waits until the keeper has dropped a socket. */
+  /** The callbacks that wait until the keeper has dropped a socket. */
   readonly #dropping = new Map<string, () => void>()
   readonly #drops = new Map<string, Promise<void>>()
   #served = false
@@ -105,7 +108,7 @@ export class KeeperLink implements Keeper {
       else if (message?.type === 'dropped') this.#dropping.get(message.bound)?.()
       else if (message?.type === 'ended') this.#onEnded(message)
     })
-    // A listener of 'disconnect' would be seen, and keep the process alive.
+    // A listener of 'disconnect' would be visible, and would keep the process alive.
     if (process.send !== undefined)
       shadow(process, 'disconnect', (disconnect) => () => {
         Reflect.apply(disconnect, process, [])
@@ -131,7 +134,10 @@ export class KeeperLink implements Keeper {
     }
   }
 
-  /** Hands the keeper the channel to this process's parent, which it had itself when it was another program. */
+  /**
+   * Sends the keeper the channel to this process's parent, which the keeper had before it replaced its
+   * program.
+   */
   giveParent(): void {
     const parent = ParentChannel.own()
     if (parent !== undefined)
@@ -149,7 +155,7 @@ export class KeeperLink implements Keeper {
   }
 
   takeCharge(generation: number): void {
-    // Again, because the successor has died: nobody knows here what it has let go.
+    // Sent again, because the successor has died and this process does not know which sockets it has dropped.
     if (this.#served) this.#kept.clear()
     this.#served = true
     this.#send({ type: 'charge', generation })
@@ -176,8 +182,8 @@ export class KeeperLink implements Keeper {
   }
 
   /**
-   * Starts a program through the keeper, with sockets that the keeper has.
-   * @returns the child, as `child_process.spawn()` would give it with a channel
+   * Starts a program through the keeper, with the keeper's sockets.
+   * @returns the child, as `child_process.spawn()` would return it with a channel
    * @throws an error if the keeper could not start it, or is gone
    */
   start({ file, args, cwd, env }: KeptProgram, listeners: readonly string[]): Promise<ChildProcess> {
@@ -212,7 +218,7 @@ export class KeeperLink implements Keeper {
       this.#send({ type: 'kill', pid, signal })
       return this.connected
     }
-    // There is no process below this object: only the channel could keep this one alive.
+    // This object has no process: only the channel could keep this process alive.
     child.unref = () => child.channel?.unref()
     this.#children.set(pid, child)
     return child
@@ -247,7 +253,7 @@ export class KeeperLink implements Keeper {
   }
 
   #send(message: ToKeeper, handle?: object): void {
-    // The callback keeps a keeper that has just died from becoming an 'error' event.
+    // Without the callback, a keeper that has just died would cause an 'error' event.
     if (this.connected) this.#channel.send(toWire(message), handle as SendHandle | undefined, {}, () => {})
   }
 }

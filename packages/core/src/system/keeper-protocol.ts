@@ -1,11 +1,11 @@
 /**
- * What a keeper and the generations below it say to each other. A keeper lives for as long as the service does, so it may
- * be older than the application by years: what is here does not change its meaning, and either side ignores a type that
- * it does not know. `keeper-protocol.test.ts` freezes the shapes.
+ * The messages between a keeper and its generations. A keeper lives as long as the service, so it may be
+ * years older than the application: existing messages never change their meaning, and each side ignores
+ * unknown types. `keeper-protocol.test.ts` freezes the shapes.
  */
 export const keeperVersion = 1
 
-/** By what name the link to the keeper that a preload has opened is found. */
+/** The name under which zerodrop finds the link to the keeper that a preload has opened. */
 export const keeperKey: unique symbol = Symbol.for('zerodrop.keeper.v1')
 
 /** The variable in which a keeper tells a generation how to reach it, as JSON of a `KeeperOrders`. */
@@ -17,28 +17,31 @@ export const comingVariableName = 'ZERODROP_COMING_KEEPER'
 /** The variable in which a process tells the keeper that replaces its program whom to keep, as JSON of an `AdoptOrders`. */
 export const adoptVariableName = 'ZERODROP_ADOPT'
 
-/** A listening socket that the keeper has a descriptor of. */
+/** A listening socket of which the keeper has a descriptor. */
 export interface KeptListener {
   /** Where it is bound, such as `tcp://127.0.0.1:3000`. */
   readonly bound: string
-  /** What the application asked for, such as `tcp://localhost:3000`. */
+  /** The address that the application requested, such as `tcp://localhost:3000`. */
   readonly requested: string
-  /** The descriptor by which the generation has it. */
+  /** The generation's descriptor. */
   readonly fd: number
 }
 
-/** What a generation finds in `ZERODROP_KEEPER`. */
+/** The content of `ZERODROP_KEEPER`. */
 export interface KeeperOrders {
   readonly version: typeof keeperVersion
-  /** The pid of the keeper: the one that everybody else knows. */
+  /** The pid of the keeper, on which other programs rely. */
   readonly pid: number
   /** The descriptor of the channel to the keeper. */
   readonly channel: number
-  /** What the generation is the successor of, without a predecessor: a generation that crashed. 1 for the first. */
+  /** The number of the crashed generation that this one replaces without a predecessor. 1 for the first. */
   readonly generation: number
-  /** The sockets that such a generation left. */
+  /** The sockets of that generation. */
   readonly listeners: readonly KeptListener[]
-  /** Whether zerodrop takes care of servers that do not ask for it: a keeper from before 0.2 says nothing of that. */
+  /**
+   * Whether zerodrop manages servers even if the application does not use it. A keeper from before 0.2 does
+   * not set this.
+   */
   readonly register?: boolean
 }
 
@@ -48,28 +51,31 @@ export type ToKeeper =
   | { readonly type: 'keep'; readonly bound: string; readonly requested: string }
   /** Close that descriptor. */
   | { readonly type: 'drop'; readonly bound: string }
-  /** This generation serves from now on: signals are for it, and its end is the end of the service. */
+  /** This generation serves from now on: it gets signals, and its end is the end of the service. */
   | { readonly type: 'charge'; readonly generation: number }
-  /** Start a program that inherits these sockets as descriptors 3 and up, and a stream to this process behind them. */
+  /**
+   * Start a program that inherits these sockets as descriptors 3 and up, followed by a stream to this
+   * process.
+   */
   | {
       readonly type: 'start'
       readonly id: number
       readonly file: string
-      /** The first is the name under which the program finds itself called. */
+      /** The arguments; the first is the program's `argv[0]`. */
       readonly args: readonly string[]
       readonly cwd: string
       readonly env: Readonly<Record<string, string>>
       readonly listeners: readonly string[]
     }
   /**
-   * With the handle of the channel to the parent that has forked the keeper when it had another program: pass it on.
-   * Without it the channel is closed, and the program still relies on having one.
+   * With the handle of the channel to the parent that forked the keeper before it replaced its program: pass
+   * it on. Without a handle, the channel is closed, but the program still relies on having one.
    */
   | { readonly type: 'parent'; readonly serialization: 'json' | 'advanced' }
-  /** The channel to the parent is closed, by either side: close it too, or the parent would not see it. */
+  /** Either side has closed the channel to the parent: close it too, or the parent would not notice. */
   | { readonly type: 'parent-closed' }
   | { readonly type: 'kill'; readonly pid: number; readonly signal: NodeJS.Signals }
-  /** What somebody asked through the control socket came to. */
+  /** The outcome of a request through the control socket. */
   | { readonly type: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: unknown }
 
 /** From a keeper to a generation. */
@@ -77,7 +83,7 @@ export type FromKeeper =
   /** In answer to `start`, with the handle of this process's end of the stream. */
   | { readonly type: 'started'; readonly id: number; readonly pid: number }
   | { readonly type: 'not-started'; readonly id: number; readonly message: string }
-  /** In answer to `drop`: nothing here holds that socket open. */
+  /** In answer to `drop`: the keeper no longer holds that socket open. */
   | { readonly type: 'dropped'; readonly bound: string }
   /** A program that the generation had started has ended. */
   | {
@@ -86,7 +92,7 @@ export type FromKeeper =
       readonly code: number | null
       readonly signal: NodeJS.Signals | null
     }
-  /** Somebody asks through the control socket. */
+  /** A request through the control socket. */
   | { readonly type: 'ask'; readonly id: number; readonly what: 'restart' | 'stop' | 'status' }
 
 type Tagged<Message> = Message & { readonly zerodropKeeper: typeof keeperVersion }
@@ -107,7 +113,7 @@ const isNullOr =
   (value) =>
     value === null || check(value)
 
-/** The fields that have to be there, by type of message. */
+/** The required fields, by type of message. */
 export const keeperFields: {
   readonly [Type in (ToKeeper | FromKeeper)['type']]: Readonly<Record<string, Check>>
 } = {
@@ -133,7 +139,7 @@ export const keeperFields: {
   ask: { id: isCount, what: isText },
 }
 
-/** The message, if it is one; undefined for anything else, and for a type that is not known here. */
+/** Returns the message if it is valid; undefined for anything else, and for unknown types. */
 export function fromWire(value: unknown): ToKeeper | FromKeeper | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { zerodropKeeper, type } = value as { zerodropKeeper?: unknown; type?: unknown }
@@ -144,7 +150,7 @@ export function fromWire(value: unknown): ToKeeper | FromKeeper | undefined {
   return isWhole ? (value as unknown as ToKeeper | FromKeeper) : undefined
 }
 
-/** Reads `ZERODROP_KEEPER`; undefined if it holds anything that no keeper of this version writes. */
+/** Reads `ZERODROP_KEEPER`; undefined if no keeper of this version could have written the value. */
 export function readKeeperOrders(variable: string): KeeperOrders | undefined {
   let value: unknown
   try {

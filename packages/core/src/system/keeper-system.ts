@@ -13,61 +13,65 @@ import type { Release } from './system.ts'
 /** A generation as its keeper sees it. */
 export interface Child {
   readonly pid: number
-  /** @param handle a native handle whose descriptor goes along @param sent called when it has gone, or cannot go */
+  /**
+   * @param handle a native handle whose descriptor is sent too @param sent called when the message was sent
+   * or has failed
+   */
   send(message: object, handle?: object, sent?: () => void): void
   onMessage(listener: (message: unknown, handle: unknown) => void): void
-  /** Called once, when its process has ended and all it had said has arrived. */
+  /** Called once, when its process has ended and all its messages have arrived. */
   onEnd(listener: (code: number | null, signal: NodeJS.Signals | null) => void): void
   kill(signal: NodeJS.Signals): void
-  /** The end of a stream to it that was asked for, for another process; undefined if there is none. */
+  /** The end of a requested stream to it, for another process; undefined if there is none. */
   readonly stream: { readonly handle: object; close(): void } | undefined
 }
 
-/** What the keeper uses of the world outside: tests replace it. */
+/** Everything that the keeper uses from outside. Tests replace it. */
 export interface KeeperSystem {
   readonly pid: number
   readonly env: Readonly<NodeJS.ProcessEnv>
   /** How many sockets a service manager has opened for this process, as descriptors 3 and up. */
   readonly activated: number
   /**
-   * Starts a generation, with the descriptors as 3 and up, then a stream if it is asked for, then the channel.
+   * Starts a generation, with the descriptors as 3 and up, then the stream if it is requested, then the
+   * channel.
    * @throws an error with Node's words if it cannot be started
    */
   spawn(program: Omit<Program, 'stdio'>, descriptors: readonly number[], withStream: boolean): Promise<Child>
   /**
-   * Passes a channel to a parent on to each generation from now on: that of the program which this process has had before.
-   * Without it, a channel that this process was started with is passed on.
+   * From now on passes a channel to a parent, which this process's earlier program had, on to each
+   * generation. Without this call, a channel that this process was started with is passed on.
    */
   takeParent(handle: ClosableHandle | undefined, serialization: 'json' | 'advanced'): void
-  /** Closes this process's end of that channel. Later generations get one that leads nowhere. */
+  /** Closes this process's end of that channel. Later generations get a channel without a reader. */
   closeParent(): void
   onSignal(signal: NodeJS.Signals, listener: () => void): Release
   setTimeout(callback: () => void, milliseconds: number): Release
   now(): number
   writeError(line: string): void
-  /** Throws away what is left of generations that have ended: V8 would let it become some 15 MiB before it looks. */
+  /** Collects the garbage of ended generations: V8 would let it grow to some 15 MiB first. */
   collectGarbage(): void
-  /** Ends this process as another one has ended. */
+  /** Ends this process with another process's status or signal. */
   endAs(code: number | null, signal: NodeJS.Signals | null): void
 }
 
-/** Signals by which a shell or a supervisor knows that a process was stopped, and did not crash. */
+/** Signals that show a shell or a supervisor that a process was stopped and did not crash. */
 const told: ReadonlySet<NodeJS.Signals> = new Set(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'])
 
 /**
- * The process we are in, as a keeper.
+ * The current process, as a keeper.
  * @param onEnd called right before it ends
- * @param heardEarly whether a signal has come before its handler
+ * @param heardEarly whether a signal has arrived before its handler was added
  */
 export function keeperSystem(
   onEnd: () => void,
   heardEarly: (signal: NodeJS.Signals) => boolean = () => false,
 ): KeeperSystem {
-  // NODE_OPTIONS=--inspect is meant for the application, which finds the port taken otherwise.
+  // NODE_OPTIONS=--inspect is meant for the application, which would otherwise find the port in use.
   inspector.close()
   const releases = new Set<Release>()
   const own = ParentChannel.own()
-  // The generation that serves reads it.
+  // The serving generation reads it.
   own?.wait()
   let parent: KeptChannel | undefined = own
   const score = spareThisProcess()
@@ -106,7 +110,7 @@ export function keeperSystem(
     endAs(code, signal) {
       onEnd()
       for (const release of releases) release()
-      // The kernel delivers no signal to process 1 that it has no handler for.
+      // The kernel does not deliver a signal to process 1 without a handler for it.
       if (signal !== null && told.has(signal) && process.pid !== 1) process.kill(process.pid, signal)
       else process.exit(signal === null ? (code ?? 1) : 128 + constants.signals[signal])
     },
@@ -118,7 +122,7 @@ function activatedFor(env: NodeJS.ProcessEnv): number {
   return activation?.pid === true ? activation.count : 0
 }
 
-/** By the only way that V8 has. */
+/** Uses the only way that V8 offers. */
 function collector(): () => void {
   setFlagsFromString('--expose-gc')
   return runInNewContext('gc') as () => void
@@ -136,13 +140,13 @@ async function spawn(
   if (child === undefined)
     throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
   if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
-  // A signal that cannot be sent, or a message to a process that has just died: its end tells.
+  // The signal cannot be sent, or the process has just died: only its end matters.
   child.on('error', () => {})
   if (parent !== undefined) ParentChannel.keep(child, stdio.length)
   return new SpawnedChild(child, child.pid, withStream ? streamOf(child, 3 + descriptors.length) : undefined)
 }
 
-/** What the two generations say to each other is not for this process: it must not read a byte of it. */
+/** Passes the stream on unread: it belongs to the two generations. */
 function streamOf(child: ChildProcess, index: number): Child['stream'] {
   const socket = child.stdio[index] as unknown as NodeSocket
   const stopped = stopReading(socket)

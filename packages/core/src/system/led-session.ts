@@ -6,12 +6,12 @@ const window = 1000
 /**
  * The terminal of a predecessor that leads its session, as under `script -c`. When such a process ends, the kernel sends
  * SIGHUP to the terminal's foreground group, in which its successor is, and takes the terminal from the session:
- * https://github.com/torvalds/linux/blob/v6.12/drivers/tty/tty_jobctrl.c (disassociate_ctty). That is no deploy, and the
- * terminal itself is still there.
+ * https://github.com/torvalds/linux/blob/v6.12/drivers/tty/tty_jobctrl.c (disassociate_ctty). That is not a
+ * deploy, and the terminal itself still exists.
  */
 export class LedSession {
   readonly #clock: () => number
-  /** Undefined where there is no such predecessor, and once the signal has come. */
+  /** Undefined if there is no such predecessor, and once the signal has arrived. */
   #leader: number | undefined
   #endedAt: number | undefined
 
@@ -27,7 +27,7 @@ export class LedSession {
     this.#endedAt ??= this.#clock()
   }
 
-  /** Whether a SIGHUP that has just come is the kernel's word of that end. True once. */
+  /** Whether the kernel has sent a SIGHUP that has just arrived because of that end. True once. */
   takeHangUp(): boolean {
     const leader = this.#leader
     if (leader === undefined || !isEnding(leader)) return false
@@ -37,7 +37,10 @@ export class LedSession {
   }
 }
 
-/** A process that ends has said so before the kernel sends the signal, which comes before it has ended. */
+/**
+ * The predecessor has announced its end before the kernel sends the signal, and the signal arrives before
+ * the process has ended.
+ */
 function isEnding(pid: number): boolean {
   const stat = processStat(pid)
   return stat === undefined || /[ZX]/.test(stat.state) || stat.exiting

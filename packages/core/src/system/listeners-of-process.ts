@@ -2,10 +2,10 @@ import { shadow } from './shadow.ts'
 
 export type Listener = ((...args: unknown[]) => unknown) & { readonly [immediateKey]?: unknown }
 
-/** A handler that has this property, with the value true, learns of a held signal at once. Anybody may set it. */
+/** A handler with this property set to true gets a held signal at once. Any code may set it. */
 export const immediateKey: unique symbol = Symbol.for('zerodrop.immediate')
 
-/** As they stand in the list: those added by `once()` in the wrapper that takes them off when it is called. */
+/** The raw listeners: those added by `once()` are in the wrapper that removes them. */
 export function listenersOf(name: string | symbol): Listener[] {
   return process.rawListeners(name) as Listener[]
 }
@@ -14,7 +14,7 @@ export function unwrapped(listener: Listener & { readonly listener?: Listener })
   return listener.listener ?? listener
 }
 
-/** By what a person finds a function in the source. */
+/** Describes a function so that a person can find it in the source. */
 export function describe(handler: Listener): string {
   if (handler.name !== '') return handler.name
   const source = String(handler).replaceAll(/\s+/g, ' ')
@@ -22,8 +22,9 @@ export function describe(handler: Listener): string {
 }
 
 /**
- * Calls a handler, and tells whether it looked who else listens. Handlers that leave the end of the process to others do,
- * such as signal-exit's (https://github.com/tapjs/signal-exit/blob/v4.1.0/src/index.ts).
+ * Calls a handler, and returns whether it checked for other listeners. Handlers that leave the end of the
+ * process to others do that, such as signal-exit's
+ * (https://github.com/tapjs/signal-exit/blob/v4.1.0/src/index.ts).
  */
 export function looksAround(call: () => unknown): { result: unknown; looked: boolean } {
   let looked = false

@@ -1,7 +1,7 @@
 /**
- * Every read of something private in Node: the files of `node-internals/`, one for each thing of Node's. Each function
- * answers `undefined` for "cannot tell": a Node that keeps the thing elsewhere must not make a caller close or move a
- * connection.
+ * Every read of a private field of Node is in the files of `node-internals/`, one file for each class or
+ * module. Each function returns `undefined` if it cannot tell: if a Node version stores the field elsewhere,
+ * no caller may close or move a connection because of that.
  */
 export * from './node-internals/accepting.ts'
 export * from './node-internals/channel.ts'

@@ -5,9 +5,10 @@ const advantage = 500
 const lowest = -999
 
 /**
- * Asks the kernel to end other processes first where memory runs out, which needs the right to do so (`CAP_SYS_RESOURCE`).
+ * Asks the kernel to kill other processes first when memory runs out, which needs `CAP_SYS_RESOURCE`.
  * https://man7.org/linux/man-pages/man5/proc_pid_oom_score_adj.5.html
- * @returns the score before, which children inherit no more: see `setOomScore`. Undefined if it stays what it was
+ * @returns the earlier score, for `setOomScore` of children, which would inherit the new one. Undefined if
+ * it did not change
  */
 export function spareThisProcess(): number | undefined {
   try {
@@ -17,12 +18,12 @@ export function spareThisProcess(): number | undefined {
     writeFileSync('/proc/self/oom_score_adj', String(wanted))
     return before
   } catch {
-    // There is no /proc, or it may not.
+    // There is no /proc, or this process lacks the right.
     return undefined
   }
 }
 
-/** Anybody may raise the score of a process of their own. */
+/** Every user may raise the score of their own processes. */
 export function setOomScore(pid: number, score: number): void {
   try {
     writeFileSync(`/proc/${pid}/oom_score_adj`, String(score))

@@ -2,7 +2,7 @@ import { activate } from './activation.ts'
 import { type BootOrders, inheritVariableName, readOrders } from './boot.ts'
 import { type Channel, openChannel } from './node-internals.ts'
 
-/** What a predecessor left for this process. */
+/** The predecessor's data for this process. */
 export interface Orders {
   /** The variable `ZERODROP_INHERIT`. */
   readonly variable: string
@@ -11,8 +11,9 @@ export interface Orders {
 }
 
 /**
- * Takes what a predecessor left for this process, and leaves nothing of it for the application and its children.
- * @returns undefined if this is no successor, or somebody has taken it already
+ * Takes the predecessor's data for this process out of the environment, so that the application and its
+ * children do not see it.
+ * @returns undefined if this is not a successor, or if the data was taken already
  */
 export function takeOrders(): Orders | undefined {
   const variable = process.env[inheritVariableName]

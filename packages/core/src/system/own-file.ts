@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { linkSync, renameSync, unlinkSync } from 'node:fs'
 import path from 'node:path'
 
-/** The longest part of a file's name that is repeated in a name beside it: a Unix socket's path is short. */
+/**
+ * How much of a file's name to repeat in a temporary name beside it, because a Unix socket's path is short.
+ */
 const shown = 8
 
 /** A name in the same folder that nobody can guess. */
@@ -14,10 +16,10 @@ export function nameBeside(file: string): string {
 }
 
 /**
- * Removes a file if it is this process's. Another process can put its own in that place at any moment, also between the
- * look and the removal: so the file is taken aside first, by a rename, and looked at again there. If it is another's after
- * all it is put back, unless there is a newer one by then.
- * @returns false if the file is another's; true if it is removed, or was not there
+ * Removes a file if it is this process's. Another process can replace it at any moment, even between the
+ * check and the removal. So the file is renamed first, and checked again under its new name. If it belongs
+ * to another process, it is renamed back, unless there is a newer file by then.
+ * @returns false if the file belongs to another process; true if it was removed or did not exist
  * @throws what the file system does
  */
 export function removeOwnFile(file: string, isOwn: (file: string) => boolean): boolean {
@@ -37,7 +39,7 @@ export function removeOwnFile(file: string, isOwn: (file: string) => boolean): b
 
 /**
  * Gives a file a second name, in one step that fails if that name is taken.
- * @returns false if it is
+ * @returns false if it is taken
  * @throws what the file system does
  */
 export function linkIfFree(file: string, name: string): boolean {

@@ -2,12 +2,12 @@ import type { ChildProcess } from 'node:child_process'
 import { type ParentPipe, parentPipe } from './node-internals.ts'
 import type { ParentReader } from './system.ts'
 
-/** The variable that tells a generation that its channel leads nowhere. */
+/** The variable that tells a generation that its channel has no reader. */
 export const nowhereVariableName = 'ZERODROP_NO_PARENT'
 
 const nowhereKey = Symbol.for('zerodrop.no-parent.v1')
 
-/** Leaves what a parent says to the generations below the keeper that this process is about to become. */
+/** Leaves the parent's messages to the generations of the keeper that this process is about to become. */
 export function holdParentChannel(): void {
   ParentChannel.own()?.wait()
 }
@@ -15,15 +15,16 @@ export function holdParentChannel(): void {
 /** The channel to a parent as a keeper has it, which passes it on and never reads it. */
 export type KeptChannel = Pick<ParentChannel, 'stdio' | 'variables' | 'close'>
 
-/** A native handle, by which a descriptor has arrived. */
+/** A native handle that has brought a descriptor. */
 export interface ClosableHandle {
   readonly fd: number
   close(): void
 }
 
 /**
- * The channel between this process and the one that forked it. It is the application's: every generation has it as
- * `process.send()` and the rest, and all may write to it. One reads it, the one that serves.
+ * The channel between this process and the parent that forked it. It belongs to the application: every
+ * generation has it as `process.send()` and so on, and all may write to it. Only the serving generation
+ * reads it.
  */
 export class ParentChannel implements ParentReader {
   readonly #pipe: ParentPipe | undefined
@@ -34,25 +35,26 @@ export class ParentChannel implements ParentReader {
   }
 
   /**
-   * That of a program which this process has replaced by its own: a generation has sent the handle of its end.
-   * @param handle is not read here, nor does it have to be kept elsewhere; undefined for one that leads nowhere
+   * The channel of the program that this process had before: a generation has sent the handle of its end.
+   * @param handle is not read here and need not be kept elsewhere; undefined for a channel without a reader
    */
   static handed(handle: ClosableHandle | undefined, serialization: 'json' | 'advanced'): HandedChannel {
     return new HandedChannel(handle, serialization)
   }
 
-  /** That of this process; undefined for a program that was started without one. */
+  /** The channel of this process; undefined if it was started without one. */
   static own(): ParentChannel | undefined {
     return process.send === undefined ? undefined : new ParentChannel(parentPipe())
   }
 
-  /** What a successor has as the descriptor of its channel. */
+  /** The descriptor of a successor's channel. */
   get stdio(): number | 'pipe' {
-    // If the parent or the application has closed it, one that leads nowhere: a program may rely on having one.
+    // If the parent or the application has closed it, a channel without a reader: a program may rely on
+    // having one.
     return this.#open?.fd ?? 'pipe'
   }
 
-  /** By which its descriptor can be sent to another process; undefined where it leads nowhere. */
+  /** The handle for sending its descriptor to another process; undefined if the channel has no reader. */
   get handle(): object | undefined {
     return this.#open?.handle
   }
@@ -65,17 +67,17 @@ export class ParentChannel implements ParentReader {
     return process.connected && !this.#leadsNowhere ? this.#pipe : undefined
   }
 
-  /** The variables by which Node opens a channel on a descriptor. */
+  /** The variables that make Node open a channel on a descriptor. */
   variables(fd: number): NodeJS.ProcessEnv {
     return channelVariables(fd, this.serialization, this.stdio)
   }
 
-  /** Closes the end of this process. */
+  /** Closes this process's end. */
   close(): void {
     if (process.connected) process.disconnect()
   }
 
-  /** Keeps this end of a channel that leads nowhere open until this process ends. */
+  /** Keeps the other end of a channel without a reader open until this process ends. */
   static keep(child: ChildProcess, fd: number): void {
     const end = child.stdio[fd]
     if (end === null || end === undefined || !('resume' in end)) return
@@ -84,7 +86,7 @@ export class ParentChannel implements ParentReader {
     ;(end as { unref?(): void }).unref?.()
   }
 
-  /** Leaves the reading to the predecessor, before the event loop has read anything. */
+  /** Leaves reading to the predecessor, before the event loop has read anything. */
   wait(): void {
     this.stopReading()
   }
@@ -134,8 +136,8 @@ function channelVariables(
 }
 
 /**
- * Whether the channel of this process leads nowhere. Its other end closes with the process that started this one, and a
- * successor that has begun to start by then would write to a closed channel: it gets one of its own.
+ * Whether the channel of this process has no reader. Its other end closes with the process that started this
+ * one, and a successor that is starting at that moment would write to a closed channel: so it gets its own.
  */
 function leadsNowhere(): boolean {
   const registry = globalThis as { [nowhereKey]?: boolean }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 /** The pid of a process's parent. Linux only. */
 export function parentOf(pid: number): number {
-  // Behind the name, which may hold any character: the state, then the parent.
+  // After the name, which may contain any character: the state, then the parent.
   const [, , parent] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)/s, '').split(' ')
   return Number(parent)
 }

@@ -12,9 +12,9 @@ import type { PidKeeping } from './system.ts'
 import { unitProperty } from './systemd-unit.ts'
 
 export interface RealPidKeeping extends PidKeeping {
-  /** What a successor is started with that is to be kept. */
+  /** The environment of a successor whose keeper this process becomes. */
   variables(): NodeJS.ProcessEnv
-  /** That successor has been started. */
+  /** Called when that successor has started. */
   started(child: ChildProcess): void
 }
 
@@ -23,7 +23,7 @@ export function realPidKeeping(
   writeError: (line: string) => void,
 ): RealPidKeeping {
   let rendezvous: Rendezvous | undefined
-  // Not before it is needed: loading node:crypto takes two milliseconds of a server's start.
+  // Loaded on demand: node:crypto would take two milliseconds of a server's start.
   const current = (): Rendezvous => (rendezvous ??= newRendezvous())
   let successor: ChildProcess | undefined
   let begun = false
@@ -63,13 +63,13 @@ export function realPidKeeping(
   }
 }
 
-/** With which a process has ended, as a shell has it; undefined if it has not. */
+/** The exit status of a process as a shell reports it; undefined if it has not ended. */
 function statusOf(child: ChildProcess | undefined): number | undefined {
   const { exitCode = null, signalCode = null } = child ?? {}
   return signalCode === null ? (exitCode ?? undefined) : 128 + constants.signals[signalCode]
 }
 
-/** Beside the preload of the release that serves: that of this process may be removed by then. */
+/** The file beside the serving release's preload: this process's release may be removed by then. */
 function keeperFile(commandLine: RecordedCommandLine): string | undefined {
   const preload = commandLine.preload()
   if (preload === undefined) return undefined
@@ -77,12 +77,12 @@ function keeperFile(commandLine: RecordedCommandLine): string | undefined {
   return existsSync(file) ? file : undefined
 }
 
-/** The words behind the file are for those who look at a list of processes. */
+/** The arguments after the file only serve readers of a process list. */
 function keeperProgram(commandLine: RecordedCommandLine, orders: string): Replacement {
   const file = keeperFile(commandLine)
   if (file === undefined) throw new Error('the file of the keeper is gone')
   const env = forSuccessor(commandLine.env)
-  // They are meant for the application, and reach it with the environment that each generation is started with.
+  // They are meant for the application, which gets them in the environment of each generation.
   delete env['NODE_OPTIONS']
   delete env['NODE_V8_COVERAGE']
   return {
@@ -93,5 +93,7 @@ function keeperProgram(commandLine: RecordedCommandLine, orders: string): Replac
   }
 }
 
-/** A keeper does next to nothing: without these V8 would let its heap grow before it collects. */
+/**
+ * A keeper does almost nothing: without these options, V8 would let its heap grow before it collects garbage.
+ */
 const small = ['--max-semi-space-size=1', '--max-old-space-size=64']

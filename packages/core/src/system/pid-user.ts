@@ -1,17 +1,17 @@
 import { commandOf, processStat } from './process-stat.ts'
 import { waitingProgram } from './waiting-programs.ts'
 
-/** Who relies on the pid of this process: the service ends with it, as far as they know. */
+/** The programs that rely on the pid of this process: to them, the service ends with this pid. */
 export type PidUser = 'container' | 'systemd' | 'reaper' | 'package manager' | 'terminal'
 
-/** A shell that runs a script in a script, say. */
+/** The depth limit, for example for a shell that runs a script in a script. */
 const deepest = 5
 
-/** Looks who relies on it now; undefined if nobody does, as far as can be seen. */
+/** Finds the program that relies on the pid now; undefined if none is found. */
 export function pidUser(): PidUser | undefined {
   const { pid, env } = process
   const own = processStat(pid)
-  /** This process, or the outermost of the shells that wait for it. */
+  /** This process, or the outermost shell that waits for it. */
   let top = pid
   let parent = own?.parent ?? 0
   for (let depth = 0; depth < deepest; depth++) {

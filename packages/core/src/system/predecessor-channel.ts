@@ -2,11 +2,11 @@ import type { SendHandle } from 'node:child_process'
 import type { Channel } from './node-internals.ts'
 import type { PredecessorChannel } from './system.ts'
 
-/** The process at the other end of a channel, which has started this one. */
+/** The process that has started this one, at the other end of a channel. */
 export function predecessorAt(channel: Channel): PredecessorChannel {
   return {
     send(message, handle) {
-      // The callback keeps a predecessor that has just died from becoming an 'error' event of the channel.
+      // Without the callback, a predecessor that has just died would cause an 'error' event of the channel.
       if (channel.connected) channel.send(message, handle as SendHandle | undefined, {}, () => {})
     },
     onMessage(listener) {
@@ -20,7 +20,7 @@ export function predecessorAt(channel: Channel): PredecessorChannel {
         channel.off('disconnect', listener)
       }
       channel.on('disconnect', listener)
-      // It is emitted once, and that may be over: an application can take its time to import zerodrop.
+      // The event may have been emitted already, because an application can import zerodrop late.
       if (!channel.connected)
         queueMicrotask(() => {
           if (!released) listener()

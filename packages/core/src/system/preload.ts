@@ -1,8 +1,8 @@
 /**
- * Run by `--require` in a successor, before any code of the application. Takes the variable of the handover out of the
- * environment and opens the channel to the predecessor, so that neither the application nor a child of it sees them. Until
- * the successor is ready it lets the predecessor know what goes wrong, and keeps signals that were meant for the
- * predecessor from ending it.
+ * `--require` runs this in a successor, before any code of the application. It removes the variable of the
+ * handover from the environment and opens the channel to the predecessor, so that neither the application
+ * nor its children see them. Until the successor is ready, it reports errors to the predecessor, and
+ * prevents signals that were meant for the predecessor from ending the successor.
  */
 import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
@@ -17,11 +17,11 @@ import { withoutPreload } from './preloading.ts'
 import { shadow } from './shadow.ts'
 import { signalGates } from './signal-gates.ts'
 
-// Children that the application forks are given `execArgv`, and have no use for this file.
+// Children that the application forks inherit `execArgv`, but do not need this file.
 const own = process.execArgv.indexOf(__filename)
 if (own > 0) process.execArgv.splice(own - 1, 2)
 
-// Worker threads run what the process was started with, too.
+// Worker threads run the preload of the process, too.
 const keeper = isMainThread ? takeKeeper(__filename) : undefined
 if (keeper !== undefined) Object.defineProperty(globalThis, keeperKey, { value: keeper })
 const coming = isMainThread ? takeComingKeeper(__filename) : undefined
@@ -47,12 +47,13 @@ if (orders !== undefined) {
   Object.defineProperty(globalThis, bootKey, { value: boot })
 }
 
-// Before what the application preloads, as with `--import` in front of everything. A file of its own: see build.mjs.
+// Before the application's own preloads, as with `--import` before everything else. In a separate file: see
+// build.mjs.
 if (keeper?.registers === true) require('../register.js')
 
 /**
- * Without its predecessor, a release that never comes to import zerodrop would hold the listening sockets and let its
- * clients wait.
+ * Without its predecessor, a release that never imports zerodrop would hold the listening sockets, and its
+ * clients would wait.
  */
 function endIfOrphaned({ readyTimeout }: BootOrders, channel: Channel | undefined): () => void {
   if (readyTimeout === undefined || channel === undefined) return () => {}
@@ -68,8 +69,9 @@ function endIfOrphaned({ readyTimeout }: BootOrders, channel: Channel | undefine
 }
 
 /**
- * A restart signal sent to every process of that name also reaches the one that is starting, and would kill it. It may
- * mean newer code than this process has read, so the predecessor learns of it, and zerodrop once it is here.
+ * A restart signal to every process of that name also reaches a starting successor, and would kill it. The
+ * signal may announce newer code than this process has read, so the predecessor learns of it, and so does
+ * zerodrop once it is loaded.
  */
 function surviveSignals(
   { bootSignals = [] }: BootOrders,
@@ -81,7 +83,7 @@ function surviveSignals(
     if (channel?.connected === true)
       channel.send({ zerodrop: protocolVersion, type: 'signal', name }, undefined, {}, () => {})
   }
-  // Held, because a library of the application would stop what has not started yet.
+  // Held back, because a library of the application would stop a process that has not started yet.
   const gates = signalGates()
   const releases = bootSignals.map((name) => gates.watch(name, () => survive(name), true))
   return () => {
@@ -89,7 +91,10 @@ function surviveSignals(
   }
 }
 
-/** What the application prints on stderr and the error that ends it also go to the predecessor, whose restart fails. */
+/**
+ * Also sends the application's stderr output and the error that ends it to the predecessor, whose restart
+ * fails.
+ */
 function tellErrors(channel: Channel | undefined): () => void {
   const { stderr } = process
   let over = false

@@ -4,18 +4,19 @@ import { realPath } from './real-path.ts'
 import { isSingleExecutable } from './single-executable.ts'
 import type { Words } from './words.ts'
 
-/** What a successor is started with. */
+/** The arguments and the environment of a successor. */
 export interface Start {
   readonly args: readonly string[]
   readonly env: Readonly<NodeJS.ProcessEnv>
 }
 
 /**
- * Has the preload run first in a successor.
+ * Makes the preload run first in a successor.
  *
- * It precedes the modules that the application preloads, so that they see nothing of the handover either. Those of
- * `NODE_OPTIONS` come before those of the command line: where there are some, it is named there. Under Yarn's Plug'n'Play
- * it comes last, because it may lie in an archive that Node can read only when `.pnp.cjs` has run.
+ * It runs before the modules that the application preloads, so that they do not see the handover either.
+ * Node loads modules from `NODE_OPTIONS` before those of the command line: if there are any, the preload is
+ * named there. Under Yarn's Plug'n'Play it comes last, because it may be in an archive that Node can only
+ * read after `.pnp.cjs` has run.
  * @param file the preload; undefined if there is none
  */
 export function startWith(file: string | undefined, { options, rest }: Words, env: Start['env']): Start {
@@ -27,7 +28,7 @@ export function startWith(file: string | undefined, { options, rest }: Words, en
   return { args: ['--require', file, ...options, ...rest], env }
 }
 
-/** The environment without what `startWith` may have added to it. */
+/** The environment without the additions of `startWith`. */
 export function withoutPreload(env: NodeJS.ProcessEnv, file: string | undefined): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: variable } = env
   const added = file === undefined ? '' : inOptions(file)
@@ -35,17 +36,18 @@ export function withoutPreload(env: NodeJS.ProcessEnv, file: string | undefined)
   return env
 }
 
-/** In quotes, in which Node takes a backslash for an escape. */
+/** Quotes a path; Node treats a backslash in quotes as an escape. */
 function inOptions(file: string): string {
   return `--require "${file.replace(/["\\]/g, '\\$&')}" `
 }
 
 /**
  * The preload of the release that a file of this process belongs to, by its real path: worker threads of the successor
- * look it up as well, for as long as that lives, and the release of this process may be removed by then. A release that
- * has it elsewhere is given ours. Undefined in a bundle or a single executable, which have none.
- * @param then the file's directory, without symlinks, when this process was started
- * @param now where it leads now
+ * load it as well, for as long as the successor lives, and the release of this process may be removed by
+ * then. If a release has its preload elsewhere, it gets this process's. Undefined in a bundle or a single
+ * executable, which have none.
+ * @param then the real path of the file's directory when this process was started
+ * @param now the directory's current real path
  */
 export function preloadFile(then: string | undefined, now: string | undefined): string | undefined {
   const own = ownPreload()
@@ -54,7 +56,10 @@ export function preloadFile(then: string | undefined, now: string | undefined): 
   return realPath(moved) ?? realPath(own)
 }
 
-/** In a bundle there is no `__dirname`, or it is the bundle's, and a file of that name beside it is somebody else's. */
+/**
+ * In a bundle, `__dirname` is missing or that of the bundle, and a file of that name beside it is not
+ * zerodrop's.
+ */
 function ownPreload(): string | undefined {
   if (typeof __dirname !== 'string' || isSingleExecutable()) return undefined
   try {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
-/** What Linux says of a process: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+/** The status of a process on Linux: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 export interface ProcessStat {
-  /** `Z` for one that has ended and that its parent has not asked about. */
+  /** `Z` for a process that has ended and whose parent has not waited for it. */
   readonly state: string
   readonly parent: number
   readonly group: number
@@ -10,11 +10,11 @@ export interface ProcessStat {
   readonly session: number
   /** 0 for a process without a terminal. */
   readonly terminal: number
-  /** The process group that the terminal's keys reach. */
+  /** The process group that gets the terminal's signals. */
   readonly foreground: number
   /** Whether it is about to end: `PF_EXITING` of https://github.com/torvalds/linux/blob/v6.12/include/linux/sched.h */
   readonly exiting: boolean
-  /** As `waitpid` gives it; 0 until the process has ended, and for a process of another user. */
+  /** As `waitpid` returns it; 0 until the process has ended, and for a process of another user. */
   readonly waitStatus: number
 }
 
@@ -26,7 +26,7 @@ export function processStat(pid: number): ProcessStat | undefined {
   } catch {
     return undefined
   }
-  // Behind the name, which may hold any character: field 3 and up.
+  // After the name, which may contain any character: field 3 and up.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const field = (number: number): number => Number(fields[number - 3])
   return {

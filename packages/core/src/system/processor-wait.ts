@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * How long the threads of a process have been ready to run and waited for a processor, in milliseconds and all together: the
- * first thread, which runs its JavaScript, waits for others while they read files for it. Undefined where the kernel does
- * not tell, and of a process that is gone.
+ * How long all threads of a process together have been ready to run and waited for a CPU, in milliseconds:
+ * the first thread, which runs JavaScript, waits for others while they read files for it. Undefined if the
+ * kernel does not tell, and for a process that is gone.
  * https://www.kernel.org/doc/html/latest/scheduler/sched-stats.html (/proc/<pid>/schedstat)
  */
 export function processorWait(pid: number): number | undefined {

@@ -1,13 +1,13 @@
-/** A line on the terminal that is written over and over. */
+/** A line on the terminal that is rewritten repeatedly. */
 export interface ProgressLine {
   update(text: string): void
-  /** Takes the line away. Calling it again does nothing. */
+  /** Removes the line. Calling it again does nothing. */
   end(): void
 }
 
 /**
- * Opens a line of progress below what is written to stderr; undefined where nobody would see it or wants it, or where the
- * package for it is not installed: it is an optional peer dependency, and nothing depends on it. Never rejects.
+ * Opens a line of progress below the output on stderr. Undefined if stderr is not a terminal, if the
+ * environment disables it, or if the optional peer dependency for it is not installed. Never rejects.
  */
 export async function openProgressLine(): Promise<ProgressLine | undefined> {
   const { CI, NO_COLOR, TERM } = process.env
@@ -16,13 +16,13 @@ export async function openProgressLine(): Promise<ProgressLine | undefined> {
   if (isUnwanted || !process.stderr.isTTY) return undefined
   try {
     const { default: createSpinner } = await import('yocto-spinner')
-    // Signals are ours: its own handlers would end the process at once.
+    // zerodrop handles the signals: the package's own handlers would end the process at once.
     const spinner = createSpinner({ stream: process.stderr, handleSignals: false }).start()
     const end = (): void => {
       process.off('exit', end)
       spinner.stop()
     }
-    // It hides the cursor, and whatever ends the process has to show it again.
+    // It hides the cursor, so every end of the process has to show it again.
     process.on('exit', end)
     return {
       update(text) {

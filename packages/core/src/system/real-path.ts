@@ -1,6 +1,6 @@
 import { readlinkSync, realpathSync } from 'node:fs'
 
-/** The path without symlinks. Undefined if there is nothing, or it may not be looked at. */
+/** The path without symlinks. Undefined if it does not exist or may not be read. */
 export function realPath(file: string): string | undefined {
   try {
     return realpathSync(file)
@@ -9,7 +9,10 @@ export function realPath(file: string): string | undefined {
   }
 }
 
-/** Where this process is, as the kernel has it: Node keeps what it was before somebody renamed it. Undefined if it is gone. */
+/**
+ * The kernel's current directory of this process: Node caches the name from before a rename. Undefined if it
+ * is gone.
+ */
 export function workingDirectory(): string | undefined {
   try {
     return realPath(kernelsDirectory() ?? process.cwd())
@@ -18,7 +21,7 @@ export function workingDirectory(): string | undefined {
   }
 }
 
-/** Undefined where there is no /proc, or Node's permission model forbids to read it. */
+/** Undefined if there is no /proc, or if Node's permission model does not allow reading it. */
 function kernelsDirectory(): string | undefined {
   try {
     return readlinkSync('/proc/self/cwd')

@@ -6,12 +6,13 @@ import { signalGates } from './signal-gates.ts'
 import { signalsOfNode } from './signals-of-node.ts'
 import type { Release, SignalSystem } from './system.ts'
 
-/** The signals of the process we are in. Looks at nothing before it is asked. */
+/** The signals of the current process. It does nothing until it is used. */
 export function realSignals(): SignalSystem {
   return {
     pid: process.pid,
     onSignal(signal, listener) {
-      // Ours first: a handler of another library may end the process, and by then it has to be known what that cuts.
+      // zerodrop's handler runs first: another library's may end the process, and by then zerodrop has to
+      // know which requests that cuts.
       process.prependListener(signal, listener)
       return () => process.off(signal, listener)
     },
@@ -29,7 +30,7 @@ export function realSignals(): SignalSystem {
   }
 }
 
-/** Node does not tell who has sent a signal (the kernel's `si_pid`), so `process.kill()` is watched. */
+/** Watches `process.kill()`, because Node does not expose the sender of a signal (the kernel's `si_pid`). */
 function onOwnKill(listener: (signal: NodeJS.Signals) => void): Release {
   const release = shadow(process, 'kill', (kill) => (pid, signal = 'SIGTERM') => {
     const name = typeof signal === 'number' ? nameOf(signal) : (signal as NodeJS.Signals)
@@ -50,7 +51,7 @@ function nameOf(number: number): NodeJS.Signals | undefined {
   return found?.[0] as NodeJS.Signals | undefined
 }
 
-/** By the kernel's own word, which Linux gives. */
+/** Reads this from the kernel, on Linux. */
 function isSignalIgnored(signal: NodeJS.Signals): boolean {
   let status: string
   try {

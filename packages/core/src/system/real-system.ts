@@ -29,12 +29,14 @@ import { Terminals } from './terminals.ts'
 import { isServed } from './unix-served.ts'
 import { writeError } from './write-error.ts'
 
-/** The process we are in. Reads the start conditions once, and takes our variable out of the environment. */
+/**
+ * The current process. Reads the start conditions once, and removes zerodrop's variable from the environment.
+ */
 export function realSystem(): System {
   const boot = (globalThis as { [bootKey]?: Boot })[bootKey]
   boot?.takeOver()
-  // Where there was no preload: at once. A worker thread has a copy of the environment, but the descriptors are the
-  // process's.
+  // Without a preload, at once. A worker thread has a copy of the environment, but the descriptors belong to
+  // the process.
   const orders = isMainThread && boot === undefined ? takeOrders() : undefined
   const inheritVariable = boot?.inheritVariable ?? orders?.variable
   const channel = boot?.channel ?? orders?.channel
@@ -114,7 +116,8 @@ export function realSystem(): System {
         terminals.prepareExit()
         process.exit(code)
       } catch (error) {
-        // A listener of 'exit' threw: Node would not end the process, and calls no listener a second time.
+        // A listener of 'exit' threw: Node would not end the process, and does not call a listener a second
+        // time.
         writeError(`[zerodrop] pid ${process.pid}: a listener of 'exit' threw: ${show(error)}`)
         process.exit(code === 0 ? 1 : code)
       }

@@ -1,6 +1,6 @@
 import type { Release, System } from './system.ts'
 
-/** Node fires a timer beyond this many milliseconds at once. */
+/** Node fires a timer with a longer delay, in milliseconds, at once. */
 const longestTimer = 2 ** 31 - 1
 
 /** The timers of the process, for delays of any length. */
@@ -10,7 +10,7 @@ export const realTimers: Pick<System, 'setTimeout' | 'setIdleTimeout' | 'hold' |
     let timer: NodeJS.Timeout
     const wait = (left: number): void => {
       const step = Math.min(left, longestTimer)
-      // Called through the global at this moment, so that fake timers reach it.
+      // Calls the current global, so that fake timers apply.
       timer = setTimeout(() => (left > step ? wait(left - step) : callback()), step)
     }
     wait(milliseconds)
@@ -25,7 +25,8 @@ export const realTimers: Pick<System, 'setTimeout' | 'setIdleTimeout' | 'hold' |
     return () => clearInterval(timer)
   },
   whenIdle(callback, milliseconds): Release {
-    // Somebody who started this process over a channel, such as pm2, waits for its end and not for a message.
+    // A parent that started this process with a channel, such as pm2, waits for its end and not for a
+    // message.
     process.channel?.unref()
     const timer = milliseconds > longestTimer ? undefined : setTimeout(end, milliseconds, false).unref()
     const onIdle = (): void => end(true)

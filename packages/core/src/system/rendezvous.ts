@@ -3,12 +3,12 @@ import net, { type Socket } from 'node:net'
 import { type Channel, openChannel, stopReading } from './node-internals.ts'
 
 /**
- * Where a process that replaces its own program meets its successor again. `process.execve()` keeps no descriptor above 2,
- * and those are the application's. So the successor listens on an abstract Unix socket, which needs no file, and lets in the
- * one that knows the token.
+ * The socket over which a process that has replaced its program connects to its successor again.
+ * `process.execve()` keeps only the descriptors 0 to 2, which belong to the application. So the successor
+ * listens on an abstract Unix socket, which needs no file, and accepts the process that knows the token.
  */
 export interface Rendezvous {
-  /** Anybody on the machine can see it. */
+  /** The name, which every process on the machine can see. */
   readonly name: string
   readonly token: string
 }
@@ -22,13 +22,13 @@ export function isRendezvous(value: unknown): value is Rendezvous {
   return typeof name === 'string' && name !== '' && typeof token === 'string' && /^[\da-f]{64}$/.test(token)
 }
 
-/** How long a stranger is listened to, in milliseconds. */
+/** How long to wait for the token of a connection, in milliseconds. */
 const strangerTimeout = 5000
 
 /**
- * Waits for the one that knows the token. What it says behind it must wait for an answer.
- * @param onMet called once, with the channel; nobody else is let in then
- * @returns ends the wait
+ * Waits for the process that knows the token. That process must wait for an answer before it sends more.
+ * @param onMet called once, with the channel; after that, no other connection is accepted
+ * @returns a function that ends the wait
  */
 export function awaitAt({ name, token }: Rendezvous, onMet: (channel: Channel) => void): () => void {
   const server = net.createServer({ pauseOnConnect: true }, (socket) => {
@@ -48,13 +48,13 @@ export function awaitAt({ name, token }: Rendezvous, onMet: (channel: Channel) =
     })
     socket.resume()
   })
-  // The one who waits for this process to listen here sees that it does not.
+  // The process that waits for this socket notices that it does not listen.
   server.on('error', () => {})
   server.listen({ path: `\0${name}` }).unref()
   return () => void server.close()
 }
 
-/** Goes to the one that waits there. Rejects if nobody does. */
+/** Connects to the waiting process. Rejects if there is none. */
 export async function meetAt({ name, token }: Rendezvous): Promise<Channel> {
   const socket = await connect(name)
   await new Promise<void>((resolve, reject) => {
@@ -65,13 +65,13 @@ export async function meetAt({ name, token }: Rendezvous): Promise<Channel> {
   return channel
 }
 
-/** Rejects with what Node says if nobody waits there. Resolves, and has left again, if somebody does. */
+/** Checks that a process waits there, and disconnects. Rejects with Node's error if none does. */
 export async function isAwaitedAt({ name }: Pick<Rendezvous, 'name'>): Promise<void> {
   const socket = await connect(name)
   socket.destroy()
 }
 
-/** Whoever connects does not read: the first bytes are for the channel. */
+/** The connecting process does not read: the first bytes belong to the channel. */
 function connect(name: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ path: `\0${name}` })
@@ -84,7 +84,7 @@ function connect(name: string): Promise<Socket> {
   })
 }
 
-/** The stream stays as it is, and is not read: to destroy it would close the channel's descriptor. */
+/** The stream stays open and unread: destroying it would close the channel's descriptor. */
 function channelOf(socket: Socket): Channel | undefined {
   socket.pause()
   const handle = stopReading(socket)?.handle as { readonly fd?: number } | undefined

@@ -3,39 +3,41 @@ import { readlinkSync } from 'node:fs'
 import path from 'node:path'
 import { parentOf } from './parent-of.ts'
 
-/** What a service manager is told, by the names of sd_notify(3): `READY`, `STATUS`, `MAINPID`. */
+/** A notice to a service manager, with the field names of sd_notify(3): `READY`, `STATUS`, `MAINPID`. */
 export type Notice = Readonly<Record<string, string>>
 
-/** systemd, or a program in its place, that has asked this service to notify it. */
+/** systemd, or a compatible program, that this service has to notify. */
 export interface ServiceManager {
-  /** What a successor needs to notify it as well. */
+  /** The variables that a successor needs to notify it as well. */
   readonly variables: Readonly<Record<string, string>>
-  /** How often it wants a sign of life, in milliseconds: half of its limit. Undefined if it wants none. */
+  /**
+   * How often to send the watchdog notice, in milliseconds: half of the limit. Undefined without a watchdog.
+   */
   readonly watchdog: number | undefined
   /**
-   * Sends a notice. Notices arrive in the order they were sent. A notice that waits for another one to arrive is joined with
-   * the next, unless both tell of a step.
+   * Sends a notice. Notices arrive in order. A notice that waits for an earlier one is merged with the next,
+   * unless both announce a step.
    */
   tell(notice: Notice): void
-  /** Resolves when every notice has arrived, or could not be sent. */
+  /** Resolves when every notice has arrived or has failed. */
   told(): Promise<void>
   /** Calls back with the reason when a notice could not be sent, once for each reason. */
   onFailed(listener: (reason: string) => void): void
-  /** The clock that systemd compares `MONOTONIC_USEC` with, in microseconds. */
+  /** The time for `MONOTONIC_USEC`, in microseconds. */
   monotonic(): string
 }
 
-/** A service takes these steps one after another: two of them in one notice have no order. */
+/** The steps of a service, which happen one after another: two of them in one notice would have no order. */
 const steps: readonly string[] = ['READY', 'RELOADING', 'STOPPING']
 
 /** `systemd-notify` itself waits five seconds for systemd to have read the notice. */
 const notifyTimeout = 8000
 
 /**
- * Whoever asked this service to notify it, by `NOTIFY_SOCKET`. Undefined if nobody did, and in a process that the service has
- * started for purposes of its own: a child that drains would report that the service stops.
- * @param keeper the pid of the keeper, where there is one
- * @param isSuccessor whether a predecessor, which notified the manager, has started this process
+ * The service manager that `NOTIFY_SOCKET` names. Undefined without that variable, and in a child process
+ * that the service has started: a draining child would report that the service stops.
+ * @param keeper the pid of the keeper, if any
+ * @param isSuccessor whether this process was started by a predecessor that notified the manager
  */
 export function serviceManagerOf(
   keeper: number | undefined,
@@ -53,7 +55,7 @@ export function serviceManagerOf(
   return new NotifyingProgram(variables, isWanted ? Math.max(1, Math.floor(limit / 2)) : undefined)
 }
 
-/** Whether no program of Node's stands between this process and the one that systemd has started, or is that one. */
+/** Whether systemd has started this process directly or through programs other than Node. */
 function isStartedByShell(first: number): boolean {
   try {
     for (let pid = process.ppid; pid > 1; pid = parentOf(pid)) {
@@ -61,18 +63,19 @@ function isStartedByShell(first: number): boolean {
       if (pid === first) return true
     }
   } catch {
-    // It has ended meanwhile, or it is another user's.
+    // It has ended in the meantime, or it belongs to another user.
   }
   return false
 }
 
 /**
- * Sends notices by the program `systemd-notify`, which is wherever systemd is.
+ * Sends notices with the program `systemd-notify`, which is part of systemd.
  *
- * The socket takes datagrams, and Node opens no datagram socket in AF_UNIX (https://github.com/nodejs/node/issues/29339). The
- * other ways cost more: an addon is compiled on the user's machine, and `node:ffi` exists from Node 26 on, where it prints an
- * ExperimentalWarning. The program takes some milliseconds of another core for each notice, of which a restart sends
- * three, and it is not the main process: the unit has to say `NotifyAccess=all`.
+ * The socket takes datagrams, and Node cannot open a datagram socket in AF_UNIX
+ * (https://github.com/nodejs/node/issues/29339). The alternatives cost more: an addon has to be compiled on
+ * the user's machine, and `node:ffi` exists only since Node 26 and prints an ExperimentalWarning. The
+ * program takes some milliseconds of another core for each notice, and a restart sends three. It is not the
+ * main process, so the unit needs `NotifyAccess=all`.
  */
 class NotifyingProgram implements ServiceManager {
   readonly watchdog: number | undefined
@@ -120,7 +123,7 @@ class NotifyingProgram implements ServiceManager {
 
   /** @returns why it could not be sent */
   #send(notice: Notice): Promise<string | undefined> {
-    // One line for each field: a line break would begin another field.
+    // One line per field: a line break would begin another field.
     const fields = Object.entries(notice).map(([name, value]) => `${name}=${value.replace(/\s+/g, ' ')}`)
     return new Promise((resolve) => {
       let child: ChildProcess

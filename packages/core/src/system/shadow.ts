@@ -6,11 +6,12 @@ type Method = (this: never, ...args: never[]) => unknown
  * Replaces a method of one object, and returns a function that undoes it.
  *
  * The undo is safe in any order. If the property still holds our method, the property is put back as it was: an own
- * property with its old value, or none. If somebody has wrapped our method since, their wrapper stays, and our method
- * passes each call on to the one it replaced. Calling the undo again does nothing.
- * @param replace is given the method that was there, which it may call
- * @param keepsOwn whether the undo leaves an own property with the old method where there was none: V8 keeps an object
- *   slow and large for good once a property was deleted, which matters where there is one for each connection
+ * property with its old value, or none. If other code has wrapped our method since, that wrapper stays, and
+ * our method passes each call on to the method it replaced. Calling the undo again does nothing.
+ * @param replace gets the original method, which it may call
+ * @param keepsOwn whether the undo leaves an own property with the old method where there was none: after a
+ * property was deleted, V8 keeps an object slow and large for good, which matters for an object per
+ * connection
  */
 export function shadow<Target extends object, Key extends keyof Target>(
   target: Target,

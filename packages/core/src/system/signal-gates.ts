@@ -11,7 +11,7 @@ import {
 } from './listeners-of-process.ts'
 import type { Release, SignalHandler } from './system.ts'
 
-/** What stands in the list of a signal's listeners in place of a handler. */
+/** The function that replaces a handler in the list of a signal's listeners. */
 interface Gate extends Listener {
   /** The handler, as `once()` notes it in its wrapper: `process.off()` and `process.listeners()` look here. */
   readonly listener: Listener
@@ -21,17 +21,17 @@ interface Gate extends Listener {
 interface Watched {
   /** Our own handlers: the preload's, and then the lifecycle's. */
   readonly own: Set<Listener>
-  /** How many of them keep the signal from the handlers of others. */
+  /** How many of them hold the signal back from other code's handlers. */
   holds: number
-  /** Whether it is kept from them to the end of this delivery, because it was when the delivery began. */
+  /** Whether it is held back until the end of this delivery, because it was when the delivery began. */
   delivering: boolean
-  /** The handlers of others that have been called since the signal was first watched. */
+  /** Other code's handlers that have run since the signal was first watched. */
   readonly heard: WeakSet<Listener>
 }
 
 const gatesKey = Symbol.for('zerodrop.signal-gates.v1')
 
-/** Those of this process, shared by every copy of the package and by our preload. */
+/** The gates of this process, shared by every copy of the package and by the preload. */
 export function signalGates(): SignalGates {
   const registry = globalThis as { [gatesKey]?: SignalGates }
   registry[gatesKey] ??= new SignalGates()
@@ -39,30 +39,30 @@ export function signalGates(): SignalGates {
 }
 
 /**
- * Keeps signals from the handlers that other code puts on them with `process.on()`, for as long as zerodrop needs, and
- * knows which of them have heard of a signal.
+ * Holds signals back from handlers that other code adds with `process.on()`, for as long as zerodrop needs,
+ * and knows which of these handlers have run.
  *
- * Each handler gets a gate in its place, whether it was there before zerodrop or comes later. The number of listeners
- * stays true, and so does what `process.off()`, `process.listeners()` and `process.once()` do. `process.emit` stays
- * Node's: Node binds it when a signal gets its first listener, and to bind another all of them would have to be taken
- * off, with which Node drops a signal that the kernel has delivered and the event loop has not
- * (https://github.com/nodejs/node/blob/v24.0.0/lib/internal/process/signal.js).
+ * A gate replaces each handler, whether it was added before zerodrop or later. The number of listeners stays
+ * right, and `process.off()`, `process.listeners()` and `process.once()` work as usual. `process.emit` stays
+ * Node's own: Node binds it when a signal gets its first listener. To bind another function, all listeners
+ * would have to be removed, and Node would drop a signal that the kernel has delivered but the event loop
+ * has not (https://github.com/nodejs/node/blob/v24.0.0/lib/internal/process/signal.js).
  */
 export class SignalGates {
   readonly #watched = new Map<string | symbol, Watched>()
-  /** What takes care of the lists of listeners, in the order in which it is put there. */
+  /** The listeners that maintain the lists, in the order in which they are added. */
   readonly #keepers: [event: 'newListener' | 'removeListener', listener: Listener][] = [
     ['newListener', (name) => this.#onAdded(name as string | symbol)],
     ['removeListener', (name, listener) => this.#onRemoved(name as string | symbol, listener as Listener)],
   ]
-  /** Every gate, with whether its handler is to be called once. */
+  /** Every gate, and whether its handler runs only once. */
   readonly #gates = new WeakMap<Listener, boolean>()
   #watches = 0
   #placing = false
 
   /**
-   * Calls `own` at a signal, before the handlers of others.
-   * @param holds whether these are kept from hearing of it, but for those that are marked
+   * Calls `own` at a signal, before other code's handlers.
+   * @param holds whether to hold the signal back from these handlers, except for marked ones
    */
   watch(signal: NodeJS.Signals, own: Listener, holds: boolean): Release {
     const watched = this.#of(signal)
@@ -92,7 +92,7 @@ export class SignalGates {
     }
   }
 
-  /** The handlers of others that have not heard of a signal since it was first watched. */
+  /** Other code's handlers that have not run since the signal was first watched. */
   unheard(signal: NodeJS.Signals): readonly SignalHandler[] {
     const { own, heard } = this.#of(signal)
     return listenersOf(signal).flatMap((listener) => {
@@ -112,21 +112,22 @@ export class SignalGates {
   }
 
   #onAdded(name: string | symbol): void {
-    // Added behind this event, and no signal is delivered before the microtasks have run.
+    // Node adds the handler after this event, and delivers no signal before the microtasks have run.
     if (this.#watched.has(name) && !this.#placing) queueMicrotask(() => this.#place(name as NodeJS.Signals))
   }
 
   /**
-   * Others may remove theirs, by `removeAllListeners()` too, but not ours. A signal without a listener would end the
-   * process at once, so the last is back before Node hears that it was removed: Node's own listener of this event is
-   * behind ours. Earlier, the loop of `removeAllListeners()` would be over a list that changes.
+   * Other code may remove its own listeners, also with `removeAllListeners()`, but not zerodrop's. A signal
+   * without a listener would end the process at once, so the last one is added again before Node notices the
+   * removal: Node's own listener of this event runs after ours. Earlier, `removeAllListeners()` would loop
+   * over a changing list.
    */
   #onRemoved(name: string | symbol, listener: Listener): void {
     if (this.#placing || this.#watches === 0) return
     const watched = this.#watched.get(name)
     if (watched !== undefined && process.listenerCount(name) === 0) this.#place(name as NodeJS.Signals)
     else if (watched?.own.has(listener) === true) queueMicrotask(() => this.#place(name as NodeJS.Signals))
-    // As `removeAllListeners()` does for all events, which goes on to forget all that has been put back meanwhile.
+    // For `removeAllListeners()` of all events, which then also forgets the listeners that were added again.
     else if (this.#keepers.some((keeper) => keeper[1] === listener)) queueMicrotask(() => this.#restore())
   }
 
@@ -135,7 +136,7 @@ export class SignalGates {
     for (const signal of this.#watched.keys()) this.#place(signal as NodeJS.Signals)
   }
 
-  /** Begins to take care of the lists, and does so again when somebody has put an end to it. */
+  /** Begins to maintain the lists, again if other code has removed its listeners. */
   #keep(): void {
     if (this.#watches === 0) return
     const lists: EventEmitter = process
@@ -144,8 +145,8 @@ export class SignalGates {
   }
 
   /**
-   * Puts our own handlers first, each once, and gives each of the others that has none its gate, in order. Ours keep the
-   * signal ours meanwhile.
+   * Puts our own handlers first, each once, and gives every other handler a gate, in order. Our handlers
+   * keep the signal handled in the meantime.
    */
   #place(signal: NodeJS.Signals): void {
     const { own } = this.#of(signal)

@@ -7,13 +7,13 @@ import type { realPidKeeping } from './pid-keeping.ts'
 import { forSuccessor } from './start-environment.ts'
 import type { System } from './system.ts'
 
-/** What of this process a successor is started from. */
+/** The data of this process from which a successor is started. */
 export interface SpawnParts {
   readonly commandLine: ReturnType<typeof recordCommandLine>
   readonly pidKeeping: ReturnType<typeof realPidKeeping>
   readonly serviceManager: System['serviceManager']
   readonly parent: ParentChannel | undefined
-  /** The keeper that starts it instead, where there is one. */
+  /** The keeper that starts it instead, if any. */
   readonly keeper: () => KeeperLink | undefined
 }
 
@@ -30,7 +30,7 @@ export function successorSpawner(parts: SpawnParts): System['spawn'] {
       env: {
         ...env,
         [inheritVariableName]: environment[inheritVariableName],
-        // What notifies nobody has a successor that notifies nobody.
+        // If this process does not notify systemd, its successor must not either.
         ...(serviceManager?.variables ?? { NOTIFY_SOCKET: undefined }),
         ...(isKept && pidKeeping.variables()),
       },

@@ -2,11 +2,11 @@ import path from 'node:path'
 import { realPath, workingDirectory } from './real-path.ts'
 import type { Words } from './words.ts'
 
-/** The directory in which this process was started, by the names that it can have. */
+/** The directory in which this process was started, under its possible names. */
 export class StartDirectory {
-  /** As the kernel had it, without symlinks. */
+  /** The kernel's name, without symlinks. */
   readonly physical: string
-  /** As the shell had it: through a `current` symlink it leads to the new release once that was moved. */
+  /** The shell's name: through a `current` symlink it leads to the new release once the symlink has moved. */
   readonly logical: string
 
   constructor({ script }: Words) {
@@ -16,7 +16,7 @@ export class StartDirectory {
     this.logical = shell !== undefined && shells === this.physical ? shell : this.physical
   }
 
-  /** Where a successor is to be started: if the directory has been moved, where it is now. */
+  /** The directory in which to start a successor: the current name if the directory has moved. */
   get current(): string {
     return (
       [this.logical, this.physical, workingDirectory()].find((each) => each && realPath(each)) ?? this.logical
@@ -25,9 +25,9 @@ export class StartDirectory {
 }
 
 /**
- * The application may have left it by `process.chdir()`. Node has made the script absolute by it, so where the script
- * was typed as a relative path the two together tell what it was.
- * @param shells where the shell was, which is out of date if something else has changed the directory since
+ * The application may have left it with `process.chdir()`. Node has used it to make the script's path
+ * absolute, so for a script with a relative path, the two together show the directory.
+ * @param shells the shell's directory, which is out of date if the directory has changed since
  */
 function physicalDirectory(script: string | undefined, shells: string | undefined): string {
   const now = workingDirectory()

@@ -4,7 +4,7 @@ import { adoptVariableName, comingVariableName, keeperVariableName } from './kee
 import { nowhereVariableName } from './parent-channel.ts'
 import { withoutPreload } from './preloading.ts'
 
-/** What is for one process alone: for this one, by Node or by what started it, so not for a successor. */
+/** Variables that Node or the parent set for this process only, so not for a successor. */
 const ownVariables = [
   inheritVariableName,
   keeperVariableName,
@@ -23,7 +23,7 @@ const ownVariables = [
   'WATCHDOG_PID',
 ]
 
-/** An environment without what is for one process alone. */
+/** An environment without the variables for this process only. */
 export function forSuccessor(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
   const kept = { ...env }
   for (const name of ownVariables) delete kept[name]
@@ -31,15 +31,16 @@ export function forSuccessor(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEn
 }
 
 /**
- * The variables this process was given, not what has changed in them since: Node puts the content of an `--env-file`
- * there, and prefers a variable that is there to the one in the file, so a successor would never see the new content.
- * @param preload what a predecessor has named in `NODE_OPTIONS`
+ * The variables with which this process was started, without later changes: Node adds the content of an
+ * `--env-file`, and an existing variable overrides the file, so a successor would never see new content of
+ * the file.
+ * @param preload the file that a predecessor has added to `NODE_OPTIONS`
  */
 export function startEnvironment(preload: string | undefined): NodeJS.ProcessEnv {
   return withoutPreload(forSuccessor(initialEnvironment() ?? process.env), preload)
 }
 
-/** Linux keeps them. It does not show them to a process that has changed its user. */
+/** Linux keeps these variables, but hides them from a process that has changed its user. */
 function initialEnvironment(): NodeJS.ProcessEnv | undefined {
   try {
     const entries = readFileSync('/proc/self/environ', 'utf8').split('\0').slice(0, -1)

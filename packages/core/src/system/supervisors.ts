@@ -3,7 +3,7 @@ import path from 'node:path'
 import { parentOf } from './parent-of.ts'
 import type { Supervisor } from './system.ts'
 
-/** pm2, if it is what started this process, and not a process of pm2's that did. */
+/** pm2, if it started this process itself. */
 export function pm2(): Supervisor | undefined {
   const { env } = process
   const script = process.argv[1] ?? ''
@@ -14,7 +14,7 @@ export function pm2(): Supervisor | undefined {
     ready() {
       if (told) return
       told = true
-      // The callback keeps a pm2 that has just died from becoming an 'error' event of this process.
+      // Without the callback, a pm2 that has just died would cause an 'error' event of this process.
       if (process.connected) process.send?.('ready', undefined, {}, () => {})
     },
     onShutdown(listener) {
@@ -27,14 +27,15 @@ export function pm2(): Supervisor | undefined {
   }
 }
 
-/** Whether this is what `node --watch` runs. */
+/** Whether `node --watch` runs this process. */
 export function watched(): boolean {
   return process.env['WATCH_REPORT_DEPENDENCIES'] !== undefined
 }
 
 /**
- * Whether nodemon is among the processes that this one comes from, directly or through a shell, npm or a loader: it
- * signals all that comes from it. Linux only: nodemon sets no variable, and only there can a process see its parents.
+ * Whether nodemon is an ancestor of this process, directly or through a shell, npm or a loader: it signals
+ * all its descendants. Linux only: nodemon sets no variable, and only on Linux can a process see its
+ * ancestors.
  */
 export function underNodemon(): boolean {
   if (process.platform !== 'linux') return false
@@ -44,7 +45,7 @@ export function underNodemon(): boolean {
       if (/^nodemon(\.js)?$/.test(path.basename(script))) return true
     }
   } catch {
-    // It has ended meanwhile, or it is not ours to look at.
+    // It has ended in the meantime, or may not be read.
   }
   return false
 }

@@ -6,12 +6,12 @@ import type { PidUser } from './pid-user.ts'
 import type { ProgressLine } from './progress-line.ts'
 import type { ServiceManager } from './service-manager.ts'
 
-/** Undoes what the call that returned it did. Calling it again does nothing. */
+/** Undoes the call that returned it. Calling it again does nothing. */
 export type Release = () => void
 
 /** The process that started this one by a restart, reached over its IPC channel. */
 export interface PredecessorChannel {
-  /** @param handle a native handle whose descriptor goes along */
+  /** @param handle a native handle whose descriptor is sent too */
   send(message: object, handle?: unknown): void
   onMessage(listener: (message: unknown, handle: unknown) => void): Release
   /** Called once, when the predecessor has closed the channel or has died; soon, if that has happened already. */
@@ -19,43 +19,46 @@ export interface PredecessorChannel {
   disconnect(): void
 }
 
-/** Who reads what the parent of a forked program says: one generation at a time. */
+/** Controls which generation reads the messages of a forked program's parent: one at a time. */
 export interface ParentReader {
   /**
-   * Begins to read, or goes on with it.
-   * @param rest what another generation has read of a message that had not come whole
+   * Begins to read, or continues.
+   * @param rest the part of an incomplete message that another generation has read
    */
   read(rest?: string): void
-  /** @returns what was read of a message that has not come whole, in base64 */
+  /** @returns the part of an incomplete message that was read, in base64 */
   stopReading(): string
 }
 
-/** How this process was started: what a successor is started with again. */
+/** How this process was started, and how a successor is started again. */
 export interface CommandLine {
-  /** Looked up again at each restart, so that a replaced node binary is found. */
+  /** Resolved again at each restart, so that a replaced node binary is found. */
   readonly command: () => string
-  /** The logical directory: through a `current` symlink it leads to the new release once that was moved. */
+  /**
+   * The logical directory: through a `current` symlink it leads to the new release once the symlink has
+   * moved.
+   */
   readonly cwd: string
-  /** The environment at the start, without what has changed in it since. */
+  /** The environment at the start, without later changes. */
   readonly env: Readonly<NodeJS.ProcessEnv>
 }
 
-/** Why this process cannot hand its listening sockets to a successor, or must not. */
+/** Why this process cannot or must not hand its listening sockets over to a successor. */
 export type Incapacity = 'platform' | 'cluster-worker' | 'worker-thread' | 'pm2' | 'watcher' | 'nodemon'
 
-/** What pm2 and its like agree on with a process, over the channel they have started it with. */
+/** The messages between a process and a supervisor such as pm2, over the channel that it was started with. */
 export interface Supervisor {
-  /** Says that the process serves. */
+  /** Tells it that the process serves. */
   ready(): void
-  /** Called when the process is to stop. */
+  /** Calls back when the process has to stop. */
   onShutdown(listener: () => void): Release
 }
 
-/** A function that somebody else has put on a signal with `process.on()`. */
+/** A handler that other code has added to a signal with `process.on()`. */
 export interface SignalHandler {
-  /** Its name, or where it has none the beginning of its source. */
+  /** Its name, or the beginning of its source if it has none. */
   readonly name: string
-  /** Whether it has looked, when it was called, who else listens. */
+  /** Whether it has checked for other listeners when it was called. */
   readonly looked: boolean
   /** Calls it as Node would. */
   call(): unknown
@@ -65,135 +68,152 @@ export interface SignalHandler {
 export interface KeptSocket {
   readonly bound: string
   readonly requested: string
-  /** The native handle; undefined where there is none, as in a server that is closing. */
+  /** The native handle; undefined if there is none, as in a server that is closing. */
   readonly handle: object | undefined
 }
 
-/** The process that holds the pid which everybody knows, where one does: generations come and go below it. */
+/**
+ * The process, if any, that holds the pid on which other programs rely, and whose children are the
+ * generations.
+ */
 export interface Keeper {
   readonly pid: number
-  /** Which generation this process is, as far as the keeper knows: it counts those that crashed. */
+  /** The generation of this process according to the keeper, which counts crashed ones too. */
   readonly generation: number
-  /** Sockets that a generation left which crashed, as descriptors of this process. */
+  /** The sockets of a crashed generation, as descriptors of this process. */
   readonly listeners: readonly {
     readonly bound: string
     readonly requested: string
     readonly fd: number
   }[]
-  /** Says which sockets this process listens on: the keeper has a descriptor of each, and closes those of others. */
+  /**
+   * Tells the keeper on which sockets this process listens: it keeps a descriptor of each, and closes all
+   * others.
+   */
   keep(sockets: readonly KeptSocket[]): void
-  /** Notes that the keeper has these already: this process was given them. */
+  /** Notes that the keeper has these already, because this process inherited them. */
   inherits(addresses: readonly string[]): void
   /**
-   * Resolves when the keeper holds the socket of this address open no longer. Where two processes have a listening socket,
-   * the one that closes it last resets what is queued.
+   * Resolves when the keeper no longer holds the socket of this address open. If two processes have a
+   * listening socket, the last one to close it resets the connections in its queue.
    */
   letGo(bound: string): Promise<void>
-  /** Says that this process serves from now on. */
+  /** Tells the keeper that this process serves from now on. */
   takeCharge(generation: number): void
   /** Calls back once the keeper is gone. At once, in a microtask, if it is gone already. */
   onGone(listener: () => void): Release
-  /** Calls back when somebody asks through the keeper. What the listener resolves to, or rejects with, is the answer. */
+  /** Calls back for each request through the keeper. The listener resolves or rejects with the answer. */
   onAsk(listener: (what: 'restart' | 'stop' | 'status') => Promise<unknown>): Release
 }
 
-/** Somebody in another process who has sent this one a signal to restart, and waits for the outcome. */
+/** A process that has sent this one a restart signal and waits for the outcome. */
 export interface Asker {
   succeeded(result: unknown): void
   failed(error: unknown): void
 }
 
-/** A keeper that is to come: the predecessor of this process becomes one when it has drained. */
+/** The future keeper: the predecessor of this process becomes one when it has drained. */
 export interface ComingKeeper {
   readonly pid: number
   /** Resolves with the keeper, or with undefined if the predecessor has died instead. */
   readonly arrived: Promise<Keeper | undefined>
 }
 
-/** How this process can keep its pid through a restart, where somebody relies on it: it becomes the keeper of its successor. */
+/**
+ * Lets this process keep its pid through a restart, if something relies on it, by becoming the keeper of its
+ * successor.
+ */
 export interface PidKeeping {
-  /** Who relies on the pid of this process now; undefined if nobody does, as far as can be seen. */
+  /** The program that relies on the pid of this process now; undefined if none is found. */
   readonly user: PidUser | undefined
-  /** Why this process cannot, in words that follow "because"; undefined if it can. Never rejects. */
+  /**
+   * Why this process cannot become a keeper, in words that follow "because"; undefined if it can. Never
+   * rejects.
+   */
   obstacle(): Promise<string | undefined>
-  /** Rejects if the successor that was started last does not wait for its keeper. */
+  /** Rejects if the last started successor does not wait for its keeper. */
   isAwaited(): Promise<void>
   /**
-   * Makes whatever ends this process replace its program by the keeper's instead.
-   * @param generation of the successor that was started last, which is kept
+   * Makes the end of this process replace its program with the keeper's instead.
+   * @param generation the generation of the last started successor
    */
   begin(generation: number): Release
   /** Whether that is so. */
   readonly begun: boolean
-  /** The `PIDFile=` of systemd's unit; undefined if there is none, or if systemd does not tell. Never rejects. */
+  /**
+   * The `PIDFile=` of the systemd unit; undefined if there is none, or if systemd does not answer. Never
+   * rejects.
+   */
   unitPidFile(): Promise<string | undefined>
 }
 
 /** The signals of this process. */
 export interface SignalSystem {
   readonly pid: number
-  /** Calls back before the listeners that are there already. The process's default action is back with the last listener's release. */
+  /** Calls back before existing listeners. The last listener's release restores the default action. */
   onSignal(signal: NodeJS.Signals, listener: () => void): Release
   /**
-   * The same, and sees which handlers of others learn of the signal: see `SignalGates`.
-   * @param holds whether they are kept from hearing of it
+   * The same, and controls which of other code's handlers get the signal: see `SignalGates`.
+   * @param holds whether to hold the signal back from them
    */
   watchSignal(signal: NodeJS.Signals, listener: () => void, holds: boolean): Release
-  /** The handlers of others that have not been called since the signal was first watched. */
+  /** Other code's handlers that have not run since the signal was first watched. */
   unheard(signal: NodeJS.Signals): readonly SignalHandler[]
-  /** Whether anybody in this process listens to the signal. */
+  /** Whether the signal has a listener in this process. */
   hasSignalListener(signal: NodeJS.Signals): boolean
-  /** The signals at which Node itself does something, because a flag or the program says so. */
+  /** The signals that Node itself uses, because of a flag or the program. */
   signalsOfNode(): readonly string[]
-  /** Whether the kernel does not deliver the signal, as far as it tells. */
+  /** Whether the kernel is known not to deliver the signal. */
   isSignalIgnored(signal: NodeJS.Signals): boolean
   kill(pid: number, signal: NodeJS.Signals): void
   /** Calls back when code in this process sends this process a signal. */
   onOwnKill(listener: (signal: NodeJS.Signals) => void): Release
-  /** Calls back in the check phase of the event loop: after everything that the current poll had to deliver. */
+  /** Calls back in the check phase of the event loop: after all events of the current poll. */
   setImmediate(callback: () => void): Release
 }
 
-/** What a primary of node:cluster does with new connections; `closed` when it has handed over the last. */
+/** The state of a primary of node:cluster for new connections; `closed` when it has handed over the last. */
 export type PrimaryState = 'serving' | 'stopping' | 'closed'
 
-/** Hears of the workers that a primary of node:cluster has. */
+/** Callbacks for the workers of a primary of node:cluster. */
 export interface WorkersObserver {
-  /** A worker asks what its primary does. */
+  /** A worker asks for its primary's state. */
   onAsked(): PrimaryState
   onFork(): void
-  /** A worker listens, and so the cluster serves. */
+  /** A worker listens, so the cluster serves. */
   onListening(id: number): void
-  /** @param well whether it ended as it should: with status 0, or by the signal that it was sent */
+  /** @param well whether it ended as expected: with status 0, or by the signal that it was sent */
   onExit(id: number, well: boolean): void
 }
 
 /** node:cluster. */
 export interface ClusterSystem {
-  /** Begins to follow the workers. `onFork` is called for those that there are. */
+  /** Begins to follow the workers. Calls `onFork` for existing ones. */
   onWorkers(observer: WorkersObserver): Release
-  /** Calls back when the primary has bound a socket that the workers accept on themselves. */
+  /** Calls back when the primary has bound a socket on which the workers accept themselves. */
   onSharedHandle(listener: (handle: ListeningHandle) => void): Release
-  /** The ids of those that live. */
+  /** The ids of the live workers. */
   readonly workers: readonly number[]
-  /** Sends a worker a signal, unless it has said that it stops; `isForced` sends it all the same. */
+  /** Sends a worker a signal, unless it has said that it stops; `isForced` sends it anyway. */
   stopWorker(id: number, signal: NodeJS.Signals, isForced?: boolean): void
-  /** In a worker, tells its primary that it stops, so that it is not sent the signal that it has had. */
+  /**
+   * In a worker, tells its primary that it stops, so that the primary does not send the same signal again.
+   */
   tellStopping(): void
-  /** The number of this worker; 0 in a process that is none. */
+  /** The number of this worker; 0 in other processes. */
   readonly workerId: number
   /** In a worker, whether its primary has ever answered `askPrimary()`, as one with zerodrop does. */
   readonly primaryAnswers: boolean
   /**
-   * In a worker, asks its primary what it does. The answer comes behind every connection that the primary had handed to
-   * this worker before; it does not come from a primary without zerodrop.
+   * In a worker, asks for its primary's state. The answer arrives after every connection that the primary
+   * had sent before; a primary without zerodrop does not answer.
    */
   askPrimary(listener: (state: PrimaryState) => void): Release
   /** In a worker, calls back when its primary is gone. Node ends the process then, unless the listener returns true. */
   onPrimaryGone(listener: () => boolean): Release
 }
 
-/** Everything the core uses of the world outside: tests replace it to script time, signals and children. */
+/** Everything that the core uses from outside. Tests replace it to control time, signals and children. */
 export interface System extends SignalSystem {
   readonly incapacity: Incapacity | undefined
   readonly cluster: ClusterSystem
@@ -201,70 +221,70 @@ export interface System extends SignalSystem {
   /** The value of `ZERODROP_INHERIT` as this process was started with it. It is no longer in the environment. */
   readonly inheritVariable: string | undefined
   readonly predecessor: PredecessorChannel | undefined
-  /** Undefined where this process is what everybody knows. */
+  /** Undefined if this process has no keeper. */
   readonly keeper: Keeper | undefined
-  /** Undefined where none is to come. */
+  /** Undefined if the predecessor does not become a keeper. */
   readonly comingKeeper: ComingKeeper | undefined
   readonly pidKeeping: PidKeeping
-  /** Looks whether somebody waits for the outcome of a restart that has just been asked for by a signal. */
+  /** Checks whether a process waits for the outcome of a restart that a signal has just requested. */
   waitingAsker(): Asker | undefined
   /** The channel to the process that forked this one; undefined for a program that was started without one. */
   readonly parent: ParentReader | undefined
-  /** The title of the process, by which a framework may tell that it runs. */
+  /** The title of the process, by which some frameworks can be recognised. */
   readonly title: string
-  /** The environment as it is now. */
+  /** The current environment. */
   readonly environment: Readonly<NodeJS.ProcessEnv>
   /**
-   * Ends what a preload did for the time in which the application starts. Calling it again does nothing.
-   * @returns the signals that this process has survived by it
+   * Stops the preload's work for the start of the application. Calling it again does nothing.
+   * @returns the signals that this process has survived because of it
    */
   endBoot(): readonly NodeJS.Signals[]
   /** The sockets that a service manager has opened for this process, unless `takeListenFds()` has taken them. */
   readonly activation: Activation | undefined
   /**
-   * How many listening sockets `LISTEN_FDS` says that this process was given, for nobody in particular (`LISTEN_PID` is
-   * not set). The variable is taken from the environment by that, and from the one that a successor is started with. 0
-   * without it, and in a successor, whose environment loses it too.
+   * How many listening sockets this process got according to `LISTEN_FDS` without a `LISTEN_PID`. Removes
+   * the variable from the environment, and from that of successors. 0 without the variable, and in a
+   * successor, whose environment loses it too.
    */
   takeListenFds(): number
-  /** True where a person at a terminal started the process and waits for the prompt to come back. */
+  /** True if a person at a terminal started the process and waits for the prompt. */
   readonly interactive: boolean
   /**
-   * Whether a SIGHUP that has just come is the kernel's word that the predecessor has ended, which led the session of the
-   * terminal. True once.
+   * Whether the kernel has sent a SIGHUP that has just arrived because the predecessor, which led the
+   * terminal's session, has ended. True once.
    */
   takeHangUp(): boolean
-  /** True once a terminal that this process was started on has been closed. */
+  /** True once a terminal on which this process was started has been closed. */
   readonly hungUp: boolean
-  /** True where a file watcher started the process, and waits for its end to start it again. */
+  /** True if a file watcher started the process, and waits for its end to start it again. */
   readonly watched: boolean
-  /** Who started this process and wants to be told; not a predecessor. */
+  /** The supervisor that started this process and exchanges messages with it; not a predecessor. */
   readonly supervisor: Supervisor | undefined
-  /** How long the platform waits for this process at a stop; resolves with undefined where that is not known. */
+  /** How long the platform waits for this process at a stop; resolves with undefined if that is unknown. */
   gracePeriod(): Promise<GracePeriod | undefined>
-  /** systemd, where this process is a service that notifies it. */
+  /** systemd, if this process is a service that notifies it. */
   readonly serviceManager: ServiceManager | undefined
   /** Monotonic milliseconds. */
   now(): number
   setTimeout(callback: () => void, milliseconds: number): Release
   /** The same, but does not keep the process from ending by itself. */
   setIdleTimeout(callback: () => void, milliseconds: number): Release
-  /** Keeps the process from ending by itself, as one does that has nothing left to wait for. */
+  /** Keeps the process alive although its event loop is empty. */
   hold(): Release
-  /** The exit status that other code has set, for when the process ends by itself: `process.exitCode`. */
+  /** The exit status that other code has set for a normal end of the process: `process.exitCode`. */
   readonly exitStatus: number
   exit(code: number): void
   /**
-   * Calls back when the process ends, whoever ends it, unless a signal does. What the listener returns becomes the exit
-   * status.
+   * Calls back when the process ends, unless a signal ends it. The return value of the listener becomes the
+   * exit status.
    * @param listener called with the exit status, and where `process.exit()` was called if it was
    */
   onExit(listener: (status: number, caller: string | undefined) => number): Release
   /**
-   * Keeps other code from ending the process: `process.exit()`, and `process.kill()` with one of these signals and this
-   * process, call back instead. `exit()` of this interface ends the process nonetheless.
-   * @param onExit called with the exit status that was asked for; 0 for a signal
-   * @param onCopy called when other code has ended it all the same, by a copy of `process.exit`, with where it did
+   * Prevents other code from ending the process: `process.exit()`, and `process.kill()` with one of these
+   * signals and this process, call back instead. `exit()` of this interface ends the process nonetheless.
+   * @param onExit called with the requested exit status; 0 for a signal
+   * @param onCopy called with the place if other code still ends it, with a copy of `process.exit`
    */
   deferExit(
     signals: readonly NodeJS.Signals[],
@@ -272,23 +292,23 @@ export interface System extends SignalSystem {
     onCopy: (caller: string) => void,
   ): Release
   /**
-   * Calls back once, when nothing is left that keeps the event loop alive, or after this time. What is zerodrop's own has to be
-   * released, or unreferenced, by then.
-   * @param callback called with whether nothing is left
+   * Calls back once, when nothing keeps the event loop alive, or after this time. zerodrop's own handles
+   * have to be closed or unreferenced by then.
+   * @param callback called with whether the event loop is empty
    */
   whenIdle(callback: (idle: boolean) => void, milliseconds: number): Release
   writeError(line: string): void
-  /** See `openProgressLine`: resolves with undefined where there is none. Never rejects. */
+  /** See `openProgressLine`: resolves with undefined if there is none. Never rejects. */
   openProgressLine(): Promise<ProgressLine | undefined>
-  /** How long a process has waited for a processor, in milliseconds; undefined if that cannot be told. */
+  /** How long a process has waited for a CPU, in milliseconds; undefined if that is unknown. */
   processorWait(pid: number): number | undefined
   /** Whether a server answers on a Unix socket's path. Waits for the answer. */
   isServed(path: string): boolean
   /**
    * Starts a copy of this process. The descriptors of `listeners` become its descriptors 3, 4, …; a channel follows them.
-   * A keeper is asked to do it, where there is one.
-   * @param isKept whether it is told to wait for this process as its keeper
-   * @throws what `child_process.spawn` throws; with a keeper the promise rejects with what the keeper said
+   * If there is a keeper, the keeper does it.
+   * @param isKept whether it has to wait for this process as its keeper
+   * @throws what `child_process.spawn` throws; with a keeper, the promise rejects with the keeper's error
    */
   spawn(
     listeners: readonly { readonly fd: number; readonly bound: string }[],

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { isatty } from 'node:tty'
 
-/** The terminals among stdin, stdout and stderr as they were when this was made. */
+/** The terminals among stdin, stdout and stderr at the time of creation. */
 export class Terminals {
   readonly #descriptors = [0, 1, 2].filter((descriptor) => isatty(descriptor))
 
@@ -11,14 +11,15 @@ export class Terminals {
   }
 
   /**
-   * Lets `process.exit()` end the process although a terminal is gone. Node before 24.1 gives terminals their modes back
-   * as it ends, and aborts if that fails (https://github.com/nodejs/node/pull/58200): there the process ends by SIGHUP,
-   * as any program does whose terminal is closed.
+   * Lets `process.exit()` end the process although a terminal is gone. Before 24.1, Node restores the modes
+   * of terminals as it ends, and aborts if that fails (https://github.com/nodejs/node/pull/58200). There the
+   * process ends itself with SIGHUP, as a closed terminal ends any program.
    */
   prepareExit(): void {
     if (!this.hungUp || Number(/^\d+/.exec(process.versions.node)?.[0]) >= 24) return
     process.on('exit', () => {
-      // What puts handlers back that are removed, as our signal gates do, but not what tells the kernel of it: that is Node's
+      // The listeners that add removed handlers again, such as our signal gates, but not the one that tells
+      // the kernel, which is Node's
       // (https://github.com/nodejs/node/blob/v20.19.0/lib/internal/process/signal.js).
       const emitter: EventEmitter = process
       for (const listener of emitter.listeners('removeListener'))

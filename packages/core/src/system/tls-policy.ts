@@ -9,10 +9,11 @@ import {
 import { secureSettingsOf } from './node-internals.ts'
 
 /**
- * What a TLS server asks of its clients, as a hash that the next process can compare with its own: a session that was
- * resumed is not asked again.
- * @returns undefined where that cannot be told, or where a session must not be resumed by another process: with client
- *   certificates, with pre-shared keys, and with contexts or a callback for server names, which nothing describes
+ * A hash of a TLS server's requirements for its clients, which the next process compares with its own: a
+ * resumed session is not checked again.
+ * @returns undefined if they are unknown, or if another process must not resume sessions: with client
+ * certificates, with pre-shared keys, and with contexts or a callback for server names, which cannot be
+ * compared
  */
 export function tlsPolicyOf(server: Server): string | undefined {
   const settings = secureSettingsOf(server)
@@ -29,10 +30,10 @@ export function tlsPolicyOf(server: Server): string | undefined {
   }
 }
 
-/** @throws for what cannot be compared */
+/** @throws for values that cannot be compared */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain)
-  // A file may be given as it was read, or as text.
+  // The content of a file may be a buffer or text.
   if (ArrayBuffer.isView(value))
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
   if (value === undefined || value === null) return null

@@ -1,6 +1,6 @@
 import type { Release, System } from './system.ts'
 
-/** What ends a wait before its promise settles. Each function returns the result in its place, or throws. */
+/** The limits of a wait. Each function returns the result to use instead, or throws. */
 export interface Limits<Result> {
   /** Milliseconds; Infinity for no limit. */
   readonly timeout: number
@@ -38,7 +38,7 @@ export async function within<Result>(
   }
 }
 
-/** Resolves after so many milliseconds, or when the wait is aborted. */
+/** Resolves after this many milliseconds, or when the wait is aborted. */
 export function pause(
   system: Pick<System, 'setTimeout'>,
   milliseconds: number,

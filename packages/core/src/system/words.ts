@@ -3,17 +3,17 @@ import path from 'node:path'
 import { workingDirectory } from './real-path.ts'
 import { isSingleExecutable } from './single-executable.ts'
 
-/** The words of this process's command line, behind the name of the program. */
+/** The arguments of this process's command line, after the program's name. */
 export interface Words {
-  /** Those for Node. Empty where somebody has changed `process.execArgv`: then it is not known which they are. */
+  /** The arguments for Node. Empty if `process.execArgv` was changed, because then they are unknown. */
   readonly options: readonly string[]
-  /** Those behind them: the script, if there is one, and its arguments. */
+  /** The arguments after them: the script, if there is one, and its arguments. */
   readonly rest: readonly string[]
-  /** The script as it was typed; undefined for `-e` and its like, and where it is not known which it is. */
+  /** The script as it was typed; undefined for `-e` and the like, and if it is unknown. */
   readonly script: string | undefined
 }
 
-/** @param preload the file by which a predecessor has added two words, which are left out */
+/** @param preload the file for which a predecessor has added two arguments, which are left out */
 export function commandWords(preload: string | undefined): Words {
   const words = typed()
   if (words === undefined) return rebuilt()
@@ -28,8 +28,8 @@ export function commandWords(preload: string | undefined): Words {
 }
 
 /**
- * As Linux keeps them: a relative path is still relative, and what a loader such as ts-node has changed in `process.argv`
- * is as it was typed. A process that has a title of its own has overwritten them.
+ * The arguments as Linux stores them: relative paths are still relative, and changes of `process.argv` by a
+ * loader such as ts-node do not show. A process that has set its title has overwritten them.
  */
 function typed(): string[] | undefined {
   let line: string
@@ -45,7 +45,7 @@ function typed(): string[] | undefined {
 
 function rebuilt(): Words {
   const [script, ...args] = process.argv.slice(1)
-  // There Node puts the name of the program in the place of the script.
+  // In that case Node puts the program's name in the place of the script.
   if (isSingleExecutable()) return { options: [], rest: args, script: undefined }
   const options = [...process.execArgv]
   if (script === undefined) return { options, rest: [], script }
@@ -56,7 +56,10 @@ function rebuilt(): Words {
   return { options, rest: [...(script.startsWith('-') ? ['--'] : []), script, ...args], script: undefined }
 }
 
-/** Node has made the script absolute, without symlinks: a moved one is followed only by a relative path. */
+/**
+ * Node has made the script's path absolute and resolved symlinks, so only a relative path follows a moved
+ * symlink.
+ */
 function relative(script: string): string {
   const directory = workingDirectory()
   if (directory === undefined) return script
