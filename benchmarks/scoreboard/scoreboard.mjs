@@ -121,11 +121,11 @@ async function scoreboard() {
   const tables = [columns.slice(0, 8), columns.slice(8)].map((names) => table(names))
   return `# Scoreboard
 
-What \`zerodrop verify\` says of servers when SIGTERM stops them. Each is written as the documentation of its framework or library has it.
-[verify.md](verify.md) explains the situations, and how to run it on a server of your own.
+The results of \`zerodrop verify\` for servers that SIGTERM stops. Each server follows the documentation of its framework or library.
+[verify.md](verify.md) explains the situations, and how to test your own server.
 
-✓ nothing was lost and the process ended, ✗ something was lost or the process stayed, – not judged, for want of such a route. Each was
-played once: a server whose answer depends on which of two events it handles first may score one more or one less in another run.
+✓ means that no request was lost and the process ended, ✗ that a request was lost or the process did not end, and – that the server has no such
+route. Each situation ran once: a server whose result depends on which of two events it handles first may score one more or one less in another run.
 
 ${summaryTable()}
 

@@ -19,7 +19,7 @@ const program = new Command('zerodrop')
 program
   .command('run')
   .description(
-    'run a server below a keeper: a small process that holds the pid and the ports through all restarts',
+    'run a server under a keeper: a small process that holds the pid and the ports through all restarts',
   )
   .argument('<script>', 'the server')
   .argument('[args...]', "the server's own arguments")
@@ -29,24 +29,28 @@ program
     collect,
     [],
   )
-  .option('--respawn', 'start the server again when it crashes, with its ports open meanwhile', false)
-  .option('--max-crashes <n>', 'with --respawn: end after so many crashes in a row', wholeNumber, 10)
-  .option('--no-register', 'do not take care of a server that does not use zerodrop itself')
+  .option(
+    '--respawn',
+    'start the server again when it crashes, and keep its ports open in the meantime',
+    false,
+  )
+  .option('--max-crashes <n>', 'with --respawn: exit after this many crashes in a row', wholeNumber, 10)
+  .option('--no-register', 'do not load zerodrop into a server that does not use it')
   .option('--control <path>', 'the socket for restart, stop and status (mode 0600)')
   .passThroughOptions()
   .action(guarded(run))
 
 for (const [name, description, action] of [
-  ['restart', 'start the new code, wait until it serves, and say how that went', restart],
-  ['stop', 'let the server finish what it has, wait until it has ended', stop],
-  ['status', 'say what the server is doing', status],
+  ['restart', 'start the new code, wait until it serves, and print the result', restart],
+  ['stop', 'let the server finish its requests, and wait until it has ended', stop],
+  ['status', 'print what the server is doing', status],
 ] as const) {
   const command = program
     .command(name)
     .description(description)
     .argument('[pid]', 'the pid of `zerodrop run`')
-    .option('--control <path>', 'the socket that `zerodrop run` was given')
-    .option('--timeout <ms>', 'give up after so many milliseconds', wholeNumber, 90_000)
+    .option('--control <path>', 'the control socket of `zerodrop run`')
+    .option('--timeout <ms>', 'give up after this many milliseconds', wholeNumber, 90_000)
     .option('--json', 'print JSON', false)
   if (name === 'status') command.option('--watch', 'print it again each second until it ends', false)
   command.action((pid: string | undefined, flags: AskFlags) =>

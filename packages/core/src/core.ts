@@ -1,6 +1,6 @@
 /**
- * What `@zerodrop/core` and `@zerodrop/core/register` share. The build makes one file of it: reading and compiling some 200
- * would take most of the time of a server's start.
+ * The code that `@zerodrop/core` and `@zerodrop/core/register` share. The build bundles it into one file:
+ * reading and compiling some 200 files would take most of a server's startup time.
  */
 export * from './index.ts'
 export { register } from './lifecycle/register.ts'

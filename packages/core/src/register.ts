@@ -1,12 +1,12 @@
 /**
- * Lets a server stop and restart without losing a request, without a line of code in it:
+ * Lets a server stop and restart without losing a request, without a change to its code:
  *
  *     node --import @zerodrop/core/register server.js
  *     NODE_OPTIONS='--import=@zerodrop/core/register' npm start
  *     node --require @zerodrop/core/register server.cjs
  *
- * A process that never listens, such as npm or a build, is left alone, and so is every worker thread: all that happens
- * there is that a diagnostics channel gets a subscriber. The rest is loaded inside the first `listen()`.
+ * It leaves processes that never listen, such as npm or a build, and worker threads alone: it only
+ * subscribes to a diagnostics channel. The rest is loaded inside the first `listen()`.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import type { Server } from 'node:net'
@@ -20,15 +20,15 @@ if (!(key in globalThis)) {
   Object.assign(globalThis, { [key]: true })
   rememberCommandLine()
   const apps = new WeakMap<Server, FoundApp>()
-  // Fastify publishes each instance that is made: https://github.com/fastify/fastify/blob/v5.0.0/fastify.js
+  // Fastify publishes each new instance: https://github.com/fastify/fastify/blob/v5.0.0/fastify.js
   subscribe('fastify.initialization', (message) => {
     const { fastify } = message as { fastify: FoundApp & { server: Server } }
     apps.set(fastify.server, fastify)
   })
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
     const listen = message as ListenMessage
-    // `require`, because nothing asynchronous can happen inside `listen()`. Not earlier, because every process below
-    // `NODE_OPTIONS` would wait for it.
+    // `require`, because `listen()` is synchronous. Not earlier, because every process under `NODE_OPTIONS`
+    // would wait for it.
     const workerThreads = require('node:worker_threads') as { isMainThread: boolean }
     if (!workerThreads.isMainThread) return
     const core = require('./core.js') as { register: typeof register }

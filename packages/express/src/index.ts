@@ -28,9 +28,9 @@ export interface GracefulOptions extends LifecycleOptions {
 
 /**
  * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once,
- * before the routes. Signals are handled while a server listens.
+ * before the routes. zerodrop handles signals while a server listens.
  *
- * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
+ * @throws what `lifecycle.configure()` throws, if an option is invalid or conflicts with an earlier call
  * @example
  * ```ts
  * import express from 'express'
@@ -56,7 +56,10 @@ function answeringProbes(handle: RequestHandler): RequestHandler {
   }
 }
 
-/** On the prototype that Express gives all requests of an application, so that it costs nothing for each. */
+/**
+ * Defined on the prototype that Express gives all requests of an application, so that it costs nothing per
+ * request.
+ */
 function addDraining(request: Request): void {
   Object.defineProperty(Object.getPrototypeOf(request), 'draining', {
     configurable: true,

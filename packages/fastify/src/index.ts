@@ -44,11 +44,11 @@ const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
 
 /**
  * Lets every server of this process stop and restart without losing a request:
- * `app.register(gracefulPlugin)`. Signals are handled while a server listens. A drain runs the app's
- * `preClose` hooks when no new request can arrive, and its `onClose` hooks when all connections have ended;
- * `app.close()` drains the same way.
+ * `app.register(gracefulPlugin)`. zerodrop handles signals while a server listens. A drain runs the app's
+ * `preClose` hooks when no new request can arrive, and its `onClose` hooks when the last connection has
+ * ended; `app.close()` drains the same way.
  *
- * A wrong option, or one that conflicts with an earlier call, rejects `app.ready()` and `app.listen()` with
+ * If an option is invalid or conflicts with an earlier call, `app.ready()` and `app.listen()` reject with
  * the error of `lifecycle.configure()`.
  * @example
  * ```ts
@@ -67,16 +67,16 @@ export const gracefulPlugin: FastifyPluginCallback<GracefulOptions> = fastifyPlu
 
 export default gracefulPlugin
 
-/** Undefined where the application has switched its log off: what goes wrong is to be read somewhere. */
+/** Undefined if the application has disabled its logger: warnings and errors then go to stderr. */
 function logOf({ log }: FastifyInstance): FastifyInstance['log'] | undefined {
-  // Fastify's substitute has one empty function for all, and no level as pino has.
+  // Fastify's substitute logger has one empty function for all methods, and no level.
   return log.info === log.error && !('level' in log) ? undefined : log
 }
 
-/** A route that the application has declared itself is left to it. */
+/** Routes that the application has declared itself take precedence. */
 function answerProbes(app: FastifyInstance): void {
   for (const url of adapter.healthPaths) {
-    // The first releases of Fastify 4 cannot be asked.
+    // The first releases of Fastify 4 lack this method.
     if (app.hasRoute?.({ method: 'GET', url }) === true) continue
     const handler: RouteHandlerMethod = async (request, reply) => {
       const answer = await adapter.healthAnswer(request.raw)
@@ -96,8 +96,9 @@ function refuseWhileDraining(app: FastifyInstance, policy: DrainingPolicy<Fastif
 }
 
 /**
- * Fastify answers 503 from the moment `close()` is called, with its server still listening: so the drain comes first.
- * When it has settled, Fastify's own close follows, whose `server.close()` waits for the rest of the drain.
+ * Fastify answers 503 as soon as `close()` is called, while its server still listens, so the drain comes
+ * first. When the drain has settled, Fastify's own close follows, whose `server.close()` waits for the rest
+ * of the drain.
  */
 function drainBeforeClose(app: FastifyInstance): void {
   const close = app.close.bind(app) as () => Promise<undefined>
@@ -111,7 +112,7 @@ function drainBeforeClose(app: FastifyInstance): void {
     await adapter.settle(app.server)
     await closeOnce()
   }
-  // With a callback Fastify hands the error to that, and to nobody else.
+  // If there is a callback, Fastify passes the error only to that.
   const closeFor = (listener?: CloseListener): unknown => {
     if (listener === undefined) return drainAndClose()
     if (typeof listener !== 'function') return (close as (listener: unknown) => unknown)(listener)
@@ -126,7 +127,7 @@ function drainBeforeClose(app: FastifyInstance): void {
 
 type CloseListener = (error: Error | null, ...rest: unknown[]) => void
 
-/** By how many arguments it declares it is told more, as Fastify has it. Nothing waits for its `done`. */
+/** Passes as many arguments as the callback declares, as Fastify does. Nothing waits for its `done`. */
 function tellClosed(listener: CloseListener, error: Error | null, app: FastifyInstance): void {
   const done = (): void => {}
   if (listener.length > 2) listener(error, app, done)
@@ -134,7 +135,7 @@ function tellClosed(listener: CloseListener, error: Error | null, app: FastifyIn
   else listener(error)
 }
 
-/** Fastify gives a plugin its own options together with those of `register()`. */
+/** Fastify passes its own options to a plugin together with those of `register()`. */
 function withoutRegisterOptions(options: GracefulOptions): GracefulOptions {
   const registerOptions = new Set(['prefix', 'logLevel', 'logSerializers'])
   return Object.fromEntries(Object.entries(options).filter(([name]) => !registerOptions.has(name)))

@@ -4,7 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 
 export * from '@zerodrop/core'
 
-/** Options of `graceful()`. All but `onDrainingRequest` hold for the whole process. */
+/** Options of `graceful()`. All but `onDrainingRequest` apply to the whole process. */
 export interface GracefulOptions extends LifecycleOptions {
   /**
    * Decides about requests that arrive while the server drains: `'serve'` answers them, `'refuse'` passes an error with
@@ -18,7 +18,7 @@ export interface GracefulOptions extends LifecycleOptions {
  * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once, before the
  * routes. For Hono on Node.js, served by `@hono/node-server`.
  *
- * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
+ * @throws what `lifecycle.configure()` throws, if an option is invalid or conflicts with an earlier call
  * @example
  * ```ts
  * import { serve } from '@hono/node-server'
@@ -38,7 +38,7 @@ export function graceful(options: GracefulOptions = {}): MiddlewareHandler {
     const answering = adapter.healthAnswer(incoming)
     if (answering !== undefined) {
       const { status, headers, body } = await answering
-      // Hono removes the body for HEAD, and its length with it.
+      // For HEAD, Hono removes the body together with its length.
       return context.body(body, status, { ...headers, 'Content-Length': String(Buffer.byteLength(body)) })
     }
     const refusal = adapter.admit(incoming, policy, context)

@@ -32,9 +32,9 @@ export interface GracefulOptions extends LifecycleOptions {
 
 /**
  * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once,
- * before the routes. Signals are handled while a server listens.
+ * before the other middleware. zerodrop handles signals while a server listens.
  *
- * @throws what `lifecycle.configure()` throws: a wrong option, or one that conflicts with an earlier call.
+ * @throws what `lifecycle.configure()` throws, if an option is invalid or conflicts with an earlier call
  * @example
  * ```ts
  * import Koa from 'koa'
@@ -70,7 +70,7 @@ async function answer(context: Context, answering: Promise<HealthAnswer>): Promi
   context.body = body
 }
 
-/** On the prototype of the application's contexts, so that it costs nothing for each. */
+/** Defined on the prototype of the application's contexts, so that it costs nothing per request. */
 function addDraining(context: Context): void {
   Object.defineProperty(context.app.context, 'draining', {
     configurable: true,

@@ -140,7 +140,7 @@ const labelled: readonly {
   },
 ]
 
-/** The metrics of one scrape are collected one after the other in one go: they share one reading. */
+/** One scrape collects all metrics in the same tick, so they share one status. */
 function oncePerScrape(read: () => Status): () => Status {
   let status: Status | undefined
   return () => {

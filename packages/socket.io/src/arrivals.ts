@@ -10,10 +10,10 @@ import type {
 } from './internals.ts'
 import { mute } from './mute.ts'
 
-/** What goes from one process to the next for each client. */
+/** The state that moves from one process to the next for each client. */
 export interface MovedState {
   readonly version: 1
-  /** The id of its session in engine.io. */
+  /** The id of the client's engine.io session. */
   readonly sid: string
   readonly sockets: readonly {
     readonly namespace: string
@@ -23,9 +23,9 @@ export interface MovedState {
 }
 
 /**
- * Makes sessions of the predecessor's clients. engine.io handles the original upgrade again, with the old id; the client's
- * CONNECT packets are repeated, and the adapter restores the sessions that they name. What the server says of all this
- * is not sent: the client knows it.
+ * Creates sessions for the predecessor's clients. engine.io handles the original upgrade again, with the old
+ * id; the client's CONNECT packets are repeated, and the adapter restores the sessions that they name. The
+ * server's responses to these are not sent, because the client already got them.
  */
 export class Arrivals {
   readonly #states = new WeakMap<IncomingMessage, MovedState>()
@@ -34,7 +34,7 @@ export class Arrivals {
   readonly #namespaces: Namespace[] = []
   readonly #patched = new WeakSet<Adapter>()
 
-  /** @param restored what was saved for a request */
+  /** @param restored returns the state that was saved for a request */
   constructor({ engine }: Internals, restored: (request: IncomingMessage) => unknown) {
     const generateId = engine.generateId.bind(engine)
     const handleUpgrade = engine.handleUpgrade.bind(engine)
@@ -74,7 +74,7 @@ export class Arrivals {
     this.#patch(namespace.adapter)
   }
 
-  /** As the client has done, when it connected to these namespaces. */
+  /** Repeats the packets with which the client connected to these namespaces. */
   #connect(webSocket: WebSocket, { sockets }: MovedState): void {
     // The application may have set another adapter.
     for (const { adapter } of this.#namespaces) this.#patch(adapter)

@@ -2,40 +2,41 @@ import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { lifecycle, ZerodropError } from '@zerodrop/core'
 
-/** A client's session in engine.io, the layer below socket.io. */
+/** A client's session in engine.io, the transport layer of socket.io. */
 interface EngineSocket {
   readonly transport: { readonly name: string }
   close(): unknown
 }
 
-/** What is used of a `Server` of socket.io. */
+/** The members of a socket.io `Server` that are used here. */
 export interface SocketIoServer {
   readonly engine: {
     use(middleware: (request: IncomingMessage, response: ServerResponse, next: () => void) => void): unknown
   }
 }
 
-/** Known by the name that a hook has in a report. */
+/** The hook's name in reports. */
 const name = 'socket.io'
 
 /** Seconds after which a client may try again: by then another process has the address. */
 const retryAfter = '1'
 
 /**
- * Lets clients of socket.io that poll go on elsewhere when this process drains, to stop or to restart: `drainSocketIo(io)`.
+ * Lets socket.io clients that poll reconnect elsewhere when this process drains, to stop or to restart:
+ * `drainSocketIo(io)`.
  *
- * A poll hangs for as long as there is nothing to tell its client, so by itself it would be cut at `drainTimeout`. As soon
- * as no new connection is accepted here, each hanging poll is answered with the packet that closes its session, behind
- * whatever there was to send, and no new session begins. The client says 'disconnect' with the reason
- * `'transport close'`, after which it reconnects by itself: to the successor in a restart, to another instance in a stop.
- * Clients with a WebSocket are not touched: zerodrop itself tells them.
+ * A poll stays open while there is no message for its client, so a drain would cut it at `drainTimeout`. As
+ * soon as this process accepts no new connections, each pending poll is answered with its pending messages
+ * and the packet that closes its session, and no new session begins. The client emits 'disconnect' with the
+ * reason `'transport close'` and reconnects by itself: to the successor at a restart, to another instance at
+ * a stop. Clients with a WebSocket are left alone: zerodrop itself sends them a close frame.
  *
  * A second call for the same server does nothing.
- * @throws `ERR_ZERODROP_OPTION_INVALID` if the server is not attached to an HTTP server yet, or is no server of socket.io 4.6
- *   or later.
+ * @throws `ERR_ZERODROP_OPTION_INVALID` if the server is not attached to an HTTP server yet, or is not a
+ * server of socket.io 4.6 or later
  */
 export function drainSocketIo(io: SocketIoServer): void {
-  // Undefined until it is attached.
+  // Undefined until the server is attached.
   const engine = (io as Partial<SocketIoServer> | undefined)?.engine
   if (typeof engine?.use !== 'function') {
     throw new ZerodropError(
@@ -50,7 +51,7 @@ export function drainSocketIo(io: SocketIoServer): void {
     isClosed = true
     for (const socket of sessionsOf(engine)) if (socket.transport.name === 'polling') close(socket)
   })
-  // A successor that dies after it has taken over leaves the clients to this process.
+  // If a successor dies after it has taken over, this process gets the clients back.
   lifecycle.onReady(name, () => {
     isClosed = false
   })
@@ -62,7 +63,7 @@ export function drainSocketIo(io: SocketIoServer): void {
 
 const known = new WeakSet<SocketIoServer['engine']>()
 
-/** By their ids, as engine.io documents it. Its types call them protected. */
+/** The sessions by id, as engine.io documents them. Its types declare them protected. */
 function sessionsOf(engine: SocketIoServer['engine']): EngineSocket[] {
   return Object.values((engine as { clients?: Record<string, EngineSocket> }).clients ?? {})
 }

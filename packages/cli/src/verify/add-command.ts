@@ -10,8 +10,13 @@ export function addVerify(
 ): void {
   program
     .command('verify')
-    .description('put clients on a server, stop it or deploy over it, and say what became of each request')
-    .argument('[command...]', 'what starts the server, behind two dashes: zerodrop verify -- node server.js')
+    .description(
+      'send requests to a server, stop it or deploy over it, and report what became of each request',
+    )
+    .argument(
+      '[command...]',
+      'the command that starts the server, after two dashes: zerodrop verify -- node server.js',
+    )
     .option('--get <path>', 'a route that answers at once', '/')
     .option('--slow <path>', 'a route that takes a while, such as 500 ms')
     .option('--large <path>', 'a route with a response of several megabytes')
@@ -19,36 +24,31 @@ export function addVerify(
     .option('--sse <path>', 'an event stream')
     .option('--ws <path>', 'a WebSocket')
     .option('--h2', 'use HTTP/2 as well', false)
-    .option('--url <url>', 'where the server listens; found by itself otherwise')
-    .option('--pid <pid>', 'a server that runs already, instead of a command', wholeNumber)
+    .option('--url <url>', 'the address of the server (default: detected)')
+    .option('--pid <pid>', 'a server that is already running, instead of a command', wholeNumber)
     .option('--stop <signal>', 'stop it with this signal (default: SIGTERM)')
     .option('--restart <signal>', 'deploy over it with this signal instead')
     .option(
       '--restart-command <command>',
       'deploy over it with this command instead; ZERODROP_VERIFY_PID is the pid',
     )
-    .option('--break <command>', 'makes the next version a broken one, for the broken deploy')
-    .option('--mend <command>', 'takes back what --break did')
+    .option('--break <command>', 'breaks the next version, for the broken deploy')
+    .option('--mend <command>', 'undoes --break')
     .option('--rtt <ms>', "the network's round trip", wholeNumber, 30)
-    .option('--limit <ms>', 'a server that takes longer to end, or a response, hangs', wholeNumber, 15_000)
-    .option('--start-limit <ms>', 'how long the server may take until it answers', wholeNumber, 20_000)
-    .option(
-      '--jobs <n>',
-      'how many servers run side by side, where the server listens on PORT',
-      wholeNumber,
-      6,
-    )
-    .option('--repeat <n>', 'play each situation so many times', wholeNumber, 1)
+    .option('--limit <ms>', 'a server or a response that takes longer counts as hung', wholeNumber, 15_000)
+    .option('--start-limit <ms>', 'how long the server may take to answer at the start', wholeNumber, 20_000)
+    .option('--jobs <n>', 'how many servers run side by side, if the server listens on PORT', wholeNumber, 6)
+    .option('--repeat <n>', 'run each situation this many times', wholeNumber, 1)
     .option('--only <names>', 'only these situations, separated by commas', names)
     .option('--list', 'list the situations', false)
     .option('--json', 'print a report as JSON', false)
     .option('--junit <file>', 'write a report as JUnit XML')
     .option('--html <file>', 'write a report as one HTML page, with a timeline of each situation')
     .option('--github', 'print annotations for GitHub Actions, and write its step summary', false)
-    .option('--baseline <file>', 'fail only what did not fail in this report of --json')
+    .option('--baseline <file>', 'fail only for failures that this --json report does not have')
     .option(
       '--docker <image>',
-      'verify a container of this image; what is behind the two dashes is its command',
+      'verify a container of this image; the words after the two dashes are its command',
     )
     .action(async (command: string[], flags: VerifyFlags) =>
       guarded(async () => {

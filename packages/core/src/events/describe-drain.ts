@@ -1,6 +1,6 @@
 import type { CutConnection, DrainResult } from './drain-report.ts'
 
-/** What was cut, in words for a log. */
+/** Describes for a log what was cut. */
 export function describeConnection({
   state,
   method,

@@ -3,17 +3,17 @@ import type { CutConnection } from './drain-report.ts'
 import type { LifecycleEvents } from './events.ts'
 import type { Level } from './logger.ts'
 
-/** What a log says of an event. */
+/** The log entry for an event. */
 export interface LogLine {
   readonly level: Level
   readonly text: string
-  /** For a structured log: numbers and names as they are, an error under `err`. */
+  /** The fields for a structured log, with an error under `err`. */
   readonly fields: object
-  /** Whether it is said without a logger too, on stderr, which is quiet while all is well. */
+  /** Whether it is also printed to stderr without a logger: only warnings, errors and results are. */
   readonly loud: boolean
 }
 
-/** The events that are logged. What is left out is part of what is in. */
+/** The events that are logged. The content of other events is part of these. */
 const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEvents[Name][0]) => LogLine } = {
   inherited: (fields) => quiet('info', `generation ${fields.generation} takes over`, fields),
   listening: (fields) => quiet('debug', `listening on ${fields.address}`, fields),

@@ -2,13 +2,13 @@
  * A logger with the shape of pino's and of Fastify's `app.log`: each method takes fields and a message.
  */
 export interface Logger {
-  /** For the steps in between. */
+  /** Logs intermediate steps. */
   debug(fields: object, message: string): void
-  /** For what happens in the ordinary course of a stop or restart. */
+  /** Logs the normal steps of a stop or restart. */
   info(fields: object, message: string): void
-  /** For what an operator should look at. */
+  /** Logs events that need an operator's attention. */
   warn(fields: object, message: string): void
-  /** For what has failed. */
+  /** Logs failures. */
   error(fields: object, message: string): void
 }
 

@@ -4,7 +4,7 @@ import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { nearest } from './option-checks.ts'
 import { checkOptions, defaults, type LifecycleOptions } from './options.ts'
 
-/** An option that was found, and where. */
+/** An option, and the place where it was found. */
 interface Found {
   readonly name: string
   readonly value: unknown
@@ -14,10 +14,10 @@ interface Found {
 const prefix = 'ZERODROP_'
 
 /**
- * The options of an application that does not state any itself: those of the nearest package.json under "zerodrop", and on top of
- * them the variables `ZERODROP_DRAIN_TIMEOUT` for `drainTimeout`, and so on.
+ * The options for an application that sets none itself: the ones of the nearest package.json under
+ * "zerodrop", overridden by variables such as `ZERODROP_DRAIN_TIMEOUT` for `drainTimeout`.
  * @param folder where the search for package.json begins
- * @throws as `checkOptions` does, and says where the option comes from
+ * @throws what `checkOptions` throws; the message says where the option comes from
  */
 export function foundOptions(folder: string, environment: Readonly<NodeJS.ProcessEnv>): LifecycleOptions {
   const options: Record<string, unknown> = {}
@@ -56,7 +56,7 @@ function inEnvironment(environment: Readonly<NodeJS.ProcessEnv>): Found[] {
     if (!variable.startsWith(prefix) || text === undefined || text === '') return []
     const name = names.get(variable)
     if (name === undefined) {
-      // Other variables of that beginning are not ours, but for a slip.
+      // Other variables with that prefix are not options, unless the name is a typo of one.
       refuseSlip(variable, [...names.keys()])
       return []
     }
@@ -77,7 +77,7 @@ function variableOf(name: string): string {
   return prefix + name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
 }
 
-/** A variable holds JSON, or text where that is none. A path is text. */
+/** A variable contains JSON, or otherwise text. A path is text. */
 function fromText(name: string, text: string): unknown {
   return typeof defaults[name as keyof typeof defaults] === 'undefined' ? text : (parsed(text) ?? text)
 }

@@ -19,7 +19,7 @@ const checksOfCheck: Checks<HealthCheckOptions> = {
 }
 
 /**
- * Checks what a user gave as `health`.
+ * Checks the option `health`.
  * @throws `ERR_ZERODROP_OPTION_UNKNOWN`, `ERR_ZERODROP_OPTION_INVALID`
  */
 export function checkHealth(health: unknown): void {

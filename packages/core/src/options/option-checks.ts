@@ -27,7 +27,7 @@ export function checkBoolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') throw invalid(name, 'true or false', value)
 }
 
-/** @param of what the options belong to */
+/** @param of the object that the options belong to */
 export function unknown(name: string, known: readonly string[], of = 'zerodrop'): ZerodropError {
   const meant = nearest(name, known)
   const advice = meant === undefined ? '' : ` Did you mean "${meant}"?`
@@ -49,7 +49,7 @@ export function show(value: unknown): string {
     : inspect(value, { depth: 1, breakLength: Infinity, maxStringLength: 80, maxArrayLength: 5 })
 }
 
-/** What differs by a slip or two, or only in case. */
+/** The name that differs only in case or by a typo. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const slips = Math.min(2, Math.floor(name.length / 2))
   const typed = name.toLowerCase()

@@ -9,8 +9,8 @@ import { type SignalPreset, signalPresets } from '../signals/presets.ts'
 import { checkSignal, checkSignalExists } from '../signals/signal-name.ts'
 
 /**
- * What each signal does, on top of the defaults or of a preset. `false` leaves a signal to others, also if
- * the platform does not have it.
+ * What each signal does, in addition to the defaults or to a preset. With `false`, zerodrop does not handle
+ * the signal; that is also valid for signals that the platform does not have.
  */
 export interface SignalOptions
   extends Readonly<Partial<Record<NodeJS.Signals, SignalAction | SignalReaction | false>>> {
@@ -22,11 +22,11 @@ const actions = ['shutdown', 'restart', 'force', 'status', 'ignore']
 const parts = ['action', 'before', 'after', 'hold']
 const presets = Object.keys(signalPresets)
 
-/** Raises what is wrong with an option. */
+/** Throws the error for an invalid option. */
 type Refuse = (name: string, expected: string, value: unknown) => never
 
 /**
- * Checks what a user gave as `signals`.
+ * Checks the option `signals`.
  * @throws `ERR_ZERODROP_SIGNAL_UNKNOWN`, `ERR_ZERODROP_SIGNAL_UNSUPPORTED`, and what `refuse` throws
  */
 export function checkSignalOptions(value: unknown, refuse: Refuse): void {
@@ -74,13 +74,13 @@ function quote(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(', ')
 }
 
-/** The option in its long form, without what says nothing. */
+/** The option in its long form, without undefined entries. */
 export function expandSignals(option: SignalPreset | SignalOptions | undefined): SignalOptions {
   if (typeof option === 'string') return { preset: option }
   return Object.fromEntries(Object.entries(option ?? {}).filter(([, value]) => value !== undefined))
 }
 
-/** Completes the option with the table it begins from. */
+/** Completes the option with the entries of its base table. */
 export function signalTable({ preset, ...given }: SignalOptions): SignalTable {
   const table = preset === undefined ? defaultSignalTable : signalPresets[preset]
   const reactions: Record<string, SignalReaction> = { ...table.reactions }

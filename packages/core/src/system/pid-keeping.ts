@@ -12,9 +12,9 @@ import type { PidKeeping } from './system.ts'
 import { unitProperty } from './systemd-unit.ts'
 
 export interface RealPidKeeping extends PidKeeping {
-  /** The environment of a successor whose keeper this process becomes. */
+  /** The environment variables for a successor whose keeper this process becomes. */
   variables(): NodeJS.ProcessEnv
-  /** Called when that successor has started. */
+  /** Notes that this successor has started. */
   started(child: ChildProcess): void
 }
 

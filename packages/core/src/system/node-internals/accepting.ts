@@ -4,8 +4,8 @@ import type { Release } from '../system.ts'
 import { listeningHandle, type ListeningHandle } from './listening-handle.ts'
 
 /**
- * Calls back when a listening server is given its first connection, and unlike a listener of 'connection' cannot be seen by
- * the application.
+ * Calls back when a listening server gets its first connection. Unlike a listener of 'connection', the
+ * application cannot see this.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
  */
 export function onFirstConnection(server: Server, listener: () => void): Release | undefined {
@@ -28,7 +28,7 @@ export function onFirstConnection(server: Server, listener: () => void): Release
 export interface AcceptQueue {
   /** How many have been accepted so far. */
   readonly accepted: number
-  /** The descriptor, where there is one. */
+  /** The descriptor, if there is one. */
   readonly fd: number | undefined
   readonly isOpen: boolean
   /** Closes the socket at once. */
@@ -39,8 +39,8 @@ export interface AcceptQueue {
 const holding = new WeakSet<Server>()
 
 /**
- * Holds what is accepted for a server from now on: the connections are established, and nothing is read from them until
- * the socket has been closed. The server still has to be closed then.
+ * From now on holds the connections that are accepted for a server: they are established, but not read until
+ * the socket is closed. The caller still has to close the server then.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
  */
 export function holdAccepted(server: Server): AcceptQueue | undefined {
@@ -74,12 +74,12 @@ export function holdAccepted(server: Server): AcceptQueue | undefined {
   }
 }
 
-/** Whether the connections of a server are held: one that it accepts reaches it later. */
+/** Whether the connections of a server are held, so that they reach it later. */
 export function holdsAccepted(server: Server): boolean {
   return holding.has(server)
 }
 
-/** Counts what is accepted on a native handle from now on. */
+/** Counts the connections accepted on a native handle from now on. */
 export function watchAccepted(handle: ListeningHandle): AcceptQueue {
   let count = 0
   const restore = shadow(handle, 'onconnection', (original) => (...event): void => {
@@ -101,7 +101,10 @@ export function watchAccepted(handle: ListeningHandle): AcceptQueue {
   }
 }
 
-/** Throws nothing: what a listener of 'connection' throws is uncaught, as it is where libuv calls. */
+/**
+ * Never throws: an error of a listener of 'connection' becomes an uncaught exception, as in a call from
+ * libuv.
+ */
 function give(handle: ListeningHandle, accepted: unknown): void {
   try {
     handle.onconnection?.(0, accepted)

@@ -4,7 +4,7 @@ import { isSocket } from '../file-status.ts'
 import { shadow } from '../shadow.ts'
 import type { Spawnable } from './spawn.ts'
 
-/** One end of an IPC channel of Node's. It emits 'message' and, once, 'disconnect'. */
+/** One end of a Node IPC channel. It emits 'message' and, once, 'disconnect'. */
 export interface Channel extends EventEmitter {
   readonly connected: boolean
   readonly channel?: { ref(): void; unref(): void } | null
@@ -17,15 +17,18 @@ export interface Channel extends EventEmitter {
   disconnect(): void
 }
 
-/** What Node keeps on the end of a channel. Messages wait in the queue while a handle awaits its receipt. */
+/**
+ * Node's private fields on the end of a channel. Messages wait in the queue while a handle awaits its
+ * receipt.
+ */
 interface HandleQueue {
   _handleQueue?: unknown[] | null
   _disconnect?(): void
 }
 
 /**
- * Makes a channel emit 'disconnect' when the process at the other end dies, even if a handle was on its way there. Node
- * puts the end of the channel off until the receipt has come, which never does.
+ * Makes a channel emit 'disconnect' when the process at the other end dies, even if a handle was on its way
+ * there. Node delays the end of the channel until the receipt arrives, which never happens.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/child_process.js (target.disconnect)
  */
 export function endWithoutReceipts(channel: Pick<Channel, 'connected' | 'disconnect'>): void {
@@ -48,24 +51,24 @@ interface StdioEntry {
   readonly handle?: { open(fd: number): number }
 }
 
-/** libuv's `EINVAL`: Node then gives the attempt up. */
+/** libuv's `EINVAL`: Node then gives up the attempt. */
 const invalid = -22
 
 /**
- * Opens the end of an IPC channel that this process has inherited, as an object of its own. Node itself makes one of it
- * only for `process`, where the application would see it. A `ChildProcess` is given a channel when its process has been
- * spawned: here nothing is spawned, and the channel that it made is opened on our descriptor.
+ * Opens the end of an IPC channel that this process has inherited, as a separate object. Node itself does
+ * that only for `process`, where the application would see it. A `ChildProcess` gets a channel when its
+ * process is spawned: here no process is spawned, and the new channel is opened on our descriptor.
  * https://github.com/nodejs/node/blob/v24.11.0/lib/internal/child_process.js (ChildProcess.prototype.spawn)
  */
 export function openChannel(fd: number): Channel | undefined {
   try {
-    // libuv aborts the process when it reads messages from anything else.
+    // libuv aborts the process when it reads messages from any other kind of descriptor.
     if (!isSocket(fd)) return undefined
     const child = new ChildProcess()
     const { _handle: handle } = child as unknown as Spawnable
     let isOpen = false
     handle.spawn = (...given) => {
-      // Node 20 and 22 pass an object that has them, later the entries themselves.
+      // Node 20 and 22 pass an object with the entries, later versions the entries themselves.
       const entries = given.flatMap((each) => (Array.isArray(each) ? each : (each as Options)?.stdio) ?? [])
       const pipe = (entries as StdioEntry[]).find((entry) => entry?.ipc === true)?.handle
       const result = pipe?.open(fd) ?? invalid
@@ -79,7 +82,8 @@ export function openChannel(fd: number): Channel | undefined {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
     if (!isOpen || !child.connected) return undefined
-    // A process lives for its servers, not for its predecessor; and one that has died is no 'error' of this process.
+    // The channel must not keep the process alive, and the predecessor's death is not an 'error' of this
+    // process.
     child.channel?.unref()
     child.on('error', () => {})
     endWithoutReceipts(child)
@@ -103,7 +107,7 @@ export function skipReceipt(channel: object): void {
   if (queue._handleQueue?.length === 0) queue._handleQueue = null
 }
 
-/** A receipt has come, for which Node insists on a queue. */
+/** A receipt has arrived, for which Node requires a queue. */
 export function expectReceipt(channel: object): void {
   ;(channel as HandleQueue)._handleQueue ??= []
 }

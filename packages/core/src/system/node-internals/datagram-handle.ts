@@ -1,4 +1,6 @@
-/** Node's handle of a UDP socket, with what is used of it: it calls these methods on the object itself. */
+/**
+ * Node's handle of a UDP socket, with the members used here. Node calls these methods on the object itself.
+ */
 export interface DatagramHandle {
   readonly fd: number
   bind: (address: string, port: number, flags: number) => number

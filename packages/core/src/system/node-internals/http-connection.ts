@@ -8,14 +8,14 @@ interface HttpSocket {
   readonly parser?: { readonly incoming?: IncomingMessage | null } | null
 }
 
-/** The response that is being written on a connection, or will be next. */
+/** The response that is being written to a connection, or the next one. */
 export function responseOn(socket: Socket): ServerResponse | undefined {
   return (socket as HttpSocket)._httpMessage ?? undefined
 }
 
 /**
- * The request that Node's parser has read last on a connection: null once its body has been read to its end, and
- * undefined where there is no parser.
+ * The last request that Node's parser has read on a connection: null once its body was read to its end, and
+ * undefined if there is no parser.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (clearIncoming)
  */
 export function requestOn(socket: Socket): IncomingMessage | null | undefined {
@@ -23,7 +23,7 @@ export function requestOn(socket: Socket): IncomingMessage | null | undefined {
 }
 
 /**
- * Whether Node throws a request's body away, because its response was finished before anybody began to read it.
+ * Whether Node discards a request's body, because its response was finished before the body was read.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_incoming.js (_dump)
  */
 export function isThrownAway(request: IncomingMessage): boolean | undefined {
@@ -35,17 +35,20 @@ export function isHeldBack(socket: Socket): boolean {
   return (socket as HttpSocket)._paused === true
 }
 
-/** What Node's HTTP/1 parser is attached to. */
+/** The socket to which Node's HTTP/1 parser is attached. */
 export interface Parser {
   readonly socket: Socket | null
 }
 
-/** Node's list of what its parsers read on an http server. */
+/** Node's list of the connections of an http server. */
 export interface ConnectionsList {
   all(): Parser[]
-  /** Those that have read a message to its end and have not begun another. */
+  /** The parsers that have read a message to its end and have not begun another. */
   idle(): Parser[]
-  /** Those of which a message has begun, or none ever came; from Node 26 on the latter are in both lists. */
+  /**
+   * The parsers that have begun a message, or have never read one; since Node 26 the latter are in both
+   * lists.
+   */
   active(): Parser[]
 }
 
@@ -61,8 +64,8 @@ export function connectionsListOf(server: object): Partial<ConnectionsList> | un
 }
 
 /**
- * Makes the list of connections of an http server that does not listen, as Node does at 'listening'. Connections that it
- * was given before are not in there.
+ * Creates the list of connections of an http server that does not listen, as Node does at 'listening'.
+ * Earlier connections are not in the list.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (setupConnectionsTracking)
  * @returns undefined if Node does that elsewhere
  */
@@ -74,8 +77,9 @@ export function trackConnections(server: Server): true | undefined {
 }
 
 /**
- * Ends the interval in which an http server looks for connections that are too slow. `http.Server.close()` does that, but
- * also closes connections; `net.Server.close()` does not, and the interval keeps the server from being collected.
+ * Stops the interval with which an http server looks for slow connections. `http.Server.close()` does that,
+ * but also closes connections; `net.Server.close()` does not, and the interval prevents garbage collection
+ * of the server.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_server.js (httpServerPreClose)
  */
 export function stopConnectionsChecking(server: Server): void {

@@ -2,14 +2,17 @@ import type { ServerResponse } from 'node:http'
 import { shadow } from '../shadow.ts'
 import type { Release } from '../system.ts'
 
-/** The header fields that Node is about to serialise: its own record of `setHeader()`, or what `writeHead()` was given. */
+/**
+ * The header fields that Node is about to serialise: its own record of `setHeader()`, or the argument of
+ * `writeHead()`.
+ */
 export type HeaderFields = object | readonly unknown[] | null | undefined
 
 type StoreHeader = (this: ServerResponse, firstLine: string, fields: HeaderFields, ...rest: unknown[]) => void
 
 /**
- * Calls back when a response's head is serialised, however the application writes it: every way ends in this one
- * method, which is also called on a response whose `writeHead` somebody has wrapped.
+ * Calls back when a response's head is serialised. Every way to write a head ends in this one method, even
+ * on a response whose `writeHead` was wrapped.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_outgoing.js (_storeHeader)
  * @param target one response, or the prototype of all
  * @param rewrite returns the header fields to serialise
@@ -41,8 +44,8 @@ interface Outgoing {
 }
 
 /**
- * The head of a response as Node writes it, once the application has decided on it. `getHeader()` does not know what
- * `writeHead()` was given.
+ * The head of a response as Node writes it, once it is serialised. `getHeader()` does not know the argument
+ * of `writeHead()`.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_http_outgoing.js (_storeHeader, _send)
  */
 export function headOf(response: ServerResponse): string | undefined {

@@ -14,12 +14,12 @@ export interface ListeningHandle {
   close(callback?: () => void): void
 }
 
-/** The native handle of a listening server, or of one that is about to listen. */
+/** The native handle of a server that listens or is about to listen. */
 export function listeningHandle(server: Server): ListeningHandle | undefined {
   return (server as { _handle?: ListeningHandle | null })._handle ?? undefined
 }
 
-/** Says what `address()` of a server on a Unix socket returns. */
+/** Sets the return value of `address()` of a server on a Unix socket. */
 export function nameAddress(server: Server, path: string): void {
   ;(server as { _pipeName?: string })._pipeName = path
 }
@@ -33,7 +33,10 @@ export function discardListeningHandle(server: Server): void {
   ;(server as { _handle?: ListeningHandle | null })._handle = null
 }
 
-/** Whether a server that does not listen keeps its handle where `onListeningHandle` looks for it. */
+/**
+ * Whether a server stores its handle where `onListeningHandle` looks for it. The server must not be
+ * listening.
+ */
 export function keepsListeningHandle(server: Server): boolean {
   const own = Object.getOwnPropertyDescriptor(server, '_handle')
   return own?.configurable === true && own.value === null
@@ -43,7 +46,8 @@ export function keepsListeningHandle(server: Server): boolean {
  * Calls back, once, when Node gives a server its handle: after the handle was created or has adopted a descriptor, and
  * before Node tells it to listen.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (setupListenHandle)
- * @returns a function that ends the wait; undefined if the server has a handle already, or keeps it in another way
+ * @returns a function that ends the wait; undefined if the server has a handle already, or stores it
+ * elsewhere
  */
 export function onListeningHandle(
   server: Server,
@@ -71,7 +75,7 @@ export function onListeningHandle(
 }
 
 /**
- * Keeps a server from emitting 'close' for as long as its closing can be taken back.
+ * Prevents a server from emitting 'close' for as long as its closing can be reverted.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (Server.prototype._emitCloseIfDrained)
  * @returns a function that ends that: the server emits 'close' if it has closed by then
  */

@@ -1,18 +1,18 @@
 import { StringDecoder } from 'node:string_decoder'
 
-/** The end of the channel that Node opened for `process`, where the process was started with one. */
+/** The end of the channel that Node opened for `process`, if the process was started with one. */
 export interface ParentPipe {
-  /** The native handle, by which its descriptor can be sent to another process. */
+  /** The native handle, with which its descriptor can be sent to another process. */
   readonly handle: object
   readonly fd: number
   readonly serialization: 'json' | 'advanced'
-  /** Goes on to read, behind what somebody else has read of a message. */
+  /** Continues to read after the part of a message that another process has read. */
   readStart(rest: Buffer): void
-  /** @returns what it has read of a message that has not come whole; it forgets that */
+  /** @returns the part of an incomplete message that it has read, which it then forgets */
   readStop(): Buffer
 }
 
-/** What of it is there in either serialization. */
+/** The members that exist with both serializations. */
 interface ChannelHandle {
   readonly fd: number
   buffering?: boolean
@@ -22,7 +22,8 @@ interface ChannelHandle {
 }
 
 /**
- * How to stop and start the reading of the channel of `process`: Node starts it once, and has nothing public to stop it.
+ * Stops and resumes reading from the channel of `process`: Node starts it once, and has no public way to
+ * stop it.
  * https://github.com/nodejs/node/blob/v24.11.0/lib/internal/child_process.js (setupChannel), and for what it keeps of a
  * message https://github.com/nodejs/node/blob/v24.11.0/lib/internal/child_process/serialization.js
  */
@@ -43,7 +44,7 @@ export function parentPipe(): ParentPipe | undefined {
 
 type Reader = Pick<ParentPipe, 'readStart' | 'readStop'>
 
-/** A line as far as it was decoded, and a decoder that has the bytes of a character that has not come whole. */
+/** The decoded part of a line, and a decoder with the bytes of an incomplete character. */
 function jsonReader(handle: ChannelHandle, text: symbol, decoder: symbol): Reader {
   const set = (rest: Buffer): void => {
     const fresh = new StringDecoder('utf8')
@@ -66,14 +67,14 @@ function jsonReader(handle: ChannelHandle, text: symbol, decoder: symbol): Reade
   }
 }
 
-/** What a `StringDecoder` has had of a character. */
+/** The bytes of an incomplete character in a `StringDecoder`. */
 interface PartialCharacter {
   readonly lastChar: Buffer
   readonly lastNeed: number
   readonly lastTotal: number
 }
 
-/** The chunks of a message, and how many bytes they have. */
+/** The chunks of a message, and their length in bytes. */
 function advancedReader(handle: ChannelHandle, chunks: symbol, size: symbol): Reader {
   const set = (rest: Buffer): void => {
     const isEmpty = rest.length === 0
@@ -93,7 +94,7 @@ function advancedReader(handle: ChannelHandle, chunks: symbol, size: symbol): Re
   }
 }
 
-/** A symbol of Node's, which only its name tells from others. */
+/** A private symbol of Node, found by its description. */
 function symbolOf(target: object, name: string): symbol | undefined {
   return Object.getOwnPropertySymbols(target).find(({ description }) => description === name)
 }

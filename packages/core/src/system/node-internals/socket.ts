@@ -4,21 +4,21 @@ import type { Release } from '../system.ts'
 
 interface Handle {
   readonly writeQueueSize?: number
-  /** Of TLS: the handle that carries the encrypted bytes. */
+  /** For TLS, the handle that carries the encrypted bytes. */
   readonly _parent?: Handle | null
 }
 
 /** How many bytes were written and are still in this process: in the stream, in libuv, and below TLS. */
 export function unsentBytes(socket: Socket): number | undefined {
   const { _handle: handle } = socket as { readonly _handle?: Handle | null }
-  // A destroyed socket has no handle, nor has a stream that is no socket.
+  // A destroyed socket has no handle, and neither has a stream that is not a socket.
   if (handle === undefined || handle === null) return socket.writableLength
   if (typeof handle.writeQueueSize !== 'number') return undefined
   return socket.writableLength + handle.writeQueueSize + (handle._parent?.writeQueueSize ?? 0)
 }
 
 /**
- * The server that a socket belongs to: the one that has accepted it, until an http server that is given it takes it over.
+ * The server of a socket: the server that has accepted it, until another http server takes it over.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (onconnection)
  */
 export function ownerOf(socket: Socket): Server | undefined {
@@ -26,9 +26,9 @@ export function ownerOf(socket: Socket): Server | undefined {
   return server instanceof Server ? server : undefined
 }
 
-/** The end of a connection that libuv reads. */
+/** The handle of a connection that libuv reads. */
 interface NativeHandle {
-  /** Whether Node has asked for what arrives. */
+  /** Whether Node has started reading. */
   reading?: boolean
   readStop(): number
   readStart(): number
@@ -37,8 +37,8 @@ interface NativeHandle {
 const movable = ['TCP', 'Pipe']
 
 /**
- * The handle of a connection that the kernel knows and Node has not wrapped: another process can go on with it. Undefined
- * for any other stream, such as a TLS socket or a Duplex, which lives in this process only.
+ * The handle of a plain operating system socket, which another process can take over. Undefined for any
+ * other stream, such as a TLS socket or a Duplex, which exists only in this process.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (createHandle)
  */
 export function movableHandleOf(stream: Duplex): NativeHandle | undefined {
@@ -49,7 +49,7 @@ export function movableHandleOf(stream: Duplex): NativeHandle | undefined {
 }
 
 /**
- * Stops reading from a connection without its stream, and so its application, noticing. Bytes that arrive wait in the
+ * Stops reading from a connection without its stream or application noticing. Bytes that arrive wait in the
  * kernel for the process that reads next.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (tryReadStart, Socket.prototype.pause)
  */
@@ -62,7 +62,7 @@ export function stopReading(
   return {
     handle,
     resume: () => {
-      // One that Node has stopped to read meanwhile, or before, stays as Node wants it.
+      // If Node has stopped reading in the meantime, or before, it stays stopped.
       if (!socket.destroyed && movableHandleOf(socket) === handle && handle.reading !== false)
         handle.readStart()
     },
@@ -70,8 +70,8 @@ export function stopReading(
 }
 
 /**
- * Gives addresses to a socket that Node has put around a Duplex and that has none. Without the methods that Node asks for
- * them, they stay undefined.
+ * Sets the addresses of a socket that Node has wrapped around a Duplex. If Node lacks the methods that it
+ * calls for them, they stay undefined.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/net.js (Socket.prototype._getpeername, _getsockname)
  */
 export function setAddresses(socket: object, local: AddressInfo, remote: AddressInfo): void {

@@ -7,18 +7,18 @@ export interface Spawnable {
 
 export interface Program {
   readonly file: string
-  /** The first is the name under which the program finds itself called. */
+  /** The arguments; the first is the program's `argv[0]`. */
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<NodeJS.ProcessEnv>
-  /** With 'ipc' in it. */
+  /** Must contain 'ipc'. */
   readonly stdio: StdioOptions
 }
 
 /**
- * Starts a program with a channel that it is not told of: `child_process.spawn()` names its descriptor in two variables,
- * and Node makes a channel of `process` out of what they name.
- * @returns undefined if Node does not let itself be kept from that
+ * Starts a program with a channel that its environment does not name: `child_process.spawn()` sets two
+ * variables, from which Node opens the channel of `process`.
+ * @returns undefined if this version of Node cannot be prevented from doing that
  * @throws what `child_process.spawn` throws
  */
 export function spawnUntold({ file, args, cwd, env, stdio }: Program): ChildProcess | undefined {

@@ -6,8 +6,8 @@ interface SecureSocket {
 }
 
 /**
- * The stream below a TLS socket of a server, as it was given to 'connection': Node keeps a `net.Socket` as it is, and any
- * other Duplex inside a socket of its own.
+ * The stream below a TLS socket of a server, as 'connection' emitted it: Node uses a `net.Socket` directly,
+ * and wraps any other Duplex in its own socket.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_tls_wrap.js (TLSSocket, TLSSocket.prototype._init)
  */
 export function carrierOf(secure: Socket): Socket | undefined {
@@ -16,9 +16,9 @@ export function carrierOf(secure: Socket): Socket | undefined {
 }
 
 /**
- * Gives a TLS server that is open already another session id context.
+ * Sets another session id context on an open TLS server.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_tls_wrap.js (Server.prototype.setSecureContext)
- * @returns undefined if that is impossible: the server is as it was
+ * @returns undefined if that is impossible: the server is unchanged
  */
 export function setSessionIdContext(server: Server, context: string): true | undefined {
   const internals = server as Server & {
@@ -32,13 +32,13 @@ export function setSessionIdContext(server: Server, context: string): true | und
   return true
 }
 
-/** What `tls.createServer()` was given, as Node keeps it on the server. */
+/** The options of `tls.createServer()`, as Node stores them on the server. */
 interface SecureServer {
   readonly _contexts?: readonly unknown[]
   readonly requestCert?: boolean
 }
 
-/** The options by which a server decides whom it lets in, and over which kind of connection. */
+/** The options that decide which clients and connections a server accepts. */
 const securityOptions = [
   'rejectUnauthorized',
   'ca',
@@ -62,12 +62,12 @@ export interface SecureSettings {
   readonly hasContexts: boolean
   /** Whether functions of the application decide, by server name or by pre-shared key. */
   readonly hasCallbacks: boolean
-  /** Of the options, in a fixed order. */
+  /** The values of the options, in a fixed order. */
   readonly values: readonly unknown[]
 }
 
 /**
- * Node keeps the options as properties of the server, and the callbacks under symbols.
+ * Node stores the options as properties of the server, and the callbacks under symbols.
  * https://github.com/nodejs/node/blob/v20.19.0/lib/_tls_wrap.js (Server, Server.prototype.setSecureContext)
  */
 export function secureSettingsOf(server: Server): SecureSettings | undefined {
