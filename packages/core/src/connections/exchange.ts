@@ -72,7 +72,7 @@ export function isWanted(request: IncomingMessage): boolean {
   return reads && isThrownAway(request) !== true
 }
 
-/** Whether no request has been read on this connection after the one that this response answers. */
+/** Whether no request has been read on this connection after the request of this response. */
 export function isLast(response: ServerResponse): boolean {
   const { socket } = response.req
   // There is more in the kernel.

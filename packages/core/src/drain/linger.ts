@@ -48,7 +48,7 @@ export class Linger {
     this.#endInTime()
   }
 
-  /** HTTP/1 clients are told only now: starts their time, if it has started for the others. */
+  /** HTTP/1 connections are announced only now: starts their time, if it has started for the others. */
   announce(): void {
     this.#announced = true
     if (this.#begun) this.#endInTime()

@@ -107,8 +107,8 @@ export interface LifecycleOptions {
   readonly warmUp?: number | readonly string[]
   /**
    * Which HTTP/1.1 connections without TLS move to the successor at a restart: all, none, or those for whose
-   * socket a function returns true. For apps that store data per connection. Other connections
-   * drain as at a stop. A function that throws, or returns anything but true or false, counts as false.
+   * socket a function returns true. For apps that store data per connection. Other connections drain as at a
+   * stop. A function that throws, or returns anything but true or false, counts as false.
    * @default true
    */
   readonly migrate?: MigrationPolicy
@@ -140,8 +140,7 @@ export interface LifecycleOptions {
    * What happens to a restart that is requested during another one. `'newest'`: if the successor may have
    * read its code already, one more restart follows, no matter how many were requested, and a stuck
    * successor is given up for it. `'queue'`: one more always follows. `'coalesce'`: it joins the current
-   * restart. `'reject'`:
-   * it fails with `ERR_ZERODROP_RESTART_IN_PROGRESS`.
+   * restart. `'reject'`: it fails with `ERR_ZERODROP_RESTART_IN_PROGRESS`.
    * @default 'newest'
    */
   readonly restartConcurrency?: RestartConcurrency
@@ -180,8 +179,7 @@ export interface LifecycleOptions {
   /**
    * What each signal does, in addition to the defaults: SIGINT and SIGTERM (and SIGBREAK on Windows)
    * `'shutdown'`, SIGHUP and SIGUSR2 `'restart'`. With `false`, zerodrop does not handle the signal. A
-   * preset, alone or as
-   * `{ preset: 'nginx', … }`, replaces the defaults.
+   * preset, alone or as `{ preset: 'nginx', … }`, replaces the defaults.
    * @example
    * ```ts
    * lifecycle.configure({

@@ -7,7 +7,7 @@ import path from 'node:path'
  */
 const shown = 8
 
-/** A name in the same folder that nobody can guess. */
+/** An unguessable name in the same folder. */
 export function nameBeside(file: string): string {
   return path.join(
     path.dirname(file),
