@@ -148,6 +148,7 @@ test('where the application says that it is ready, the failure says so', async (
 test('may take forever where readyTimeout is Infinity', async () => {
   const { ready } = await start(Infinity)
   system.advance(1e9)
+  for (let turns = 0; turns < 5; turns++) await turn()
   system.child.says(message({ type: 'ready' }))
   await expect(ready).resolves.toBeUndefined()
 })

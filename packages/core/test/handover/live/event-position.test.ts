@@ -18,6 +18,7 @@ describe('the position in an event stream', () => {
     ['carriage returns', ['id: 1\r\ndata: x\r\n\r\n'], '1', true],
     ['carriage returns alone', ['id: 1\rdata: x\r\r'], '1', true],
     ['a line end cut in two', ['id: 1\r', '\ndata: x\r', '\n'], 'before', false],
+    ['a line end cut in two by an empty chunk', ['id: 1\ndata: x\r', '', '\n'], 'before', false],
     ['a blank line cut in two', ['id: 1\r\ndata: x\r\n\r', '\n'], '1', true],
     ['a comment', [': ping\n'], 'before', true],
     ['half a comment', [': pi'], 'before', false],

@@ -1,5 +1,7 @@
 import http from 'node:http'
+import type { Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { keptWindow } from '../../../src/connections/ws-deflate.ts'
 import { Handover } from '../../../src/handover/live/handover.ts'
 
 test('says what it takes, each server once', () => {
@@ -62,7 +64,8 @@ test('what was saved is found by the request of Node, of Fastify and of Koa', ()
 test('a server that keeps windows gives each WebSocket the one that came with its connection, once', () => {
   const handover = new Handover(() => {})
   const wss = server('/deflate')
-  const upgraded = { _extensions: {} } as unknown as WebSocket
+  const deflate = { params: {}, _options: {}, decompress: () => {} }
+  const upgraded = { _extensions: { 'permessage-deflate': deflate } } as unknown as WebSocket
   const handleUpgrade = jest.fn((_request, _socket, _head, callback: (each: WebSocket) => void) =>
     callback(upgraded),
   )
@@ -72,9 +75,12 @@ test('a server that keeps windows gives each WebSocket the one that came with it
   handover.websockets(wss, { keepWindow: true })
   expect(Reflect.get(wss, 'handleUpgrade')).toBe(first)
   const heard = jest.fn()
-  wss.handleUpgrade({} as never, {} as never, Buffer.alloc(0), heard)
+  const [socket, window] = [{} as Socket, Buffer.from('what was said before')]
+  handover.restoreWindow(socket, window)
+  wss.handleUpgrade({} as never, socket, Buffer.alloc(0), heard)
   expect(heard).toHaveBeenCalledWith(upgraded)
   expect(handleUpgrade).toHaveBeenCalledTimes(1)
+  expect(keptWindow(upgraded)).toEqual(window)
 })
 
 function server(path: string): WebSocketServer {

@@ -1,3 +1,4 @@
+import channels from 'node:diagnostics_channel'
 import http from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -7,6 +8,7 @@ import { isUsed } from '../../../src/connections/mark-as-used.ts'
 import { Handover } from '../../../src/handover/live/handover.ts'
 import { LiveArrivals } from '../../../src/handover/live/live-arrivals.ts'
 import { encodeCall, encodeState } from '../../../src/handover/live/saved-state.ts'
+import { holdAccepted } from '../../../src/system/node-internals.ts'
 import { MessageHandlers } from '../../../src/handover/message-handlers.ts'
 import type { Predecessor } from '../../../src/handover/predecessor.ts'
 import type { Body } from '../../../src/handover/protocol.ts'
@@ -88,6 +90,8 @@ afterEach(async () => {
 /** The predecessor sends a connection. */
 async function send(offer: Offer, sent = true) {
   const connection = movable()
+  // Nothing has been read here.
+  connection.handle.bytesRead = 0
   const handle = { socket: connection.socket, close: jest.fn() }
   handlers.call(offer, undefined)
   if (sent) {
@@ -134,7 +138,13 @@ describe('an event stream', () => {
 
   test.each<[string, http.RequestListener]>([
     ['has another status', (_request, response) => response.writeHead(404).end('nothing here')],
-    ['is no event stream', (_request, response) => response.end('text')],
+    [
+      'is no event stream',
+      (_request, response) => {
+        response.write('te')
+        response.end('xt')
+      },
+    ],
     [
       'has another form',
       (_request, response) => response.writeHead(200, { ...events, 'Content-Encoding': 'gzip' }).end('x'),
@@ -149,6 +159,15 @@ describe('an event stream', () => {
     serveStreams((_request, response) => response.writeHead(200, events).end('x'))
     const { text, socket } = await send({ ...stream, chunked: false })
     expect([text(), socket.writableEnded]).toEqual(['', true])
+  })
+
+  test('leaves no subscriber behind', async () => {
+    serveStreams((_request, response) => response.writeHead(200, events).flushHeaders())
+    const [subscribe, unsubscribe] = [jest.spyOn(channels, 'subscribe'), jest.spyOn(channels, 'unsubscribe')]
+    await send(stream)
+    expect(subscribe.mock.calls).toEqual([['http.server.request.start', expect.any(Function)]])
+    expect(unsubscribe.mock.calls).toEqual(subscribe.mock.calls)
+    for (const each of [subscribe, unsubscribe]) each.mockRestore()
   })
 
   test('has a state of its own, and later requests have none', async () => {
@@ -219,15 +238,6 @@ describe('a WebSocket', () => {
       Buffer.concat([Buffer.from([0x81, 3]), Buffer.from('one'), Buffer.from([0x81, 3]), Buffer.from('two')]),
     )
   })
-
-  test('that has closed makes no late call', async () => {
-    serveWebSockets()
-    const { socket, take } = await send(webSocket)
-    socket.destroy()
-    await turns()
-    handlers.call({ type: 'late', id: 1, call: encodeCall('send', ['late'])! }, undefined)
-    expect(take()).toEqual(Buffer.alloc(0))
-  })
 })
 
 describe('a connection is declined, and its handle closed', () => {
@@ -263,6 +273,29 @@ describe('a connection is declined, and its handle closed', () => {
     serveStreams(() => {})
     server.maxConnections = 0
     await expectDeclined(stream)
+  })
+
+  test('while the connections of its server are held: it drains', async () => {
+    serveStreams(() => {})
+    Object.assign(Reflect.get(server, '_handle') as object, { close: () => {} })
+    const queue = holdAccepted(server)
+    await expectDeclined(stream)
+    expect(queue?.accepted).toBe(0)
+    queue?.close()
+  })
+
+  test('if its handle comes twice', async () => {
+    serveStreams((_request, response) => response.writeHead(200, events).flushHeaders())
+    await send(stream)
+    const handle = { close: jest.fn() }
+    handlers.call({ type: 'live-handle', id: 1 }, handle)
+    expect([answers, handle.close.mock.calls.length]).toEqual([
+      [
+        [1, true],
+        [1, false],
+      ],
+      1,
+    ])
   })
 
   test('if it was not announced', () => {

@@ -106,7 +106,7 @@ function register(options: object = {}): Accepted {
 }
 
 /** A client that gets an event stream. */
-async function openStream(): Promise<http.ServerResponse> {
+async function openStream(type = 'text/event-stream'): Promise<http.ServerResponse> {
   handover.streams(server)
   const connection = movable()
   sockets.set(connection.socket, 0)
@@ -116,7 +116,7 @@ async function openStream(): Promise<http.ServerResponse> {
   server.emit('connection', connection.socket)
   connection.socket.push('GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
   const response = await asked
-  response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+  response.writeHead(200, { 'Content-Type': type })
   response.write('data: 1\n\n')
   await turns()
   return response
@@ -271,18 +271,20 @@ test('a WebSocket is to leave as long as it may', () => {
 
 test('so is a request that is an open event stream, or whose connection has become a WebSocket', async () => {
   const response = await openStream()
+  const other = await openStream('text/plain')
   const { socket } = connect()
   const isLeaving = (): boolean[] => [
     migration.isLeaving(response.req),
     migration.isLeaving({ socket: response.req.socket } as IncomingMessage),
+    migration.isLeaving(other.req),
     migration.isLeaving({ socket } as IncomingMessage),
     migration.isLeaving({ socket: movable().socket } as IncomingMessage),
   ]
-  expect(isLeaving()).toEqual([true, false, false, false])
+  expect(isLeaving()).toEqual([true, false, false, false, false])
   handover.websockets(wss, { name: 'chat' })
-  expect(isLeaving()).toEqual([true, false, true, false])
+  expect(isLeaving()).toEqual([true, false, false, true, false])
   migration.dispose()
-  expect(isLeaving()).toEqual([false, false, false, false])
+  expect(isLeaving()).toEqual([false, false, false, false, false])
 })
 
 test('nothing is looked for where nobody has asked for that', async () => {

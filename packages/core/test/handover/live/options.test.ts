@@ -3,12 +3,15 @@ import { WebSocketServer } from 'ws'
 import { Handover } from '../../../src/handover/live/handover.ts'
 
 describe('handover.websockets()', () => {
-  test.each([undefined, null, 1, {}, new EventEmitter()])('refuses %p', (server) => {
-    const handover = new Handover(() => {})
-    expect(() => handover.websockets(server as never)).toThrow(
-      expect.objectContaining({ code: 'ERR_ZERODROP_WEBSOCKETS_INVALID' }),
-    )
-  })
+  test.each([undefined, null, 1, {}, new EventEmitter(), { handleUpgrade: () => {} }])(
+    'refuses %p',
+    (server) => {
+      const handover = new Handover(() => {})
+      expect(() => handover.websockets(server as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_ZERODROP_WEBSOCKETS_INVALID' }),
+      )
+    },
+  )
 
   test.each([
     [{ saves: () => {} }, 'ERR_ZERODROP_OPTION_UNKNOWN'],

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { replay } from '../../../src/handover/live/replay.ts'
 import { FakeSystem } from '../../fake-system.ts'
-import { turns } from '../movable-socket.ts'
+import { movable, turns } from '../movable-socket.ts'
 
 const request = Buffer.from('GET /events HTTP/1.1\r\n\r\n')
 const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'
@@ -87,16 +87,28 @@ test('a connection has its own methods back behind the head: later heads are sen
   expect([judged, received]).toEqual([[head], head])
 })
 
+test('a socket may write text in any encoding, and several pieces at once', () => {
+  const connection = movable()
+  replay(system, connection.socket, { bytes: request, judge: (text) => void judged.push(text) })
+  const hex = (text: string): string => Buffer.from(text).toString('hex')
+  connection.socket.write(hex(head.slice(0, 10)), 'hex')
+  connection.socket.cork()
+  connection.socket.write(hex(`${head.slice(10)}one`), 'hex')
+  connection.socket.write(Buffer.from(' two'))
+  connection.socket.uncork()
+  expect([judged, connection.text()]).toEqual([[head], 'one two'])
+  connection.socket.destroy()
+})
+
 describe('an answer that is refused', () => {
   beforeEach(async () => {
     farewell = Buffer.from('goodbye')
     socket.write(`${head}body`)
+    socket.write(`${head}more`)
     await turns()
   })
 
   test('is replaced by the farewell, and the connection ends behind that', async () => {
-    socket.write('more')
-    await turns()
     expect([received, client.readableEnded, judged.length]).toEqual(['goodbye', true, 1])
   })
 
