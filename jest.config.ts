@@ -15,6 +15,7 @@ const config: Config = {
   },
   moduleFileExtensions: ['js', 'mjs', 'cjs', 'json', 'ts', 'mts'],
   globalSetup: '<rootDir>/scripts/jest-global-setup.mjs',
+  globalTeardown: '<rootDir>/scripts/jest-global-teardown.mjs',
   setupFilesAfterEnv: ['<rootDir>/packages/core/test/unsubscribe.ts'],
   // A guard: nothing takes long, unless the machine is held up.
   testTimeout: 240_000,
