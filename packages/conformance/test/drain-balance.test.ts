@@ -109,14 +109,15 @@ describePosix.each<Transport>(['http', 'https', 'h2c', 'h2'])('%s: the report ba
     } else for (const client of linger) client.leave()
     for (const leave of leaving) leave()
     for (const visit of visits) if (!/\/(leaves|stays)$/.test(visit.name)) visit.open()
-    const outcomes = await Promise.all(requests.map(({ outcome }) => outcome))
+    const ended = await Promise.all(requests.map(async ({ fate, outcome }) => [fate, await outcome] as const))
     const { finished, served, refused, left, cut: named } = await resultOf(site)
-    const count = (outcome: string): number => outcomes.filter((each) => each === outcome).length
+    const fatesOf = (seen: string): string[] =>
+      ended.flatMap(([fate, outcome]) => (outcome === seen && fate !== 'leaves' ? fate : [])).toSorted()
     expect(finished + served + refused + left + named.length).toBe(requests.length)
-    expect({ whole: finished + served, left, cut: named.length }).toEqual({
-      whole: count('whole'),
+    expect(named.map(({ url }) => fateIn(url)).toSorted()).toEqual(fatesOf('lost'))
+    expect({ whole: finished + served, left }).toEqual({
+      whole: fatesOf('whole').length,
       left: leaving.length,
-      cut: count('lost') - leaving.length,
     })
     await expect(site.app.exited).resolves.toEqual(named.length > 0 ? unclean : clean)
     expect(site.app.stderr).toContain(`${named.length} cut\n`)
@@ -307,6 +308,11 @@ async function ofHttp2(site: ProtocolSite): Promise<Client> {
     reset: () => client.session.destroy(),
     halfClose: () => client.session.destroy(),
   }
+}
+
+/** What was to become of a request, by its URL. */
+function fateIn(url: string | undefined): string {
+  return /\/(leaves|stays)$/.exec(url ?? '')?.[1] ?? (url ?? '').slice(1)
 }
 
 /** Node's client of HTTP/2 takes a stream that is closed without an error for one that has ended. */

@@ -72,19 +72,24 @@ export class Kept {
   }
 
   /**
-   * Tells the keeper which sockets are open. Only the serving process does that. A process without a
-   * predecessor does it from its first socket on, because no other process could be asked to restart or to
-   * stop.
+   * Another socket of this process is open to clients, and is not a probe. A process without a predecessor takes charge
+   * with its first socket, ready or not, because no other process could be asked to restart or to stop.
    */
-  update(): void {
-    const { datagrams, listeners, predecessor, servingRole } = this.#context
-    if (this.#stopping) return
-    if (!servingRole.held) {
-      const isFirst = predecessor === undefined && !this.#hasServed
-      if (!isFirst || listeners.inheritable.length + datagrams.handles.length === 0) return
-      if (!this.#charged) this.#keeper?.takeCharge(this.#generation)
+  onListening(): void {
+    const { predecessor, servingRole } = this.#context
+    if (!servingRole.held && !this.#charged && !this.#hasServed && predecessor === undefined) {
+      this.#keeper?.takeCharge(this.#generation)
       this.#charged = true
     }
+    this.update()
+  }
+
+  /** Tells the keeper which sockets are open. Only the process that serves, or is in charge, does that. */
+  update(): void {
+    const { datagrams, listeners, servingRole } = this.#context
+    if (this.#stopping || !(servingRole.held || this.#charged)) return
+    // After a crash the keeper has sockets that this process has not asked for yet, and would close them.
+    if (!servingRole.held && listeners.inherited.left.length > 0) return
     const servers = listeners.inheritable.map(({ server, bound, requested }) => ({
       bound,
       requested,
@@ -99,6 +104,6 @@ export class Kept {
    */
   onStop(): void {
     this.#stopping = true
-    if (this.#context.servingRole.held) this.#keeper?.keep([])
+    if (this.#context.servingRole.held || this.#charged) this.#keeper?.keep([])
   }
 }

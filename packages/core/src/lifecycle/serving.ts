@@ -124,13 +124,15 @@ export class Serving {
   /** Another socket of this process is open to clients. */
   #onBound(): void {
     const { state, system } = this.#context
-    const { readiness } = this.#parts
+    const { kept, readiness } = this.#parts
     if (state.current === 'starting') state.to('serving')
-    if (!readiness.isDeclared) return
+    const { isDeclared } = readiness
     // After the tick in which the application opens its servers, so that all servers opened together count.
     system.setImmediate(() => {
       // It was a probe, and has closed.
-      if (!this.#isIdle) readiness.onListening()
+      if (this.#isIdle) return
+      kept?.onListening()
+      if (isDeclared) readiness.onListening()
     })
   }
 
