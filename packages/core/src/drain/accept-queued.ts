@@ -26,8 +26,8 @@ function longestTurn(waited: number): number {
  * held, and their requests are read once the socket is closed. That keeps the ticks short, and a client that
  * waits for a response does not connect again.
  * @param isHurried whether to close on the next tick
- * @param quietFor for how many milliseconds the queue has to stay empty: if other processes accept on the
- * same socket, the clients that they answer return
+ * @param quietFor for how many milliseconds the queue has to stay empty, given up after ten times as long:
+ * if other processes answer clients of the same socket, these clients return
  * @returns how many connections may have been left in the queue
  */
 export async function acceptQueued(
@@ -54,7 +54,8 @@ export async function acceptQueued(
     const wasEmpty = queue.accepted === accepted
     if (!wasEmpty) quietSince = now
     const isOver = isHurried() || waited > queueTimeout || !queue.isOpen
-    const isQuiet = wasEmpty && length <= longestTurn(waited) && now - quietSince >= quietFor
+    const hasBeenQuiet = now - quietSince >= quietFor || waited > 10 * quietFor
+    const isQuiet = wasEmpty && length <= longestTurn(waited) && hasBeenQuiet
     if (!isOver && !isQuiet) continue
     // Connections may have arrived after its poll, no matter how short the tick was: only the kernel can
     // tell.

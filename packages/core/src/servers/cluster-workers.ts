@@ -2,7 +2,7 @@ import { acceptQueued } from '../drain/accept-queued.ts'
 import type { Reporter } from '../events/reporter.ts'
 import { refuseUnix } from '../listeners/refuse-unix.ts'
 import type { Settings } from '../options/options.ts'
-import { type ListeningHandle, watchAccepted } from '../system/node-internals.ts'
+import { type ListeningHandle, holdHanded } from '../system/node-internals.ts'
 import type { PrimaryState, Release, System } from '../system/system.ts'
 
 /**
@@ -10,6 +10,12 @@ import type { PrimaryState, Release, System } from '../system/system.ts'
  * deadline.
  */
 const workersTimeout = 5000
+
+/**
+ * How long the accept queue has to be empty, in milliseconds: the workers go on to answer, and their clients come back. Those
+ * that do are held.
+ */
+const handedQuiet = 50
 
 /** How the workers ended. */
 export interface WorkersResult {
@@ -135,10 +141,10 @@ export class ClusterWorkers {
 
   async #closeHandles(): Promise<number> {
     for (const { fd } of this.#handles) if (fd !== undefined) refuseUnix(fd)
-    const queues = [...this.#handles].map((handle) => watchAccepted(handle))
+    const queues = [...this.#handles].map((handle) => holdHanded(handle))
     this.#handles.clear()
     const resets = queues.map((queue) =>
-      acceptQueued(queue, this.#system, () => this.#stop?.hurried === true),
+      acceptQueued(queue, this.#system, () => this.#stop?.hurried === true, handedQuiet),
     )
     return (await Promise.all(resets)).reduce((sum, reset) => sum + reset, 0)
   }

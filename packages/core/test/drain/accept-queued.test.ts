@@ -121,6 +121,39 @@ test('gives up after two seconds of turns that each accept a connection', async 
   server.close()
 })
 
+/** A queue that yields a connection at each of these times, in milliseconds, and what has become of it. */
+async function closedAfter(times: number[], quietFor: number): Promise<number> {
+  const system = new FakeSystem()
+  let accepted = 0
+  let closed = -1
+  const queue = {
+    fd: undefined,
+    get accepted() {
+      return accepted
+    },
+    isOpen: true,
+    close() {
+      closed = system.now()
+    },
+  }
+  void acceptQueued(queue, system, () => false, quietFor)
+  while (closed < 0) {
+    for (; (times[0] ?? Infinity) <= system.now(); times.shift()) accepted++
+    system.advance(0.05)
+    await turn()
+  }
+  return closed
+}
+
+test('closes when the queue has been empty for the quiet time, or for ten times as long in vain', async () => {
+  expect(await closedAfter([5], 0)).toBeLessThan(1)
+  expect(await closedAfter([5], 20)).toBeCloseTo(25, 0)
+  const endless = Array.from({ length: 1000 }, (_, index) => index * 5)
+  const closed = await closedAfter(endless, 20)
+  expect(closed).toBeGreaterThan(200)
+  expect(closed).toBeLessThan(210)
+})
+
 test('gives the server what was accepted if the application closes the server meanwhile', async () => {
   const { server, connections, port } = await listen()
   let accepted = 0

@@ -246,13 +246,16 @@ test('holdsAccepted', async () => {
   expect(internals.holdsAccepted(server)).toBe(false)
 })
 
-test('watchAccepted', async () => {
+test('holdHanded', async () => {
   const server = await listening(net.createServer((socket) => socket.destroy()))
-  const queue = internals.watchAccepted(internals.listeningHandle(server)!)
   const arrived = once(server, 'connection')
-  await connect(server)
+  const queue = internals.holdHanded(internals.listeningHandle(server)!)
+  const client = await connect(server)
+  while (queue.accepted === 0) await new Promise((resolve) => setImmediate(resolve))
+  expect(queue.isOpen).toBe(true)
+  queue.close()
   await arrived
-  expect(queue.accepted).toBe(1)
+  client.destroy()
 })
 
 test('onSharedHandle', () => {

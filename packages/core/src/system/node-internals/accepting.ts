@@ -46,8 +46,29 @@ const holding = new WeakSet<Server>()
 export function holdAccepted(server: Server): AcceptQueue | undefined {
   const handle = listeningHandle(server)
   if (typeof handle?.onconnection !== 'function') return undefined
-  const held: unknown[] = []
   holding.add(server)
+  return hold(
+    handle,
+    () => server.listening,
+    () => holding.delete(server),
+  )
+}
+
+/**
+ * The same in a primary of node:cluster, for a socket that it accepts on for its workers: they are handed what it holds when
+ * the socket has been closed.
+ * https://github.com/nodejs/node/blob/v20.19.0/lib/internal/cluster/round_robin_handle.js (distribute)
+ */
+export function holdHanded(handle: ListeningHandle): AcceptQueue {
+  return hold(
+    handle,
+    () => handle.fd === undefined || handle.fd >= 0,
+    () => {},
+  )
+}
+
+function hold(handle: ListeningHandle, isOpen: () => boolean, onEnd: () => void): AcceptQueue {
+  const held: unknown[] = []
   let count = 0
   const restore = shadow(handle, 'onconnection', (original) => (status: number, accepted: unknown): void => {
     if (status !== 0 || accepted === undefined) {
@@ -63,12 +84,12 @@ export function holdAccepted(server: Server): AcceptQueue | undefined {
       return count
     },
     get isOpen() {
-      return server.listening
+      return isOpen()
     },
     close() {
       handle.close()
       restore()
-      holding.delete(server)
+      onEnd()
       for (const accepted of held.splice(0)) give(handle, accepted)
     },
   }
@@ -77,28 +98,6 @@ export function holdAccepted(server: Server): AcceptQueue | undefined {
 /** Whether the connections of a server are held, so that they reach it later. */
 export function holdsAccepted(server: Server): boolean {
   return holding.has(server)
-}
-
-/** Counts the connections accepted on a native handle from now on. */
-export function watchAccepted(handle: ListeningHandle): AcceptQueue {
-  let count = 0
-  const restore = shadow(handle, 'onconnection', (original) => (...event): void => {
-    count++
-    Reflect.apply(original ?? (() => {}), handle, event)
-  })
-  return {
-    fd: handle.fd,
-    get accepted() {
-      return count
-    },
-    get isOpen() {
-      return handle.fd === undefined || handle.fd >= 0
-    },
-    close() {
-      restore()
-      handle.close()
-    },
-  }
 }
 
 /**
