@@ -11,7 +11,7 @@ import { awaitDeclined, awaitQuiet } from './accept-handed.ts'
  * workers: clients of a worker that closes return at that moment, when another worker that had waited as
  * long would close as well.
  */
-const sharedQuiet = (workerId: number): number => 50 * (1 + (workerId % 8))
+const sharedQuiet = (workerId: number): number => 100 * (1 + (workerId % 8))
 
 /** The result of closing a listening socket. */
 export interface Stopped {

@@ -105,9 +105,9 @@ describe('in a worker of node:cluster', () => {
   }
 
   test.each([
-    [1, 100],
-    [2, 150],
-    [8, 50],
+    [1, 200],
+    [2, 300],
+    [8, 100],
   ])('the shared accept queue has to be empty for a time of its own: worker %i, %i ms', async (id, time) => {
     const { server, connections } = await listen()
     const each = system(id)
