@@ -55,7 +55,9 @@ describePosix.each(ways)('under a keeper, an application that looks for a free p
     const port = await freePort()
     const app = await startApp({ file: cli, args: ['run', '--respawn', file, way, String(port)] })
     undo.add(() => app.stop())
-    let { pid } = await app.waitFor('listening')
+    const first = await app.waitFor('listening')
+    expect(first.port).toBe(port)
+    let { pid } = first
     for (const act of ['SIGKILL', 'SIGHUP'] as const) {
       const from = app.lines.length
       // A restart is asked for where the first pid is: at the keeper.
@@ -68,5 +70,14 @@ describePosix.each(ways)('under a keeper, an application that looks for a free p
       expect(identityOf(await client.request())).toMatchObject({ pid: next.pid })
       pid = next.pid
     }
+  })
+})
+
+describePosix('under a keeper', () => {
+  test('a server listens where another of the same process has just closed', async () => {
+    const port = await freePort()
+    const app = await startApp({ file: cli, args: ['run', file, 'held open', String(port)] })
+    undo.add(() => app.stop())
+    await expect(app.waitFor('listening')).resolves.toMatchObject({ port })
   })
 })

@@ -1,4 +1,6 @@
-import { listeningHandle } from '../system/node-internals.ts'
+import type { Server } from 'node:net'
+import { boundAddress } from '../listeners/address.ts'
+import { listeningHandle, postponeClose } from '../system/node-internals.ts'
 import type { ComingKeeper, Keeper } from '../system/system.ts'
 import type { Context } from './context.ts'
 
@@ -96,6 +98,16 @@ export class Kept {
       handle: listeningHandle(server),
     }))
     this.#keeper?.keep([...servers, ...datagrams.handles])
+  }
+
+  /**
+   * The application closes a server. Its 'close' waits until the keeper has closed the socket too, because a
+   * program that listens at the same address behind it would find the address in use.
+   */
+  onClosing(server: Server): void {
+    const bound = boundAddress(server)
+    if (this.#keeper === undefined || bound === undefined) return
+    void this.#keeper.letGo(bound).then(postponeClose(server))
   }
 
   /**

@@ -74,6 +74,7 @@ export class Serving {
   close(server: Server, together: readonly Server[]): DrainGroup | undefined {
     const { drains, servers, settings } = this.#context
     if (!this.#parts.configuration.configured) return undefined
+    this.#parts.kept?.onClosing(server)
     const open = together.flatMap((each) => servers.get(each) ?? [])
     return drains.close(server, [...open, ...servers.fedOnlyBy(together)], settings)
   }
@@ -116,9 +117,9 @@ export class Serving {
     ticketKeys?.onListening(server)
     const address = servers.get(server)?.address
     if (address !== undefined) reporter.tell('listening', { address, inherited: isInherited(address) })
-    if (!isOwn) this.#onBound()
+    if (isOwn) kept?.update()
+    else this.#onBound()
     openings.succeed(server)
-    kept?.update()
   }
 
   /** Another socket of this process is open to clients. */
