@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { type AskFlags, restart, status, stop } from './ask.ts'
 import { fail } from './fail.ts'
 import { run } from './run.ts'
@@ -35,6 +35,12 @@ program
     false,
   )
   .option('--max-crashes <n>', 'with --respawn: exit after this many crashes in a row', wholeNumber, 10)
+  .addOption(
+    new Option(
+      '--on-keeper-death <action>',
+      'what the server does if this process is killed: stop, or serve on under its own pid; overrides its option onKeeperDeath',
+    ).choices(['drain', 'serve']),
+  )
   .option('--no-register', 'do not load zerodrop into a server that does not use it')
   .option('--control <path>', 'the socket for restart, stop and status (mode 0600)')
   .passThroughOptions()

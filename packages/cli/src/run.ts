@@ -9,6 +9,7 @@ export interface RunFlags {
   readonly maxCrashes: number
   readonly register: boolean
   readonly control?: string
+  readonly onKeeperDeath?: 'drain' | 'serve'
 }
 
 /** Becomes the keeper of a server. Resolves when the server has been started; the process ends as the server does. */
@@ -28,6 +29,7 @@ export async function run(script: string, args: readonly string[], flags: RunFla
     respawn: flags.respawn,
     maxCrashes: flags.maxCrashes,
     register: flags.register,
+    onDeath: flags.onKeeperDeath,
     onEnd: () => opened.close(),
   })
   opened.serve(keeper)

@@ -274,6 +274,99 @@ describeUnix('zerodrop run', () => {
     await app.exitOf(pid)
   })
 
+  test('--on-keeper-death serve: a server whose keeper is killed serves on, restarts and stops under its own pid', async () => {
+    const { app, port, control, deploy } = await keep('--on-keeper-death', 'serve')
+    const client = await RawClient.connect({ port })
+    undo.add(() => client.destroy())
+    const first = JSON.parse((await client.request({ path: '/' })).body.toString()) as { pid: number }
+    process.kill(app.pid, 'SIGKILL')
+    await app.waitForStderr(/the keeper \(pid \d+\) has died: this process serves on without it/)
+    expect((await command('status', '--control', control)).status).toBe(1)
+    deploy('2')
+    process.kill(first.pid, 'SIGHUP')
+    await app.waitFor('exit')
+    const second = JSON.parse((await client.request({ path: '/' })).body.toString()) as { pid: number }
+    expect(second).toMatchObject({ version: '2', generation: 2 })
+    deploy('3')
+    const from = app.lines.length
+    expect(await command('restart', String(second.pid))).toMatchObject({ status: 0, stderr: '' })
+    await app.waitFor('exit', { from })
+    const third = JSON.parse(await get(port)) as { pid: number }
+    expect(third).toMatchObject({ version: '3', generation: 3 })
+    expect(app.stderr.match(/has died/g)).toHaveLength(1)
+    expect(app.stderr).not.toMatch(/ERR_/)
+    client.destroy()
+    expect(await command('stop', String(third.pid))).toMatchObject({ status: 0, stdout: 'stopped\n' })
+    await expect(RawClient.connect({ port })).rejects.toThrow(/./)
+  })
+
+  test('--on-keeper-death serve: an application without zerodrop restarts without its keeper, too', async () => {
+    const { app, port, deploy } = await keepProgram('bare.cjs', { flags: ['--on-keeper-death', 'serve'] })
+    const pids = [(JSON.parse(await get(port)) as { pid: number }).pid]
+    process.kill(app.pid, 'SIGKILL')
+    await app.waitForStderr(/has died: this process serves on/)
+    for (const version of ['2', '3']) {
+      deploy(version)
+      process.kill(pids.at(-1)!, 'SIGHUP')
+      await app.exitOf(pids.at(-1)!)
+      const { pid, ...answer } = JSON.parse(await get(port)) as { pid: number }
+      expect(answer).toMatchObject({ version, execArgv: [] })
+      pids.push(pid)
+    }
+    process.kill(pids.at(-1)!, 'SIGTERM')
+    await app.exitOf(pids.at(-1)!)
+  })
+
+  test('--on-keeper-death serve: a keeper killed in a handover leaves the successor, and it alone', async () => {
+    const options = JSON.stringify({ drainTimeout: 20_000, lingerTimeout: 0 })
+    const { app, port, deploy } = await keepProgram('server.mjs', {
+      flags: ['--on-keeper-death', 'serve'],
+      env: { OPTIONS: options },
+    })
+    const { pid } = JSON.parse(await get(port)) as { pid: number }
+    const client = await RawClient.connect({ port })
+    undo.add(() => client.destroy())
+    client.write('POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n')
+    await get(port)
+    deploy('2')
+    const from = app.lines.length
+    app.signal('SIGHUP')
+    const { pid: second } = await app.waitFor('listening', { from })
+    // The successor serves: the old process only has the slow request left.
+    while (!(await get(port)).includes('"version":"2"'));
+    process.kill(app.pid, 'SIGKILL')
+    await app.waitForStderr(/has died: this process serves on/)
+    client.write('bytes')
+    expect(JSON.parse((await client.nextResponse()).body.toString())).toEqual({ bytes: 5 })
+    await app.exitOf(pid)
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '2', pid: second })
+    expect(app.stderr.match(/has died/g)).toHaveLength(1)
+    process.kill(second!, 'SIGTERM')
+    await app.exitOf(second!)
+  })
+
+  test('--on-keeper-death serve: a keeper killed while the successor starts leaves one generation', async () => {
+    const { app, port, deploy } = await keep('--on-keeper-death', 'serve')
+    const { pid } = JSON.parse(await get(port)) as { pid: number }
+    deploy('unready')
+    const from = app.lines.length
+    app.signal('SIGHUP')
+    const { pid: second } = await app.waitFor('listening', { from })
+    process.kill(app.pid, 'SIGKILL')
+    await app.waitForStderr(/has died: this process serves on/)
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '1', pid })
+    // Nobody is left to say how it has ended, but the old generation notices.
+    process.kill(second!, 'SIGKILL')
+    await app.waitForStderr(/ERR_ZERODROP_SUCCESSOR_EXITED/)
+    deploy('3')
+    process.kill(pid, 'SIGHUP')
+    await app.exitOf(pid)
+    const third = JSON.parse(await get(port)) as { pid: number }
+    expect(third).toMatchObject({ version: '3', generation: 2 })
+    process.kill(third.pid, 'SIGTERM')
+    await app.exitOf(third.pid)
+  })
+
   test('a second keeper for the same control socket is refused, and the first goes on', async () => {
     const { port, control } = await keep()
     expect(await command('run', '--control', control, server)).toMatchObject({

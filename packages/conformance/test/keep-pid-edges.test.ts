@@ -108,6 +108,24 @@ describeKept('a process that keeps its pid', () => {
     await kept.heard((line) => line.event === 'exit listener' && line.pid === pid)
   })
 
+  test('and is killed as the keeper leaves a server that serves on, with onKeeperDeath: serve', async () => {
+    const kept = await startKeepPid(undo, plain, { options: { keepPid: true, onKeeperDeath: 'serve' } })
+    await kept.restart('2')
+    const { pid } = (await kept.get()) as { pid: number }
+    kept.signal('SIGKILL')
+    expect(await kept.ended).toEqual([null, 'SIGKILL'])
+    await kept.heardOnStderr(/the keeper \(pid \d+\) has died: this process serves on without it/)
+    expect(await kept.get()).toMatchObject({ version: '2', pid })
+    // Its own pid is the one to keep from now on.
+    kept.deploy('3')
+    process.kill(pid, 'SIGHUP')
+    await kept.heard(({ event, version }) => event === 'keeper' && version === '3')
+    expect(await kept.get()).toMatchObject({ version: '3', generation: 3 })
+    process.kill(pid, 'SIGTERM')
+    await kept.heard(({ event, version }) => event === 'exit listener' && version === '3')
+    expect(kept.stderr.match(/has died/g)).toHaveLength(1)
+  })
+
   test('keeps NODE_OPTIONS for the application, and its own variables from it', async () => {
     const env = { NODE_OPTIONS: '--max-http-header-size=20000 --no-deprecation' }
     const kept = await startKeepPid(undo, plain, { options: { keepPid: true }, env })

@@ -19,6 +19,7 @@ export type {
   HealthOptions,
   HookInfo,
   HookOptions,
+  KeeperDeathAction,
   Lifecycle,
   LifecycleEvents,
   LifecycleOptions,

@@ -24,6 +24,7 @@ export type { Adapter } from './lifecycle/adapter.ts'
 export type { AttachOptions, Lifecycle } from './lifecycle/lifecycle.ts'
 export type { Logger } from './events/logger.ts'
 export type {
+  KeeperDeathAction,
   LifecycleOptions,
   MigrationPolicy,
   RestartConcurrency,

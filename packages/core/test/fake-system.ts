@@ -37,6 +37,9 @@ export class FakeSystem implements System {
   inheritVariable: string | undefined
   predecessor: PredecessorChannel | undefined
   keeper: Keeper | undefined
+  registers = false
+  /** The pids that /proc shows. */
+  readonly running: Set<number> = new Set()
   comingKeeper: ComingKeeper | undefined
   readonly pidKeeping = new FakePidKeeping()
   parent: ParentReader | undefined
@@ -83,6 +86,10 @@ export class FakeSystem implements System {
 
   gracePeriod(): Promise<GracePeriod | undefined> {
     return Promise.resolve(this.grace)
+  }
+
+  isRunning(pid: number): boolean {
+    return this.running.has(pid)
   }
 
   now(): number {

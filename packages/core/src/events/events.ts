@@ -38,6 +38,7 @@ export interface LifecycleEvents {
   'connection:stayed': [{ connection: StayedConnection }]
   'restart:failed': [{ error: ZerodropError }]
   'keeper:ready': [{ pid: number }]
+  'keeper:died': [{ pid: number; action: 'drain' | 'serve' }]
   'predecessor:died': [{ pid: number; ready: boolean }]
   'predecessor:ended': [{ pid: number; milliseconds: number; migrated: number; cut: number }]
   exit: [{ code: number }]
@@ -170,6 +171,13 @@ export const lifecycleEvents: Descriptions = {
   'keeper:ready': {
     when: 'The predecessor has become the keeper of this process: it holds the pid that others rely on, and starts later successors. Once, in the second generation.',
     payload: { pid: 'of the keeper' },
+  },
+  'keeper:died': {
+    when: 'The keeper of this process, which serves, has died. Once for a keeper; again in a successor that was starting at that moment and takes over.',
+    payload: {
+      pid: 'of the keeper',
+      action: "`'drain'` or `'serve'`: what this process does now, by the option `onKeeperDeath`",
+    },
   },
   'predecessor:died': {
     when: 'The predecessor died before or during the handover. This process serves in its place. Once.',

@@ -62,6 +62,14 @@ const lines: { readonly [Name in keyof LifecycleEvents]?: (payload: LifecycleEve
     loud('info', `pid ${pid} is the keeper from now on: signals to it reach the process that serves`, {
       keeper: pid,
     }),
+  'keeper:died': ({ pid, action }) =>
+    loud(
+      'warn',
+      action === 'serve'
+        ? `the keeper (pid ${pid}) has died: this process serves on without it, under its own pid, to which signals go from now on`
+        : `the keeper (pid ${pid}) has died: this process drains and exits`,
+      { keeper: pid, action },
+    ),
   'predecessor:died': ({ pid, ready }) =>
     loud(
       'warn',

@@ -16,6 +16,7 @@ export class Predecessor {
   readonly #hasTakenOver: () => boolean
   readonly #handlers = new MessageHandlers()
   #connected = true
+  #heard = false
 
   /** @param hasTakenOver whether this process is the serving one by now */
   constructor(channel: PredecessorChannel, pid: number, hasTakenOver: () => boolean) {
@@ -29,6 +30,7 @@ export class Predecessor {
       })
     })
     channel.onMessage((value, handle) => {
+      this.#heard = true
       const body = readMessage(value)
       if (body !== undefined) this.#handlers.call(body, handle)
     })
@@ -37,6 +39,11 @@ export class Predecessor {
   /** Whether the predecessor is still connected. */
   get connected(): boolean {
     return this.#connected
+  }
+
+  /** Whether this process has ever got a message from the predecessor, which answers the first one. */
+  get heard(): boolean {
+    return this.#heard
   }
 
   /** Whether the predecessor is still connected and has not handed over to this process. */

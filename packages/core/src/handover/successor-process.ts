@@ -11,13 +11,17 @@ export class SuccessorProcess {
   /** Resolves when the process has ended. */
   readonly gone: Promise<void>
   readonly child: ChildProcess
+  #ended = false
 
   constructor(child: ChildProcess & { pid: number }, generation: number) {
     this.child = child
     this.pid = child.pid
     this.generation = generation
     this.gone = new Promise((resolve) => {
-      child.once('exit', () => resolve())
+      child.once('exit', () => {
+        this.#ended = true
+        resolve()
+      })
     })
     // If a message or a signal does not reach it, only its end matters.
     child.on('error', () => {})
@@ -33,16 +37,17 @@ export class SuccessorProcess {
     return this.child.connected
   }
 
-  /** How the process ended; undefined while it runs. */
+  /** How the process ended; undefined while it runs. Both are null if its keeper has died before it. */
   get exit(): { code: number | null; signal: NodeJS.Signals | null } | undefined {
     const { exitCode: code, signalCode: signal } = this.child
-    return code === null && signal === null ? undefined : { code, signal }
+    return code === null && signal === null && !this.#ended ? undefined : { code, signal }
   }
 
   /** The same in words. */
   get ending(): string {
     if (this.exit === undefined) return 'closed the channel to this process'
     const { code, signal } = this.exit
+    if (code === null && signal === null) return 'ended'
     return signal === null ? `exited with code ${code}` : `was ended by ${signal}`
   }
 

@@ -34,6 +34,8 @@ export interface KeeperOptions {
    * @default false
    */
   readonly register?: boolean
+  /** What the serving generation does if the keeper dies. Undefined for the application's own option. */
+  readonly onDeath?: 'drain' | 'serve' | undefined
 }
 
 /** These signals end a process that does not handle them, and one that is starting. */
@@ -181,12 +183,13 @@ export class Keeper {
     env: Readonly<NodeJS.ProcessEnv>,
     own: Pick<KeeperOrders, 'channel' | 'generation' | 'listeners'>,
   ): NodeJS.ProcessEnv {
-    const { register } = this.#options
+    const { onDeath, register } = this.#options
     const orders: KeeperOrders = {
       version: keeperVersion,
       pid: this.#system.pid,
       ...own,
       ...(register === true && { register }),
+      ...(onDeath !== undefined && { onDeath }),
     }
     return { ...env, [keeperVariableName]: JSON.stringify(orders) }
   }

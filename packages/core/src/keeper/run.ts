@@ -39,11 +39,12 @@ export async function runKeeper({
   respawn = false,
   maxCrashes = 10,
   register = false,
+  onDeath,
   onEnd = () => {},
 }: RunOptions): Promise<RunningKeeper> {
   const preload = join(__dirname, '..', 'system', 'preload.js')
   const program = { file, args: [file, '--require', preload, ...args], cwd, env }
-  const keeper = new Keeper(keeperSystem(onEnd), program, { respawn, maxCrashes, register })
+  const keeper = new Keeper(keeperSystem(onEnd), program, { respawn, maxCrashes, register, onDeath })
   await keeper.run()
   return keeper
 }

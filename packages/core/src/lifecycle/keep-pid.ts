@@ -9,7 +9,7 @@ import type { Context } from './context.ts'
  */
 export function keepPid(context: Context): Promise<boolean> | undefined {
   const { settings, system } = context
-  if (system.keeper !== undefined) return undefined
+  if (system.keeper?.connected === true) return undefined
   if (settings.keepPid === true) return keepsByOption(context)
   const { user } = system.pidKeeping
   // When systemd is notified of the new pid, it treats the successor as the main process.

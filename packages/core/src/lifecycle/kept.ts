@@ -10,7 +10,7 @@ export interface KeptActions {
   /** Begins to stop, and answers at once: the keeper notices the end by itself. */
   readonly stop: () => void
   readonly status: () => unknown
-  /** The keeper is gone, and with it the pid that other programs know. */
+  /** Begins to stop: the keeper is gone, and with it the pid that other programs know. */
   readonly abandoned: () => void
 }
 
@@ -26,6 +26,8 @@ export class Kept {
   #hasServed = false
   /** Whether the keeper passes signals on to this process although it is not ready. */
   #charged = false
+  /** The pid of the keeper whose death this process has to tell when it takes over. */
+  #died: number | undefined
 
   constructor(context: Context, generation: number, actions: KeptActions) {
     this.#context = context
@@ -39,7 +41,7 @@ export class Kept {
     const actions = this.#actions
     this.#keeper = keeper
     keeper.inherits(held)
-    keeper.onGone(actions.abandoned)
+    keeper.onGone(() => this.#onDeath(keeper))
     keeper.onAsk(async (what) => {
       if (what === 'restart') return actions.restart()
       if (what === 'status') return actions.status()
@@ -65,8 +67,21 @@ export class Kept {
     reporter.tell('keeper:ready', { pid })
   }
 
+  #onDeath({ pid, onDeath }: Keeper): void {
+    const { predecessor, servingRole, settings, state } = this.#context
+    const action = onDeath ?? settings.onKeeperDeath
+    const isCurrent = ['starting', 'serving', 'restarting'].includes(state.current)
+    if (isCurrent && (servingRole.held || predecessor === undefined))
+      this.#context.reporter.tell('keeper:died', { pid, action })
+    else this.#died = pid
+    if (action === 'drain') this.#actions.abandoned()
+  }
+
   /** This process serves from now on, or again. */
   #onTaken(): void {
+    if (this.#died !== undefined)
+      this.#context.reporter.tell('keeper:died', { pid: this.#died, action: 'serve' })
+    this.#died = undefined
     if (!this.#charged) this.#keeper?.takeCharge(this.#generation)
     this.#charged = false
     this.#hasServed = true

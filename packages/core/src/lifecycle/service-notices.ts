@@ -92,7 +92,7 @@ export class ServiceNotices {
    */
   #onHandOver({ pid }: LifecycleEvents['restart:handing-over'][0]): void {
     const { keeper, pidKeeping } = this.#context.system
-    if (keeper !== undefined || pidKeeping.begun) return
+    if (keeper?.connected === true || pidKeeping.begun) return
     this.#pidMoves = true
     this.#manager.tell({ MAINPID: String(pid) })
   }

@@ -60,7 +60,7 @@ export async function startSuccessor(context: Context, options: StartOptions): P
   const { generation, abort } = options
   reporter.tell('restart:start', { generation })
   const begun = system.now()
-  if (system.keeper !== undefined) await pause(system, groupPause, abort)
+  if (system.keeper?.connected === true) await pause(system, groupPause, abort)
   const made = successorEnvironment(system, settings.successorEnv, { readyTimeout, abort })
   const environment = made instanceof Promise ? await made : made
   for (let hits = 0; ; hits++) {
@@ -84,6 +84,7 @@ export async function startSuccessor(context: Context, options: StartOptions): P
       ticketKeys: ticketKeysOf(servers).length > 0,
       bootSignals,
       ...(readyTimeout !== Infinity && { readyTimeout }),
+      ...(system.registers && { register: true }),
     }
     const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
     // A restart requested in the same tick comes before the successor has read any code.

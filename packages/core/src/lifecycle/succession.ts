@@ -162,6 +162,7 @@ export class Succession {
   }
 
   #onOrphaned(): void {
+    if (this.#isUnreachable) return this.#endUnreached()
     this.#predecessor = undefined
     this.#stopWatching()
     this.#context.system.parent?.read()
@@ -176,6 +177,23 @@ export class Succession {
     if (this.#ready) return this.#takeOver()
     this.#accept()
     this.#context.system.setTimeout(() => this.#giveUp(), this.#options.readyTimeout)
+  }
+
+  /**
+   * A keeper that died while it started this process may have taken the predecessor's end of the channel with it. The
+   * predecessor lives, serves on, and does not know this process.
+   */
+  get #isUnreachable(): boolean {
+    const { predecessor, system } = this.#context
+    return predecessor !== undefined && !predecessor.heard && system.isRunning(predecessor.pid)
+  }
+
+  #endUnreached(): void {
+    const { predecessor, reporter } = this.#context
+    const text = `the predecessor (pid ${predecessor?.pid}) serves on and cannot reach this process, which therefore ends`
+    reporter.write(text, { predecessor: predecessor?.pid }, 'warn')
+    this.#stopWatching()
+    this.#options.onDismissed()
   }
 
   /** This process holds the sockets but does not serve: clients that connect would wait forever. */

@@ -35,6 +35,8 @@ export interface Inheritance {
   readonly bootSignals?: readonly NodeJS.Signals[]
   /** How long a successor without a predecessor may still take to become ready; undefined for no limit. */
   readonly readyTimeout?: number
+  /** Whether a keeper that is gone by now has loaded zerodrop into an application that may not use it. */
+  readonly register?: boolean
 }
 
 export function writeInheritance(inheritance: Inheritance): string {

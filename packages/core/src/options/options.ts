@@ -170,6 +170,14 @@ export interface LifecycleOptions {
    */
   readonly keepPid?: 'auto' | boolean
   /**
+   * What the server does if its keeper dies, for example by SIGKILL. `'drain'`: it stops, because other programs know only
+   * the keeper's pid, and a supervisor would start a second server beside it. `'serve'`: it serves on without a keeper,
+   * under its own pid; SIGTERM and restart signals to that pid work as in a process that never had a keeper.
+   * `zerodrop run --on-keeper-death` overrides this option.
+   * @default 'drain'
+   */
+  readonly onKeeperDeath?: KeeperDeathAction
+  /**
    * Which `listen()` gets which of the sockets that systemd has opened for this service, by `FileDescriptorName=` of the socket
    * unit: a port, `'host:port'`, or the path of a Unix socket, as the application passes it to `listen()`.
    * Without this option, the address decides.
@@ -189,6 +197,9 @@ export interface LifecycleOptions {
    */
   readonly signals?: SignalPreset | SignalOptions
 }
+
+/** What a server does if its keeper dies: see the option `onKeeperDeath`. */
+export type KeeperDeathAction = 'drain' | 'serve'
 
 /** What happens to a restart that is requested during another one: see the option `restartConcurrency`. */
 export type RestartConcurrency = 'newest' | 'queue' | 'coalesce' | 'reject'
@@ -225,6 +236,7 @@ export const defaults: Settings = {
   successorEnv: 'start',
   pidFile: undefined,
   keepPid: 'auto',
+  onKeeperDeath: 'drain',
   socketNames: {},
   signals: defaultSignalTable,
 }
@@ -263,6 +275,7 @@ export function checkOptions(options: LifecycleOptions, others: readonly string[
     else if (name === 'pidFile') checkPath(name, value)
     else if (name === 'restartConcurrency') checkConcurrency(name, value)
     else if (name === 'keepPid') checkKeepPid(name, value)
+    else if (name === 'onKeeperDeath') checkKeeperDeath(name, value)
     else if (name === 'successorEnv') checkEnvironment(name, value)
     else if (finite.has(name)) checkFiniteDuration(name, value)
     else if (Object.hasOwn(defaults, name)) checkDuration(name, value)
@@ -414,6 +427,10 @@ function checkPath(name: string, value: unknown): void {
 
 function checkConcurrency(name: string, value: unknown): void {
   if (!concurrencies.includes(value)) throw invalid(name, '"newest", "queue", "coalesce" or "reject"', value)
+}
+
+function checkKeeperDeath(name: string, value: unknown): void {
+  if (value !== 'drain' && value !== 'serve') throw invalid(name, '"drain" or "serve"', value)
 }
 
 function checkKeepPid(name: string, value: unknown): void {

@@ -12,6 +12,8 @@ export interface Boot {
   readonly channel: Channel | undefined
   /** The signals that have arrived and would have ended this process. */
   readonly survived: ReadonlySet<NodeJS.Signals>
+  /** Whether zerodrop manages the servers of this process even if the application does not use it. */
+  readonly registers: boolean
   /**
    * Called when zerodrop is loaded, which handles the predecessor's death from here on. Calling it again
    * does nothing.
@@ -40,6 +42,8 @@ export interface BootOrders {
    * no limit.
    */
   readonly readyTimeout?: number
+  /** Whether zerodrop manages servers even if the application does not use it. */
+  readonly register?: boolean
 }
 
 /**
@@ -82,11 +86,15 @@ export function readOrders(variable: string): BootOrders {
   } catch {
     value = undefined
   }
-  const { channel, activated, bootSignals, readyTimeout } = (value ?? {}) as Record<keyof BootOrders, unknown>
+  const { channel, activated, bootSignals, readyTimeout, register } = (value ?? {}) as Record<
+    keyof BootOrders,
+    unknown
+  >
   return {
     ...(isDescriptor(channel) && { channel }),
     ...(isActivation(activated) && { activated }),
     bootSignals: Array.isArray(bootSignals) ? bootSignals.filter(isSurvivable) : [],
     ...(isDuration(readyTimeout) && { readyTimeout }),
+    ...(register === true && { register }),
   }
 }

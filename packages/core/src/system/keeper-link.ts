@@ -12,6 +12,7 @@ import {
 } from './keeper-protocol.ts'
 import { type Channel, openChannel } from './node-internals.ts'
 import { ParentChannel } from './parent-channel.ts'
+import { hasEnded } from './process-stat.ts'
 import { shadow } from './shadow.ts'
 import type { Keeper, KeptSocket, Release } from './system.ts'
 
@@ -66,6 +67,9 @@ interface NativeHandle {
 /** How long a suspended or busy keeper may take to drop a socket, in milliseconds. */
 const dropTimeout = 1000
 
+/** How often to look whether a successor has ended that a dead keeper had started, in milliseconds. */
+const interval = 50
+
 /** A generation's end of the link to its keeper. */
 export class KeeperLink implements Keeper {
   readonly pid: number
@@ -75,6 +79,7 @@ export class KeeperLink implements Keeper {
   readonly listeners: KeeperOrders['listeners']
   /** Whether zerodrop manages the servers of this process even if the application does not use it. */
   readonly registers: boolean
+  readonly onDeath: KeeperOrders['onDeath']
   readonly #channel: Channel
   /** The sockets of which the keeper has descriptors. */
   readonly #kept: Set<string>
@@ -90,7 +95,7 @@ export class KeeperLink implements Keeper {
   #lastId = 0
 
   constructor(
-    { pid, generation, listeners, register }: KeeperOrders,
+    { pid, generation, listeners, register, onDeath }: KeeperOrders,
     channel: Channel,
     preload: string | undefined,
   ) {
@@ -99,6 +104,7 @@ export class KeeperLink implements Keeper {
     this.generation = generation
     this.listeners = listeners
     this.registers = register === true
+    this.onDeath = onDeath === 'serve' || onDeath === 'drain' ? onDeath : undefined
     this.#channel = channel
     this.#kept = new Set(listeners.map(({ bound }) => bound))
     channel.on('message', (value: unknown, handle: unknown) => {
@@ -117,6 +123,7 @@ export class KeeperLink implements Keeper {
     channel.once('disconnect', () => {
       for (const answer of this.#starting.values()) answer(undefined, undefined)
       for (const dropped of this.#dropping.values()) dropped()
+      for (const [pid, child] of this.#children) this.#watch(pid, child)
     })
   }
 
@@ -215,8 +222,9 @@ export class KeeperLink implements Keeper {
     }
     child.pid = pid
     child.kill = (signal = 'SIGTERM') => {
-      this.#send({ type: 'kill', pid, signal })
-      return this.connected
+      if (this.connected) this.#send({ type: 'kill', pid, signal })
+      else if (this.#children.has(pid)) killOrphan(pid, signal)
+      return this.#children.has(pid)
     }
     // This object has no process: only the channel could keep this process alive.
     child.unref = () => child.channel?.unref()
@@ -224,7 +232,17 @@ export class KeeperLink implements Keeper {
     return child
   }
 
-  #onEnded({ pid, code, signal }: FromKeeper & { type: 'ended' }): void {
+  /** The keeper is gone: whoever reaps this child does not say how it ended. */
+  #watch(pid: number, child: KeptChild): void {
+    const look = (): void => {
+      if (hasEnded(pid)) this.#onEnded({ pid, code: null, signal: null })
+      else setTimeout(look, interval).unref()
+    }
+    if (child.connected) child.once('disconnect', look)
+    else look()
+  }
+
+  #onEnded({ pid, code, signal }: Omit<FromKeeper & { type: 'ended' }, 'type'>): void {
     const child = this.#children.get(pid)
     if (child === undefined) return
     this.#children.delete(pid)
@@ -255,6 +273,14 @@ export class KeeperLink implements Keeper {
   #send(message: ToKeeper, handle?: object): void {
     // Without the callback, a keeper that has just died would cause an 'error' event.
     if (this.connected) this.#channel.send(toWire(message), handle as SendHandle | undefined, {}, () => {})
+  }
+}
+
+function killOrphan(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended: only that matters.
   }
 }
 

@@ -43,6 +43,11 @@ export interface KeeperOrders {
    * not set this.
    */
   readonly register?: boolean
+  /**
+   * What the generation does if the keeper dies; undefined if the application's option decides. A keeper from before
+   * 0.2 does not set this.
+   */
+  readonly onDeath?: 'drain' | 'serve'
 }
 
 /** From a generation to its keeper. */

@@ -39,6 +39,7 @@ if (orders !== undefined) {
     inheritVariable: variable,
     channel,
     survived,
+    registers: given.register === true,
     takeOver,
     end() {
       for (const release of releases.splice(0)) release()
@@ -49,7 +50,7 @@ if (orders !== undefined) {
 
 // Before the application's own preloads, as with `--import` before everything else. In a separate file: see
 // build.mjs.
-if (keeper?.registers === true) require('../register.js')
+if (keeper?.registers === true || orders?.given.register === true) require('../register.js')
 
 /**
  * Without its predecessor, a release that never imports zerodrop would hold the listening sockets, and its

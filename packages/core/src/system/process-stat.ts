@@ -41,6 +41,25 @@ export function processStat(pid: number): ProcessStat | undefined {
   }
 }
 
+/** Whether /proc shows that a process runs, and is not about to end. */
+export function isRunning(pid: number): boolean {
+  const stat = processStat(pid)
+  return stat !== undefined && !stat.exiting && !/[ZX]/.test(stat.state)
+}
+
+/** Whether a process of this user has ended. It may still be a zombie. */
+export function hasEnded(pid: number): boolean {
+  if (isRunning(pid)) return false
+  if (processStat(pid) !== undefined) return true
+  try {
+    // There may be no /proc.
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
+
 /** The words of a process's command line; empty if there is no such process. */
 export function commandOf(pid: number): string[] {
   try {

@@ -17,6 +17,7 @@ import { takeOrders } from './orders.ts'
 import { predecessorAt } from './predecessor-channel.ts'
 import { ParentChannel } from './parent-channel.ts'
 import { realPidKeeping } from './pid-keeping.ts'
+import { isRunning } from './process-stat.ts'
 import { processorWait } from './processor-wait.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
@@ -67,6 +68,7 @@ export function realSystem(): System {
     get keeper() {
       return keeper ?? comingKeeper?.link
     },
+    registers: keeper?.registers === true || boot?.registers === true,
     comingKeeper,
     pidKeeping,
     waitingAsker: () => waitingAsker(commandLine.env),
@@ -141,6 +143,7 @@ export function realSystem(): System {
     writeError,
     openProgressLine,
     processorWait,
+    isRunning,
     isServed,
     spawn: successorSpawner({
       commandLine,

@@ -36,7 +36,7 @@ export function successorSpawner(parts: SpawnParts): System['spawn'] {
       },
     }
     const keeper = parts.keeper()
-    if (keeper !== undefined)
+    if (keeper?.connected === true)
       return keeper.start(
         program,
         listeners.map(({ bound }) => bound),

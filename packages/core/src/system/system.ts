@@ -78,6 +78,10 @@ export interface KeptSocket {
  */
 export interface Keeper {
   readonly pid: number
+  /** False once the keeper has died. */
+  readonly connected: boolean
+  /** What the keeper was told that this process does then; undefined if the application's option decides. */
+  readonly onDeath: 'drain' | 'serve' | undefined
   /** The generation of this process according to the keeper, which counts crashed ones too. */
   readonly generation: number
   /** The sockets of a crashed generation, as descriptors of this process. */
@@ -223,6 +227,8 @@ export interface System extends SignalSystem {
   readonly predecessor: PredecessorChannel | undefined
   /** Undefined if this process has no keeper. */
   readonly keeper: Keeper | undefined
+  /** Whether the keeper, or one that an earlier generation had, loads zerodrop into each generation. */
+  readonly registers: boolean
   /** Undefined if the predecessor does not become a keeper. */
   readonly comingKeeper: ComingKeeper | undefined
   readonly pidKeeping: PidKeeping
@@ -302,6 +308,8 @@ export interface System extends SignalSystem {
   openProgressLine(): Promise<ProgressLine | undefined>
   /** How long a process has waited for a CPU, in milliseconds; undefined if that is unknown. */
   processorWait(pid: number): number | undefined
+  /** Whether a process is known to run. */
+  isRunning(pid: number): boolean
   /** Whether a server answers on a Unix socket's path. Waits for the answer. */
   isServed(path: string): boolean
   /**

@@ -33,7 +33,7 @@ test('where nobody relies on the pid it may change', () => {
 
 test('below a keeper there is nothing to keep', () => {
   system.pidKeeping.user = 'container'
-  system.keeper = {} as never
+  system.keeper = { connected: true } as never
   expect(decide({ keepPid: true })).toBeUndefined()
 })
 
