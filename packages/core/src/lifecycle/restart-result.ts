@@ -12,7 +12,7 @@ export interface RestartResult extends DrainResult {
   readonly migrated: number
   /** How many it declined, for example because of its server's `maxConnections`: they were drained here. */
   readonly declined: number
-  /** How many of them were WebSockets and event streams. */
+  /** How many of the migrated connections were WebSockets and event streams. */
   readonly live: MovedCounts
   /** The WebSockets and event streams that could not move, each with the reason. */
   readonly stayed: readonly StayedConnection[]
