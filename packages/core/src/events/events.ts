@@ -61,7 +61,7 @@ export const lifecycleEvents: Descriptions = {
     payload: { generation: 'of this process', listeners: 'the addresses of the sockets' },
   },
   listening: {
-    when: 'A server listens. For each server, each time.',
+    when: 'A server begins to listen. Each time, for each server.',
     payload: { address: 'where it listens', inherited: 'whether it inherited the socket' },
   },
   ready: {
@@ -91,7 +91,7 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'drain:forceable': {
-    when: 'From now on, another stop signal is a second request, which cuts what is left. 500 ms after the first signal, unless the process has ended by then. Once.',
+    when: 'From now on, another stop signal counts as a second request and cuts what is left. 500 ms after the first signal, unless the process has ended by then. Once.',
     payload: { signal: 'the signal that began the stop' },
   },
   'drain:accept-stopped': {
@@ -111,7 +111,7 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'connection:cut': {
-    when: 'A request or connection was cut. For each: after `drain:force`, what the deadline or a signal cut; at any time of a drain, a request that other code in this process ended before its response was complete.',
+    when: 'A request or connection was cut, for each of them: after `drain:force` by the deadline or a signal, or at any time of a drain by other code in this process that ended a response before it was complete.',
     payload: {
       connection:
         "a `CutConnection`: what it was doing, and for whom. Its `by` is `'application'` if neither the deadline nor a signal ended it",
