@@ -47,7 +47,8 @@ export const errorCodes = {
   ERR_ZERODROP_WEBSOCKETS_UNKNOWN: 'zerodrop does not recognise this version of ws.',
   ERR_ZERODROP_SAVE_FAILED:
     'The function "save", "stay" or "match" of the handover threw, or a state cannot be copied.',
-  ERR_ZERODROP_STATE_TOO_LARGE: 'The state that "save" returned for a WebSocket or event stream is larger than 64 KiB.',
+  ERR_ZERODROP_STATE_TOO_LARGE:
+    'The state that "save" returned for a WebSocket or event stream is larger than 64 KiB.',
   ERR_ZERODROP_HOOK_FAILED: 'A hook threw or rejected.',
   ERR_ZERODROP_HOOK_TIMEOUT: 'A hook did not finish in time.',
   ERR_ZERODROP_PID_FILE_FAILED: 'The pid file could not be written.',
