@@ -173,7 +173,7 @@ export const lifecycleEvents: Descriptions = {
     payload: { pid: 'of the keeper' },
   },
   'keeper:died': {
-    when: 'The keeper of this process, which serves, has died. Once for a keeper; again in a successor that was starting at that moment and takes over.',
+    when: 'The keeper of this serving process has died. Once for a keeper; again in a successor that was starting at that moment and takes over.',
     payload: {
       pid: 'of the keeper',
       action: "`'drain'` or `'serve'`: what this process does now, by the option `onKeeperDeath`",
