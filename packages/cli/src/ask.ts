@@ -21,6 +21,12 @@ interface Restarted {
   readonly cut: readonly unknown[]
 }
 
+/** The longest that a timer of Node can wait, in milliseconds. */
+const longestWait = 2 ** 31 - 1
+
+/** More than the answer of any keeper, in characters. */
+const longestAnswer = 2 ** 26
+
 /** Restarts a server and waits for the outcome. */
 export async function restart(pid: string | undefined, flags: AskFlags): Promise<void> {
   const target = targetOf(pid, flags.control)
@@ -82,16 +88,19 @@ function ask(verb: Verb, { socket: file }: Target, flags: AskFlags): Promise<unk
     }
     const timer = setTimeout(
       () => give(new Failure(`The server has not answered within ${flags.timeout} ms.`)),
-      flags.timeout,
+      Math.min(flags.timeout, longestWait),
     )
     socket.setEncoding('utf8')
     socket.on('connect', () => socket.write(`${verb}\n`))
-    socket.on('data', (piece: string) => (said += piece))
+    socket.on('data', (piece: string) => {
+      said += piece
+      if (said.length > longestAnswer) give(noKeeper(file))
+    })
     socket.on('error', ({ code }: NodeJS.ErrnoException) => give(unreachable(file, code)))
     socket.on('end', () => {
       clearTimeout(timer)
       try {
-        resolve(resultOf(said))
+        resolve(resultOf(said, file))
       } catch (error) {
         reject(error)
       }
@@ -99,11 +108,25 @@ function ask(verb: Verb, { socket: file }: Target, flags: AskFlags): Promise<unk
   })
 }
 
-function resultOf(said: string): unknown {
+function resultOf(said: string, file: string): unknown {
   if (said === '') throw new Failure('The keeper ended without an answer.')
-  const { result, error } = JSON.parse(said) as Answer
+  const { result, error } = answerIn(said, file)
   if (error === undefined) return result
   throw new Failure(error.message, { code: error.code, stderr: error.stderr })
+}
+
+function answerIn(said: string, file: string): Answer {
+  try {
+    const answer = JSON.parse(said) as Answer | null
+    if (typeof answer === 'object' && answer !== null) return answer
+  } catch {
+    // Not JSON.
+  }
+  throw noKeeper(file)
+}
+
+function noKeeper(file: string): Failure {
+  return new Failure(`The program that listens on ${file} is not a keeper. Check the path.`)
 }
 
 function unreachable(file: string, code: string | undefined): Failure {

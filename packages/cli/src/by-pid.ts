@@ -25,7 +25,7 @@ export async function restartByPid(
 ): Promise<unknown> {
   const { pid } = target
   const begun = performance.now()
-  mustHandleHangUp(pid)
+  mustHandle(pid, 'SIGHUP')
   // Whether it may be signalled: nothing is made for a process that is another user's.
   signal(pid, 0)
   const file = prepare(target)
@@ -60,7 +60,7 @@ export async function restartByPid(
 export async function stopByPid(target: Controlled, timeout: number): Promise<void> {
   const { pid } = target
   const deadline = performance.now() + timeout
-  mustRun(pid)
+  mustHandle(pid, 'SIGTERM')
   signal(pid, 'SIGTERM')
   while (isRunning(pid)) {
     if (performance.now() >= deadline) throw new Failure(`The server has not ended within ${timeout} ms.`)
@@ -74,12 +74,12 @@ function mustRun(pid: number): string {
   throw new Failure(`There is no process ${pid}.`, { code: 'ESRCH' })
 }
 
-/** A process that does not handle SIGHUP would be ended by it. */
-function mustHandleHangUp(pid: number): void {
+/** A process that does not handle the signal would be ended by it, and process 1 would not notice it. */
+function mustHandle(pid: number, name: 'SIGHUP' | 'SIGTERM'): void {
   const caught = BigInt(`0x${/^SigCgt:\s*([\da-f]+)/m.exec(mustRun(pid))?.[1] ?? '0'}`)
-  if (((caught >> BigInt(constants.signals.SIGHUP - 1)) & 1n) === 0n)
+  if (((caught >> BigInt(constants.signals[name] - 1)) & 1n) === 0n)
     throw new Failure(
-      `Process ${pid} does not handle SIGHUP, which would end it at once: it does not use zerodrop, or does not listen yet.`,
+      `Process ${pid} does not handle ${name}, ${pid === 1 ? 'which process 1 then ignores' : 'which would end it at once'}: it does not use zerodrop, or does not listen yet.`,
     )
 }
 

@@ -14,7 +14,11 @@ const program = new Command('zerodrop')
   )
   .version(version)
   .enablePositionalOptions()
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .exitOverride(({ code, message, exitCode }) => {
+    if (exitCode !== 0 && wantsJson(process.argv.slice(2)))
+      process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
+    process.exit(exitCode === 0 ? 0 : 2)
+  })
 
 program
   .command('run')
@@ -75,6 +79,11 @@ function collect(value: string, before: string[]): string[] {
 function wholeNumber(value: string): number {
   if (/^\d+$/.test(value) && Number.isSafeInteger(Number(value))) return Number(value)
   throw new InvalidArgumentError('It has to be a whole number.')
+}
+
+/** Whether a command that prints JSON was given arguments that it does not take. */
+function wantsJson([verb = '', ...args]: readonly string[]): boolean {
+  return ['restart', 'stop', 'status'].includes(verb) && args.includes('--json')
 }
 
 /** Prints what an action throws as one line, and exits with its status. */

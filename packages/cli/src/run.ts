@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { openControl, runKeeper } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
@@ -18,6 +19,12 @@ export async function run(script: string, args: readonly string[], flags: RunFla
     throw new Failure(`There is no ${path.resolve(script)}. Name the file that starts the server.`, {
       status: 2,
     })
+  if (isEmptyFolder(script))
+    throw new Failure(
+      `${path.resolve(script)} is a folder without an index.js, or a package.json whose "main" exists. Name the file that starts the server.`,
+      { status: 2 },
+    )
+  if (flags.control === '') throw new Failure('The path of the control socket is empty.', { status: 2 })
   if (flags.maxCrashes < 1) throw new Failure('--max-crashes takes a whole number from 1 on.', { status: 2 })
   // Bound before anything starts: a second keeper for the same socket must not start a second server.
   const opened = await openControl(flags.control)
@@ -33,4 +40,15 @@ export async function run(script: string, args: readonly string[], flags: RunFla
     onEnd: () => opened.close(),
   })
   opened.serve(keeper)
+}
+
+/** Whether Node has nothing to start in a folder. */
+function isEmptyFolder(script: string): boolean {
+  if (statSync(script, { throwIfNoEntry: false })?.isDirectory() !== true) return false
+  try {
+    createRequire(import.meta.url).resolve(path.resolve(script))
+    return false
+  } catch {
+    return true
+  }
 }

@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs'
-import { type Controlled, controlPath, thisProcess } from '@zerodrop/core/keeper'
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { type Controlled, controlPath, namedSocket, thisProcess } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 
 /** Which server a command is for. */
@@ -11,10 +12,10 @@ export interface Target {
 }
 
 export function targetOf(pid: string | undefined, control: string | undefined): Target {
-  if (control !== undefined) return { socket: control, process: undefined }
+  if (control !== undefined) return { socket: usable(control), process: undefined }
   // systemd sets both for `ExecReload=`.
   const { RUNTIME_DIRECTORY: runtime, MAINPID: main } = process.env
-  const named = pid ?? main
+  const named = pid ?? (main === '' ? undefined : main)
   if (named === undefined && runtime === undefined)
     throw new Failure(
       'Say which server: its pid, or --control with the path that "zerodrop run" was given.',
@@ -22,10 +23,42 @@ export function targetOf(pid: string | undefined, control: string | undefined): 
         status: 2,
       },
     )
-  if (named === undefined) return { socket: controlPath(thisProcess()), process: undefined }
+  if (named === undefined) return { socket: usable(controlPath(thisProcess())), process: undefined }
   if (!/^[1-9]\d*$/.test(named)) throw new Failure(`A pid is a whole number, not "${named}".`, { status: 2 })
   const seen = lookAt(Number(named))
-  return { socket: controlPath(seen), process: seen }
+  return { socket: usable(controlOf(seen.pid) ?? controlPath(seen)), process: seen }
+}
+
+function usable(socket: string): string {
+  try {
+    return namedSocket(socket)
+  } catch (error) {
+    throw new Failure((error as Error).message, { status: 2 })
+  }
+}
+
+/** The options of `zerodrop run` that take a value as an argument of their own. */
+const valued: ReadonlySet<string> = new Set(['--node-option', '--max-crashes', '--on-keeper-death'])
+
+/** What `zerodrop run` of that process was given as `--control`. */
+function controlOf(pid: number): string | undefined {
+  try {
+    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
+    const run = args.indexOf('run')
+    if (!/(?:^|[\\/])(?:zerodrop|bin\.cjs)$/.test(args[run - 1] ?? '')) return undefined
+    const control = controlAmong(args.slice(run + 1))
+    return control === undefined ? undefined : path.resolve(readlinkSync(`/proc/${pid}/cwd`), control)
+  } catch {
+    // There is no /proc, or the process is another user's.
+    return undefined
+  }
+}
+
+function controlAmong([flag, ...rest]: readonly string[]): string | undefined {
+  if (flag?.startsWith('--') !== true || flag === '--') return undefined
+  if (flag === '--control') return rest[0]
+  if (flag.startsWith('--control=')) return flag.slice('--control='.length)
+  return controlAmong(valued.has(flag) ? rest.slice(1) : rest)
 }
 
 /** The process to signal. */

@@ -98,6 +98,21 @@ describeLinux('a server without a keeper, by its pid', () => {
         stderr: expect.stringMatching(/^zerodrop: There is no process \d+/),
       })
   })
+
+  // Node handles SIGTERM in every program.
+  test('stop does not end a program that does not handle SIGTERM', async () => {
+    const child = spawn('sleep', ['1000'])
+    undo.add(() => void child.kill('SIGKILL'))
+    await once(child, 'spawn')
+    expect(await command('stop', String(child.pid))).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^zerodrop: Process \d+ does not handle SIGTERM, which would end it at once/,
+      ),
+    })
+    expect([child.exitCode, child.signalCode]).toEqual([null, null])
+  })
 })
 
 describeKept('a server that becomes a keeper, by its pid', () => {

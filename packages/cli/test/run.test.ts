@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -186,6 +187,33 @@ describeUnix('zerodrop run', () => {
     expect(JSON.parse(stdout)).toMatchObject({ state: 'serving', generation: 1 })
     expect(await command('stop', '--control', control)).toMatchObject({ status: 0, stdout: 'stopped\n' })
     expect(await app.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('is found by its pid, with a control socket of its own', async () => {
+    const { app, control, deploy } = await keep('--node-option', '--stack-trace-limit=5')
+    deploy('2')
+    const pid = String(app.pid)
+    expect(await command('restart', pid)).toMatchObject({ status: 0, stderr: '' })
+    const { stdout } = await command('status', pid, '--json', '--timeout', '9999999999')
+    expect(JSON.parse(stdout)).toMatchObject({ generation: 2 })
+    expect(JSON.parse((await command('status', '--control', control, '--json')).stdout)).toMatchObject({
+      generation: 2,
+    })
+    expect(await command('stop', pid)).toMatchObject({ status: 0, stdout: 'stopped\n' })
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('with --respawn a stop that cuts requests ends it', async () => {
+    const env = { OPTIONS: JSON.stringify({ drainTimeout: 50 }) }
+    const { app, port, control } = await keepProgram('server.mjs', { flags: ['--respawn'], env })
+    const client = await RawClient.connect({ port })
+    undo.add(() => client.destroy())
+    const cut = client.request({ path: '/slow?ms=60000' })
+    await get(port)
+    const stopped = command('stop', '--control', control)
+    await expect(cut).rejects.toThrow(/./)
+    expect(await stopped).toEqual({ status: 0, stdout: 'stopped\n', stderr: '' })
+    expect(await app.exited).toEqual({ code: 1, signal: null })
   })
 
   test('status --watch repeats it until the server has ended', async () => {
@@ -442,10 +470,14 @@ test.each([
   [['run', 'nowhere.js'], 'There is no '],
   [['run'], "missing required argument 'script'"],
   [['run', '--bogus', 'x.js'], "unknown option '--bogus'"],
+  [['run', __dirname], 'is a folder without an index.js'],
+  [['run', '--control=', bin], 'The path of the control socket is empty'],
   [['run', '--max-crashes', '0', bin], '--max-crashes takes a whole number from 1 on'],
   [['run', '--max-crashes', 'many', bin], 'whole number'],
   [['restart', 'abc'], 'A pid is a whole number, not "abc"'],
   [['restart', '1', '--timeout', '-1'], 'whole number'],
+  [['status', '--control', ''], 'The path of the control socket is empty'],
+  [['stop', '--control', `/tmp/${'long'.repeat(30)}`], 'The path of the control socket is too long'],
   [['bogus'], "unknown command 'bogus'"],
 ])('%j is refused', async (args, message) => {
   const { status, stdout, stderr } = await command(...args)
@@ -459,4 +491,41 @@ test('a failure is printed as JSON with --json', async () => {
     1,
     { error: { code: 'ENOENT', message: expect.stringContaining('No keeper listens on') } },
   ])
+})
+
+test.each([
+  ['an unknown option', ['restart', '--json', '--bogus'], 'commander.unknownOption'],
+  ['a wrong value', ['stop', '--timeout', 'soon', '--json'], 'commander.invalidArgument'],
+  ['an argument too many', ['status', '--json', '1', '2'], 'commander.excessArguments'],
+])('%s is refused in JSON with --json', async (_what, args, code) => {
+  const { status, stdout } = await command(...args)
+  expect([status, JSON.parse(stdout)]).toEqual([2, { error: { code, message: expect.any(String) } }])
+})
+
+describeUnix('what listens on the path and is no keeper', () => {
+  test.each([
+    ['HTTP/1.1 400 Bad Request\r\n\r\n', 'is not a keeper'],
+    ['null\n', 'is not a keeper'],
+    ['7\n', 'is not a keeper'],
+    ['', 'The keeper ended without an answer'],
+  ])('answers %j', async (said, message) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
+    undo.add(() => rmSync(folder, { recursive: true, force: true }))
+    const file = path.join(folder, 'other.sock')
+    const other = createServer((socket) => socket.on('error', () => {}).end(said)).listen(file)
+    undo.add(() => void other.close())
+    await once(other, 'listening')
+    const { status, stdout } = await command('status', '--json', '--control', file)
+    expect([status, JSON.parse(stdout)]).toEqual([
+      1,
+      { error: { message: expect.stringContaining(message) } },
+    ])
+  })
+
+  test('a port is none: a path that is a number is a file', async () => {
+    const { port, control } = await keep()
+    const { status, stderr } = await command('status', '--control', String(port))
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`No keeper listens on ./${port}.`)])
+    expect((await command('status', '--control', control)).status).toBe(0)
+  })
 })

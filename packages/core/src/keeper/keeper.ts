@@ -79,6 +79,8 @@ export class Keeper {
   /** How that generation has ended. */
   #ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
   #stopping = false
+  /** The generation that got a signal to stop last, and the signal. */
+  #told: { readonly generation: Child; readonly signal: NodeJS.Signals } | undefined
   /** Signals that arrived while no generation served, each once. */
   readonly #waiting = new Set<NodeJS.Signals>()
   /** The pending requests, and the generations that have to answer them. */
@@ -128,6 +130,8 @@ export class Keeper {
   ask(what: (FromKeeper & { type: 'ask' })['what']): Promise<{ result?: unknown; error?: unknown }> {
     const generation = this.#serving
     if (generation === undefined) return Promise.reject(notServing())
+    // A stop that cuts requests ends with status 1, which is no crash.
+    if (what === 'stop') this.#stopping = true
     const id = ++this.#lastAsked
     return new Promise((resolve, reject) => {
       const settle = (answer?: ToKeeper & { type: 'answer' }): void => {
@@ -270,6 +274,9 @@ export class Keeper {
     for (const { of, settle } of this.#asked.values()) if (of === child) settle()
     for (const other of this.#generations.values())
       other.send(toWire({ type: 'ended', pid: child.pid, code, signal }))
+    // The application does not handle this signal, such as SIGQUIT: the other generation would serve on.
+    if (signal !== null && this.#told?.generation === child && this.#told.signal === signal)
+      for (const other of this.#generations.values()) other.kill(signal)
     if (this.#last === child || this.#last === undefined) this.#ended = { code, signal }
     if (this.#serving === child) this.#serving = undefined
     if (this.#generations.size > 0) return this.#system.collectGarbage()
@@ -304,8 +311,10 @@ export class Keeper {
   #stop(signal: NodeJS.Signals): void {
     this.#stopping = true
     this.#waiting.clear()
-    if (this.#serving !== undefined) this.#serving.kill(signal)
-    else if (this.#generations.size > 0) for (const each of this.#generations.values()) each.kill(signal)
+    if (this.#serving !== undefined) {
+      this.#told = { generation: this.#serving, signal }
+      this.#serving.kill(signal)
+    } else if (this.#generations.size > 0) for (const each of this.#generations.values()) each.kill(signal)
     else this.#system.endAs(null, signal)
   }
 

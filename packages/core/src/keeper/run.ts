@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { keeperSystem } from '../system/keeper-system.ts'
 import { Keeper, type KeeperOptions } from './keeper.ts'
 
-export { askPath, type Controlled, controlPath, thisProcess } from '../system/control-path.ts'
+export { askPath, type Controlled, controlPath, namedSocket, thisProcess } from '../system/control-path.ts'
 export { type Answer, type Control, openControl, type Verb } from '../system/control-socket.ts'
 export type { Said } from '../system/asker.ts'
 export { holdParentChannel } from '../system/parent-channel.ts'

@@ -24,6 +24,24 @@ export function controlPath({ pid, uid, env }: Controlled): string {
   return path.join(folder, `${pid}.sock`)
 }
 
+/** The longest path of a Unix socket, in bytes: some versions of Node cut a longer one off without a word. */
+const longestPath = process.platform === 'linux' ? 107 : 103
+
+/**
+ * The path of a Unix socket that a user has named.
+ * @throws a `TypeError` if it is empty or too long for a socket
+ */
+export function namedSocket(file: string): string {
+  const bytes = Buffer.byteLength(file)
+  if (bytes === 0) throw new TypeError('The path of the control socket is empty.')
+  if (bytes > longestPath)
+    throw new TypeError(
+      `The path of the control socket is too long: ${file} has ${bytes} bytes, and the system allows ${longestPath}. Choose a shorter one with --control.`,
+    )
+  // Node takes a path that is a number for a TCP port.
+  return path.isAbsolute(file) ? file : `.${path.sep}${file}`
+}
+
 /**
  * The file, in the same folder, of a process that waits for the restart of a process without a keeper: that
  * process writes the outcome into it.

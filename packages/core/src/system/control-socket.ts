@@ -1,8 +1,8 @@
-import { lstatSync, mkdirSync, rmSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import path from 'node:path'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
-import { controlPath, thisProcess } from './control-path.ts'
+import { controlPath, namedSocket, thisProcess } from './control-path.ts'
 
 export const verbs = ['restart', 'stop', 'status'] as const
 export type Verb = (typeof verbs)[number]
@@ -31,14 +31,17 @@ export interface Control {
  * Rejects with `ERR_ZERODROP_CONTROL_UNAVAILABLE` if another keeper uses it, if other users can write to its
  * folder, or if it cannot be bound.
  */
-export async function openControl(file: string = controlPath(thisProcess())): Promise<Control> {
-  prepareFolder(path.dirname(file), file === controlPath(thisProcess()))
-  if (await answers(file))
+export async function openControl(named: string = controlPath(thisProcess())): Promise<Control> {
+  const file = usable(named)
+  prepareFolder(path.dirname(file), named === controlPath(thisProcess()))
+  const refusal = await connectTo(file)
+  // A socket without access belongs to another keeper, too.
+  if (refusal === undefined || refusal === 'EACCES' || refusal === 'EAGAIN')
     throw unavailable(
       `Another keeper uses the control socket ${file}. Stop it with "zerodrop stop --control ${file}", or choose another path.`,
     )
   // The socket of a keeper that was killed. Any other file is not removed, and binding fails.
-  if (isSocket(file)) rmSync(file, { force: true })
+  if (refusal === 'ECONNREFUSED' && seen(file)?.isSocket() === true) rmSync(file, { force: true })
   let keeper: (running: Controllable) => void = () => {}
   const running = new Promise<Controllable>((resolve) => {
     keeper = resolve
@@ -47,7 +50,14 @@ export async function openControl(file: string = controlPath(thisProcess())): Pr
   await listen(server, file)
   // The socket must not keep the keeper alive: its server does.
   server.unref()
-  return { serve: keeper, close: () => rmSync(file, { force: true }) }
+  const own = seen(file)?.ino
+  return {
+    serve: keeper,
+    close() {
+      // Another keeper may have replaced it, if somebody has removed the file.
+      if (seen(file)?.ino === own) rmSync(file, { force: true })
+    },
+  }
 }
 
 /**
@@ -71,11 +81,19 @@ function prepareFolder(folder: string, isOurs: boolean): void {
     )
 }
 
-function isSocket(file: string): boolean {
+function usable(file: string): string {
   try {
-    return lstatSync(file).isSocket()
+    return namedSocket(file)
+  } catch (cause) {
+    throw unavailable((cause as Error).message, cause)
+  }
+}
+
+function seen(file: string): Stats | undefined {
+  try {
+    return lstatSync(file)
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -84,7 +102,12 @@ function listen(server: Server, file: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const umask = process.umask(0o177)
     server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(unavailable(`The control socket ${file} cannot be opened: ${cause.message}.`, cause)),
+      reject(
+        unavailable(
+          `The control socket ${file} cannot be opened: ${cause.message}.${cause.code === 'EADDRINUSE' ? ' The file is not the socket of a keeper: choose another path with --control.' : ''}`,
+          cause,
+        ),
+      ),
     )
     server.listen(file, resolve)
     process.umask(umask)
@@ -95,15 +118,15 @@ function unavailable(text: string, cause?: unknown): ZerodropError {
   return new ZerodropError('ERR_ZERODROP_CONTROL_UNAVAILABLE', text, { cause })
 }
 
-function answers(file: string): Promise<boolean> {
+/** Resolves with the error code; undefined if a process accepts connections there. */
+function connectTo(file: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(file)
     socket.once('connect', () => {
       socket.destroy()
-      resolve(true)
+      resolve(undefined)
     })
-    // A socket without access belongs to another keeper, too.
-    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EACCES' || code === 'EAGAIN'))
+    socket.once('error', ({ code = 'UNKNOWN' }: NodeJS.ErrnoException) => resolve(code))
   })
 }
 

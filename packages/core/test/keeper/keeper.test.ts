@@ -162,6 +162,29 @@ test('a signal that may mean a restart waits for a generation that is starting, 
   expect(first.kills).toEqual(['SIGHUP'])
 })
 
+test.each([1, 2])(
+  'a signal that ends the serving generation (%i) in the middle of a restart ends the other one too',
+  async (serving) => {
+    const { first, second } = await restarting()
+    if (serving === 2) second.says({ type: 'charge', generation: 2 })
+    const [told, other] = serving === 1 ? [first, second] : [second, first]
+    system.deliver('SIGQUIT')
+    told.ends(null, 'SIGQUIT')
+    expect(other.kills).toEqual(['SIGQUIT'])
+    other.ends(null, 'SIGQUIT')
+    expect(system.ends).toEqual([[null, 'SIGQUIT']])
+  },
+)
+
+test('a stop that the serving generation handles reaches no other', async () => {
+  const { first, second } = await restarting()
+  system.deliver('SIGTERM')
+  second.ends(null, 'SIGTERM')
+  expect(first.kills).toEqual(['SIGTERM'])
+  first.ends(0)
+  expect(system.ends).toEqual([[0, null]])
+})
+
 test('a stop reaches a generation that is starting at once', async () => {
   const { first } = await run()
   system.deliver('SIGTERM')
@@ -277,6 +300,18 @@ describe('a crash', () => {
     system.deliver('SIGTERM')
     first.ends(1)
     expect(system.ends).toEqual([[1, null]])
+  })
+
+  test('of a generation that was asked to stop is its end', async () => {
+    const { keeper, first } = await serving({ respawn: true })
+    const answer = keeper.ask('stop')
+    first.says({ type: 'answer', id: 1, result: {} })
+    await answer
+    first.ends(1)
+    system.advance(0)
+    await turn()
+    expect(system.ends).toEqual([[1, null]])
+    expect(system.spawned).toHaveLength(1)
   })
 
   test('an end with status 0 is no crash', async () => {

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -78,6 +79,43 @@ describePosix('the control socket', () => {
       message: expect.stringContaining('EADDRINUSE'),
     })
     expect(readFileSync(file, 'utf8')).toBe('text')
+  })
+
+  test('has no path that is longer than the name of a socket, or empty', async () => {
+    const prefix = path.join(folder, 'long')
+    for (const file of ['', `${prefix}${'g'.repeat(108 - prefix.length)}`])
+      await expect(open(file)).rejects.toMatchObject({
+        code: 'ERR_ZERODROP_CONTROL_UNAVAILABLE',
+        message: expect.stringMatching(/^The path of the control socket is (empty|too long)/),
+      })
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('is no port, if its path is a number', async () => {
+    const before = process.cwd()
+    process.chdir(folder)
+    try {
+      await open('8080')
+      expect(statSync(path.join(folder, '8080')).isSocket()).toBe(true)
+      for (const control of controls.splice(0)) control.close()
+    } finally {
+      process.chdir(before)
+    }
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('leaves the file of another keeper that has replaced it', async () => {
+    const file = path.join(folder, 'control.sock')
+    await open(file)
+    rmSync(file)
+    // So that the file system does not give its number to the next file.
+    writeFileSync(path.join(folder, 'other'), '')
+    await open(file)
+    const [first, second] = controls.splice(0)
+    first!.close()
+    expect(statSync(file).isSocket()).toBe(true)
+    second!.close()
+    expect(readdirSync(folder)).toEqual(['other'])
   })
 
   test('is not opened in a folder that others can write to', async () => {
