@@ -121,11 +121,11 @@ async function scoreboard() {
   const tables = [columns.slice(0, 8), columns.slice(8)].map((names) => table(names))
   return `# Scoreboard
 
-The results of \`zerodrop verify\` for servers that SIGTERM stops. Each server follows the documentation of its framework or library.
+The results of \`zerodrop verify\` for a stop by SIGTERM. Each server follows the documentation of its framework or library.
 [verify.md](verify.md) explains the situations, and how to test your own server.
 
 ✓ means that no request was lost and the process ended, ✗ that a request was lost or the process did not end, and – that the server has no such
-route. Each situation ran once: a server whose result depends on which of two events it handles first may score one more or one less in another run.
+route. Each situation ran once. If a result depends on which of two events the server handles first, another run may score one more or one less.
 
 ${summaryTable()}
 

@@ -50,6 +50,7 @@ export default withMermaid({
           page('Limits', 'limits'),
           page('Security', 'security'),
           page('How it works', 'how-it-works'),
+          page('Examples', 'examples'),
         ],
       },
       {
@@ -65,7 +66,7 @@ export default withMermaid({
           page('Test any server', 'verify'),
           page('Scoreboard', 'scoreboard'),
           page('Benchmarks', 'benchmarks'),
-          page('The soak', 'soak'),
+          page('Soak test', 'soak'),
           page('Changelog', 'changelog'),
         ],
       },
