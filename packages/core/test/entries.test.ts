@@ -96,3 +96,20 @@ test('two copies of the core in one process share the lifecycle, and errors are 
     rmSync(folder, { recursive: true })
   }
 })
+
+test('a server under the preload loads no modules of Node for TLS or HTTP/2, nor for UDP', () => {
+  const loaded = run(`
+    import { execFileSync } from 'node:child_process'
+    const server = \`require('node:http').createServer().listen(0, '127.0.0.1', () => {
+      console.log(JSON.stringify(process.moduleLoadList))
+      process.exit()
+    })\`
+    const modulesOf = (...args) => JSON.parse(execFileSync(process.execPath, [...args, '-e', server]))
+    const bare = new Set(modulesOf())
+    const added = modulesOf('--require', '@zerodrop/core/register').filter((name) => !bare.has(name))
+    console.log(JSON.stringify(added))
+  `)
+  expect(loaded).toContain('NativeModule worker_threads')
+  for (const name of ['tls', '_tls_wrap', 'crypto', 'http2', 'https', 'dgram'])
+    expect(loaded).not.toContain(`NativeModule ${name}`)
+})

@@ -1,9 +1,9 @@
 import type { Server as HttpServer } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2'
 import type { Server, Socket } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
 import { carrierOf, onFirstConnection } from '../system/node-internals.ts'
 import type { Release } from '../system/system.ts'
+import { isTlsServer } from '../system/tls-server.ts'
 import { idleConnections } from './idle.ts'
 import { listConnections } from './list.ts'
 import { onEvent } from './on-event.ts'
@@ -153,7 +153,7 @@ export class Connections {
   }
 
   get secure(): boolean {
-    return this.server instanceof TlsServer
+    return isTlsServer(this.server)
   }
 
   /**

@@ -5,6 +5,7 @@ import { setSessionIdContext } from '../system/node-internals.ts'
 import { shadow } from '../system/shadow.ts'
 import { tlsPolicyOf } from '../system/tls-policy.ts'
 import type { Release } from '../system/system.ts'
+import { isTlsServer } from '../system/tls-server.ts'
 import type { Predecessor } from './predecessor.ts'
 import type { TicketKeys } from './protocol.ts'
 
@@ -18,7 +19,7 @@ interface NativeTlsServer extends TlsServer {
 /** The keys of TLS servers whose sessions another process may resume. */
 export function ticketKeysOf(listeners: readonly { server: Server; bound: Address }[]): TicketKeys[] {
   return listeners.flatMap(({ server, bound }) => {
-    if (!(server instanceof TlsServer)) return []
+    if (!isTlsServer(server)) return []
     const { sessionIdContext } = server as NativeTlsServer
     const policy = tlsPolicyOf(server)
     if (policy === undefined) return []
@@ -46,7 +47,7 @@ export class InheritedTicketKeys {
 
   /** A server of this process listens, and has accepted nothing yet. */
   onListening(server: Server): void {
-    if (!(server instanceof TlsServer)) return
+    if (!isTlsServer(server)) return
     if (this.#keys !== undefined) this.#apply(server)
     else this.#waiting.push(server)
   }

@@ -1,8 +1,8 @@
 import type { connect as Connect } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { Server as TlsServer } from 'node:tls'
 import type { Release, System } from '../system/system.ts'
+import { isTlsServer } from '../system/tls-server.ts'
 import { checkHeader, type CheckKind, connectSelf } from './self-socket.ts'
 
 export interface SelfRequest {
@@ -53,7 +53,7 @@ export async function requestSelf(system: System, server: Server, request: SelfR
       client.on('error', (error) => end(error.message))
       // In Node 20 and 22, one end does not notice that the other was destroyed.
       accepted.on('close', () => end(unanswered))
-      const asking = { secure: server instanceof TlsServer, onStatus, onEnd: end }
+      const asking = { secure: isTlsServer(server), onStatus, onEnd: end }
       if ('updateSettings' in server) askHttp2(client, request, asking).catch(reject)
       else askHttp1(client, request, asking)
     })

@@ -1,8 +1,8 @@
 import type { Http2Session } from 'node:http2'
 import { type Duplex, duplexPair } from 'node:stream'
 import type { AddressInfo, Server } from 'node:net'
-import { Server as TlsServer } from 'node:tls'
 import { setAddresses } from '../system/node-internals.ts'
+import { isTlsServer } from '../system/tls-server.ts'
 
 /** Why a process asks itself: to find out whether it is ready, or to be warm when the first client comes. */
 export type CheckKind = 'ready' | 'warm-up'
@@ -28,7 +28,7 @@ export function connectSelf(
   kind: CheckKind,
 ): { client: Duplex; accepted: Duplex; closed: Promise<unknown> } {
   const [client, accepted] = duplexPair()
-  const secure = server instanceof TlsServer
+  const secure = isTlsServer(server)
   const own = { ...(secure && secureFacade(server)), [checkProperty]: kind }
   const local = localAddress(server)
   Object.assign(accepted, facade(local), own)
