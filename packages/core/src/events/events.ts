@@ -111,7 +111,7 @@ export const lifecycleEvents: Descriptions = {
     },
   },
   'connection:cut': {
-    when: 'A request or connection was cut, for each of them: after `drain:force` by the deadline or a signal, or at any time of a drain by other code in this process that ended a response before it was complete.',
+    when: 'A request or connection was cut: by the deadline or a signal, after `drain:force`; or at any time of a drain, by other code in this process that ended a response before it was complete. For each.',
     payload: {
       connection:
         "a `CutConnection`: what it was doing, and for whom. Its `by` is `'application'` if neither the deadline nor a signal ended it",
