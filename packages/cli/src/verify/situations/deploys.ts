@@ -6,7 +6,7 @@ export const brokenDeploy: Situation = {
   name: 'broken-deploy',
   title: 'broken deploy',
   does: `${keepAliveRace.does}, and the new version cannot start`,
-  judges: 'the old version serves on, and every request is answered',
+  judges: 'the old version keeps serving, and every request is answered',
   at: ['restart'],
   event: 'broken',
   alone: true,
