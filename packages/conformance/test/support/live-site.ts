@@ -6,6 +6,7 @@ import WebSocket from 'ws'
 import { freePort, type Leftovers, RawClient, startDelayProxy } from '@zerodrop/traffic'
 import { type AppEvent, type AppProcess, startApp } from '../../src/app-process.ts'
 import { type Gates, openGates } from './gates.ts'
+import type { Way } from './keep-pid-host.ts'
 import { RawWebSocket } from './raw-web-socket.ts'
 
 /** What a version of an application of `fixtures/live` is. */
@@ -30,16 +31,15 @@ export class LiveSite {
   readonly gates: Gates
   readonly #undo: Leftovers
   readonly #write: (deploy: LiveDeploy) => void
-  /** Whether the first process is a keeper, which is the one to signal. */
-  readonly #isKept: boolean
+  readonly #way: Way
 
   private constructor(
     app: AppProcess,
-    { port, gates, isKept }: { port: number; gates: Gates; isKept: boolean },
+    { port, gates, way }: { port: number; gates: Gates; way: Way },
     undo: Leftovers,
     write: LiveSite['deploy'],
   ) {
-    this.#isKept = isKept
+    this.#way = way
     this.app = app
     this.port = port
     this.gates = gates
@@ -47,12 +47,11 @@ export class LiveSite {
     this.#write = write
   }
 
-  /** @param isKept whether the application runs below `zerodrop run` */
   static async start(
     undo: Leftovers,
     fixture: string,
     deploy: LiveDeploy = {},
-    isKept = false,
+    way: Way = 'plain',
   ): Promise<LiveSite> {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
@@ -66,21 +65,22 @@ export class LiveSite {
         JSON.stringify({
           port,
           gatePort: gates.port,
-          options: { ...patient, ...options },
+          options: { ...patient, ...(way === 'lazy keeper' && { keepPid: true }), ...options },
           ...(feed && { feed: { epoch, ...feed } }),
           ...version,
         }),
       )
     write(deploy)
     const script = path.join(__dirname, '../../fixtures/live', `${fixture}.mjs`)
+    const isRun = way === 'zerodrop run'
     const app = await startApp({
-      file: isKept ? path.join(__dirname, '../../../cli/dist/main.js') : script,
-      args: isKept ? ['run', '--control', path.join(folder, 'control.sock'), script] : [],
+      file: isRun ? path.join(__dirname, '../../../cli/dist/main.js') : script,
+      args: isRun ? ['run', '--control', path.join(folder, 'control.sock'), script] : [],
       env: { ZERODROP_TEST_DEPLOY: file },
     })
     undo.add(() => app.stop())
     await app.waitFor('listening')
-    return new LiveSite(app, { port, gates, isKept }, undo, write)
+    return new LiveSite(app, { port, gates, way }, undo, write)
   }
 
   deploy(version: LiveDeploy): void {
@@ -95,11 +95,18 @@ export class LiveSite {
     return serving.at(-1)!.pid!
   }
 
-  /** Restarts, and resolves when the predecessor has begun to hand over. */
-  async begin(): Promise<{ before: number; after: number; from: number }> {
+  /** Asks for a restart. Returns where its lines begin. */
+  signal(): { before: number; from: number } {
     const from = this.app.lines.length
     const before = this.#newest
-    this.app.signal('SIGHUP', this.#isKept ? this.app.pid : before)
+    // The first process is, or becomes, the keeper.
+    this.app.signal('SIGHUP', this.#way === 'plain' ? before : this.app.pid)
+    return { before, from }
+  }
+
+  /** Restarts, and resolves when the predecessor has begun to hand over. */
+  async begin(): Promise<{ before: number; after: number; from: number }> {
+    const { before, from } = this.signal()
     const { pid } = await this.app.waitFor('listening', { from })
     await this.app.waitFor('handing-over', { from })
     return { before, after: pid as number, from }
@@ -108,9 +115,15 @@ export class LiveSite {
   /** Restarts, and resolves when the predecessor is gone, with what it said of the restart. */
   async restart(): Promise<{ before: number; after: number; complete: AppEvent }> {
     const { from, ...pids } = await this.begin()
+    return { ...pids, complete: await this.end({ before: pids.before, from }) }
+  }
+
+  /** Resolves when the predecessor is gone, or has become the keeper, with what it said of the restart. */
+  async end({ before, from }: { before: number; from: number }): Promise<AppEvent> {
     const complete = await this.app.waitFor('complete', { from })
-    await this.app.exitOf(pids.before)
-    return { ...pids, complete }
+    if (this.#way === 'lazy keeper') await this.app.waitForStderr(/is the keeper from now on/)
+    if (this.#way !== 'lazy keeper' || before !== this.app.pid) await this.app.exitOf(before)
+    return complete
   }
 
   async distant(roundTrip: number): Promise<number> {
