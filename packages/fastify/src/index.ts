@@ -34,6 +34,7 @@ const plugin: FastifyPluginCallback<GracefulOptions> = (app, options, done) => {
       },
     })
     answerProbes(app)
+    quietSelfRequests(app)
     if (policy !== 'serve') refuseWhileDraining(app, policy)
     drainBeforeClose(app)
     done()
@@ -85,6 +86,44 @@ function answerProbes(app: FastifyInstance): void {
     }
     app.route({ method: ['GET', 'HEAD'], url, logLevel: 'silent', handler })
   }
+}
+
+/**
+ * Keeps the lines of Fastify's access log, whose level is `info`, from being written for requests of the process to
+ * itself. Warnings and errors are written. A factory for child loggers applies only to routes that are declared after
+ * it, so this replaces the method that factories call.
+ */
+function quietSelfRequests(app: FastifyInstance): void {
+  const log = logOf(app)
+  if (log === undefined || !hasLevels(log)) return
+  adapter.shadowDuringSelfRequests(
+    app.server,
+    log,
+    'child',
+    (child) =>
+      function (this: typeof log, bindings, options) {
+        return child.call(this, bindings, withoutInfo(this, options))
+      },
+  )
+}
+
+type Levels = Readonly<Record<string, number>>
+
+/** Pino's loggers have levels; those of other libraries may not, and stay as they are. */
+function hasLevels(log: object): log is { levels: { values: Levels } } {
+  const { values } = (log as { levels?: { values?: Levels } }).levels ?? {}
+  return values?.['info'] !== undefined && values['warn'] !== undefined
+}
+
+type ChildOptions = Parameters<FastifyInstance['log']['child']>[1]
+
+/** Leaves a level alone that omits `info` already. Fastify 4 passes an empty one for "inherit". */
+function withoutInfo(
+  { level: inherited, levels: { values } }: { level: string; levels: { values: Levels } },
+  options: ChildOptions,
+): ChildOptions {
+  const level = values[String(options?.level || inherited)] ?? Infinity
+  return level > values['info']! ? options : { ...options, level: 'warn' }
 }
 
 function refuseWhileDraining(app: FastifyInstance, policy: DrainingPolicy<FastifyRequest>): void {

@@ -2,10 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 import { type DrainingPolicy, Refusal, refused } from '../drain/refusal.ts'
 import type { Logger } from '../events/logger.ts'
+import { isWanted } from '../handover/self-check.ts'
 import type { HealthAnswer } from '../health/probes.ts'
 import { checkOptions, checkPlain, checkPolicy, type LifecycleOptions } from '../options/options.ts'
+import { shadow } from '../system/shadow.ts'
 import { answerHealth } from './answer-health.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { shadowDuringSelfRequests } from './self-request-shadow.ts'
 import type { Parts } from './wiring.ts'
 
 /** The members of the lifecycle that only framework adapters need. */
@@ -62,6 +65,24 @@ export class Adapter {
   async settle(server: Server): Promise<void> {
     const { context, serving } = this.#parts
     await serving.close(server, context.servers.siblings(server))?.settled
+  }
+
+  /**
+   * Replaces a method while a server's handlers are called for a request of the process to itself, as the
+   * options `readyCheck` and `warmUp` ask for. Does nothing without these options, and once the process is
+   * ready.
+   * @param replace gets the original method, which it may call
+   */
+  shadowDuringSelfRequests<Target extends object, Key extends keyof Target>(
+    server: Server,
+    target: Target,
+    key: Key,
+    replace: (original: Target[Key]) => Target[Key] & ((this: never, ...args: never[]) => unknown),
+  ): void {
+    const { context, readiness } = this.#parts
+    if (readiness.isReady || !isWanted(context.settings)) return
+    const isOver = (): boolean => readiness.isReady
+    shadowDuringSelfRequests(server, isOver, () => shadow(target, key, replace))
   }
 
   /** The paths of health probes; empty if the application's servers do not answer them. */
