@@ -96,9 +96,7 @@ test('only system/node-internals/ reads what is private in Node', () => {
 
 /** The files of more than 150 lines of code, each with the reason. */
 const longFiles: Record<string, string> = {
-  'benchmarks/commands.mjs': 'the table of all benchmarks, and the one loop that runs them',
-  'packages/battery/src/application.mjs':
-    'one class: the process of an application, and each way to wait for it',
+  'benchmarks/commands.mjs': 'the table of all benchmarks: their options, names and titles',
   'packages/cli/src/verify/cures.ts': 'a table: what to do about each finding',
   'packages/cli/src/verify/stage.ts': 'the steps of one verification in their order',
   'packages/conformance/src/app-process.ts': 'one class: a process under test, and each way to wait for it',
@@ -126,7 +124,6 @@ const longFiles: Record<string, string> = {
   'packages/core/src/lifecycle/succession.ts': 'the steps by which a successor takes over',
   'packages/core/src/lifecycle/wiring.ts':
     'builds all parts, in an order that a reader can follow from top to bottom',
-  'packages/core/src/listeners/datagrams.ts': 'all of UDP: one class that adopts, holds and ends its sockets',
   'packages/core/src/options/options.ts': 'the table of all options, their defaults and docstrings',
   'packages/core/src/servers/managed-servers.ts': 'the one list of servers, and each way to look into it',
   'packages/core/src/system/keeper-link.ts': 'all messages to and from a keeper',
