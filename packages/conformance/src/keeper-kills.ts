@@ -1,6 +1,7 @@
 import { parseCommandLine, wholeNumber } from './command-line.ts'
 import { runCommand } from './command.ts'
-import { runTrial, type Trial, trialOf } from './keeper-kills/trial.ts'
+import { planOf } from './keeper-kills/plan.ts'
+import { runTrial, type Trial } from './keeper-kills/trial.ts'
 
 interface Options {
   readonly kills: number
@@ -27,7 +28,7 @@ await runCommand<Options, readonly Trial[]>({
   async work({ kills, seed }, { progress, undo }) {
     const trials: Trial[] = []
     for (let index = 0; index < kills; index++) {
-      const plan = trialOf(seed, index)
+      const plan = planOf(seed, index)
       progress.step(() => `Kill ${index + 1} of ${kills}: ${plan.way}, the ${plan.victim}`)
       const trial = await runTrial(plan, undo)
       trials.push(trial)

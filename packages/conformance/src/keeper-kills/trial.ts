@@ -1,20 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort, leftovers, type Leftovers, RawClient, startTraffic, type Traffic } from '@zerodrop/traffic'
 import { type AppProcess, startApp } from '../app-process.ts'
 import { repository } from '../repository.ts'
-
-/** What one trial does. The same seed and index give the same plan. */
-export interface Plan {
-  readonly way: 'lazy keeper' | 'zerodrop run'
-  readonly victim: 'keeper' | 'serving generation' | 'successor'
-  /** How many restarts come before. */
-  readonly restarts: number
-  /** Milliseconds from the signal of one more restart to the kill; undefined without that restart. */
-  readonly after: number | undefined
-}
+import type { Plan } from './plan.ts'
+import { isKeeper, zombiesBelow } from './processes.ts'
 
 export interface Trial {
   readonly plan: Plan
@@ -28,21 +20,6 @@ const stepTimeout = 40_000
 
 const server = path.join(repository, 'packages/conformance/fixtures/keep-pid/server.mjs')
 const cli = path.join(repository, 'packages/cli/dist/main.js')
-
-export function trialOf(seed: number, index: number): Plan {
-  const random = randomFrom(seed * 100_003 + index)
-  const way = index % 2 === 0 ? 'lazy keeper' : 'zerodrop run'
-  const victim = (['keeper', 'serving generation', 'successor'] as const)[Math.floor(random() * 3)]!
-  const restarts = Math.floor(random() * 3)
-  const isIdle = victim !== 'successor' && random() < 0.2
-  // Without a restart a lazy keeper is not there yet.
-  return {
-    way,
-    victim,
-    restarts: isIdle ? Math.max(1, restarts) : restarts,
-    after: isIdle ? undefined : random() ** 2 * 1500,
-  }
-}
 
 export async function runTrial(plan: Plan, all: Leftovers): Promise<Trial> {
   const undo = leftovers()
@@ -229,33 +206,4 @@ class Rig {
       await delay(50)
     }
   }
-}
-
-function isKeeper(pid: number): boolean {
-  try {
-    return /keeper\/adopt\.js|cli\/dist\/main\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
-  } catch {
-    return false
-  }
-}
-
-function zombiesBelow(parent: number): number {
-  return readdirSync('/proc').filter((name) => {
-    if (!/^\d+$/.test(name)) return false
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
-      const [state, pid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return state === 'Z' && Number(pid) === parent
-    } catch {
-      return false
-    }
-  }).length
-}
-
-/** https://en.wikipedia.org/wiki/Lehmer_random_number_generator */
-function randomFrom(seed: number): () => number {
-  let state = (seed % 2_147_483_646) + 1
-  const next = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
-  for (let count = 0; count < 5; count++) next()
-  return next
 }
