@@ -4,11 +4,10 @@ import type { Address } from '../listeners/address.ts'
 import type { Release, System } from '../system/system.ts'
 import type { Takes } from './live/handover.ts'
 import type { LiveOffer } from './live/move.ts'
-import { HandleChannel } from './handle-channel.ts'
 import { type MessageHandler, MessageHandlers } from './message-handlers.ts'
-import { type Body, message, readMessage, type TicketKeys } from './protocol.ts'
+import { Outbox } from './outbox.ts'
+import { type Body, readMessage, type TicketKeys } from './protocol.ts'
 import { SuccessorProcess } from './successor-process.ts'
-import { UnreadBytes } from './unread-bytes.ts'
 import { isForeign, unreadable } from './unreadable.ts'
 
 /** A successor that does not say within this time that it stops is stuck, in milliseconds. */
@@ -33,11 +32,9 @@ export interface ConnectionOffer {
 export class Successor extends SuccessorProcess {
   /** The live connections that it can take over: none until it says so. */
   takes: Takes = { webSockets: [], streams: false }
-  readonly #channel: HandleChannel
   readonly #handlers = new MessageHandlers()
-  readonly #unread = new UnreadBytes()
+  readonly #outbox: Outbox
   readonly #spares = new Map<Address, SpareHandle>()
-  #catchingUp: Promise<void> | undefined
   /** Whether it may already serve clients or run hooks. */
   #working = false
   #stopping = false
@@ -47,7 +44,7 @@ export class Successor extends SuccessorProcess {
 
   constructor(child: ChildProcess & { pid: number }, generation: number) {
     super(child, generation)
-    this.#channel = new HandleChannel(child)
+    this.#outbox = new Outbox(child)
     this.onAny((body, handle) => {
       this.#heard = true
       this.#handlers.call(body, handle)
@@ -57,6 +54,7 @@ export class Successor extends SuccessorProcess {
     }
     this.on('ready', work)
     this.on('accepts', work)
+    this.on('caught-up', () => this.#outbox.caughtUp())
     this.on('stopping', () => this.#stop())
     this.on('takes', (takes) => {
       this.takes = takes
@@ -68,7 +66,7 @@ export class Successor extends SuccessorProcess {
 
   /** How many connections can be on their way to it at the same time. */
   get handlesAtOnce(): number {
-    return this.#channel.atOnce
+    return this.#outbox.atOnce
   }
 
   /** Whether it has said that it stops, on its own or because it was dismissed. */
@@ -158,7 +156,7 @@ export class Successor extends SuccessorProcess {
 
   /** Says that another restart was requested. Rejects if the channel is gone. */
   sendRestart(): Promise<void> {
-    return this.#send({ type: 'restart' })
+    return this.#outbox.send({ type: 'restart' })
   }
 
   /**
@@ -166,7 +164,7 @@ export class Successor extends SuccessorProcess {
    * channel is gone.
    */
   sendConnection(id: number, offer: ConnectionOffer, handle: unknown): Promise<void> {
-    return this.#send({ type: 'connection', id, ...offer }, handle)
+    return this.#outbox.send({ type: 'connection', id, ...offer }, handle)
   }
 
   /**
@@ -174,13 +172,13 @@ export class Successor extends SuccessorProcess {
    * handle.
    */
   async sendLive(id: number, listener: Address, offer: LiveOffer, handle: unknown): Promise<void> {
-    await this.#send({ type: 'live', id, listener, ...offer })
-    await this.#send({ type: 'live-handle', id }, handle)
+    await this.#outbox.send({ type: 'live', id, listener, ...offer })
+    await this.#outbox.send({ type: 'live-handle', id }, handle)
   }
 
   /** Forwards a call of the application on a WebSocket that has moved. Rejects if the channel is gone. */
   sendLate(id: number, call: string): Promise<void> {
-    return this.#send({ type: 'late', id, call })
+    return this.#outbox.send({ type: 'late', id, call })
   }
 
   /**
@@ -242,34 +240,6 @@ export class Successor extends SuccessorProcess {
 
   /** Sends a message that no caller waits for. Other code notices if the successor has died. */
   #sendIfAlive(body: Body): void {
-    this.#send(body).catch(() => {})
-  }
-
-  /** Sends a message, with a native handle if it carries a descriptor. Rejects if the channel is gone. */
-  async #send(body: Body, handle?: unknown): Promise<void> {
-    if (handle === undefined) {
-      this.#unread.add(body)
-      return this.#channel.send(message(body))
-    }
-    while (this.#unread.areTooMany && this.connected) await this.#catchUp()
-    this.#unread.readUpTo(this.#unread.sent)
-    await this.#channel.send(message(body), handle)
-  }
-
-  /** Resolves when the successor has read all messages so far, or is gone. */
-  #catchUp(): Promise<void> {
-    this.#catchingUp ??= new Promise((resolve) => {
-      const { sent } = this.#unread
-      const onRead = (): void => {
-        for (const release of releases) release()
-        this.#unread.readUpTo(sent)
-        this.#catchingUp = undefined
-        resolve()
-      }
-      const releases = [this.on('caught-up', onRead)]
-      this.#channel.send(message({ type: 'catch-up' })).catch(onRead)
-      releases.push(this.onGone(onRead))
-    })
-    return this.#catchingUp
+    this.#outbox.send(body).catch(() => {})
   }
 }

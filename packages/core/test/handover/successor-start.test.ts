@@ -1,51 +1,19 @@
 import { message } from '../../src/handover/protocol.ts'
+import { spawnSuccessor, waitUntilReady } from '../../src/handover/successor-start.ts'
+import { type Inheritance, readInheritance } from '../../src/listeners/inheritance.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
-import type { Successor } from '../../src/handover/successor.ts'
-import { type ReadyOptions, spawnSuccessor, waitUntilReady } from '../../src/handover/successor-start.ts'
-import { readInheritance, type Inheritance } from '../../src/listeners/inheritance.ts'
-import { FakeSystem } from '../fake-system.ts'
-
-const address = (port: number) => ({ requested: `tcp://*:${port}`, bound: `tcp://[::]:${port}` })
-const inheritance: Inheritance = {
-  version: protocolVersion,
-  generation: 7,
-  pid: 4242,
-  listeners: [
-    { fd: 21, ...address(3000) },
-    { fd: 18, ...address(9090) },
-  ],
-}
-
-let system: FakeSystem
-let stop: AbortController
-beforeEach(() => {
-  system = new FakeSystem()
-  stop = new AbortController()
-})
-afterEach(() => {
-  if (system.timers > 0) throw new Error('a timer was left running')
-})
-
-const spawned = () => spawnSuccessor(system, inheritance, {})
-const turn = () => new Promise((resolve) => setImmediate(resolve))
-const options = (readyTimeout: number, manualReady = false): ReadyOptions => ({
-  readyTimeout,
-  manualReady,
-  begun: system.now(),
-  abort: stop.signal,
-  ticketKeys: () => [],
-})
-const watch = (successor: Successor, readyTimeout = 60_000, manualReady = false) =>
-  waitUntilReady(system, successor, options(readyTimeout, manualReady))
-/** Resolves when the wait has begun. */
-const start = async (readyTimeout?: number) => {
-  const successor = await spawned()
-  const ready = watch(successor, readyTimeout)
-  ready.catch(() => {})
-  return { successor, ready }
-}
-const failure = (code: string, text: RegExp) =>
-  expect.objectContaining({ code, message: expect.stringMatching(text) })
+import {
+  address,
+  failure,
+  inheritance,
+  options,
+  spawned,
+  start,
+  stop,
+  system,
+  turn,
+  watch,
+} from './fake-successor.ts'
 
 test('is given the descriptors, and told which is which by their numbers there', async () => {
   const { successor, ready } = await start()

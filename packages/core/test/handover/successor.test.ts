@@ -1,49 +1,6 @@
 import { message } from '../../src/handover/protocol.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
-import type { Successor } from '../../src/handover/successor.ts'
-import { waitUntilReady, spawnSuccessor } from '../../src/handover/successor-start.ts'
-import type { Inheritance } from '../../src/listeners/inheritance.ts'
-import { FakeSystem } from '../fake-system.ts'
-
-const address = (port: number) => ({ requested: `tcp://*:${port}`, bound: `tcp://[::]:${port}` })
-const inheritance: Inheritance = {
-  version: protocolVersion,
-  generation: 7,
-  pid: 4242,
-  listeners: [
-    { fd: 21, ...address(3000) },
-    { fd: 18, ...address(9090) },
-  ],
-}
-
-let system: FakeSystem
-let stop: AbortController
-beforeEach(() => {
-  system = new FakeSystem()
-  stop = new AbortController()
-})
-afterEach(() => {
-  if (system.timers > 0) throw new Error('a timer was left running')
-})
-
-const spawned = () => spawnSuccessor(system, inheritance, {})
-const watch = (successor: Successor, readyTimeout = 60_000, manualReady = false) =>
-  waitUntilReady(system, successor, {
-    readyTimeout,
-    manualReady,
-    begun: system.now(),
-    abort: stop.signal,
-    ticketKeys: () => [],
-  })
-/** Resolves when the wait has begun. */
-const start = async (readyTimeout?: number) => {
-  const successor = await spawned()
-  const ready = watch(successor, readyTimeout)
-  ready.catch(() => {})
-  return { successor, ready }
-}
-const failure = (code: string, text: RegExp) =>
-  expect.objectContaining({ code, message: expect.stringMatching(text) })
+import { failure, spawned, start, system } from './fake-successor.ts'
 
 test('a message in a wrong form is reported, and nothing else', async () => {
   const successor = await spawned()
@@ -170,63 +127,5 @@ describe('dismissed', () => {
     expect(system.child.kills).toEqual(['SIGKILL'])
     system.child.exits(null, 'SIGKILL')
     await ended
-  })
-})
-
-describe('a handle behind messages without one', () => {
-  const offer = { listener: 'tcp://*:1', used: true, requests: 0 }
-  const connection = message({ type: 'connection', id: 1, ...offer })
-  const sendLate = (successor: Successor, bytes: number) => successor.sendLate(1, 'x'.repeat(bytes))
-  const sendConnection = (successor: Successor) => successor.sendConnection(1, offer, {})
-  const turn = () => new Promise((resolve) => setImmediate(resolve))
-
-  test('follows at once where they are short', async () => {
-    const successor = await spawned()
-    const { child } = system.spawned[0]!
-    for (let each = 0; each < 5; each++) await sendLate(successor, 100)
-    void sendConnection(successor).catch(() => {})
-    expect(child.sent.at(-1)).toEqual(connection)
-    child.exits(1)
-  })
-
-  test('waits until the successor has read them where they are long', async () => {
-    const successor = await spawned()
-    const { child } = system.spawned[0]!
-    await sendLate(successor, 60_000)
-    const sending = [sendConnection(successor), sendConnection(successor)]
-    for (const each of sending) each.catch(() => {})
-    expect(child.sent.at(-1)).toEqual(message({ type: 'catch-up' }))
-    await turn()
-    expect(child.sent.filter((each) => (each as { type: string }).type === 'connection')).toHaveLength(0)
-    child.says(message({ type: 'caught-up' }))
-    await turn()
-    expect(child.sent.slice(-2)).toEqual([connection, connection])
-    expect(child.sent).toHaveLength(4)
-    child.exits(1)
-    await Promise.allSettled(sending)
-  })
-
-  test('waits again for what was sent meanwhile', async () => {
-    const successor = await spawned()
-    const { child } = system.spawned[0]!
-    await sendLate(successor, 60_000)
-    sendConnection(successor).catch(() => {})
-    await sendLate(successor, 60_000)
-    child.says(message({ type: 'caught-up' }))
-    await turn()
-    expect(child.sent.at(-1)).toEqual(message({ type: 'catch-up' }))
-    child.says(message({ type: 'caught-up' }))
-    await turn()
-    expect(child.sent.at(-1)).toEqual(connection)
-    child.exits(1)
-  })
-
-  test('fails if the successor goes meanwhile', async () => {
-    const successor = await spawned()
-    const { child } = system.spawned[0]!
-    await sendLate(successor, 60_000)
-    const sending = sendConnection(successor)
-    child.exits(1)
-    await expect(sending).rejects.toThrow('channel')
   })
 })
