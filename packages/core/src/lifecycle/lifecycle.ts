@@ -8,7 +8,7 @@ import type { Events } from '../events/events.ts'
 import type { Handover } from '../handover/live/handover.ts'
 import type { Health } from '../health/health.ts'
 import { writeAnswer } from '../health/write-answer.ts'
-import { isDatagramSocket } from '../listeners/datagrams.ts'
+import { isDatagramSocket } from '../listeners/datagram-socket.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
 import type { ListenMessage } from '../listeners/listener.ts'
 import {

@@ -5,12 +5,10 @@ import { getSystemErrorName } from 'node:util'
 import type { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type DatagramHandle, datagramHandleOf } from '../system/node-internals.ts'
 import type { KeptSocket, Release, System } from '../system/system.ts'
-import { type Address, datagramAddress } from './address.ts'
+import { datagramAddress } from './address.ts'
+import { addressOf, close, type DatagramSocket, isConnected, keepMemberships } from './datagram-socket.ts'
 import type { Hold } from './hold.ts'
 import { type InheritedListener, type InheritedListeners, mismatch } from './inheritance.ts'
-
-/** Node's types omit the property with the type of the socket. */
-type Socket = NodeSocket & { readonly type: 'udp4' | 'udp6' }
 
 export interface DatagramsObserver {
   /** Called before a socket is bound. */
@@ -43,7 +41,7 @@ export class Datagrams {
   readonly #inherited: InheritedListeners
   readonly #hold: Hold
   #observer: DatagramsObserver | undefined
-  readonly #bound = new Set<Socket>()
+  readonly #bound = new Set<DatagramSocket>()
   readonly #ignored = new WeakSet<NodeSocket>()
   #received = 0
 
@@ -56,7 +54,7 @@ export class Datagrams {
   /** Begins to see every new UDP socket. */
   watch(observer: DatagramsObserver): Release {
     this.#observer = observer
-    const onSocket = (message: unknown): void => this.#prepare((message as { socket: Socket }).socket)
+    const onSocket = (message: unknown): void => this.#prepare((message as { socket: DatagramSocket }).socket)
     subscribe('udp.socket', onSocket)
     return () => unsubscribe('udp.socket', onSocket)
   }
@@ -128,7 +126,7 @@ export class Datagrams {
     } while (this.#received !== received && this.#system.now() < deadline)
   }
 
-  #prepare(socket: Socket): void {
+  #prepare(socket: DatagramSocket): void {
     const handle = datagramHandleOf(socket)
     if (handle === undefined) return
     // For IPv6, Node has already set an own property to another method.
@@ -146,7 +144,7 @@ export class Datagrams {
   }
 
   #bind(
-    socket: Socket,
+    socket: DatagramSocket,
     handle: DatagramHandle,
     address: string,
     port: number,
@@ -175,66 +173,13 @@ export class Datagrams {
     return 0
   }
 
-  #track(socket: Socket): void {
+  #track(socket: DatagramSocket): void {
     this.#bound.add(socket)
     socket.once('close', () => this.#forget(socket))
     this.#observer?.onBound(socket)
   }
 
   #forget(socket: NodeSocket): void {
-    if (this.#bound.delete(socket as Socket)) this.#observer?.onClosed()
-  }
-}
-
-/** Whether a value is a UDP socket. Does not load the module in processes without one. */
-export function isDatagramSocket(value: unknown): value is NodeSocket {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    datagramHandleOf(value as NodeSocket)?.recvStop !== undefined
-  )
-}
-
-/**
- * An inherited socket is in its multicast groups already, and the kernel does not let it join a group twice.
- * So a join succeeds without effect for an application that joins at every start.
- */
-function keepMemberships(handle: DatagramHandle): void {
-  const { EADDRINUSE, EADDRNOTAVAIL } = constants.errno
-  for (const [method, joined] of [
-    ['addMembership', EADDRINUSE],
-    ['addSourceSpecificMembership', EADDRNOTAVAIL],
-  ] as const) {
-    const join = handle[method]
-    handle[method] = (...group) => {
-      const status: number = Reflect.apply(join, handle, group)
-      return status === -joined ? 0 : status
-    }
-  }
-}
-
-/** Resolves when the application has been notified. */
-function close(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (datagramHandleOf(socket) === undefined) resolve()
-    else socket.close(resolve)
-  })
-}
-
-function addressOf(socket: Socket): Address | undefined {
-  try {
-    return datagramAddress({ ...socket.address(), family: socket.type })
-  } catch {
-    // Closed, or not bound.
-    return undefined
-  }
-}
-
-function isConnected(socket: Socket): boolean {
-  try {
-    socket.remoteAddress()
-    return true
-  } catch {
-    return false
+    if (this.#bound.delete(socket as DatagramSocket)) this.#observer?.onClosed()
   }
 }
