@@ -1,16 +1,16 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { Connections } from '../connections/connections.ts'
 import { serverOf } from '../connections/exchange.ts'
-import { listConnections } from '../connections/list.ts'
 import type { DrainingSignals } from '../drain/draining-signals.ts'
 import type { ServerDrain } from '../drain/server-drain.ts'
 import { type Address, boundAddress } from '../listeners/address.ts'
 import type { Listener } from '../listeners/listener.ts'
-import { ownerOf, trackConnections } from '../system/node-internals.ts'
 import type { System } from '../system/system.ts'
+import { canBeFed, followFeeders } from './feeding.ts'
 import { type DrainManner, type DrainParts, ManagedServer, type ServerSettings } from './managed-server.ts'
 import { drainOnClose } from './server-close.ts'
+import { siblingsOf } from './siblings.ts'
 
 /** The data kept for a server as long as it exists. */
 interface ServerRecord {
@@ -103,23 +103,11 @@ export class ManagedServers {
     if (this.settingsOf(server).ignored === true) return true
     if (this.get(server) !== undefined || !canBeFed(server)) return false
     const connections = new Connections(server, () => this.#system.now())
-    const fedBy = new Set<Server>()
-    const take = (socket: Socket): void => {
-      // A connection belongs to only one server: otherwise the server that has accepted it would drain it as
-      // well.
-      const owner = ownerOf(socket)
-      if (owner === undefined || owner === server) return
-      fedBy.add(owner)
-      this.get(owner)?.connections.disown(socket)
-    }
-    // Before Node makes it a connection of this server.
-    server.prependListener('connection', take)
-    connections.adopt(first)
-    take(first)
+    const { fedBy, release } = followFeeders(connections, first, (owner) => this.get(owner)?.connections)
     connections.requests?.start()
     const reach = { address: undefined, unixPath: undefined, fixed: false, fedBy }
     const managed = this.#add(new ManagedServer(connections, this.settingsOf(server), reach))
-    managed.onDispose(() => void server.off('connection', take))
+    managed.onDispose(release)
     return true
   }
 
@@ -136,18 +124,10 @@ export class ManagedServers {
     )
   }
 
-  /**
-   * The servers that answer with the same function on the same port: Fastify opens a second server for the
-   * other address family of `localhost`.
-   */
+  /** A server, and those that answer with the same function on the same port. */
   siblings(server: Server): readonly Server[] {
-    const answering = new Set(server.listeners('request'))
-    const port = portOf(server)
-    const answersAlike = (each: Server): boolean =>
-      port !== undefined &&
-      portOf(each) === port &&
-      each.listeners('request').some((one) => answering.has(one))
-    return this.open.map(({ server: each }) => each).filter((each) => each === server || answersAlike(each))
+    const isSibling = siblingsOf(server)
+    return this.open.map(({ server: each }) => each).filter((each) => each === server || isSibling(each))
   }
 
   /** The connections of the server that listens at an address. */
@@ -227,22 +207,4 @@ export class ManagedServers {
     this.#open.add(managed)
     return managed
   }
-}
-
-function portOf(server: Server): number | undefined {
-  const address = server.address()
-  return typeof address === 'object' ? address?.port : undefined
-}
-
-/**
- * Whether the connections of a server that does not listen can be known: Node creates its list of HTTP/1
- * connections at 'listening'.
- */
-function canBeFed(server: Server): boolean {
-  if ('updateSettings' in server) return true
-  return (
-    'closeIdleConnections' in server &&
-    trackConnections(server) !== undefined &&
-    listConnections(server as HttpServer) !== undefined
-  )
 }
