@@ -5,13 +5,13 @@ import { startApp } from '../src/app-process.ts'
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
-const fixture = path.join(__dirname, '../fixtures/restart/logs-itself.mjs')
+const fixture = (name: string): string => path.join(__dirname, '../fixtures/restart', name)
 const [info, error] = [30, 50]
 
 describe.each(['fastify', 'fastify4'])("%s: the log of a process's own requests", (framework) => {
   async function start(factory = 'default') {
     const port = await freePort()
-    const app = await startApp({ file: fixture, args: [framework, String(port), factory] })
+    const app = await startApp({ file: fixture('logs-itself.mjs'), args: [framework, String(port), factory] })
     undo.add(() => app.stop())
     const { logged } = await app.waitFor('ready')
     return { port, logged: logged as { level: number; msg: string; own?: boolean }[] }
@@ -37,3 +37,17 @@ describe.each(['fastify', 'fastify4'])("%s: the log of a process's own requests"
     expect(incoming).toHaveLength(3)
   })
 })
+
+test.each(['express', 'koa'])(
+  '%s: an access log can skip them by the property of the socket',
+  async (framework) => {
+    const port = await freePort()
+    const app = await startApp({ file: fixture('skips-itself.mjs'), args: [framework, String(port)] })
+    undo.add(() => app.stop())
+    await expect(app.waitFor('ready')).resolves.toMatchObject({ logged: [] })
+    const client = await RawClient.connect({ port })
+    undo.add(() => client.destroy())
+    const { body } = await client.request({ path: '/client' })
+    expect(JSON.parse(body.toString())).toEqual(['begin /client'])
+  },
+)

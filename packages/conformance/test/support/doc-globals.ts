@@ -70,5 +70,6 @@ declare module '@hapi/hapi' {
   export default Hapi
 }
 declare module 'pino-http' { export function pinoHttp(options: object): import('express').RequestHandler }
+declare module 'koa-logger' { export default function koaLogger(): import('koa').Middleware }
 declare module 'morgan' { export default function morgan(format: string, options: object): import('express').RequestHandler }
 `
