@@ -69,7 +69,7 @@ export class RawClient {
       socket.once(options.tls ? 'secureConnect' : 'connect', () => {
         clearTimeout(timer)
         socket.off('error', refuse)
-        resolve(new RawClient(socket, `${host}:${port}`))
+        resolve(new RawClient(socket, `${host.includes(':') ? `[${host}]` : host}:${port}`))
       })
     })
   }

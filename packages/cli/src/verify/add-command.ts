@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
+import { Failure } from '../fail.ts'
 import type { VerifyFlags } from './flags.ts'
 
 /** Adds `zerodrop verify`; its code is loaded when it is used. */
@@ -30,7 +31,7 @@ export function addVerify(
     .option('--restart <signal>', 'deploy over it with this signal instead')
     .option(
       '--restart-command <command>',
-      'deploy over it with this command instead; ZERODROP_VERIFY_PID is the pid',
+      'deploy over it with this command instead; ZERODROP_VERIFY_PID is the pid, PORT the port',
     )
     .option('--break <command>', 'breaks the next version, for the broken deploy')
     .option('--mend <command>', 'undoes --break')
@@ -50,10 +51,18 @@ export function addVerify(
       '--docker <image>',
       'verify a container of this image; the words after the two dashes are its command',
     )
+    .showHelpAfterError(
+      "(The server's command, with its own flags, comes after two dashes: zerodrop verify -- node server.js)",
+    )
     .action(async (command: string[], flags: VerifyFlags) =>
       guarded(async () => {
         const { verify } = await import('./command.ts')
-        process.exitCode = await verify(command, flags, version)
+        try {
+          process.exitCode = await verify(command, flags, version)
+        } catch (error) {
+          // Status 1 says that a request was lost, which nobody knows.
+          throw error instanceof Failure ? error : Object.assign(error as Error, { status: 2 })
+        }
       }),
     )
 }

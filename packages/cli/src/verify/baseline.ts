@@ -13,9 +13,17 @@ export function readBaseline(file: string): Report {
   } catch (error) {
     throw new Failure(`--baseline ${file} cannot be read: ${(error as Error).message}.`, { status: 2 })
   }
-  if (!Array.isArray(parsed?.situations))
+  if (!Array.isArray(parsed?.situations) || !parsed.situations.every(isSituation))
     throw new Failure(`--baseline ${file} is no report: write one with --json > ${file}.`, { status: 2 })
   return parsed as Report
+}
+
+/** As far as it is compared. A report of another version may know other situations, and says the same of each. */
+function isSituation(value: unknown): value is SituationReport {
+  const { name, cures } = (value ?? {}) as Partial<SituationReport>
+  return (
+    typeof name === 'string' && Array.isArray(cures) && cures.every((cure) => typeof cure?.kind === 'string')
+  )
 }
 
 /** What failed here and did not in the baseline, or fails in another way. A situation that it does not have has to pass. */

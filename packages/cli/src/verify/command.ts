@@ -1,15 +1,14 @@
-import { appendFileSync, writeFileSync } from 'node:fs'
 import { Failure } from '../fail.ts'
 import { readBaseline, worseThan } from './baseline.ts'
 import { settingsOf } from './flags.ts'
 import type { VerifyFlags } from './flags.ts'
+import { closing, endWhenInterrupted, flushed } from './interruption.ts'
 import { Launcher } from './launcher.ts'
 import { play } from './play.ts'
 import type { Report } from './report.ts'
-import { annotations, stepSummary } from './reporters/github.ts'
-import { html } from './reporters/html.ts'
-import { junit } from './reporters/junit.ts'
+import { checkReportFiles, deliverReport } from './reporters/files.ts'
 import { LiveTable, listing, summary } from './reporters/table.ts'
+import { originOf } from './server/running.ts'
 import { clearedVariables } from './server/started.ts'
 import { situations } from './situations/table.ts'
 
@@ -20,6 +19,8 @@ export async function verify(
   version: string,
 ): Promise<number> {
   if (flags.list) {
+    // `--list | head` ends its reader early.
+    process.stdout.on('error', () => {})
     process.stdout.write(`${listing(situations, process.stdout)}\n`)
     return 0
   }
@@ -30,18 +31,20 @@ export async function verify(
     )
   const { settings, target, only, chosen, said } = settingsOf(command, flags)
   const baseline = flags.baseline === undefined ? undefined : readBaseline(flags.baseline)
+  checkReportFiles(flags)
   const launcher = new Launcher(target, settings, only)
-  const interrupted = endWhenInterrupted(launcher)
+  const release = endWhenInterrupted(launcher)
+  // With --json, the report is on standard output, and the table may go unread.
+  process.stderr.on('error', () => {})
   // With a report on standard output, people read standard error.
   const table = new LiveTable(
     flags.json ? process.stderr : process.stdout,
     chosen.map(({ title }) => title),
   )
-  const from = performance.now()
-  try {
+  const judge = async (): Promise<number> => {
+    const from = performance.now()
     const findings = await launcher.examine()
-    const { protocol, host, port } = findings.address
-    const address = `${protocol}://${host}:${port}`
+    const address = originOf(findings.address)
     table.say(`${said.command}: ${said.event}, found at ${address}`)
     const cleared = clearedVariables.filter((name) => process.env[name] !== undefined)
     const remarks = [...findings.remarks]
@@ -78,43 +81,23 @@ export async function verify(
     }
     table.close()
     table.say(summary(report, flags.json ? process.stderr : process.stdout))
-    deliver(report, flags)
-    return statusOf(report, baseline, (line) => table.say(line))
+    deliverReport(report, flags)
+    const status = statusOf(report, baseline, (line) => table.say(line))
+    await flushed(process.stdout)
+    return status
+  }
+  try {
+    return await Promise.race([judge(), closing(process.stdout)])
   } finally {
     table.close()
     await launcher.endAll()
-    interrupted()
+    await release()
   }
-}
-
-/** Ends what was started at Ctrl-C, and then the process as the signal would have. Returns a function that removes it. */
-function endWhenInterrupted(launcher: Launcher): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  const onSignal = (signal: NodeJS.Signals): void => {
-    remove()
-    void launcher.endAll().then(() => process.kill(process.pid, signal))
-  }
-  const remove = (): void => signals.forEach((signal) => process.off(signal, onSignal))
-  for (const signal of signals) process.on(signal, onSignal)
-  return remove
-}
-
-/** Writes the reports that were asked for. */
-function deliver(report: Report, { json, junit: junitFile, html: htmlFile, github }: VerifyFlags): void {
-  if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-  if (junitFile !== undefined) writeReport(junitFile, junit(report))
-  if (htmlFile !== undefined) writeReport(htmlFile, html(report))
-  if (!github) return
-  // GitHub reads them from either; with --json standard output is the report alone.
-  const stream = json ? process.stderr : process.stdout
-  stream.write(annotations(report))
-  const { GITHUB_STEP_SUMMARY: file } = process.env
-  if (file !== undefined) appendFileSync(file, stepSummary(report))
 }
 
 function statusOf(report: Report, baseline: Report | undefined, say: (line: string) => void): number {
   if (report.passed + report.failed === 0)
-    throw new Failure('No situation could be judged: name the routes that they need.', { status: 2 })
+    throw new Failure(`No situation could be judged: ${reasonsOf(report).join('; ')}.`, { status: 2 })
   if (baseline === undefined) return report.failed > 0 ? 1 : 0
   const worse = worseThan(baseline, report)
   say(
@@ -125,10 +108,6 @@ function statusOf(report: Report, baseline: Report | undefined, say: (line: stri
   return worse.length > 0 ? 1 : 0
 }
 
-function writeReport(file: string, text: string): void {
-  try {
-    writeFileSync(file, text)
-  } catch (error) {
-    throw new Failure(`${file} cannot be written: ${(error as Error).message}.`, { status: 2 })
-  }
+function reasonsOf({ situations: skipped }: Report): string[] {
+  return [...new Set(skipped.flatMap(({ runs }) => runs.flatMap(({ reason }) => reason ?? [])))]
 }

@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { Failure } from '../fail.ts'
 import { act } from './act.ts'
 import type { Acted } from './act.ts'
 import { Deploy } from './deploy.ts'
@@ -8,8 +5,10 @@ import type { DeployOutcome } from './deploy.ts'
 import type { Launched, Launcher } from './launcher.ts'
 import { latencyOf } from './report.ts'
 import type { RunReport } from './report.ts'
-import type { ProcessEntry } from './server/proc.ts'
+import { rootOf, send } from './server/family.ts'
+import type { Running } from './server/running.ts'
 import type { Settings } from './settings.ts'
+import { ShellCommand } from './shell-command.ts'
 import type { Situation } from './situations/situation.ts'
 import { Stage } from './stage.ts'
 import { lossFaults } from './verdict.ts'
@@ -27,8 +26,8 @@ export class Deployed {
 
   /** Plays a situation around one deploy, or two. */
   async play(situation: Situation): Promise<RunReport> {
-    this.#launched ??= await this.#launcher.launch()
-    const { server, findings } = this.#launched
+    const launched = (this.#launched ??= await this.#launcher.launch())
+    const { server, findings } = launched
     const settings = this.#settings
     const over = new AbortController()
     const deploy = new Deploy(
@@ -40,9 +39,9 @@ export class Deployed {
     let outcome: Promise<DeployOutcome> | undefined
     const { broken } = settings
     const breaks = situation.event === 'broken' ? broken : undefined
-    const mended = breaks && this.#launcher.owe(() => shell(breaks.mend, '--mend', server.pid))
+    const mended = breaks && this.#launcher.owe(() => this.#run(breaks.mend, '--mend', launched))
     const trigger = async (): Promise<void> => {
-      if (breaks !== undefined) await shell(breaks.break, '--break', server.pid)
+      if (breaks !== undefined) await this.#run(breaks.break, '--break', launched)
       outcome = deploy.run(situation.event).finally(() => over.abort())
       // It is awaited when the clients are done.
       outcome.catch(() => {})
@@ -81,35 +80,37 @@ export class Deployed {
 
   async #trigger({ event: kind }: Situation): Promise<void> {
     const { event } = this.#settings
-    const server = this.#launched?.server
-    if (server === undefined) return
+    const launched = this.#launched
+    if (launched === undefined) return
     if (event.kind === 'restart-command') {
-      const deployed = shell(event.command, '--restart-command', server.pid)
+      const deployed = this.#run(event.command, '--restart-command', launched)
       // The deploy of a broken version may say so.
       await (kind === 'broken' ? deployed.catch(() => {}) : deployed)
-    } else newestRoot(server.pid, server.members()).forEach((pid) => process.kill(pid, event.signal))
+    } else {
+      const root = currentRoot(launched.server)
+      if (root !== undefined) send(root, event.signal)
+    }
+  }
+
+  /** @param flag that the command comes from */
+  async #run(command: string, flag: string, { server, findings }: Launched): Promise<void> {
+    const shell = new ShellCommand(command, flag, {
+      pid: currentRoot(server) ?? server.pid,
+      port: findings.address.port,
+      mark: server.mark,
+      limit: this.#settings.limit,
+    })
+    const release = this.#launcher.owe(async () => shell.kill())
+    try {
+      await shell.ended
+    } finally {
+      await release()
+    }
   }
 }
 
 /** The process that was started, or what has taken its place. */
-function newestRoot(root: number, members: readonly ProcessEntry[]): number[] {
-  if (members.some(({ pid }) => pid === root)) return [root]
-  const inside = new Set(members.map(({ pid }) => pid))
-  return members
-    .filter(({ parent }) => !inside.has(parent))
-    .slice(-1)
-    .map(({ pid }) => pid)
-}
-
-/** @throws Failure if the command fails */
-async function shell(command: string, flag: string, pid: number): Promise<void> {
-  const env = { ...process.env, ZERODROP_VERIFY_PID: String(pid) }
-  const child = spawn(command, { shell: true, stdio: ['ignore', 'ignore', 'pipe'], env })
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
-  const [status] = (await once(child, 'close')) as [number | null]
-  if (status !== 0)
-    throw new Failure(`The command of ${flag} ended with ${status ?? 'a signal'}: ${command}\n${said}`, {
-      status: 2,
-    })
+function currentRoot(server: Running): number | undefined {
+  const members = server.members()
+  return members.some(({ pid }) => pid === server.pid) ? server.pid : rootOf(members)?.pid
 }

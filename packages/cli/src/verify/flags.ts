@@ -1,5 +1,5 @@
-import { constants } from 'node:os'
-import { Failure } from '../fail.ts'
+import { closest } from './closest.ts'
+import { addressOf, signalOf, wrong } from './flag-values.ts'
 import type { Target } from './launcher.ts'
 import type { Address } from './server/running.ts'
 import type { Event, Settings } from './settings.ts'
@@ -55,8 +55,14 @@ export function settingsOf(command: readonly string[], flags: VerifyFlags): Plan
     throw wrong('--break and --mend go together.')
   if (flags.repeat < 1) throw wrong('--repeat takes a whole number from 1 on.')
   if (flags.jobs < 1) throw wrong('--jobs takes a whole number from 1 on.')
-  if (flags.limit < 1 || flags.startLimit < 1)
-    throw wrong('--limit and --start-limit take milliseconds from 1 on.')
+  for (const name of ['limit', 'startLimit'] as const)
+    if (flags[name] < 1 || flags[name] > LONGEST)
+      throw wrong(`--limit and --start-limit take milliseconds from 1 to ${LONGEST}, which is an hour.`)
+  if (flags.rtt > LONGEST_ROUND_TRIP) throw wrong(`--rtt takes milliseconds from 0 to ${LONGEST_ROUND_TRIP}.`)
+  if (flags.pid !== undefined && event.kind === 'stop' && (flags.only?.length !== 1 || flags.repeat > 1))
+    throw wrong(
+      '--pid with a stop ends the server, so it takes one situation, once: --only in-flight, for example. With --restart or --restart-command it takes all of them.',
+    )
   const routes = {
     get: flags.get,
     slow: flags.slow,
@@ -115,30 +121,22 @@ function eventOf({ stop, restart, restartCommand }: VerifyFlags): Event {
   return { kind: 'stop', signal: signalOf(stop ?? 'SIGTERM', '--stop') }
 }
 
-function signalOf(name: string, flag: string): NodeJS.Signals {
-  const full = name.toUpperCase().startsWith('SIG') ? name.toUpperCase() : `SIG${name.toUpperCase()}`
-  if (!(full in constants.signals))
-    throw wrong(`${flag} takes the name of a signal, such as SIGTERM, not "${name}".`)
-  if (full === 'SIGKILL' || full === 'SIGSTOP')
-    throw wrong(`No server can handle ${full}, so there is nothing to verify.`)
-  return full as NodeJS.Signals
-}
-
-function addressOf(text: string): Address {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw wrong(`--url takes an address such as http://127.0.0.1:3000, not "${text}".`)
-  const protocol = url.protocol === 'https:' ? 'https' : 'http'
-  const port = url.port === '' ? (protocol === 'https' ? 443 : 80) : Number(url.port)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  return { protocol, host: host === 'localhost' ? '127.0.0.1' : host, port }
-}
+/** Longer timers would overflow in Node, and fire at once. */
+const LONGEST = 3_600_000
+const LONGEST_ROUND_TRIP = 10_000
 
 function choose(event: Event, only: readonly string[] | undefined): Situation[] {
   const kind = event.kind === 'stop' ? 'stop' : 'restart'
   for (const name of only ?? []) {
     const situation = situations.find((each) => each.name === name)
-    if (situation === undefined) throw wrong(`There is no situation "${name}". --list names them.`)
+    if (situation === undefined) {
+      const near = closest(
+        name,
+        situations.map((each) => each.name),
+      )
+      const meant = near === undefined ? '' : ` Did you mean "${near}"?`
+      throw wrong(`There is no situation "${name}".${meant} --list names them.`)
+    }
     if (!situation.at.includes(kind))
       throw wrong(`The situation "${name}" is one of a ${situation.at.join(' or a ')}, not of a ${kind}.`)
   }
@@ -155,8 +153,4 @@ function targetInWords(target: Target): string {
 function eventInWords(event: Event): string {
   if (event.kind === 'restart-command') return `deployed by "${event.command}"`
   return event.kind === 'stop' ? `stopped by ${event.signal}` : `restarted by ${event.signal}`
-}
-
-function wrong(message: string): Failure {
-  return new Failure(message, { status: 2 })
 }

@@ -2,8 +2,10 @@ import { Failure } from '../fail.ts'
 import { preflight } from './preflight.ts'
 import { AdoptedServer } from './server/adopted.ts'
 import { findAddress } from './server/address.ts'
+import { failIfInUse } from './server/not-found.ts'
 import { listeningAddresses } from './server/listening.ts'
 import type { Found } from './server/listening.ts'
+import { authorityOf } from './server/running.ts'
 import type { Address, Running } from './server/running.ts'
 import { startContainer } from './server/container.ts'
 import { startServer } from './server/started.ts'
@@ -21,6 +23,12 @@ export interface Launched {
   readonly findings: Findings
 }
 
+interface Started {
+  readonly server: Running
+  /** Where it was told to listen. */
+  readonly port: number | undefined
+}
+
 /** Starts the server as often as it is needed, and ends whatever it started. */
 export class Launcher {
   readonly #target: Target
@@ -28,6 +36,11 @@ export class Launcher {
   readonly #only: Address | undefined
   readonly #running = new Set<Running>()
   readonly #owed = new Set<() => Promise<void>>()
+  /** Those that are being started, which no one else can end yet. */
+  readonly #starting = new Set<Promise<unknown>>()
+  #ended = false
+  /** Whether the server listens where `PORT` tells it to. */
+  #followsPort = false
   #findings: Findings | undefined
 
   constructor(target: Target, settings: Settings, only?: Address) {
@@ -44,10 +57,17 @@ export class Launcher {
     const { server, port } = await this.#start(process.env['PORT'] === undefined)
     try {
       const { address, status } = await this.#find(server, port)
+      const listening = await listeningAddresses(server)
+      this.#followsPort = port !== undefined && address.port === port
       // One that listens elsewhere as well could not run twice.
-      const movable =
-        port !== undefined && address.port === port && (await listeningAddresses(server)).length === 1
-      this.#findings = { address, movable, ...(await preflight(address, this.#settings, status)) }
+      const movable = this.#followsPort && listening.length === 1
+      const looked = await preflight(address, this.#settings, status)
+      const others = listening.filter((each) => each.port !== address.port).map(authorityOf)
+      if (others.length > 0 && this.#only === undefined)
+        looked.remarks.push(
+          `The server listens on ${others.join(' and ')} too, which is not judged: --url names another address.`,
+        )
+      this.#findings = { address, movable, ...looked }
       return this.#findings
     } finally {
       await this.end(server)
@@ -56,7 +76,7 @@ export class Launcher {
 
   /** Starts a server and waits until it answers. */
   async launch(): Promise<Launched> {
-    const { server, port } = await this.#start(this.#known.movable)
+    const { server, port } = await this.#start(this.#followsPort)
     try {
       const { address } = await this.#find(server, port)
       return { server, findings: { ...this.#known, address } }
@@ -68,9 +88,14 @@ export class Launcher {
 
   /** Starts a server and does not wait. */
   async launchUnready(): Promise<Launched> {
-    const { server, port } = await this.#start(this.#known.movable)
+    const { server, port } = await this.#start(this.#followsPort)
     const address = { ...this.#known.address, ...(port !== undefined && { port }) }
     return { server, findings: { ...this.#known, address } }
+  }
+
+  /** Whether another server can be had when this one has stopped. */
+  get startsServers(): boolean {
+    return this.#target.kind !== 'pid'
   }
 
   async end(server: Running): Promise<void> {
@@ -87,9 +112,17 @@ export class Launcher {
     return once
   }
 
+  /** Ends everything, what is being started included; nothing is started any more. */
   async endAll(): Promise<void> {
-    for (const undo of this.#owed) await undo()
+    this.#ended = true
+    for (const undo of [...this.#owed].reverse()) await undo()
+    await Promise.allSettled(this.#starting)
     await Promise.all([...this.#running].map((server) => this.end(server)))
+  }
+
+  /** For the moment in which this process ends, for whatever reason. */
+  endNow(): void {
+    for (const server of this.#running) server.killNow()
   }
 
   get #known(): Findings {
@@ -97,11 +130,25 @@ export class Launcher {
     return this.#findings
   }
 
-  async #start(onFreePort: boolean): Promise<{ server: Running; port: number | undefined }> {
+  async #start(onFreePort: boolean): Promise<Started> {
+    const starting = this.#begin(onFreePort)
+    this.#starting.add(starting)
+    try {
+      const started = await starting
+      if (!this.#ended) return started
+    } finally {
+      this.#starting.delete(starting)
+    }
+    throw new Failure('Everything has been ended.', { status: 2 })
+  }
+
+  async #begin(onFreePort: boolean): Promise<Started> {
+    if (this.#ended) throw new Failure('Everything has been ended.', { status: 2 })
     const target = this.#target
     if (target.kind === 'pid') return { server: this.#note(new AdoptedServer(target.pid)), port: undefined }
     if (target.kind === 'docker')
       return { server: this.#note(await startContainer(target.image, target.command)), port: undefined }
+    if (this.#only !== undefined) await failIfInUse(this.#only)
     const port = onFreePort && this.#only === undefined ? await freePort() : undefined
     const server = this.#note(await startServer({ command: target.command, port }))
     return { server, port: port ?? numberOr(process.env['PORT']) }

@@ -74,7 +74,7 @@ async function stopped(
       situation.event === 'early' ? await launcher.launchUnready() : await launcher.launch()
     try {
       const run = await stopOnce(situation, server, findings, settings, signal)
-      if (run.reason !== tooQuick || attempt === ATTEMPTS) return run
+      if (run.reason !== tooQuick || attempt === ATTEMPTS || !launcher.startsServers) return run
     } finally {
       await launcher.end(server)
     }

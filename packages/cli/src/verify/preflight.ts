@@ -10,6 +10,7 @@ import type { RequestOptions } from './traffic.ts'
 
 export interface Preflight {
   readonly statuses: Partial<Record<keyof Routes, number>>
+  readonly keepsAlive: boolean
   readonly slowStreams: boolean
   readonly remarks: string[]
 }
@@ -25,6 +26,7 @@ export async function preflight(address: Address, settings: Settings, get: numbe
   const { routes } = settings
   const statuses: Partial<Record<keyof Routes, number>> = { get }
   const remarks: string[] = []
+  const keepsAlive = await keepsConnection(address, { path: routes.get, timeout: settings.limit })
   let slowStreams = false
   if (routes.slow !== undefined) {
     const asked = await askOnce(address, { path: routes.slow, timeout: settings.limit }, '--slow')
@@ -51,7 +53,21 @@ export async function preflight(address: Address, settings: Settings, get: numbe
   if (routes.sse !== undefined) statuses.sse = await askForStream(address, routes.sse, settings.limit)
   if (routes.ws !== undefined) await askForWebSocket(address, routes.ws)
   if (settings.h2) await askOverHttp2(address, routes.get)
-  return { statuses, slowStreams, remarks }
+  return { statuses, keepsAlive, slowStreams, remarks }
+}
+
+async function keepsConnection(address: Address, request: RequestOptions): Promise<boolean> {
+  const client = await RawClient.connect(clientOptions(address))
+  try {
+    const { closes } = await client.request(request)
+    return !closes
+  } catch (error) {
+    if (error instanceof LostRequest)
+      throw wrongRoute(`GET ${request.path} gives no answer (${error.reason})`, '--get')
+    throw error
+  } finally {
+    client.destroy()
+  }
 }
 
 export const uploadHeaders = { 'content-type': 'application/octet-stream' }

@@ -43,6 +43,8 @@ export interface Findings {
   readonly movable: boolean
   /** Statuses that the routes answered with. */
   readonly statuses: Readonly<Partial<Record<keyof Routes, number>>>
+  /** Whether a connection can be used for a second request. */
+  readonly keepsAlive: boolean
   /** Whether the slow route sends its response piece by piece. */
   readonly slowStreams: boolean
   /** What the user should know of the routes. */

@@ -1,5 +1,6 @@
 import { connect, constants } from 'node:http2'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import { originOf } from '../server/running.ts'
 import type { Address } from '../server/running.ts'
 
 export interface StreamAnswer {
@@ -25,8 +26,8 @@ export class StreamFailure extends Error {
 }
 
 /** With TLS by ALPN, without it by prior knowledge. */
-export function openSession({ protocol, host, port }: Address): Promise<ClientHttp2Session> {
-  const session = connect(`${protocol}://${host}:${port}`, { rejectUnauthorized: false })
+export function openSession(address: Address): Promise<ClientHttp2Session> {
+  const session = connect(originOf(address), { rejectUnauthorized: false })
   return new Promise((resolve, reject) => {
     session.once('connect', () => {
       session.off('error', reject)

@@ -1,12 +1,12 @@
 import { WebSocket } from 'ws'
+import { originOf } from '../server/running.ts'
 import type { Address } from '../server/running.ts'
 
 const HANDSHAKE = 5000
 
 /** Rejects if the server does not upgrade the connection. */
-export function openWebSocket({ protocol, host, port }: Address, path: string): Promise<WebSocket> {
-  const scheme = protocol === 'https' ? 'wss' : 'ws'
-  const socket = new WebSocket(`${scheme}://${host}:${port}${path}`, {
+export function openWebSocket(address: Address, path: string): Promise<WebSocket> {
+  const socket = new WebSocket(originOf(address).replace(/^http/, 'ws') + path, {
     handshakeTimeout: HANDSHAKE,
     rejectUnauthorized: false,
     perMessageDeflate: false,

@@ -12,6 +12,7 @@ export class AdoptedServer implements Running {
   readonly exited: Promise<Exit>
   exit: Exit | undefined
   readonly output = ''
+  readonly outputEnded = Promise.resolve()
   readonly #family: Family
   #released = false
 
@@ -47,6 +48,10 @@ export class AdoptedServer implements Running {
 
   thaw(): void {
     this.#family.signal('SIGCONT')
+  }
+
+  killNow(): void {
+    this.thaw()
   }
 
   async kill(): Promise<void> {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Failure } from '../../fail.ts'
 import { until } from '../until.ts'
@@ -53,6 +53,7 @@ export class Container implements Running {
   readonly exited: Promise<Exit>
   exit: Exit | undefined
   output = ''
+  readonly outputEnded = Promise.resolve()
   readonly #id: string
   readonly #family: Family
 
@@ -82,6 +83,10 @@ export class Container implements Running {
 
   thaw(): void {
     this.#family.signal('SIGCONT')
+  }
+
+  killNow(): void {
+    spawnSync('docker', ['rm', '--force', this.#id], { stdio: 'ignore' })
   }
 
   async kill(): Promise<void> {

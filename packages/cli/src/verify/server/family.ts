@@ -58,6 +58,12 @@ export class Family {
   }
 }
 
+/** Of a family whose first process is gone: the newest that is no child of another. */
+export function rootOf(members: readonly ProcessEntry[]): ProcessEntry | undefined {
+  const inside = new Set(members.map(({ pid }) => pid))
+  return members.filter(({ parent }) => !inside.has(parent)).at(-1)
+}
+
 export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)

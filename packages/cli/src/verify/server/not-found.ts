@@ -2,10 +2,12 @@ import { Failure } from '../../fail.ts'
 import { listeningAddresses } from './listening.ts'
 import type { Found, Search } from './listening.ts'
 import { commandLineOf, pids, socketInodes } from './proc.ts'
-import type { Running } from './running.ts'
-import { listeningRows } from './sockets.ts'
+import { authorityOf, originOf } from './running.ts'
+import type { Address, Running } from './running.ts'
+import { listeningRows, unixListeners } from './sockets.ts'
 
 export async function endedEarly(server: Running, told: number | undefined): Promise<Failure> {
+  await server.outputEnded
   const { status, signal } = server.exit ?? {}
   const how = signal ? `was ended by ${signal}` : `exited with status ${status ?? 'unknown'}`
   const [, inUse] = /EADDRINUSE[^\n]*?:(\d+)/.exec(server.output) ?? []
@@ -13,7 +15,24 @@ export async function endedEarly(server: Running, told: number | undefined): Pro
   const holder = port === undefined ? undefined : await holderOf(Number(port))
   const because =
     port === undefined ? '' : `: port ${port} is in use${holder === undefined ? '' : ` by ${holder}`}`
-  return new Failure(`The server ${how} before it answered${because}.${printed(server)}`, { status: 2 })
+  const daemon =
+    status === 0
+      ? ' A server that goes on as a daemon has to stay in the foreground, as with "daemon off;" of nginx.'
+      : ''
+  return new Failure(`The server ${how} before it answered${because}.${daemon}${printed(server)}`, {
+    status: 2,
+  })
+}
+
+/** Without this check, `--url` would judge whichever server has the port. */
+export async function failIfInUse({ host, port }: Address): Promise<void> {
+  if (!/^(localhost|127\..*|::1)$/.test(host)) return
+  if (!(await listeningRows()).some((row) => row.port === port)) return
+  const holder = await holderOf(port)
+  throw new Failure(
+    `The port of --url, port ${port} is in use${holder === undefined ? '' : ` by ${holder}`}, before the server is started. End that server, or verify it with --pid.`,
+    { status: 2 },
+  )
 }
 
 /** The process that listens on a port, as far as this user may see it. */
@@ -26,14 +45,27 @@ async function holderOf(port: number): Promise<string | undefined> {
   return holder === undefined ? undefined : `process ${holder} (${commandLineOf(holder).slice(0, 80)})`
 }
 
-export async function neverListened(server: Running, { limit, only }: Search): Promise<Failure> {
-  const listening = (await listeningAddresses(server)).map(({ host, port }) => `${host}:${port}`)
+/** @param http2 where it answers HTTP/2, and no HTTP/1.1 */
+export async function neverListened(
+  server: Running,
+  { limit, only }: Search,
+  http2: Address | undefined,
+): Promise<Failure> {
+  if (http2 !== undefined)
+    return new Failure(
+      `The server answers HTTP/2 only, at ${originOf(http2)}. The clients of verify need a port that answers HTTP/1.1 too, such as one with allowHTTP1.`,
+      { status: 2 },
+    )
+  const listening = (await listeningAddresses(server)).map(authorityOf)
+  const files = await unixListeners(server.members())
   const what =
     only !== undefined
-      ? `Nothing answers HTTP at ${only.protocol}://${only.host}:${only.port}`
-      : listening.length === 0
-        ? 'The server listens on no TCP port'
-        : `The server listens on ${listening.join(' and ')}, and none of them answers HTTP`
+      ? `Nothing answers HTTP at ${originOf(only)}`
+      : listening.length > 0
+        ? `The server listens on ${listening.join(' and ')}, and ${listening.length === 1 ? 'it does not answer' : 'none of them answers'} HTTP`
+        : files.length > 0
+          ? `The server listens on the Unix socket ${files.join(' and ')}, and on no TCP port, which verify needs,`
+          : 'The server listens on no TCP port'
   return new Failure(
     `${what} after ${limit} ms. Give its address with --url, or more time with --start-limit.${printed(server)}`,
     { status: 2 },
@@ -41,9 +73,8 @@ export async function neverListened(server: Running, { limit, only }: Search): P
 }
 
 export function wrongRoute({ address, status }: Found, path: string): Failure {
-  const { protocol, host, port } = address
   return new Failure(
-    `GET ${path} at ${protocol}://${host}:${port} answers ${status}. Name a route that works with --get.`,
+    `GET ${path} at ${originOf(address)} answers ${status}. Name a route that works with --get.`,
     { status: 2 },
   )
 }

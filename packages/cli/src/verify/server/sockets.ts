@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises'
+import { socketInodes } from './proc.ts'
+import type { ProcessEntry } from './proc.ts'
 
 /** The server's end of a TCP connection, or a listening socket, as proc_pid_net(5) describes it. */
 export interface SocketRow {
@@ -32,6 +34,19 @@ export async function serverEnd(port: number, clientPort: number): Promise<Socke
 export async function waitingConnections(port: number): Promise<number> {
   const rows = rowsWith(await tables(), hexPort(port))
   return rows.filter((row) => row.port === port && row.inode === 0 && row.unread > 0).length
+}
+
+/** The flag of a Unix socket that listens, `__SO_ACCEPTCON`, as proc(5) describes /proc/net/unix. */
+const ACCEPTS = '00010000'
+
+/** The paths of the Unix sockets that these processes listen on. */
+export async function unixListeners(processes: readonly ProcessEntry[]): Promise<string[]> {
+  const own = new Set(processes.flatMap(({ pid }) => [...socketInodes(pid)]))
+  const lines = (await readFile('/proc/self/net/unix', 'utf8').catch(() => '')).split('\n')
+  return lines.flatMap((line) => {
+    const [, , , flags, , , inode, path] = line.split(/\s+/)
+    return flags === ACCEPTS && path !== undefined && own.has(Number(inode)) ? [path] : []
+  })
 }
 
 function hexPort(port: number): string {

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../../fail.ts'
 import { until } from '../until.ts'
-import { Family, send } from './family.ts'
-import { isStopped } from './proc.ts'
+import { Family, rootOf, send } from './family.ts'
+import { isStopped, processEntry } from './proc.ts'
 import type { ProcessEntry } from './proc.ts'
 import type { Exit, Running } from './running.ts'
 
@@ -18,6 +19,7 @@ export const clearedVariables = ['CI', 'TEST'] as const
 
 const OUTPUT = 4000
 const KILL_TIME = 5000
+const OUTPUT_TIME = 500
 
 /** Starts the command in a process group and a session of its own; rejects if there is no such command. */
 export async function startServer({ command, port }: StartOptions): Promise<StartedServer> {
@@ -26,6 +28,8 @@ export async function startServer({ command, port }: StartOptions): Promise<Star
   for (const name of clearedVariables) delete env[name]
   if (port !== undefined) env['PORT'] = String(port)
   const [file, ...args] = command
+  // Node throws on an empty name.
+  if (file === '') throw new Failure('The command cannot be started: its first word is empty.', { status: 2 })
   const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
@@ -36,23 +40,38 @@ export async function startServer({ command, port }: StartOptions): Promise<Star
 
 function notStarted(file: string, error: NodeJS.ErrnoException): Failure {
   const why = error.code === 'ENOENT' ? 'there is no such command' : error.message
-  return new Failure(`${file} cannot be started: ${why}.`, { status: 2, code: error.code })
+  const words = /\s/.test(file)
+    ? ' Give its arguments as separate words, or let a shell read it: -- sh -c'
+    : ''
+  return new Failure(`${file} cannot be started: ${why}.${words && `${words} "${file}"`}`, {
+    status: 2,
+    code: error.code,
+  })
 }
 
 export class StartedServer implements Running {
-  readonly pid: number
-  readonly exited: Promise<Exit>
+  pid: number
+  exited: Promise<Exit>
   exit: Exit | undefined
   output = ''
+  readonly outputEnded: Promise<void>
+  readonly mark: string
   readonly #family: Family
+  #signalled = false
+  #killed = false
 
   constructor(child: ChildProcess, mark: string) {
     this.pid = child.pid as number
+    this.mark = mark
     this.#family = new Family(this.pid, mark)
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.output = (this.output + text).slice(-OUTPUT)
       })
+    this.outputEnded = new Promise((resolve) => {
+      child.once('close', () => resolve())
+      child.once('exit', () => setTimeout(resolve, OUTPUT_TIME).unref())
+    })
     this.exited = new Promise((resolve) =>
       child.once('exit', (status, signal) => {
         this.exit = { status, signal, at: performance.now() }
@@ -66,7 +85,25 @@ export class StartedServer implements Running {
   }
 
   signal(signal: NodeJS.Signals): void {
+    if (!this.#signalled && this.exit !== undefined) this.#followDaemon()
+    this.#signalled = true
     if (this.exit === undefined) send(this.pid, signal)
+  }
+
+  /** A server that daemonizes goes on in a process that has no parent here: that is the one that gets its signals. */
+  #followDaemon(): void {
+    const daemon = rootOf(this.members())
+    if (daemon === undefined) return
+    this.pid = daemon.pid
+    this.exit = undefined
+    this.exited = this.#watch(daemon)
+  }
+
+  /** Its exit status is for its parent, which is not this process. */
+  async #watch({ pid, started }: ProcessEntry): Promise<Exit> {
+    while (!this.#killed && processEntry(pid)?.started === started) await delay(5, undefined, { ref: false })
+    this.exit = { status: undefined, signal: null, at: performance.now() }
+    return this.exit
   }
 
   async freeze(): Promise<void> {
@@ -79,7 +116,12 @@ export class StartedServer implements Running {
     this.#family.signal('SIGCONT')
   }
 
+  killNow(): void {
+    this.#family.signal('SIGKILL')
+  }
+
   async kill(): Promise<void> {
+    this.#killed = true
     const gone = (): true | undefined => {
       // Repeated, because a process may fork between the look and the signal.
       this.#family.signal('SIGKILL')

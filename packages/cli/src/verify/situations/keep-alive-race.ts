@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Stage } from '../stage.ts'
 import type { RawClient } from '../traffic.ts'
+import { withoutKeepAlive } from './situation.ts'
 import type { Situation } from './situation.ts'
 
 /** So many that some are between two requests, and some have one on its way, whenever the server closes their connections. */
@@ -14,6 +15,9 @@ export const keepAliveRace: Situation = {
   does: `${CLIENTS} clients ask again and again on connections that they keep, over the network's round trip`,
   judges: 'a request that crosses the closing of its connection is answered all the same',
   at: ['stop', 'restart'],
+  // In a restart the clients come back with a new connection for each request.
+  skip: (settings, findings) =>
+    settings.event.kind === 'stop' ? withoutKeepAlive(settings, findings) : undefined,
   cures: { lost: 'race', reset: 'race' },
   async act(stage) {
     const clients = Array.from({ length: CLIENTS }, (_, index) => new KeepAliveClient(stage, index))

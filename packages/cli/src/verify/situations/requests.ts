@@ -1,5 +1,5 @@
 import { responseHead } from '../clients/response-head.ts'
-import { NothingToJudge } from './situation.ts'
+import { withoutKeepAlive } from './situation.ts'
 import type { Situation } from './situation.ts'
 
 export const inFlight: Situation = {
@@ -49,6 +49,7 @@ export const pipelining: Situation = {
   does: 'one client has written four requests at once on one connection',
   judges: 'all four are answered, in order',
   at: ['stop', 'restart'],
+  skip: withoutKeepAlive,
   alone: true,
   async act(stage) {
     const client = await stage.connect()
@@ -67,14 +68,13 @@ export const arrived: Situation = {
   does: 'one client has written a request on a kept connection, and the server has not read it when the signal comes',
   judges: 'the request is answered',
   at: ['stop', 'restart'],
+  skip: withoutKeepAlive,
   alone: true,
   spansEvent: true,
   cures: { lost: 'race', reset: 'race' },
   async act(stage) {
     const client = await stage.connect()
     await client.request({ path: stage.route('get') })
-    if (!client.open || client.sawClose)
-      throw new NothingToJudge('the server keeps no connection open between requests')
     await stage.freeze()
     const asked = stage.ask(client, 'client', 'get')
     await stage.event()

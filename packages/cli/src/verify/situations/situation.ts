@@ -30,5 +30,10 @@ export interface Situation {
   act(stage: Stage): Promise<void>
 }
 
+/** For `skip`. Where a connection takes one request, nothing can be sent on one that is kept. */
+export function withoutKeepAlive(_settings: Settings, { keepsAlive }: Findings): string | undefined {
+  return keepsAlive ? undefined : 'the server keeps no connection open between requests'
+}
+
 /** What a situation throws that turns out to say nothing. */
 export class NothingToJudge extends Error {}

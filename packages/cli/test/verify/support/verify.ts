@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { leftovers } from '@zerodrop/traffic'
 import type { Report } from '../../../src/verify/report.ts'
@@ -55,3 +57,30 @@ export const environmentServer = `require('http').createServer((request, respons
   response.statusCode = process.env.CI || process.env.TEST ? 500 : 200
   response.end()
 }).listen(process.env.PORT, '127.0.0.1')`
+
+/** The pids of the processes that have this entry in their environment. */
+export function runningWith(entry: string): string[] {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(entry)
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Runs verify, and checks that nothing that it has started is left. */
+export async function verifyCleanly(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  const mark = randomUUID()
+  const ended = await verify(args, { ...env, ZERODROP_TEST: mark })
+  expect(runningWith(`ZERODROP_TEST=${mark}`)).toEqual([])
+  return ended
+}
+
+/** Behind two dashes: a server of fixtures/unusual.mjs. */
+export const unusual = (...words: string[]): string[] => [
+  '--',
+  process.execPath,
+  fixture('unusual.mjs'),
+  ...words,
+]
