@@ -2,8 +2,8 @@ import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, Verb } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
-import { isKeeper, keeperTimeout, restartByPid, stopByPid } from './by-pid.ts'
-import { processOf, type Target, targetOf } from './target.ts'
+import { isKeeper, keeperTimeout, maySignal, restartByPid, stopByPid } from './by-pid.ts'
+import { processOf, runArguments, type Target, targetOf } from './target.ts'
 
 export interface AskFlags {
   readonly control?: string
@@ -149,8 +149,12 @@ async function isAskable(target: Target): Promise<boolean> {
   if (target.process === undefined) return true
   const deadline = performance.now() + keeperTimeout
   while (!(await isThere(target.socket))) {
-    // It opens its socket some 50 ms after it has become a keeper.
-    if (!isKeeper(target.process) || performance.now() > deadline) return false
+    const { pid } = target.process
+    const isRun = runArguments(pid) !== undefined && maySignal(pid)
+    // It opens its socket some 50 ms after it has started, or has become a keeper.
+    if (!isRun && !isKeeper(target.process)) return false
+    // "zerodrop run" has no other way to answer: asking says so.
+    if (performance.now() > deadline) return isRun
     await delay(50)
   }
   return true

@@ -151,6 +151,15 @@ function signal(pid: number, name: NodeJS.Signals | 0): void {
   }
 }
 
+/** Whether the process exists and is not another user's. */
+export function maySignal(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 function isRunning(pid: number): boolean {
   const status = statusOf(pid)
   return status !== undefined && !hasEnded(status)

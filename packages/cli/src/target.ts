@@ -40,13 +40,21 @@ function usable(socket: string): string {
 /** The options of `zerodrop run` that take a value as an argument of their own. */
 const valued: ReadonlySet<string> = new Set(['--node-option', '--max-crashes', '--on-keeper-death'])
 
-/** What `zerodrop run` of that process was given as `--control`. */
-function controlOf(pid: number): string | undefined {
+/** The arguments after `zerodrop run`, if that is what the process is. */
+export function runArguments(pid: number): string[] | undefined {
   try {
     const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
     const run = args.indexOf('run')
-    if (!/(?:^|[\\/])(?:zerodrop|bin\.cjs)$/.test(args[run - 1] ?? '')) return undefined
-    const control = controlAmong(args.slice(run + 1))
+    return /(?:^|[\\/])(?:zerodrop|bin\.cjs)$/.test(args[run - 1] ?? '') ? args.slice(run + 1) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What `zerodrop run` of that process was given as `--control`. */
+function controlOf(pid: number): string | undefined {
+  try {
+    const control = controlAmong(runArguments(pid) ?? [])
     return control === undefined ? undefined : path.resolve(readlinkSync(`/proc/${pid}/cwd`), control)
   } catch {
     // There is no /proc, or the process is another user's.

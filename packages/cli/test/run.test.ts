@@ -203,6 +203,14 @@ describeUnix('zerodrop run', () => {
     expect(await app.exited).toEqual({ code: 0, signal: null })
   })
 
+  test('a keeper whose control socket is gone is not signalled', async () => {
+    const { app, port, control } = await keep()
+    rmSync(control)
+    const { status, stderr } = await command('restart', String(app.pid))
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`No keeper listens on ${control}`)])
+    expect(JSON.parse(await get(port))).toMatchObject({ generation: 1 })
+  })
+
   test('with --respawn a stop that cuts requests ends it', async () => {
     const env = { OPTIONS: JSON.stringify({ drainTimeout: 50 }) }
     const { app, port, control } = await keepProgram('server.mjs', { flags: ['--respawn'], env })

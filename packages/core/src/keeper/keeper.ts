@@ -81,6 +81,8 @@ export class Keeper {
   #stopping = false
   /** The generation that got a signal to stop last, and the signal. */
   #told: { readonly generation: Child; readonly signal: NodeJS.Signals } | undefined
+  /** Ends the wait for the next start of a crashed application; undefined while none waits. */
+  #startAgain: (() => void) | undefined
   /** Signals that arrived while no generation served, each once. */
   readonly #waiting = new Set<NodeJS.Signals>()
   /** The pending requests, and the generations that have to answer them. */
@@ -298,14 +300,18 @@ export class Keeper {
     }
     const delay = this.#backoff.delay
     this.#say(`the application ${how}; it starts again in ${delay} ms, and its ports stay open`)
-    this.#system.setTimeout(() => {
+    const startAgain = (): void => {
+      release()
+      this.#startAgain = undefined
       if (this.#stopping) this.#system.endAs(code, signal)
       else
         this.#startFirst().catch((error: unknown) => {
           this.#say((error as Error).message)
           this.#respawn()
         })
-    }, delay)
+    }
+    const release = this.#system.setTimeout(startAgain, delay)
+    this.#startAgain = startAgain
   }
 
   #stop(signal: NodeJS.Signals): void {
@@ -319,8 +325,11 @@ export class Keeper {
   }
 
   #passOn(signal: NodeJS.Signals): void {
-    if (this.#serving === undefined) this.#waiting.add(signal)
-    else this.#serving.kill(signal)
+    if (this.#serving !== undefined) return this.#serving.kill(signal)
+    // The application decides what it means.
+    this.#waiting.add(signal)
+    // A deploy does not wait for the back-off: the code that crashed is not what starts.
+    if (signal === 'SIGHUP') this.#startAgain?.()
   }
 
   #say(line: string): void {

@@ -295,6 +295,22 @@ describe('a crash', () => {
     expect(system.ends).toEqual([[5, null]])
   })
 
+  test('is followed at once by a start that SIGHUP requests', async () => {
+    const { first } = await run({ respawn: true })
+    first.ends(1)
+    system.advance(0)
+    await turn()
+    system.newest.ends(1)
+    system.deliver('SIGHUP')
+    await turn()
+    expect(system.spawned).toHaveLength(3)
+    system.newest.says({ type: 'charge', generation: 3 })
+    expect(system.newest.kills).toEqual(['SIGHUP'])
+    system.advance(10_000)
+    await turn()
+    expect(system.spawned).toHaveLength(3)
+  })
+
   test('of a generation that was told to stop is its end', async () => {
     const { first } = await serving({ respawn: true })
     system.deliver('SIGTERM')
