@@ -4,6 +4,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { askPath, type Controlled, type Said } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
+import { hasEnded, isRunning, statusOf } from './proc.ts'
 
 /** How long a server may take to notice the signal, in milliseconds. */
 const noticeTimeout = 10_000
@@ -148,41 +149,5 @@ function signal(pid: number, name: NodeJS.Signals | 0): void {
     if (code === 'EPERM')
       throw new Failure(`Process ${pid} belongs to another user. Run the command as that user.`, { code })
     throw new Failure(`There is no process ${pid}.`, { code })
-  }
-}
-
-/** Whether the process exists and is not another user's. */
-export function maySignal(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch {
-    return false
-  }
-}
-
-function isRunning(pid: number): boolean {
-  const status = statusOf(pid)
-  return status !== undefined && !hasEnded(status)
-}
-
-function hasEnded(status: string): boolean {
-  return /^State:\s*[ZX]/m.test(status)
-}
-
-function statusOf(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'utf8')
-  } catch {
-    if (process.platform === 'linux') return undefined
-    throw new Failure(`Without a keeper, this needs Linux. Use "kill -HUP ${pid}" or "kill ${pid}".`)
-  }
-}
-
-/** Whether the process has replaced its program by the keeper's. */
-export function isKeeper({ pid }: Controlled): boolean {
-  try {
-    return /\0[^\0]*[\\/]keeper[\\/]adopt\.js\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
-  } catch {
-    return false
   }
 }

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { openControl, runKeeper } from '@zerodrop/core/keeper'
+import { type Control, openControl, runKeeper } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 
 export interface RunFlags {
@@ -27,7 +27,7 @@ export async function run(script: string, args: readonly string[], flags: RunFla
   if (flags.control === '') throw new Failure('The path of the control socket is empty.', { status: 2 })
   if (flags.maxCrashes < 1) throw new Failure('--max-crashes takes a whole number from 1 on.', { status: 2 })
   // Bound before anything starts: a second keeper for the same socket must not start a second server.
-  const opened = await openControl(flags.control)
+  const opened = await open(flags.control)
   const keeper = await runKeeper({
     file: process.execPath,
     args: [...flags.nodeOption, script, ...args],
@@ -37,9 +37,24 @@ export async function run(script: string, args: readonly string[], flags: RunFla
     maxCrashes: flags.maxCrashes,
     register: flags.register,
     onDeath: flags.onKeeperDeath,
-    onEnd: () => opened.close(),
+    onEnd: () => opened?.close(),
   })
-  opened.serve(keeper)
+  opened?.serve(keeper)
+}
+
+/** Why no socket can be made in a folder, such as one of a read-only file system. */
+const unwritable: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENOSPC'])
+
+/** A server that can do without a control socket starts without one, unless the user has named it. */
+async function open(control: string | undefined): Promise<Control | undefined> {
+  try {
+    return await openControl(control)
+  } catch (error) {
+    const { message, cause } = error as { message: string; cause?: NodeJS.ErrnoException }
+    if (control !== undefined || !unwritable.has(cause?.code)) throw error
+    process.stderr.write(`zerodrop: "zerodrop restart" and the like cannot ask this keeper: ${message}\n`)
+    return undefined
+  }
 }
 
 /** Whether Node has nothing to start in a folder. */

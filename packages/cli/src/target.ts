@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { type Controlled, controlPath, namedSocket, thisProcess } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
+import { runArguments } from './proc.ts'
 
 /** Which server a command is for. */
 export interface Target {
@@ -39,17 +40,6 @@ function usable(socket: string): string {
 
 /** The options of `zerodrop run` that take a value as an argument of their own. */
 const valued: ReadonlySet<string> = new Set(['--node-option', '--max-crashes', '--on-keeper-death'])
-
-/** The arguments after `zerodrop run`, if that is what the process is. */
-export function runArguments(pid: number): string[] | undefined {
-  try {
-    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
-    const run = args.indexOf('run')
-    return /(?:^|[\\/])(?:zerodrop|bin\.cjs)$/.test(args[run - 1] ?? '') ? args.slice(run + 1) : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /** What `zerodrop run` of that process was given as `--control`. */
 function controlOf(pid: number): string | undefined {

@@ -203,6 +203,26 @@ describeUnix('zerodrop run', () => {
     expect(await app.exited).toEqual({ code: 0, signal: null })
   })
 
+  test('starts without a control socket where none can be made, unless it was named', async () => {
+    const port = await freePort()
+    const folder = '/dev/null/nowhere'
+    const app = await startApp({
+      file: bin,
+      args: ['run', server],
+      env: { PORT: String(port), VERSION_FILE: __filename, XDG_RUNTIME_DIR: folder },
+    })
+    undo.add(() => app.stop())
+    await app.waitFor('listening')
+    expect(app.stderr).toMatch(/cannot ask this keeper: The folder of the control socket cannot be made/)
+    const from = app.lines.length
+    app.signal('SIGHUP')
+    await app.waitFor('exit', { from })
+    app.signal('SIGTERM')
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+    const named = await command('run', '--control', `${folder}/control.sock`, server)
+    expect([named.status, named.stderr]).toEqual([1, expect.stringContaining('cannot be made')])
+  })
+
   test('a keeper whose control socket is gone is not signalled', async () => {
     const { app, port, control } = await keep()
     rmSync(control)
