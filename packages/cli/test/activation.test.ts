@@ -127,7 +127,7 @@ describeLinux('sockets that systemd has opened', () => {
     },
   )
 
-  test('listen() adopts a socket by its name where the option says so', async () => {
+  test('listen() adopts a socket by its name if the option says so', async () => {
     const sockets = await open({ port: 0, host: '127.0.0.1' }, { port: 0, host: '127.0.0.1' })
     const [web, admin] = sockets.map(portOf)
     const { next } = start('plain', sockets, {

@@ -67,7 +67,7 @@ describeLinux('a server without a keeper, by its pid', () => {
     await expect(get()).rejects.toThrow(ConnectionRefused)
   })
 
-  test('a failed restart says why, with what the new version printed, and the old one serves on', async () => {
+  test("a failed restart prints the reason and the new version's output, and the old one keeps serving", async () => {
     const { pid, folder, deploy, get } = await serve()
     deploy('broken')
     const { status, stderr } = await command('restart', pid)

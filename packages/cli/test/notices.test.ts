@@ -137,7 +137,7 @@ describeUnix('sd_notify', () => {
     expect(recording.notices().some(({ WATCHDOG }) => WATCHDOG === '1')).toBe(false)
   })
 
-  test('a process that the service has started for itself notifies nobody', async () => {
+  test('a process that the service has started for itself sends no notices', async () => {
     const recording = recorder()
     // The test runner is Node's, and stands between the process and the one that systemd is said to have started.
     const { app } = await start('plain', recording, { SYSTEMD_EXEC_PID: '1' })
@@ -146,7 +146,7 @@ describeUnix('sd_notify', () => {
     expect(recording.notices()).toEqual([])
   })
 
-  test('without the program the service says so once, and serves', async () => {
+  test('without the program the service reports it once, and serves', async () => {
     const { app, port } = await start('plain', recorder(), { PATH: '/nowhere' })
     await app.waitForStderr(/ERR_ZERODROP_NOTIFY_FAILED: NOTIFY_SOCKET is set, .*spawn systemd-notify ENOENT/)
     const client = await RawClient.connect({ port })

@@ -149,7 +149,7 @@ describeUnix('zerodrop run', () => {
     expect(await app.exited).toEqual({ code: null, signal: 'SIGTERM' })
   })
 
-  test('restart waits for the outcome, and says it', async () => {
+  test('restart waits for the outcome, and prints it', async () => {
     const { port, control, deploy } = await keep()
     deploy('2')
     expect(await command('restart', '--control', control)).toEqual({
@@ -160,7 +160,7 @@ describeUnix('zerodrop run', () => {
     expect(JSON.parse(await get(port))).toMatchObject({ version: '2' })
   })
 
-  test('a failed restart says why, with what the new version printed, and the old one serves on', async () => {
+  test("a failed restart prints the reason and the new version's output, and the old one keeps serving", async () => {
     const { port, control, deploy } = await keep()
     deploy('broken')
     const { status, stderr } = await command('restart', '--control', control)
@@ -189,7 +189,7 @@ describeUnix('zerodrop run', () => {
     expect(await app.exited).toEqual({ code: 0, signal: null })
   })
 
-  test('is found by its pid, with a control socket of its own', async () => {
+  test('is found by its pid, although it has a control socket of its own', async () => {
     const { app, control, deploy } = await keep('--node-option', '--stack-trace-limit=5')
     deploy('2')
     const pid = String(app.pid)
@@ -262,7 +262,7 @@ describeUnix('zerodrop run', () => {
   test.each([
     ['that never listens', [], 'setInterval(() => {}, 1000)'],
     ['without zerodrop', ['--no-register'], "require('node:http').createServer().listen(0, '127.0.0.1')"],
-  ])('a program %s: restart says what to do, and stop stops it', async (_what, flags, text) => {
+  ])('a program %s: restart prints what to do, and stop stops it', async (_what, flags, text) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
     undo.add(() => rmSync(folder, { recursive: true, force: true }))
     const control = path.join(folder, 'control.sock')
@@ -312,7 +312,7 @@ describeUnix('zerodrop run', () => {
     expect([limit, inspector]).toEqual([7, expect.stringContaining(`ws://127.0.0.1:${inspected}/`)])
   })
 
-  test('with --respawn a crash refuses nobody: the next generation answers', async () => {
+  test('with --respawn a crash refuses no connection: the next generation answers', async () => {
     const { app, port } = await keep('--respawn')
     const from = app.lines.length
     await get(port, '/exit?code=1').catch(() => {})
@@ -449,7 +449,7 @@ describeUnix('zerodrop run', () => {
 })
 
 describeTwoUsers('another user (needs root and setpriv)', () => {
-  test('asks nothing, signals nothing and replaces nothing, and is told so', async () => {
+  test('asks nothing, signals nothing and replaces nothing, and the operator reads why', async () => {
     const { app, port, control } = await keep()
     // May be entered, so that the socket alone has to keep others out.
     chmodSync(path.dirname(control), 0o755)

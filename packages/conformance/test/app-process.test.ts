@@ -42,7 +42,7 @@ describeLinux('generations', () => {
     await expect(app.waitFor((event) => event['generation'] === 3)).resolves.toMatchObject({ pid: third })
   })
 
-  test('a wait fails at once when the last generation has gone, and says why', async () => {
+  test('a wait rejects as soon as the last generation has exited, with the reason', async () => {
     const app = await start()
     await app.waitFor('listening')
     const never = app.waitFor('never', { timeout: 60_000 })
@@ -56,7 +56,7 @@ describeLinux('generations', () => {
     expect(() => app.signal('SIGTERM')).toThrow('no process')
   })
 
-  test('stop kills orphans that never spoke, and nobody else', async () => {
+  test('stop kills orphans that printed nothing, and no other process', async () => {
     const app = await start()
     await app.waitFor('listening')
     app.signal('SIGHUP')
@@ -69,7 +69,7 @@ describeLinux('generations', () => {
     await app.stop()
   })
 
-  test('the environment has what was given and nothing of jest', async () => {
+  test("the environment has the given variables and none of jest's", async () => {
     const print = 'console.log(JSON.stringify({ event: "env", ...process.env }))'
     const app = await startApp({ file: '-e', args: [print], env: { GIVEN: '1', HOME: undefined } })
     undo.add(() => app.stop())

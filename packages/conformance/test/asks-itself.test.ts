@@ -36,7 +36,7 @@ describePosix('readyCheck', () => {
   test('a successor that never answers fails the restart, and the last answer is named', () =>
     expectFailedRestart(undo, 'http'))
 
-  test('a first generation serves before it answers, is not ready, and says so once', async () => {
+  test('a first generation serves before its check passes, is not ready, and warns once', async () => {
     const { app, ask } = await startAsksItself(undo, 'http', {
       failures: 1e9,
       options: { readyTimeout: 100 },
@@ -59,7 +59,7 @@ describePosix('readyCheck', () => {
 })
 
 describePosix('readyCheck with manualReady', () => {
-  test('the process asks itself only after it has said that it is ready', async () => {
+  test('the process sends itself a request only after it has reported that it is ready', async () => {
     const gates = await openGates(undo)
     const options = { manualReady: true }
     const { app, deploy, ask } = await startAsksItself(undo, 'http', {

@@ -109,7 +109,7 @@ describeLinux('an inherited descriptor that is not what it should be', () => {
     ['file', /but is no socket[^]*code: 'ERR_ZERODROP_INHERIT_MISMATCH'/],
     ['listening', /but is tcp:\/\/127\.0\.0\.1:[^]*code: 'ERR_ZERODROP_INHERIT_MISMATCH'/],
     ['connected', /but is no listening socket[^]*code: 'ERR_ZERODROP_INHERIT_MISMATCH'/],
-  ])('%s: the new process says so and ends; who started it serves on', async (kind, text) => {
+  ])('%s: the new process reports it and exits; its predecessor keeps serving', async (kind, text) => {
     const app = await start('handover.mjs', [kind, `${await freePort()}`])
     const exit = await app.waitFor('exit')
     expect(exit['code']).toBe(1)
@@ -154,7 +154,7 @@ describeLinux('a deploy with a mistake in it', () => {
 })
 
 describeLinux('where there is nothing to hand on', () => {
-  test('a cluster worker says so, serves on, and still stops', async () => {
+  test('a cluster worker reports it, keeps serving, and still stops', async () => {
     const app = await start('cluster.mjs')
     const { pid, port } = await app.waitFor('listening')
     await expect(get(port as number, '/restart')).resolves.toBe('ERR_ZERODROP_CLUSTER_WORKER')
@@ -167,7 +167,7 @@ describeLinux('where there is nothing to hand on', () => {
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
   })
 
-  test('a worker thread says so, serves on, and drains', async () => {
+  test('a worker thread reports it, keeps serving, and drains', async () => {
     const app = await start('worker-thread.mjs')
     const { port } = await app.waitFor('listening')
     await expect(get(port as number, '/restart')).resolves.toBe('ERR_ZERODROP_WORKER_THREAD')
@@ -177,7 +177,7 @@ describeLinux('where there is nothing to hand on', () => {
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
   })
 
-  test('a restart whose failure nobody looks at leaves the process serving', async () => {
+  test('the process keeps serving if no code handles the rejection of a restart', async () => {
     const app = await start('unawaited.mjs')
     const { port } = await app.waitFor('listening')
     await app.waitForStderr(/ERR_ZERODROP_NOTHING_TO_HAND_OVER/)

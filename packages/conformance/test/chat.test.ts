@@ -72,7 +72,7 @@ async function member(chat: Chat, name: string) {
 }
 
 describePosix('the chat of the examples', () => {
-  test('loses no message and greets nobody twice, whatever is deployed meanwhile', async () => {
+  test('loses no message and greets no client twice, whatever is deployed in the meantime', async () => {
     const chat = await Chat.start()
     const members = await Promise.all(['ann', 'ben', 'cem'].map((name) => member(chat, name)))
     let said = 0

@@ -134,7 +134,7 @@ describePosix('a cluster whose primary has zerodrop', () => {
     },
   )
 
-  test('hears what a worker said last before it ends, although Node learns of its exit first', async () => {
+  test("receives a worker's last message before it ends, although Node reports the exit first", async () => {
     // Elsewhere the primary cannot see that a worker is a zombie.
     if (process.platform !== 'linux') return
     const cluster = await start({ primary: { configured: true, heldUp: true } })
@@ -173,7 +173,7 @@ describePosix('a cluster whose primary has zerodrop', () => {
     await expect(cluster.app.exited).resolves.toEqual(clean)
   })
 
-  test('does not force its workers where the application passes the signal on as well', async () => {
+  test('does not force its workers if the application passes the signal on as well', async () => {
     const cluster = await start({ primary: { configured: true, forwards: true } })
     const held = await hold(cluster, 8)
     stops['SIGTERM to the primary']!(cluster)

@@ -37,7 +37,7 @@ server.listen(Number(process.argv[2]), '127.0.0.1', () => say('listening'))
 `
 
 describePosix('a connection that the successor declines', () => {
-  test('drains, and those behind it move; what was declined is told in sum', async () => {
+  test('drains, and the later ones move; the declined ones are reported as a number', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const file = path.join(folder, 'server.mjs')

@@ -28,7 +28,7 @@ describeLinux('the demo', () => {
     expect(existsSync(folderOf(demo))).toBe(false)
   })
 
-  test('fails over a server that starts the new process and leaves, and says at what', async () => {
+  test('fails for a server that starts the new process and exits, and names the failed expectation', async () => {
     const demo = start('--restarts', '2', '--clients', '10', '--server', badServer)
     expect(await demo.exit()).toEqual([1, null])
     expect(demo.stderr).toMatch(/^Not as expected: lost [1-9]\d* of \d+ requests, such as: /m)

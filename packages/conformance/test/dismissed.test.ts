@@ -87,7 +87,7 @@ describePosix('a successor that is not ready', () => {
     await expect(site.connect()).rejects.toThrow(/ECONNREFUSED/)
   })
 
-  test('accepts at once when its predecessor has died: nobody else is there', async () => {
+  test('accepts at once when its predecessor has died, because no other process accepts', async () => {
     const { site, before, after } = await neverReady('http.mjs', 60_000)
     process.kill(before, 'SIGKILL')
     await site.app.exited
@@ -126,7 +126,7 @@ describePosix('a predecessor that dies', () => {
 })
 
 describePosix('a successor on probation that is not to take over', () => {
-  test('finishes what it has when a shutdown comes first, and so does its predecessor', async () => {
+  test('finishes its requests if a shutdown comes first, and so does its predecessor', async () => {
     const { site, before, after } = await onProbation()
     const clients = [await clientOf(site, before), await clientOf(site, after)]
     const answers = clients.map((client) => client.request({ path: '/hold' }))
@@ -141,7 +141,7 @@ describePosix('a successor on probation that is not to take over', () => {
     await expect(site.connect()).rejects.toThrow(/ECONNREFUSED/)
   })
 
-  test('is killed where it is stuck', async () => {
+  test('is killed if it is stuck', async () => {
     const { site, before, after } = await onProbation()
     const client = await clientOf(site, after)
     const lost = client.request({ path: '/block' }).catch((error: unknown) => error)

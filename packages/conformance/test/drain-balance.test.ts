@@ -224,7 +224,7 @@ describePosix('http: the report balances', () => {
     expect(new Set(named.map(({ url }) => url))).toEqual(new Set(['/answer', '/prototype']))
   })
 
-  test('a process that is ended behind such a cut does not exit with 0', async () => {
+  test('a process that a signal ends after such a cut does not exit with 0', async () => {
     const site = await ProtocolSite.start(undo, 'ends')
     const [client, idle] = [await site.connect(), await site.connect()]
     const asked = idle.request({ path: '/answer' })

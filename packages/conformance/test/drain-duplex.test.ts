@@ -17,7 +17,7 @@ async function start(settings: SiteOptions): Promise<{ site: ProtocolSite; front
 }
 
 describePosix.each(['http', 'https'] as const)('%s over a Duplex that is no socket', (transport) => {
-  test('a stop answers what is in flight, and ends idle and unused connections', async () => {
+  test('a stop answers in-flight requests, and ends idle and unused connections', async () => {
     const options = { lingerTimeout: 300, firstRequestTimeout: 200 }
     const { site, front } = await start({ transport, options })
     const [busy, idle, unused] = await connectMany(site, front, 3)
@@ -48,7 +48,7 @@ describePosix.each(['http', 'https'] as const)('%s over a Duplex that is no sock
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('the deadline cuts what is in flight, and names it', async () => {
+  test('the deadline cuts in-flight requests, and reports them', async () => {
     const { site, front } = await start({ transport, options: { drainTimeout: 300 } })
     const [busy] = await connectMany(site, front, 1)
     const held = busy!.request({ path: '/hold' }).catch((error: unknown) => error)

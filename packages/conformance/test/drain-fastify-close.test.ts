@@ -15,7 +15,7 @@ describePosix.each(['http', 'https'] as const)('Fastify with forceCloseConnectio
         await closer.request({ path: '/close' })
       },
     ],
-  ])('answers what is in flight when its own close() runs, %s', async (_when, stop) => {
+  ])('answers in-flight requests when its own close() runs, %s', async (_when, stop) => {
     const site = await DrainSite.start(undo, 'fastify', {
       protocol,
       forceCloseConnections: true,

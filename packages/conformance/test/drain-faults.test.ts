@@ -108,7 +108,7 @@ describePosix('a drain goes on', () => {
 })
 
 describePosix("a listener of a request's draining signal that throws", () => {
-  test('is an uncaught exception, as of any AbortSignal, and what that cuts is told', async () => {
+  test('is an uncaught exception, as with any AbortSignal, and the requests that it cuts are reported', async () => {
     const { app, answer } = await start('draining', await freePort())
     app.signal('SIGTERM')
     await expect(answer).rejects.toThrow(/socket hang up|ECONNRESET|aborted/)
@@ -117,7 +117,7 @@ describePosix("a listener of a request's draining signal that throws", () => {
     expect(app.stderr).toMatch(/ERR_ZERODROP_DRAIN_INTERRUPTED: .*with 1 connection open/)
   })
 
-  test('changes nothing of the drain where the application handles uncaught exceptions', async () => {
+  test('does not change the drain if the application handles uncaught exceptions', async () => {
     const { app, answer } = await start('draining-caught', await freePort())
     app.signal('SIGTERM')
     await expect(answer).resolves.toBe('whole')

@@ -8,7 +8,7 @@ const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 describePosix.each(['http', 'https'] as const)('%s behind a net server', (transport) => {
-  test('a stop answers what is in flight, and ends idle and unused connections', async () => {
+  test('a stop answers in-flight requests, and ends idle and unused connections', async () => {
     const options = { lingerTimeout: 300, firstRequestTimeout: 200 }
     const site = await ProtocolSite.start(undo, 'fed', { transport, options })
     const [busy, idle, unused] = [await site.connect(), await site.connect(), await site.connect()]
@@ -43,7 +43,7 @@ describePosix.each(['http', 'https'] as const)('%s behind a net server', (transp
     expect(site.app.stderr).toContain('0 finished, 2 served meanwhile, 0 cut')
   })
 
-  test('the deadline cuts what is in flight, and names it once', async () => {
+  test('the deadline cuts in-flight requests, and reports each once', async () => {
     const site = await ProtocolSite.start(undo, 'fed', { transport, options: { drainTimeout: 300 } })
     const busy = await site.connect()
     const held = busy.request({ path: '/hold' }).catch((error: unknown) => error)
@@ -71,7 +71,7 @@ describePosix.each(['http', 'https'] as const)('%s behind a net server', (transp
     await expect(next.request()).resolves.toMatchObject({ status: 200 })
   })
 
-  test('close() of the net server waits for what it has passed on', async () => {
+  test('close() of the net server waits for the connections that it has passed on', async () => {
     const site = await ProtocolSite.start(undo, 'fed', { transport, options: { lingerTimeout: 200 } })
     const [busy, closing] = [await site.connect(), await site.connect()]
     const held = busy.request({ path: '/hold' })

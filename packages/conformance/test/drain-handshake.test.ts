@@ -46,7 +46,7 @@ describePosix.each(frameworks)('%s: handshakes of TLS', (framework) => {
     expect(hooksOf(site.app)).toEqual(hooksRunBy(framework))
   })
 
-  test('one that is completed late and brings nothing does not hold the exit', async () => {
+  test('a late handshake without a request does not delay the exit', async () => {
     const site = await DrainSite.start(undo, framework, {
       protocol: 'https',
       options: { firstRequestTimeout: 50, lingerTimeout: 4000 },
@@ -68,7 +68,7 @@ describePosix.each(frameworks)('%s: handshakes of TLS', (framework) => {
     expect(performance.now() - begun).toBeLessThan(15_000)
   })
 
-  test('one that never ends is given up when the linger is over', async () => {
+  test('a handshake that never completes is abandoned at the end of the linger', async () => {
     const site = await DrainSite.start(undo, framework, {
       protocol: 'https',
       options: { firstRequestTimeout: 50, lingerTimeout: 300 },

@@ -70,7 +70,7 @@ describePosix.each(ways)(
       expect(site.app.stderr).not.toMatch(/Error/)
     })
 
-    test('does not end the process when its status is asked for', async () => {
+    test('does not end the process when its status is read', async () => {
       const site = await start({ signals: { SIGQUIT: 'status' } })
       const idle = await leaveHalfOpen(site)
       const busy = await connect(site)
@@ -86,7 +86,7 @@ describePosix.each(ways)(
       expect(site.app.stderr).not.toMatch(/Error/)
     })
 
-    test('is told apart from the other sessions: each has its own GOAWAYs', async () => {
+    test('is distinguished from the other sessions: each gets its own GOAWAYs', async () => {
       const site = await start()
       const wires = await Promise.all(Array.from({ length: 3 }, () => connect(site)))
       const streams = wires.map((wire, index) => wire.get(`/hold?${index}`))

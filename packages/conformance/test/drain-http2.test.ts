@@ -84,7 +84,7 @@ describePosix.each(targets)('%s over %s stops', (fixture, transport) => {
     expect(site.app.stderr).toContain('1 finished, 0 served meanwhile, 0 cut')
   })
 
-  test('fifty sessions at a distance, and each gets what is in flight', async () => {
+  test('fifty sessions of remote clients each get their in-flight responses', async () => {
     const site = await start()
     const port = await site.distant(30)
     const clients = await Promise.all(
@@ -170,7 +170,7 @@ describePosix.each(['fastify', 'node'])('%s without TLS', (fixture) => {
     expect(site.app.stderr).toContain('2 served meanwhile')
   })
 
-  test('serves what fifty clients at a distance open as it is told to stop', async () => {
+  test('serves the streams that fifty remote clients open while the signal arrives', async () => {
     const site = await ProtocolSite.start(undo, fixture, { transport: 'h2c' })
     const { wires, opened } = await openStreamsAtTheSignal(site)
     for (const [index, wire] of wires.entries())

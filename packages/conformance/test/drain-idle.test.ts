@@ -47,7 +47,7 @@ describePosix.each(frameworksAndTls)(
       await expect(site.app.exited).resolves.toEqual(clean)
     })
 
-    test('a connection that has said nothing may still ask, and if it does not, holds nothing up', async () => {
+    test('a connection without a request may still send one, and otherwise delays nothing', async () => {
       const site = await DrainSite.start(undo, framework, {
         protocol,
         options: { firstRequestTimeout: 2000 },
@@ -65,7 +65,7 @@ describePosix.each(frameworksAndTls)(
       expect(performance.now() - begun).toBeLessThan(15_000)
     })
 
-    test('the linger follows the keepAliveTimeout that clients were told', async () => {
+    test('the linger follows the keepAliveTimeout that clients were sent', async () => {
       const site = await DrainSite.start(undo, framework, { protocol, keepAliveTimeout: 400 })
       const client = await site.connect()
       // The server counts from when it has answered, which is before this process has read that.

@@ -11,7 +11,7 @@ const clean = { code: 0, signal: null }
 const MEGABYTE = 1024 * 1024
 
 describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (framework, protocol) => {
-  test('the process exits right behind the last connection, wherever its request was', async () => {
+  test('the process exits right after the last connection, wherever its request was', async () => {
     // The quickest of some: what the process waits for is in all, what a busy machine adds is not.
     let quickest = Infinity
     for (let run = 0; run < 10 && quickest >= 100; run += 1) {

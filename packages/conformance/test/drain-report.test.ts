@@ -8,7 +8,7 @@ const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
 describePosix('the result of lifecycle.shutdown()', () => {
-  test('counts what was finished and served, and the process ends by itself', async () => {
+  test('counts the finished and the served requests, and the process exits by itself', async () => {
     const site = await ProtocolSite.start(undo, 'shutdown')
     const [holder, asker, idle] = [await site.connect(), await site.connect(), await site.connect()]
     await idle.request()

@@ -29,7 +29,7 @@ describePosix.each(['http', 'https'] as const)(
   (protocol) => {
     const start = (options: object) => DrainSite.start(undo, 'http', { protocol, options })
 
-    test('is delivered, however long behind the linger', async () => {
+    test('is delivered, however long after the linger', async () => {
       const site = await start({ lingerTimeout: 100, firstRequestTimeout: 100 })
       const [slow, idle] = [await site.connect(), await site.connect()]
       await idle.request()
@@ -59,7 +59,7 @@ describePosix.each(['http', 'https'] as const)(
 )
 
 describePosix('a response that was ended and is still being sent when a successor takes over', () => {
-  test('is delivered, and its connection moves behind it', async () => {
+  test('is delivered, and its connection moves after it', async () => {
     const site = await Site.start(undo, 'http.mjs')
     const slow = await site.connect()
     const { answer } = await begin(slow)

@@ -63,7 +63,7 @@ describePosix.each(['polling', 'websocket'] as const)('clients of socket.io by %
     expect(site.app.stderr).not.toContain('before the deadline')
   })
 
-  test('are let go at a stop, and connect to the next process at the address', async () => {
+  test('are closed at a stop, and connect to the next process at the address', async () => {
     const site = await ProtocolSite.start(undo, 'socket-io')
     const client = connect(site.port, transport)
     await client.servedBy(site.app.pid)

@@ -10,7 +10,7 @@ afterEach(() => undo.disposeAll())
 describePosix.each(['express', 'koa', 'fastify', 'node'])('%s: a long stream', (fixture) => {
   const start = (options: SiteOptions['options'] = {}) => ProtocolSite.start(undo, fixture, { options })
 
-  test('that is told of the drain and ends gets to its client whole', async () => {
+  test('that ends when it is notified of the drain reaches its client whole', async () => {
     const site = await start()
     const client = await site.connect()
     const answer = client.request({ path: '/events' })
@@ -26,7 +26,7 @@ describePosix.each(['express', 'koa', 'fastify', 'node'])('%s: a long stream', (
     )
   })
 
-  test('is ended at the deadline: correctly where that can be told from the whole, else cut', async () => {
+  test('is ended at the deadline: with a correct end if clients can tell it from a complete response, otherwise cut', async () => {
     const site = await start({ drainTimeout: 300 })
     const [events, watched, download] = [await site.connect(), await site.connect(), await site.connect()]
     const answers = [
@@ -51,7 +51,7 @@ describePosix.each(['express', 'koa', 'fastify', 'node'])('%s: a long stream', (
     ])
   })
 
-  test('is told of a restart too, and its connection goes on with the successor', async () => {
+  test('is notified of a restart too, and its connection moves to the successor', async () => {
     const site = await start()
     const client = await site.connect()
     const answer = client.request({ path: '/events' })

@@ -85,7 +85,7 @@ describePosix.each(targets)('%s with ws (%s) stops', (fixture, webSockets) => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('and cuts one that does not answer at the deadline, and names it', async () => {
+  test('cuts one that does not answer at the deadline, and reports it', async () => {
     const site = await start({ drainTimeout: 400, closeSpread: 0 })
     const socket = await connect(site)
     const ended = once(socket, 'close')
@@ -110,7 +110,7 @@ describePosix('ws over TLS', () => {
 })
 
 describePosix('WebSockets', () => {
-  test('are all told at once with a closeSpread of 0', async () => {
+  test('are all sent the close frame at once with a closeSpread of 0', async () => {
     const time = async (): Promise<number> => {
       const site = await ProtocolSite.start(undo, 'node', {
         webSockets: 'attached',
@@ -148,7 +148,7 @@ describePosix('WebSockets', () => {
     await once(again, 'close')
   })
 
-  test('one that is being upgraded at the signal is accepted and then told', async () => {
+  test('a WebSocket that is being upgraded at the signal is accepted and then closed', async () => {
     const site = await ProtocolSite.start(undo, 'node', {
       webSockets: 'noServer',
       options: { closeSpread: 0 },
@@ -165,7 +165,7 @@ describePosix('WebSockets', () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('one whose upgrade is on its way at the signal is accepted and then told', async () => {
+  test('a WebSocket whose upgrade request is on its way at the signal is accepted and then closed', async () => {
     const site = await ProtocolSite.start(undo, 'node', { webSockets: 'attached' })
     const client = await site.connect(await site.distant(30))
     await client.request()
@@ -187,7 +187,7 @@ describePosix('WebSockets', () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('of an implementation that answers no close frame are ended all the same', async () => {
+  test('of an implementation that does not answer close frames are ended too', async () => {
     const site = await ProtocolSite.start(undo, 'node', { webSockets: 'plain', options: { closeSpread: 0 } })
     const client = await site.connect()
     await upgrade(client, 'websocket')

@@ -23,7 +23,7 @@ const terminal = [
 ]
 
 describeTerminal('a terminal (needs python3)', () => {
-  test('that is closed stops the process: what is in flight is answered, nothing restarts, nothing fails', async () => {
+  test('that is closed stops the process: in-flight requests are answered, nothing restarts, nothing fails', async () => {
     const { host, gates, heard, connect } = await startHosted(undo, terminal)
     const [client, idle] = [await connect(), await connect()]
     await idle.request()
@@ -72,7 +72,7 @@ describeContainer('number 1 of a container (needs unshare)', () => {
     await expect(once(host, 'exit')).resolves.toEqual([0, null])
   })
 
-  test('does not restart where it is not to keep its pid, since its successor would end with it', async () => {
+  test('does not restart if it may not keep its pid, because its successor would end with it', async () => {
     const { connect, heard, serverPid } = await startHosted(
       undo,
       [...container, process.execPath, gatedServer],
@@ -91,7 +91,7 @@ describePosix('pm2, played by the test', () => {
   const start = (env: NodeJS.ProcessEnv) =>
     startHosted(undo, [process.execPath, gatedServer], { ipc: true, env, options: { lingerTimeout: 0 } })
 
-  test("is told 'ready', and its message 'shutdown' drains", async () => {
+  test("gets the message 'ready', and its message 'shutdown' drains", async () => {
     const { host, gates, connect } = await start(listed)
     await expect(once(host, 'message')).resolves.toContain('ready')
     const client = await connect()
@@ -113,7 +113,7 @@ describePosix('pm2, played by the test', () => {
   test.each([
     ['another parent with a channel', {}],
     ['a process of an application of pm2', { ...listed, pm_exec_path: '/srv/app.js' }],
-  ])('%s is told nothing, and its messages are its own', async (_name, env) => {
+  ])('%s gets no message, and its own messages go to the application', async (_name, env) => {
     const { host, gates } = await start(env)
     const messages: unknown[] = []
     host.on('message', (message) => messages.push(message))
@@ -132,7 +132,7 @@ function folder(): string {
 }
 
 describePosix('what starts a server in development', () => {
-  test('node --watch: a change restarts at once, whoever is connected', async () => {
+  test('node --watch: a change restarts at once, although clients are connected', async () => {
     const entry = path.join(folder(), 'entry.mjs')
     const write = (text: string) => writeFileSync(entry, `import ${JSON.stringify(gatedServer)} // ${text}\n`)
     write('one')

@@ -43,7 +43,7 @@ async function startExample(
 
 describePosix('the example', () => {
   test.each(['SIGTERM', 'SIGHUP'] as const)(
-    'express-pg at %s answers with what the database says, then closes its pool',
+    'express-pg at %s answers with a row of the database, then closes its pool',
     async (signal) => {
       const database = await startFakePostgres(undo)
       const env = { PGHOST: '127.0.0.1', PGPORT: String(database.port), PGUSER: 'app', PGSSLMODE: 'disable' }

@@ -29,7 +29,7 @@ describePosix('a handover', () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('whose successor dies in the middle of it loses no connection but those that had moved', async () => {
+  test('whose successor dies during the handover loses only the connections that had moved', async () => {
     const site = await Site.start(undo, 'http.mjs')
     const clients = await site.connectMany(500)
     await Promise.all(clients.map((client) => client.request()))

@@ -82,7 +82,7 @@ describePosix.each(frameworks)('%s, health: true, in a drain', (framework) => {
     await expect(site.app.exited).resolves.toEqual(forced)
   })
 
-  test('with a port of its own: alive to the end on new connections, and nobody waits for its clients', async () => {
+  test('with a port of its own: alive to the end on new connections, and the drain does not wait for its clients', async () => {
     const port = await freePort()
     const site = await DrainSite.start(undo, framework, { options: { health: { port, host } } })
     await expect(statusOf(port, '/readyz')).resolves.toBe(200)
@@ -108,7 +108,7 @@ describePosix.each(frameworks)('%s, health: true, in a drain', (framework) => {
 })
 
 describePosix.each(targets)('%s, with a health port, restarts', (_name, fixture) => {
-  test('and is alive and ready for whoever asks, all the time', async () => {
+  test('and every probe finds it alive and ready, all the time', async () => {
     const port = await freePort()
     const site = await Site.start(undo, fixture, { health: { port } })
     const statuses: unknown[] = []
@@ -157,7 +157,7 @@ describePosix('a health port', () => {
     await expect(site.app.exited).resolves.toEqual({ code: null, signal: 'SIGTERM' })
   })
 
-  test('belongs to the predecessor until the successor is ready; one that fails changes nothing', async () => {
+  test('belongs to the predecessor until the successor is ready; a failed successor changes nothing', async () => {
     const site = await SlowSite.start(undo, { manualReady: true })
     await site.listen()
     await site.becomeReady()
@@ -176,7 +176,7 @@ describePosix('a health port', () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('that is in use is told of, and the application serves', async () => {
+  test('that is in use is reported, and the application serves', async () => {
     const other = await SlowSite.start(undo)
     const site = await SlowSite.start(undo, {}, other.healthPort)
     await site.listen()

@@ -30,7 +30,7 @@ async function handingOver(kept: KeepPidHost, url = '/hold'): Promise<{ answer: 
 }
 
 describeKept('a process that keeps its pid', () => {
-  test('with keepPid: true does so where nobody relies on it', async () => {
+  test('with keepPid: true keeps its pid although no other program relies on it', async () => {
     const kept = await startKeepPid(undo, plain, { options: { keepPid: true } })
     await kept.restart('2')
     await kept.restart('3')
@@ -59,7 +59,7 @@ describeKept('a process that keeps its pid', () => {
     await expect(kept.get()).rejects.toThrow(ConnectionRefused)
   })
 
-  test('makes one more restart if it is asked while it hands over', async () => {
+  test('restarts once more if a restart is requested during the handover', async () => {
     const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
     const { answer } = await handingOver(kept)
     kept.deploy('3')
@@ -86,7 +86,7 @@ describeKept('a process that keeps its pid', () => {
     expect(await kept.isSame()).toBe(true)
   })
 
-  test('and is killed in its drain leaves a successor that serves on, and says so', async () => {
+  test('and is killed during its drain leaves a successor that keeps serving, and reports it', async () => {
     const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
     const { answer } = await handingOver(kept)
     answer.catch(() => {})
@@ -99,7 +99,7 @@ describeKept('a process that keeps its pid', () => {
     await kept.heard((line) => line.event === 'exit listener' && line.pid === pid)
   })
 
-  test('and is killed as the keeper leaves nobody behind', async () => {
+  test('and is killed as the keeper leaves no process behind', async () => {
     const kept = await startKeepPid(undo, plain, { options: { keepPid: true } })
     await kept.restart('2')
     const { pid } = await kept.get()
@@ -176,7 +176,7 @@ describeContainer('releases behind a symlink (needs unshare)', () => {
 })
 
 describeTerminal('a process that keeps its pid (needs python3)', () => {
-  test('at a terminal leaves what is typed to the application, Ctrl-C too', async () => {
+  test('at a terminal leaves its input to the application, Ctrl-C too', async () => {
     const kept = await startKeepPid(undo, [...terminal, ...plain], { env: { ZERODROP_TEST_STDIN: '1' } })
     await kept.restart('2')
     await kept.restart('3')

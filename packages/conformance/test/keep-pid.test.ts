@@ -94,7 +94,7 @@ each(crashing)(crashing.length > 0 ? crashing : nobody)(
 each(refused)(refused.length > 0 ? refused : nobody)(
   'without a keeper: $name (needs $needs)',
   ({ host, way }) => {
-    test('a restart is refused, or changes the pid and says so', async () => {
+    test('a restart is refused, or changes the pid and reports it', async () => {
       const app = await startKeepPid(undo, host, { way, options: patient })
       app.deploy('2')
       app.signal('SIGHUP')

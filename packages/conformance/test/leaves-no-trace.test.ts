@@ -33,7 +33,7 @@ describe(`${APPS} applications that are thrown away leave no trace`, () => {
     })
   })
 
-  test('and that process has warned of nothing, would show a trace, and ends by itself', async () => {
+  test('and that process has printed no warning, would show a trace, and exits by itself', async () => {
     await expect(app.waitFor('with a server')).resolves.toMatchObject({
       state: 'serving',
       handlers: [1, 1, 1, 1],

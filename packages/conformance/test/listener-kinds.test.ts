@@ -132,7 +132,7 @@ describePosix('one process with servers of every kind', () => {
 describePosix('a deploy', () => {
   const options = { manualReady: true }
 
-  test('closes what the new version has left out and binds what is new', async () => {
+  test('closes the addresses that the new version no longer has, and binds its new ones', async () => {
     const [stays, goes, comes] = [await freePort(), await freePort(), await freePort()]
     const web: ServerSpec = { kind: 'http', name: 'web', listen: { port: stays } }
     const old: ServerSpec = { kind: 'http', name: 'old', listen: { port: goes } }

@@ -10,7 +10,7 @@ afterEach(() => undo.disposeAll())
 
 describe.each(['nginx', 'haproxy'] as const)('behind TLS of %s', (kind) => {
   describeWith(kind)('WebSockets and event streams', () => {
-    test('move at each deploy, and no client notices', async () => {
+    test('move at each deploy without a client noticing', async () => {
       const site = await LiveSite.start(undo, 'http', { feed: { period: 10 } })
       const port = await startProxy(undo, kind, { servers: [site.port], keepsAlive: true, tls: true })
       const clients = await Promise.all(

@@ -126,7 +126,7 @@ describePosix('an event stream that moves', () => {
     expect(client.raw).not.toMatch(/chunked/i)
   })
 
-  test('is handled as after a reconnect, with what was saved', async () => {
+  test('is handled as after a reconnect, with the saved state', async () => {
     const site = await LiveSite.start(undo, 'http', { feed: { period: 20 } })
     const client = await EventClient.open(site.port, '/events', 'Last-Event-ID: 0\r\nX-Own: 1\r\n')
     await client.until(({ ids }) => ids.length > 1)
@@ -158,7 +158,7 @@ describePosix('an event stream that moves', () => {
     expect(client.raw).toContain(`"pid":${after}`)
   })
 
-  test('stays while a part of the next request has come, and neither is torn', async () => {
+  test('stays while a part of the next request has arrived, and neither is cut', async () => {
     const site = await LiveSite.start(undo, 'http', { feed, options: { drainTimeout: 3000 } })
     const client = await EventClient.open(site.port, '/events')
     const other = await EventClient.open(site.port, '/events')
@@ -246,7 +246,7 @@ describePosix('an event stream that cannot move', () => {
     expect(reasons(site)).toEqual(['encoded'])
   })
 
-  test('because nobody asked for it ends at the deadline, and is told when to come back', async () => {
+  test('because the application has not enabled it ends at the deadline, with a time to reconnect', async () => {
     const { site, client } = await open({ handover: 'websockets', options: { closeSpread: 400 } }, '/events')
     const other = await EventClient.open(site.port, '/events')
     await other.until(({ body }) => body.includes('data:'))
@@ -257,7 +257,7 @@ describePosix('an event stream that cannot move', () => {
     expect(reasons(site)).toEqual([])
   })
 
-  test('because the new version does not take it is told of the drain, and named', async () => {
+  test('because the new version does not take it is notified of the drain, and reported', async () => {
     const { site, client } = await open({}, '/watching')
     site.deploy({ feed, handover: 'websockets' })
     await site.restart()

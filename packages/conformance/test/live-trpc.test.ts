@@ -25,7 +25,7 @@ interface Client {
 }
 
 describePosix('a subscription of tRPC', () => {
-  test('is closed with 1012, and its client goes on with the successor behind what it has seen', async () => {
+  test('is closed with 1012, and its client continues with the successor after the last event that it has received', async () => {
     const site = await LiveSite.start(undo, 'trpc')
     const codes: (number | undefined)[] = []
     const socket = createWSClient({

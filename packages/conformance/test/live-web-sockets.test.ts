@@ -151,7 +151,7 @@ describePosix('a WebSocket that moves', () => {
     await expect(ask(socket, 'which')).resolves.toBe('generation 2 1')
   })
 
-  test('keeps its subprotocol; one whose subprotocol the new version does not speak is told 1012', async () => {
+  test('keeps its subprotocol, and is closed with 1012 if the new version does not have that', async () => {
     const site = await LiveSite.start(undo, 'http', { ws: { protocols: 'v1' } })
     const { socket, closed } = await site.webSocket({ protocols: ['v1', 'v2'] })
     await site.restart()
@@ -162,7 +162,7 @@ describePosix('a WebSocket that moves', () => {
     await expect(closed).resolves.toBe(1012)
   })
 
-  test('is told 1012 if the new version refuses it', async () => {
+  test('is closed with 1012 if the new version refuses it', async () => {
     const site = await LiveSite.start(undo, 'http')
     const { heard, closed } = await site.webSocket()
     site.deploy({ ws: { server: { refuses: true } } })
@@ -257,7 +257,7 @@ describePosix('a WebSocket that cannot move', () => {
     ['throws', 0],
     ['function', 1],
   ] as const)(
-    'because "save" %s is told 1012, and reported once; it hears "stay" %i times',
+    'because "save" %s is closed with 1012 and reported once; "stay" is called %i times',
     async (save, stays) => {
       const { site, reasons } = await stayed({ save })
       expect(reasons).toEqual(['save-failed'])
@@ -266,35 +266,35 @@ describePosix('a WebSocket that cannot move', () => {
     },
   )
 
-  test('because its state is too large is told 1012', async () => {
+  test('because its state is too large is closed with 1012', async () => {
     const { site, reasons } = await stayed({ save: 'large' })
     expect(reasons).toEqual(['save-failed'])
     expect(site.app.stderr).toContain('ERR_ZERODROP_STATE_TOO_LARGE')
     expect(site.app.lines.filter(({ event }) => event === 'stay')).toHaveLength(1)
   })
 
-  test('because its version of ws is unknown is told 1012, and reported once', async () => {
+  test('because its version of ws is unknown is closed with 1012, and reported once', async () => {
     const { site, reasons } = await stayed({ unknown: true })
     expect(reasons).toEqual(['other-version'])
     expect(site.app.stderr.match(/ERR_ZERODROP_WEBSOCKETS_UNKNOWN/g)).toHaveLength(1)
   })
 
-  test('because the new version does not take it is told 1012', async () => {
+  test('because the new version does not take it is closed with 1012', async () => {
     const { reasons } = await stayed({}, { handover: false })
     expect(reasons).toEqual(['not-taken'])
   })
 
-  test('because the new version takes others is told 1012', async () => {
+  test('because the new version takes others is closed with 1012', async () => {
     const { reasons } = await stayed({}, { ws: { handover: { name: 'another' } } })
     expect(reasons).toEqual(['not-taken'])
   })
 
-  test('because nobody asked for it is told 1012', async () => {
+  test('because the application has not enabled it is closed with 1012', async () => {
     const { reasons } = await stayed({ handover: false })
     expect(reasons).toEqual([])
   })
 
-  test('because "migrate" is false is told 1012', async () => {
+  test('because "migrate" is false is closed with 1012', async () => {
     const { reasons } = await stayed({ options: { migrate: false } })
     expect(reasons).toEqual(['migrate'])
   })
@@ -332,7 +332,7 @@ describePosix('a WebSocket that cannot move', () => {
 })
 
 describePosix('a successor that dies while it takes WebSockets', () => {
-  test('leaves those that it has not taken in the old process, which goes on', async () => {
+  test('leaves those that it has not taken in the old process, which keeps serving', async () => {
     const site = await LiveSite.start(undo, 'http')
     const clients = await Promise.all(Array.from({ length: 30 }, () => site.webSocket()))
     site.deploy({ diesAfter: 10 })
@@ -400,7 +400,7 @@ describePosix('compressed WebSockets', () => {
     }
   })
 
-  test('with keepWindow move when more has come than the window holds', async () => {
+  test('with keepWindow move after more has arrived than the window holds', async () => {
     const site = await LiveSite.start(undo, 'http', {
       ws: { server: { perMessageDeflate }, handover: { keepWindow: true } },
     })
@@ -425,7 +425,7 @@ describePosix('compressed WebSockets', () => {
     await expect(ask(socket, first)).resolves.toBe(`echo ${first}`)
   })
 
-  test('with context takeover are told 1012, and named', async () => {
+  test('with context takeover are closed with 1012, and reported', async () => {
     const { site, closed } = await talk(perMessageDeflate, {}, perMessageDeflate)
     const { complete } = await site.restart()
     expect(complete).toMatchObject({ websockets: { sent: 0 } })
@@ -435,7 +435,7 @@ describePosix('compressed WebSockets', () => {
     })
   })
 
-  test('with context takeover, of which nothing has come yet, move', async () => {
+  test('with context takeover move if no message has arrived yet', async () => {
     const site = await LiveSite.start(undo, 'http', { ws: { server: { perMessageDeflate } } })
     const { socket } = await site.webSocket({ perMessageDeflate })
     await site.restart()
@@ -472,7 +472,7 @@ describePosix.each([
 })
 
 describePosix('WebSockets over TLS', () => {
-  test('are told 1012, and named', async () => {
+  test('are closed with 1012, and reported', async () => {
     const site = await LiveSite.start(undo, 'http', { tls: true })
     const { closed } = await site.webSocket({ secure: true, rejectUnauthorized: false })
     await site.restart()

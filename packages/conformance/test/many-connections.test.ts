@@ -20,7 +20,7 @@ async function inBatches<Item, Result>(
 }
 
 describePosix('two thousand idle connections', () => {
-  test('move again and again while others ask, and leave nothing behind', async () => {
+  test('move again and again while other clients send requests, and leave nothing behind', async () => {
     const port = await freePort()
     const site = await Deployment.start(undo, {
       servers: [{ kind: 'http', name: 'web', listen: { port }, set: { keepAliveTimeout: 120_000 } }],

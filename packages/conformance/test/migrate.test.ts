@@ -83,7 +83,7 @@ describePosix('a function migrate', () => {
     expect(site.app.stderr).toMatch(restartsOnly)
   })
 
-  test('leaves a connection that it keeps and that says nothing its time', async () => {
+  test('leaves a kept connection without a request its time', async () => {
     const spec = await server()
     const options = { ...patient, lingerTimeout: 300, migrate: 'unmarked' } as const
     const site = await Deployment.start(undo, { servers: [spec], options })
@@ -95,7 +95,7 @@ describePosix('a function migrate', () => {
     expect(site.app.isAlive(before)).toBe(false)
   })
 
-  test.each(['throws', 'promises'] as const)('that %s has said no, and is reported once', async (migrate) => {
+  test.each(['throws', 'promises'] as const)('that %s means no, and is reported once', async (migrate) => {
     const spec = await server()
     const site = await Deployment.start(undo, { servers: [spec], options: { ...patient, migrate } })
     const clients = [await connect(spec.port), await connect(spec.port)]
@@ -111,7 +111,7 @@ describePosix('a function migrate', () => {
 })
 
 describePosix('migrate of one server', () => {
-  test.each([true, false])('goes before that of the process: %p', async (own) => {
+  test.each([true, false])('overrides that of the process: %p', async (own) => {
     const [special, web] = [await server({ attach: { migrate: own } }), await server()]
     const site = await Deployment.start(undo, {
       servers: [special, web],

@@ -162,7 +162,7 @@ describePosix('restart signals from before the successor was started', () => {
 })
 
 describePosix('restart signals to every process there is', () => {
-  test('at any moment of a restart end nobody, and the last release serves', async () => {
+  test('at any moment of a restart end no process, and the last release serves', async () => {
     const site = await Site.start(undo, 'http.mjs')
     const { app } = site
     let version = 1

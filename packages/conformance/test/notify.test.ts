@@ -25,7 +25,7 @@ describePosix('signals as a channel, in a process of their own', () => {
     await expect(app.exited).resolves.toEqual({ code: null, signal: 'SIGTERM' })
   })
 
-  test('a signal on its way when the last stops is not lost: it does what it does by default', async () => {
+  test('a signal on its way when the last subscription ends is not lost: its default action follows', async () => {
     const app = await play('lastWords')
     await expect(app.exited).resolves.toEqual({ code: null, signal: 'SIGTERM' })
     expect(app.lines).toMatchObject([{ event: 'stopped' }])
@@ -37,7 +37,7 @@ describePosix('signals as a channel, in a process of their own', () => {
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
   })
 
-  test('all of them: also those that would stop the process, or end it', async () => {
+  test('subscribes to all signals, even those that would stop or end the process', async () => {
     const app = await play('all')
     await app.waitFor('ready')
     for (const signal of ['SIGTERM', 'SIGTSTP', 'SIGWINCH', 'SIGALRM'] as const) {

@@ -80,7 +80,7 @@ async function orphan(kind: 'http' | 'https'): Promise<Orphan> {
 describePosix.each(['http', 'https'] as const)(
   'a predecessor that dies before its successor imports zerodrop: %s',
   (kind) => {
-    test('the successor serves, says so, is named by the pid file, and restarts', async () => {
+    test('the successor serves, reports it, is in the pid file, and restarts', async () => {
       const { app, gates, spec, pidFile, pid } = await orphan(kind)
       await expect(nameOf(spec)).resolves.toMatchObject({ pid, generation: 2 })
       await app.waitForStderr(

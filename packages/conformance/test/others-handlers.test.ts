@@ -67,7 +67,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     expect(site.app.stderr).not.toContain('signal')
   })
 
-  test('one that ends the process does not cut another short', async () => {
+  test('a handler that ends the process does not cut another short', async () => {
     const { site, answer, visit } = await busy('two')
     await site.drain()
     visit.open()
@@ -104,7 +104,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     // Node has bound its own function by then.
     ['late', []],
   ])(
-    'a process.emit that is replaced %s hears at once, and the handlers behind it wait',
+    'a process.emit that is replaced %s is called at once, and the handlers behind it wait',
     async (time, heard) => {
       const { site, answer, visit } = await busy('emit', time)
       await site.drain()
@@ -130,7 +130,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     },
   )
 
-  test('an error that nobody catches is told by its own status and its stack', async () => {
+  test('an uncaught error shows in the exit status and prints its stack', async () => {
     const { site, answer, visit } = await busy('crashing')
     await site.drain()
     visit.open()
@@ -139,7 +139,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     expect(site.app.stderr).toContain('a mistake in a handler')
   })
 
-  test('one that throws is reported, and the others run', async () => {
+  test('a handler that throws is reported, and the others run', async () => {
     const { site, answer, visit } = await busy('throwing')
     await site.drain()
     visit.open()
@@ -152,7 +152,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     expect(events(site, 'cleaned')).toHaveLength(1)
   })
 
-  test('one that never finishes is given up at handlersTimeout, and named', async () => {
+  test('a handler that never finishes is abandoned at handlersTimeout, and reported', async () => {
     const site = await startAmong('stuck', 'early', { handlersTimeout: 50 }, { hooks: 'succeed' })
     site.app.signal('SIGTERM')
     await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
@@ -172,7 +172,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     )
   })
 
-  test('one that has begun nothing is not waited for', async () => {
+  test('a handler that has begun nothing is not waited for', async () => {
     const site = await startAmong('signalExit', 'early', { handlersTimeout: 2 ** 31 - 1 })
     site.app.signal('SIGTERM')
     await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })

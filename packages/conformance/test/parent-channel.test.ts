@@ -75,7 +75,7 @@ const cases = (
 ).filter(([way]) => way !== 'node server.js, with keepPid' || canReplaceProgram)
 
 describePosix.each(cases)('the channel to the parent of %s (%s)', (way, serialization) => {
-  test('is every generation’s: all may write, and the one that serves reads', async () => {
+  test('belongs to every generation: all may write, and the serving one reads', async () => {
     const { program, child, said } = await fork(way, { serialization })
     const pids: number[] = []
     for (const generation of [1, 2, 3]) {
@@ -121,7 +121,7 @@ describePosix.each(cases)('the channel to the parent of %s (%s)', (way, serializ
     expect(program.stderr).not.toMatch(/Error/)
   })
 
-  test('has what the parent says before the program listens', async () => {
+  test("keeps the parent's messages until the program listens", async () => {
     const { child, said, program } = await fork(way, { serialization })
     child.send({ n: 1 })
     await program.next()
@@ -143,7 +143,7 @@ describePosix.each(cases)('the channel to the parent of %s (%s)', (way, serializ
 describePosix.each([...new Set(cases.map(([way]) => way))])(
   'a channel that the program of %s has closed',
   (way) => {
-    test('is one in its successor too, to nobody, which it closes as well', async () => {
+    test('is open in its successor too, without a reader, which closes it as well', async () => {
       const { program, child } = await fork(way, { env: { FACTS_STAYS: '1' } })
       await program.next()
       child.send({})

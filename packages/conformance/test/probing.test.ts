@@ -74,7 +74,7 @@ describePosix.each(ways)('under a keeper, an application that looks for a free p
 })
 
 describePosix('under a keeper', () => {
-  test('a server listens where another of the same process has just closed', async () => {
+  test('a server listens at the address that another of the same process has just closed', async () => {
     const port = await freePort()
     const app = await startApp({ file: cli, args: ['run', file, 'held open', String(port)] })
     undo.add(() => app.stop())

@@ -97,7 +97,7 @@ class Terminal {
 }
 
 describeTerminal('on a terminal (needs python3)', () => {
-  test('a drain shows what it waits for, and leaves nothing but its summary', async () => {
+  test('a drain shows what it waits for, and leaves only its summary', async () => {
     const terminal = new Terminal({})
     const client = await terminal.hold()
     terminal.type(controlC)
@@ -116,7 +116,7 @@ describeTerminal('on a terminal (needs python3)', () => {
     )
   })
 
-  test('a second Ctrl-C is ours while the line is there, and what is cut is named', async () => {
+  test("a second Ctrl-C is zerodrop's while the line is there, and reports the cut requests", async () => {
     const terminal = new Terminal({})
     await terminal.hold()
     terminal.type(controlC)

@@ -89,7 +89,7 @@ describePosix.each([
   test.each([
     ['that goes on without zerodrop', true],
     ['that ends by the error', false],
-  ])('%s fails the restart at once, by a code of its own', async (_how, catches) => {
+  ])('%s fails the restart at once, with a code of its own', async (_how, catches) => {
     const { app, port, releases } = await start(other, catches)
     releases.deploy('other')
     const pid = app.signal('SIGHUP')

@@ -64,7 +64,7 @@ describePosix('an application without a line of zerodrop', () => {
     expect(site.app.stderr).not.toContain('ERR_ZERODROP_DRAIN')
   })
 
-  test('Fastify: its onClose hooks run, once in each process, behind the last request', async () => {
+  test('Fastify: its onClose hooks run once in each process, after the last request', async () => {
     const site = await startSite('fastify.mjs', byImport)
     site.deploy('2')
     const { before, after } = await site.restart()
@@ -95,7 +95,7 @@ describePosix('an application without a line of zerodrop', () => {
     await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
   })
 
-  test('options from the environment, and from package.json where that says nothing', async () => {
+  test('reads options from the environment, and otherwise from package.json', async () => {
     const start = { ...byImport, cwd: path.join(fixtures, 'manifest') }
     const file = '../server.mjs'
     const manifest = await Site.start(undo, file, {}, { start })
@@ -135,7 +135,7 @@ describePosix('processes that are left alone', () => {
 })
 
 describePosix('a cluster', () => {
-  test.each(['primary', 'worker'])('SIGTERM to the %s: what is under way is answered', async (target) => {
+  test.each(['primary', 'worker'])('SIGTERM to the %s: in-flight requests are answered', async (target) => {
     const app = await startOther('others.mjs', { args: ['primary'] })
     const { pid, port } = await app.waitFor('listening')
     const client = await RawClient.connect({ port: port as number })

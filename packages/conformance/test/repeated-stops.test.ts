@@ -56,7 +56,7 @@ describePosix('a stop that arrives twice', () => {
     expect(app.stderr).toMatch(/SIGTERM, sent by this process to itself, does not force the stop/)
   })
 
-  test('is a second request half a second later, also behind one of its own', async () => {
+  test('is a second request half a second later, even after one of its own', async () => {
     const { app, pid, answer } = await busy()
     process.kill(pid, 'SIGINT')
     await app.waitFor('forceable')

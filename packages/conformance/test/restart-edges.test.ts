@@ -34,7 +34,7 @@ describePosix('a successor', () => {
     expect(identityOf(await (await site.connect()).request())).toMatchObject({ pid: site.app.pid })
   })
 
-  test('that says it is ready and listens on nothing is not', async () => {
+  test('that reports ready without a listening server is not', async () => {
     const site = await Site.start(undo, 'http.mjs', { manualReady: true, readyTimeout: 2000 })
     ;(await site.gates.visit()).open()
     site.deploy('2', 'says-ready-and-never-listens')
@@ -47,7 +47,7 @@ describePosix('a successor', () => {
 })
 
 describePosix('a release that never imports zerodrop', () => {
-  test('ends when its predecessor has died: it would hold the socket and serve nobody', async () => {
+  test('exits when its predecessor has died: it would hold the socket and serve no client', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const script = path.join(folder, 'server.cjs')

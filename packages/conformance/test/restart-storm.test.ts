@@ -49,7 +49,7 @@ describePosix('restartConcurrency', () => {
     expect(site.app.lines.filter(({ event }) => event === 'booted')).toHaveLength(3)
   })
 
-  test('queue: one that fails is followed by one more of this process', async () => {
+  test('queue: after a failed restart this process starts one more', async () => {
     const site = await Site.start(undo, 'http.mjs', { restartConcurrency: 'queue' })
     const client = await site.connect()
     site.deploy('2', 'boots-at-a-gate')
@@ -63,7 +63,7 @@ describePosix('restartConcurrency', () => {
     expect(identityOf(await client.request())).toMatchObject({ version: '3', generation: 2 })
   })
 
-  test('reject: says so, and the restart that is under way goes on', async () => {
+  test('reject: rejects, and the restart under way continues', async () => {
     const site = await Site.start(undo, 'http.mjs', { restartConcurrency: 'reject' })
     const client = await site.connect()
     site.deploy('2', 'boots-at-a-gate')
@@ -115,7 +115,7 @@ describePosix('a shutdown', () => {
     expect(identityOf(await client.request())).toMatchObject({ pid: after })
   })
 
-  test('of both, as Ctrl-C at a terminal does: both drain and nobody takes over again', async () => {
+  test('of both, as with Ctrl-C at a terminal: both drain and neither takes over again', async () => {
     const site = await Site.start(undo, 'http.mjs', { lingerTimeout: 100 })
     const held = await site.connect()
     const answer = held.request({ path: '/hold' })
@@ -206,7 +206,7 @@ describePosix('a successor on probation', () => {
     expect(report.connections).toMatchObject({ kept: 5, opened: 5 })
   })
 
-  test('is told to stop by a shutdown of its predecessor, and drains too', async () => {
+  test('is asked to stop by a shutdown of its predecessor, and drains too', async () => {
     const site = await Site.start(undo, 'http.mjs', { probation: 60_000 })
     const from = site.app.lines.length
     const pid = site.app.signal('SIGHUP')

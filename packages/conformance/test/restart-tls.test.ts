@@ -34,7 +34,7 @@ describePosix.each(['express', 'koa', 'fastify', 'node'])('%s over https restart
     expect(site.app.stderr).toMatch(restartsOnly)
   })
 
-  test('while a request is in flight: it is answered, and its connection told to close', async () => {
+  test('while a request is in flight: it is answered with "connection: close"', async () => {
     const site = await ProtocolSite.start(undo, fixture, { transport: 'https' })
     const held = await site.connect()
     const answer = held.request({ path: '/hold' })

@@ -43,7 +43,7 @@ describePosix.each(targets)('%s restarts', (_name, fixture) => {
     expect(site.app.stderr).toMatch(restartsOnly)
   })
 
-  test('idle connections and those that never said a word move to the new process', async () => {
+  test('idle and unused connections move to the new process', async () => {
     const site = await Site.start(undo, fixture)
     const idle = await site.connectMany(10)
     const silent = await site.connectMany(10)

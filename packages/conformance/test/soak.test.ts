@@ -54,7 +54,7 @@ describeLinux('the soak', () => {
     expect(soak.stdout).toMatch(/^generations seen +1$/m)
   })
 
-  test('fails over a server that starts the new process and leaves, and says at what', async () => {
+  test('fails for a server that starts the new process and exits, and names the failed expectation', async () => {
     const soak = start('--restarts', '2', '--requests', '2000', '--clients', '10', '--server', badServer)
     expect(await soak.exit()).toEqual([1, null])
     expect(soak.stderr).toMatch(

@@ -158,7 +158,7 @@ describeLinux('a restart starts the program as it was started', () => {
     },
   )
 
-  test('a directory that was renamed meanwhile', async () => {
+  test('a directory that was renamed in the meantime', async () => {
     const at = folder()
     const cwd = path.join(at, 'old')
     write(path.join(cwd, 'server.js'))
@@ -168,7 +168,7 @@ describeLinux('a restart starts the program as it was started', () => {
     await expect(program.restart()).resolves.toMatchObject({ generation: 2, cwd: path.join(at, 'new') })
   })
 
-  test('a directory that was removed meanwhile: the restart fails, and says why', async () => {
+  test('a directory that was removed in the meantime: the restart fails with the reason', async () => {
     const cwd = folder()
     write(path.join(cwd, 'server.js'))
     const program = await Program.start(undo, [node, 'server.js'], { cwd })

@@ -14,7 +14,7 @@ async function statusBy(client: RawClient): Promise<Status> {
 }
 
 describePosix.each(targets)('%s: lifecycle.status()', (_name, fixture) => {
-  test('tells what each connection is doing, in a drain what it waits for, and in a successor what was before', async () => {
+  test('shows what each connection is doing, what a drain waits for, and, in a successor, the earlier generations', async () => {
     const site = await Site.start(undo, fixture)
     const [asking, idle, unused, holding, reading, uploading] = await site.connectMany(6)
     await idle!.request()

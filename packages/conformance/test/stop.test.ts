@@ -30,7 +30,7 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
     },
   )
 
-  test('a response that has begun gets its whole body and the FIN right behind it', async () => {
+  test('a response that has begun gets its whole body and the FIN right after it', async () => {
     const site = await Site.start(undo, fixture)
     const [client, other] = await site.connectMany(2)
     const held = other!.request({ path: '/hold' })
@@ -129,7 +129,7 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('an answer to a slow reader arrives whole, and one more behind it', async () => {
+  test('the response to a slow reader arrives whole, and so does the next one', async () => {
     const site = await Site.start(undo, fixture)
     const client = await site.connect()
     client.pause()
@@ -164,7 +164,7 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('a connection that never said a word gets a grace, and no more', async () => {
+  test('an unused connection gets a grace period, and no more', async () => {
     const site = await Site.start(undo, fixture, { firstRequestTimeout: 2000 })
     const [silent, late] = await site.connectMany(2)
     // Both are accepted before this third, later connection is answered.
@@ -179,7 +179,7 @@ describePosix.each(targets)('%s stops', (_name, fixture) => {
     expect(performance.now() - begun).toBeLessThan(15_000)
   })
 
-  test('what is not done at the deadline is cut and named', async () => {
+  test('requests unfinished at the deadline are cut and reported', async () => {
     const site = await Site.start(undo, fixture, { drainTimeout: 200 })
     const client = await site.connect()
     const lost = client.request({ path: '/hold?for=ever' }).catch((error: unknown) => error)

@@ -67,7 +67,7 @@ describePosix('what a successor is started with', () => {
 })
 
 describePosix('restart()', () => {
-  test('resolves with the successor and what it was given', async () => {
+  test('resolves with the successor and what it has inherited', async () => {
     const site = await Site.start(undo, 'http.mjs')
     const idle = await site.connectMany(3)
     await Promise.all(idle.map((client) => client.request()))

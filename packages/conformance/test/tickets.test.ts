@@ -84,7 +84,7 @@ describePosix.each(cases)('a session of %s over %s', (kind, maxVersion) => {
     expect(site.app.stderr).toMatch(restartsOnly)
   })
 
-  test('is resumed by whoever takes the connection while a restart is under way', async () => {
+  test('is resumed by the process that accepts the connection during a restart', async () => {
     const spec = await server(kind, { tls: { maxVersion } })
     const site = await Deployment.start(undo, { servers: [spec] })
     const { session } = await shakeHands(spec.port, kind)
@@ -150,7 +150,7 @@ describePosix('ticket keys', () => {
     await expect(shakeHands(spec.port, 'https', session)).resolves.toMatchObject({ resumed: false })
   })
 
-  test('let nobody without a certificate into a version that requires one', async () => {
+  test('do not let a client without a certificate into a version that requires one', async () => {
     const spec = await server('https')
     const site = await Deployment.start(undo, { servers: [spec] })
     const { session } = await shakeHands(spec.port, 'https')

@@ -52,7 +52,7 @@ describePosix.each(['http', 'fastify'])('a Unix socket of %s', (kind) => {
     expect(readdirSync(path.dirname(file))).toEqual([])
   })
 
-  test('replaces what a crash has left', async () => {
+  test('replaces the socket file that a crash has left', async () => {
     const file = path.join(folder(), 'app.sock')
     const first = await start(kind, file)
     await first.waitFor('listening')
@@ -66,7 +66,7 @@ describePosix.each(['http', 'fastify'])('a Unix socket of %s', (kind) => {
 })
 
 describePosix('a Unix socket', () => {
-  test('stays where a successor gives up that has served on it', async () => {
+  test('stays if a successor that has served on it gives up', async () => {
     const file = path.join(folder(), 'app.sock')
     const app = await start('never-ready', file)
     await app.waitFor('listening')
@@ -82,7 +82,7 @@ describePosix('a Unix socket', () => {
     expect(readdirSync(path.dirname(file))).toEqual([])
   })
 
-  test('keeps the permissions that were asked for', async () => {
+  test('keeps the permissions that the application has set', async () => {
     const file = path.join(folder(), 'app.sock')
     await (await start('http', file)).waitFor('listening')
     expect(statSync(file).mode & 0o777).toBe(0o777)
