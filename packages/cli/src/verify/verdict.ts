@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 import type { Entry } from './ledger.ts'
-import { isLoss, losses } from './outcome.ts'
+import { losses } from './outcome.ts'
 import type { Loss } from './outcome.ts'
 import type { Exit } from './server/running.ts'
 
@@ -56,10 +56,6 @@ export function lossFaults(entries: readonly Entry[]): Fault[] {
     const saw = `${who} of ${clients.size} clients ${lossWords[kind]}${detail === undefined ? '' : ` (${detail})`}`
     return [{ kind, saw }]
   })
-}
-
-export function hasLoss(entries: readonly Entry[]): boolean {
-  return entries.some(({ outcome }) => isLoss(outcome))
 }
 
 export function endingOf(exit: Exit, eventAt: number): Ending {
