@@ -1,4 +1,4 @@
-/** What `npm run bench` can run: each command measures, and returns the tables of what it measured. */
+/** The commands of `npm run bench`. Each one measures, and yields the tables of its results. */
 import { freePort } from '@zerodrop/traffic'
 import { exit, measurements } from './exit.mjs'
 import { floor } from './floor.mjs'

@@ -88,7 +88,7 @@ async function restart(app, held, traffic) {
   }
 }
 
-/** Returns what tells the milliseconds that these processes have spent on a CPU since, as far as they lived. */
+/** Returns a function that returns the CPU time, in milliseconds, that these processes have used since the call. */
 function watchProcessors(pids) {
   const first = pids.map(processorTime)
   let last = first

@@ -7,7 +7,7 @@ const end = `const { user, system } = process.cpuUsage()
 require('node:fs').writeSync(1, String(user + system))
 process.reallyExit(0)`
 
-/** Programs that end as soon as they have started: one that never listens, and a server that does. */
+/** Programs that exit as soon as they have started: one without a server, and one with a server that listens. */
 const programs = {
   'never listens': end,
   listens: `require('node:http').createServer().listen(0, '127.0.0.1', () => { ${end} })`,

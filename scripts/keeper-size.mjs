@@ -80,7 +80,7 @@ for (let deployed = 1; deployed <= count; deployed++) {
   await keeps
   times.push(performance.now() - begun)
   if (deployed > 1 && deployed % Math.ceil(count / 6) !== 0) continue
-  // The one that serves, and the zombie of the one that took over at the first restart.
+  // The serving generation, and the zombie of the generation that took over at the first restart.
   for (let waits = 0; size().processes > 2 && waits < 100; waits++) await delay(20)
   rows.push(size())
   const { resident, own, descriptors, processes } = rows.at(-1)

@@ -14,7 +14,7 @@ export async function barChart({ title, bars }) {
   const y = { field: 'of', type: 'nominal', sort: order, title: null, axis: { domain: false, ticks: false } }
   const x = { field: 'value', type: 'quantitative', title: null, axis: null, scale: { type: 'sqrt' } }
   const { spec } = compile({
-    // White behind it: a page may be dark.
+    // A white background, because the page may be dark.
     background: 'white',
     padding: 12,
     title: { text: title, anchor: 'start', offset: 12 },

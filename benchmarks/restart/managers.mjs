@@ -71,7 +71,7 @@ export async function watt({ port, folder, undo }) {
   return () => run(bin, ['restart', String(child.pid)], env)
 }
 
-/** Runs a command of Node, and rejects with what it said if it fails. */
+/** Runs a Node program, and rejects with its output if it fails. */
 async function run(script, args, env) {
   const child = spawn('taskset', ['-c', serverCore, process.execPath, script, ...args], {
     env,

@@ -64,7 +64,7 @@ for (const name of frameworks) {
     const { title } = application.settings
     rows.push({ title, versions: application.versions, report: await verifyFramework(application) })
   } catch (error) {
-    // Without the network a framework cannot be installed; the others are told all the same.
+    // Without a network a framework cannot be installed. The others are still listed.
     console.error(`${name}: ${error.message}`)
     process.exitCode = 1
   }

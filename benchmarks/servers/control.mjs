@@ -1,4 +1,4 @@
-/** What every server here has besides its variant: it says where it listens, and does what the benchmark asks. */
+/** Common to all servers here: each prints the address at which it listens, and obeys the benchmark's messages. */
 import { setImmediate as turn } from 'node:timers/promises'
 
 const held = []

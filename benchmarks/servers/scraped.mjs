@@ -1,4 +1,4 @@
-/** Metrics that are registered and scraped once a second, by the process itself so that nobody else's work is counted. */
+/** Metrics that the process itself scrapes once a second, so that no other process's work is counted. */
 import { collectMetrics } from '@zerodrop/prometheus'
 import { Registry } from 'prom-client'
 

@@ -39,7 +39,7 @@ export class Room {
   }
 
   say(name, text, version) {
-    // A line is appended in one piece, whoever else does.
+    // A line is appended in one piece, even if the other process appends at the same time.
     appendFileSync(this.#file, `${JSON.stringify({ name, text, version })}\n`)
     this.#readNew()
   }

@@ -11,7 +11,7 @@ const preload = path.join(path.dirname(fileURLToPath(import.meta.url)), 'preload
 
 /** An application on one port, with every process that comes from it. */
 export class Deployment {
-  /** Of each process that has cleaned up, how often and whether too early. */
+  /** For each process that has cleaned up: how often, and whether too early. */
   cleanUps = new Map()
   output = ''
 
@@ -20,7 +20,7 @@ export class Deployment {
     this.port = port
     this.zerodrop = zerodrop
     this.broken = path.join(application.folder, `.broken-${port}`)
-    /** For what it keeps while it runs. */
+    /** The directory for the application's own files while it runs. */
     this.home = path.join(application.folder, `.home-${port}`)
   }
 
@@ -42,7 +42,7 @@ export class Deployment {
     const words = (settings.command ?? settings.start).map((word) =>
       word.replace('$PORT', String(this.port)).replace('$NODE', process.execPath),
     )
-    // What starts Node itself gets the flags by the environment, or has a file for them.
+    // A program that starts Node itself gets the flags by the environment, or reads them from a file.
     env.BATTERY_FLAGS = flags.join(' ')
     if (settings.command === undefined) words.unshift(process.execPath, ...flags)
     else if (settings.ownFlags !== true) env.NODE_OPTIONS = env.BATTERY_FLAGS
@@ -73,13 +73,13 @@ export class Deployment {
     await this.#answers()
   }
 
-  /** To the newest process, or to the first where that is the one that people signal. */
+  /** Signals the newest process, or the first one if operators signal that. */
   signal(signal) {
     const { toFirst = [] } = this.application.settings
     process.kill(toFirst.includes(signal) ? this.family[0] : this.newest, signal)
   }
 
-  /** Of those that came from it and live, the one that was started last. */
+  /** The pid of the process that was started last, of those that are alive. */
   get newest() {
     const family = alive(this.broken)
     return family.at(-1) ?? this.pid
@@ -89,7 +89,7 @@ export class Deployment {
     return alive(this.broken)
   }
 
-  /** Resolves with whether a condition has come true in time. */
+  /** Resolves with whether the condition became true in time. */
   async until(condition, milliseconds = 30_000) {
     const deadline = performance.now() + milliseconds
     while (performance.now() < deadline) {
@@ -148,7 +148,7 @@ export class Deployment {
   }
 }
 
-/** The processes of Node that have this in their environment, in the order in which they were started. */
+/** The pids of the Node processes with this marker in their environment, in the order in which they started. */
 function alive(marker) {
   const found = []
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {

@@ -58,7 +58,7 @@ export async function startLoad(port, { quick = '/', slow = '/slow?ms=200' }) {
     stayAway() {
       reconnecting = false
     },
-    /** Resolves when this many more requests have been answered, or nobody answers any more. */
+    /** Resolves when this many more requests have been answered, or when no server answers any more. */
     async after(count) {
       const target = counts.answered + count
       const deadline = performance.now() + 5000

@@ -55,7 +55,7 @@ const NOT_INHERITED = [
 /** Starts a server script as a process of its own; resolves when the process exists, not when it listens. */
 export async function startApp(options: AppOptions): Promise<AppProcess> {
   const { file, args = [], execPath = process.execPath, execArgv = [] } = options
-  // A mark that every generation inherits, by which `stop` finds them all and nobody else.
+  // A mark that every generation inherits: `stop` finds exactly these processes by it.
   const marker = `ZERODROP_TEST_APP=${randomUUID()}`
   const env: NodeJS.ProcessEnv = { ...process.env }
   for (const name of NOT_INHERITED) delete env[name]
@@ -76,7 +76,7 @@ export async function startApp(options: AppOptions): Promise<AppProcess> {
 export class AppProcess {
   /** Of the first process. */
   readonly pid: number
-  /** Exit of the first process, when all that it wrote has been read; never rejects. */
+  /** The exit of the first process, once all its output has been read. Never rejects. */
   readonly exited: Promise<AppExit>
   /** All events so far, of all generations. */
   readonly lines: AppEvent[] = []
@@ -151,7 +151,7 @@ export class AppProcess {
   }
 
   /**
-   * Resolves when this generation is gone and all that it wrote has been read. Polls: the exit of a process that is not
+   * Resolves when this generation has exited and all its output has been read. Polls: the exit of a process that is not
    * our child is not announced.
    */
   async exitOf(pid: number, options: { timeout?: number } = {}): Promise<void> {
@@ -169,7 +169,7 @@ export class AppProcess {
   /** Kills every process that came from this app, in whatever state, and resolves when all are gone. */
   async stop(): Promise<void> {
     const deadline = performance.now() + WAIT
-    // Again and again, as one that is being killed may just have started another.
+    // Repeatedly, because a process that is being killed may just have started another.
     for (let alive = this.family(); alive.length > 0; alive = this.family()) {
       if (performance.now() > deadline) throw new Error(`${alive.join()} survive SIGKILL\n${this.#story()}`)
       for (const pid of alive) kill(pid)
@@ -180,7 +180,7 @@ export class AppProcess {
     this.#child.stderr.destroy()
   }
 
-  /** Every live process that came from this app, in whatever way. */
+  /** Every live process that this app has started, directly or not. */
   family(): number[] {
     const seen = this.pids().filter((pid) => this.isAlive(pid))
     return [...new Set([...seen, ...familyOf(this.#marker).map((entry) => entry.pid)])]
@@ -201,11 +201,11 @@ export class AppProcess {
     if (this.#seen.has(pid)) return
     const started = lookUp(pid)?.started ?? -1
     const first = this.#seen.get(this.pid) ?? 0
-    // What is older than the app cannot have come from it, whatever an event says; such a pid counts as gone.
+    // A process older than the app cannot belong to it, whatever an event says; such a pid counts as gone.
     this.#seen.set(pid, pid > 1 && pid !== process.pid && started >= first ? started : -1)
   }
 
-  /** What a failed wait should show. */
+  /** The text for the error of a failed wait. */
   #story(): string {
     const events = this.lines.slice(-10).map((event) => `  ${JSON.stringify(event)}`)
     return `last events:\n${events.join('\n')}\nstderr:\n${this.#stderr.slice(-4000)}`

@@ -75,7 +75,7 @@ class Interruption {
   }
 }
 
-/** Resolves with the exit code that is due when the command is told to end, or when nobody reads what it says. */
+/** Resolves with the exit code when a signal ends the command, or when its output has no reader. */
 function untilInterrupted(): Promise<Interruption> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

@@ -8,7 +8,7 @@ interface Options {
   readonly seed: number
 }
 
-/** Kills a keeper, the generation that serves, or its successor at random moments, and looks at what is left. */
+/** Kills a keeper, the serving generation or its successor at random moments, and checks that the rest recovers or exits. */
 await runCommand<Options, readonly Trial[]>({
   name: 'keep-pid -- --kills',
   help: 'Usage: npm run keep-pid -- --kills <n> [--seed <n>]',
@@ -46,7 +46,7 @@ await runCommand<Options, readonly Trial[]>({
   },
 })
 
-/** How often each outcome came of killing each process. */
+/** Counts each outcome for each kind of victim. */
 function tableOf(trials: readonly Trial[]): string {
   const counts = new Map<string, number>()
   for (const { plan, outcome } of trials) {

@@ -11,7 +11,7 @@ const first = lowest + ((Number(process.env['JEST_WORKER_ID'] ?? 0) || 0) % work
 
 let next = Math.floor(Math.random() * part)
 
-/** Finds a port that nobody listens on. A server on port 0 would find its own, but such a port is never inherited. */
+/** Finds a free port. A server on port 0 finds one too, but such a port is never inherited. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = first + (next++ % part)

@@ -67,7 +67,7 @@ export class HttpReader {
     return this.#bytesPending
   }
 
-  /** The answer that is not whole yet, as far as it is read; nothing before its head is. */
+  /** The part of an incomplete response that has been read; undefined until its head is complete. */
   get partial(): HttpResponse | undefined {
     return this.#response && { ...this.#response, body: Buffer.concat(this.#body) }
   }

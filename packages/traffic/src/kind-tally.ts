@@ -22,7 +22,7 @@ export interface KindCounts {
   refused: number
   /** Whole 503 answers, where those are allowed; they are among the answered. */
   unavailable: number
-  /** Sent again because the server said that it had not looked at them. */
+  /** Sent again because the server reported that it had not processed them. */
   retried: number
   /** Connections that took up the TLS session of an earlier one. */
   resumed: number

@@ -114,7 +114,7 @@ export class RawClient {
    */
   async request(options: RequestOptions = {}): Promise<RawResponse> {
     const { method = 'GET', path = '/', timeout = ANSWER_TIMEOUT } = options
-    // An answer can come before its request's body is written; the next request goes behind that body all the same.
+    // A response can arrive before the request's body is written. The next request still waits for the end of that body.
     while (this.#writing) await this.#writing
     if (!this.open) throw new ConnectionGone(`${method} ${path}`, this.localPort)
     const { first, rest } = encodeRequest(options, this.#host)
@@ -142,7 +142,7 @@ export class RawClient {
     this.socket.write(raw)
   }
 
-  /** The next answer that nobody took, which may be one that nobody asked for. */
+  /** The next response that was not taken yet, even if no request asked for it. */
   nextResponse(timeout: number = ANSWER_TIMEOUT): Promise<RawResponse> {
     return this.#take(this.#responses, 'answer', timeout)
   }

@@ -28,7 +28,7 @@ export class Releases {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** Puts a release beside the others, and makes it current in one step: whoever looks sees the old one or this. */
+  /** Adds a release, and makes it current in one step: readers see either the old one or this one. */
   deploy(version: string): void {
     const release = path.join('releases', version)
     const target = path.join(this.folder, release)

@@ -1,4 +1,4 @@
-/** What one trial does. The same seed and index give the same plan. */
+/** The plan of one trial. The same seed and index give the same plan. */
 export interface Plan {
   readonly way: 'lazy keeper' | 'zerodrop run'
   readonly victim: 'keeper' | 'serving generation' | 'successor'

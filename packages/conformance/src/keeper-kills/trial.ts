@@ -11,7 +11,7 @@ import { isKeeper, zombiesBelow } from './processes.ts'
 export interface Trial {
   readonly plan: Plan
   readonly outcome: string
-  /** What should not be so. */
+  /** The fault that the trial has found. */
   readonly fault?: string | undefined
 }
 
@@ -121,7 +121,7 @@ class Rig {
     return { plan: this.#plan, outcome: `${outcome}, restarts and stops`, fault }
   }
 
-  /** The process that operators know. */
+  /** The process that operators signal: the keeper, or the serving generation. */
   get #known(): number {
     return this.#parts.app.family().find(isKeeper) ?? this.#serving
   }
@@ -139,7 +139,7 @@ class Rig {
 
   #pidOf(victim: Plan['victim'], before: number): number | undefined {
     const { app } = this.#parts
-    // One that is to become the keeper counts as one.
+    // A process that will become the keeper counts as the keeper.
     if (victim === 'keeper') return app.pid
     if (victim === 'serving generation') return app.isAlive(before) ? before : undefined
     return this.#generations.find((pid) => pid !== before && pid !== app.pid)

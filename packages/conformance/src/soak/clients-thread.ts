@@ -5,18 +5,18 @@ import type { SoakKind } from './kinds.ts'
 import { ROUND_TRIP, runMix } from './mix.ts'
 import type { MixOptions } from './mix.ts'
 
-/** What a thread of clients is told when it starts. */
+/** The settings of a thread of clients. */
 export interface ThreadData extends Pick<MixOptions, 'kinds' | 'clients'> {
   readonly ports: Omit<MixOptions['ports'], 'distant'>
 }
 
-/** What a thread of clients is told later. */
+/** The messages to a thread of clients. */
 export type Order =
   | { readonly type: 'mark'; readonly name: string; readonly milliseconds: number }
   | { readonly type: 'calm'; readonly milliseconds: number }
   | { readonly type: 'stop' }
 
-/** What it tells: where it stands, again and again, and at the end what it came to. */
+/** The messages from it: its progress, repeatedly, and its result at the end. */
 export type News =
   | { readonly type: 'standing'; readonly standing: Standing }
   | { readonly type: 'report'; readonly report: TallyReport<SoakKind> }

@@ -55,7 +55,7 @@ export class H2Session {
     })
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => session.destroy(new Error('no connection in time')), CONNECT_TIMEOUT)
-      // Later ones are told by the streams that they end.
+      // Later errors show in the streams that they end.
       session.on('error', (error) => {
         clearTimeout(timer)
         reject(new ConnectionRefused(port, error))

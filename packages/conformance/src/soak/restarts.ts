@@ -24,7 +24,7 @@ export interface Course {
 interface Site {
   readonly name: string
   readonly generations: Generations
-  /** Does what is to be noticed by nobody. */
+  /** Restarts the server, which no client should notice. */
   readonly act: () => Promise<RestartTimes>
   readonly clients: Clients
   readonly progress: Progress

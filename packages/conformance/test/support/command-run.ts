@@ -25,7 +25,7 @@ export class CommandRun {
     return this.#child.pid as number
   }
 
-  /** The exit pair, when the command and every process that writes where it writes are gone. */
+  /** The exit pair, once the command and every process that shares its output have exited. */
   exit(): Promise<unknown[]> {
     return this.#closed
   }

@@ -44,7 +44,7 @@ export interface DrainSettings {
   policy?: 'refuse' | 'function'
   /** The application's error handling writes an answer of its own. */
   renders?: boolean
-  /** Calls `shutdown()` when it is told that a drain has begun. */
+  /** Calls `shutdown()` when a drain has begun. */
   joins?: boolean
   /** Fastify's own option of this name. */
   forceCloseConnections?: boolean

@@ -8,7 +8,7 @@ export interface FakePostgres {
   readonly port: number
   /** The next query; call it to have it answered. */
   query(): Promise<() => void>
-  /** Resolves when a client has said goodbye, as the protocol wants it. */
+  /** Resolves when a client has ended its session with the protocol's Terminate message. */
   readonly terminated: Promise<void>
 }
 

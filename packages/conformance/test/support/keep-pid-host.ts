@@ -39,11 +39,11 @@ export interface KeepPidHost {
   deploy(version: string, options?: LifecycleOptions): void
   /** Deploys, signals, and resolves when the old version has ended. */
   restart(version: string): Promise<void>
-  /** Signals whoever the host wants signalled; a plain one, the process that serves. */
+  /** Signals the process that the host wants signalled: for a plain host, the serving process. */
   signal(signal: NodeJS.Signals): void
   /** Ends it by SIGTERM. Resolves with the exit status of the host. */
   stop(): KeepPidHost['ended']
-  /** The first line of this kind, of those said so far and those to come. */
+  /** The first line of this kind, printed already or later. */
   heard(matches: (line: Line) => boolean): Promise<Line>
   heardOnStderr(pattern: RegExp): Promise<RegExpExecArray>
   /** Lets requests for `/hold` have their answer. */
@@ -141,7 +141,7 @@ export async function startKeepPid(
   const signal = (name: NodeJS.Signals): void => {
     if (signals === 'lines') child.stdin.write(`${commands[name]}\n`)
     else if (signals === 'the parent') process.kill(parentOf(first).pid, name)
-    // Its pid changes: the one that it has said is that of this name space, as nobody has made another.
+    // Its pid changes. The pid that it has printed is valid here, because there is no other pid namespace.
     else process.kill(way === 'plain' && refusal === undefined ? newest().pid : first.pid, name)
   }
   const newest = (): Line => lines.findLast(({ event }) => event === 'listening')!

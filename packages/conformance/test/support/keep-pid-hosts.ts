@@ -23,7 +23,7 @@ export interface Host {
   readonly wrap: ((program: HostedProgram) => readonly string[]) | undefined
   /** Whether only `npm run keep-pid` tries it. */
   readonly rare?: boolean
-  /** What a process says that does not keep its pid; undefined where nobody relies on it. */
+  /** The output of a process that does not keep its pid; undefined if no other program relies on the pid. */
   readonly refusal?: RegExp
   /** What it makes of every status of a server that has crashed. */
   readonly crashesAs?: number

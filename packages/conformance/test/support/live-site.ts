@@ -112,13 +112,13 @@ export class LiveSite {
     return { before, after: pid as number, from }
   }
 
-  /** Restarts, and resolves when the predecessor is gone, with what it said of the restart. */
+  /** Restarts, and resolves with the predecessor's line about the restart once the predecessor has exited. */
   async restart(): Promise<{ before: number; after: number; complete: AppEvent }> {
     const { from, ...pids } = await this.begin()
     return { ...pids, complete: await this.end({ before: pids.before, from }) }
   }
 
-  /** Resolves when the predecessor is gone, or has become the keeper, with what it said of the restart. */
+  /** Resolves with the predecessor's line about the restart once the predecessor has exited or become the keeper. */
   async end({ before, from }: { before: number; from: number }): Promise<AppEvent> {
     const complete = await this.app.waitFor('complete', { from })
     if (this.#way === 'lazy keeper') await this.app.waitForStderr(/is the keeper from now on/)

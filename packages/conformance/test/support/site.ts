@@ -43,7 +43,7 @@ export interface SiteSettings {
   probe?: boolean
   /** Adds two hooks of each kind, which say 'hook'; the first of them behaves like this. */
   hooks?: 'succeed' | 'throw' | 'hang' | 'gate'
-  /** Each generation does nothing more when it has said 'draining' until the site is unblocked. */
+  /** Each generation pauses after it has printed 'draining', until the site is unblocked. */
   blocksAtDrain?: boolean
   /** Each generation says 'exiting' when zerodrop is about to end it, and does nothing more until the site is unblocked. */
   blocksAtExit?: boolean
