@@ -10,9 +10,9 @@ import {
   toWire,
   type ToKeeper,
 } from './keeper-protocol.ts'
+import { KeptChildren, type KeptProgram, type NativeHandle } from './kept-children.ts'
 import { type Channel, openChannel } from './node-internals.ts'
 import { ParentChannel } from './parent-channel.ts'
-import { hasEnded } from './process-stat.ts'
 import { shadow } from './shadow.ts'
 import type { Keeper, KeptSocket, Release } from './system.ts'
 
@@ -39,36 +39,8 @@ export function keeperOf(): KeeperLink | undefined {
   return (globalThis as { [keeperKey]?: KeeperLink })[keeperKey] ?? takeKeeper()
 }
 
-/** A program to start as a copy of this process. */
-export interface KeptProgram {
-  readonly file: string
-  /** The arguments; the first is the program's `argv[0]`. */
-  readonly args: readonly string[]
-  readonly cwd: string
-  readonly env: Readonly<NodeJS.ProcessEnv>
-}
-
-/**
- * A successor that the keeper has started, as this process sees it: its channel, and the end of its process.
- */
-interface KeptChild extends Channel {
-  pid?: number
-  exitCode: number | null
-  signalCode: NodeJS.Signals | null
-  kill(signal?: NodeJS.Signals): boolean
-  unref(): void
-}
-
-/** A native handle that has brought a descriptor. */
-interface NativeHandle {
-  readonly fd: number
-}
-
 /** How long a suspended or busy keeper may take to drop a socket, in milliseconds. */
 const dropTimeout = 1000
-
-/** How often to look whether a successor has ended that a dead keeper had started, in milliseconds. */
-const interval = 50
 
 /** A generation's end of the link to its keeper. */
 export class KeeperLink implements Keeper {
@@ -83,16 +55,11 @@ export class KeeperLink implements Keeper {
   readonly #channel: Channel
   /** The sockets of which the keeper has descriptors. */
   readonly #kept: Set<string>
-  readonly #starting = new Map<
-    number,
-    (answer: FromKeeper | undefined, handle: NativeHandle | undefined) => void
-  >()
-  readonly #children = new Map<number, KeptChild>()
+  readonly #children = new KeptChildren((message) => this.#send(message))
   /** The callbacks that wait until the keeper has dropped a socket. */
   readonly #dropping = new Map<string, () => void>()
   readonly #drops = new Map<string, Promise<void>>()
   #served = false
-  #lastId = 0
 
   constructor(
     { pid, generation, listeners, register, onDeath }: KeeperOrders,
@@ -110,9 +77,9 @@ export class KeeperLink implements Keeper {
     channel.on('message', (value: unknown, handle: unknown) => {
       const message = fromWire(value) as FromKeeper | undefined
       if (message?.type === 'started' || message?.type === 'not-started')
-        this.#starting.get(message.id)?.(message, handle as NativeHandle | undefined)
+        this.#children.onStarted(message, handle as NativeHandle | undefined)
       else if (message?.type === 'dropped') this.#dropping.get(message.bound)?.()
-      else if (message?.type === 'ended') this.#onEnded(message)
+      else if (message?.type === 'ended') this.#children.onEnded(message)
     })
     // A listener of 'disconnect' would be visible, and would keep the process alive.
     if (process.send !== undefined)
@@ -121,9 +88,8 @@ export class KeeperLink implements Keeper {
         this.#send({ type: 'parent-closed' })
       })
     channel.once('disconnect', () => {
-      for (const answer of this.#starting.values()) answer(undefined, undefined)
       for (const dropped of this.#dropping.values()) dropped()
-      for (const [pid, child] of this.#children) this.#watch(pid, child)
+      this.#children.onKeeperGone()
     })
   }
 
@@ -193,62 +159,8 @@ export class KeeperLink implements Keeper {
    * @returns the child, as `child_process.spawn()` would return it with a channel
    * @throws an error if the keeper could not start it, or is gone
    */
-  start({ file, args, cwd, env }: KeptProgram, listeners: readonly string[]): Promise<ChildProcess> {
-    const id = ++this.#lastId
-    const variables = Object.fromEntries(
-      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
-    )
-    return new Promise((resolve, reject) => {
-      this.#starting.set(id, (answer, handle) => {
-        this.#starting.delete(id)
-        if (answer?.type === 'started' && handle !== undefined) {
-          const child = this.#adopt(answer.pid, handle)
-          if (child !== undefined) resolve(child as unknown as ChildProcess)
-          else reject(new Error('the channel to it could not be opened'))
-        } else if (answer?.type === 'not-started') reject(new Error(answer.message))
-        else reject(new Error('the keeper is gone'))
-      })
-      if (!this.connected) this.#starting.get(id)?.(undefined, undefined)
-      else this.#send({ type: 'start', id, file, args, cwd, env: variables, listeners })
-    })
-  }
-
-  /** The handle that brought the descriptor stays as it is: closing it would close the channel's descriptor. */
-  #adopt(pid: number, { fd }: NativeHandle): KeptChild | undefined {
-    const child = openChannel(fd) as KeptChild | undefined
-    if (child === undefined) {
-      this.#send({ type: 'kill', pid, signal: 'SIGKILL' })
-      return undefined
-    }
-    child.pid = pid
-    child.kill = (signal = 'SIGTERM') => {
-      if (this.connected) this.#send({ type: 'kill', pid, signal })
-      else if (this.#children.has(pid)) killOrphan(pid, signal)
-      return this.#children.has(pid)
-    }
-    // This object has no process: only the channel could keep this process alive.
-    child.unref = () => child.channel?.unref()
-    this.#children.set(pid, child)
-    return child
-  }
-
-  /** The keeper is gone: whoever reaps this child does not say how it ended. */
-  #watch(pid: number, child: KeptChild): void {
-    const look = (): void => {
-      if (hasEnded(pid)) this.#onEnded({ pid, code: null, signal: null })
-      else setTimeout(look, interval).unref()
-    }
-    if (child.connected) child.once('disconnect', look)
-    else look()
-  }
-
-  #onEnded({ pid, code, signal }: Omit<FromKeeper & { type: 'ended' }, 'type'>): void {
-    const child = this.#children.get(pid)
-    if (child === undefined) return
-    this.#children.delete(pid)
-    child.exitCode = code
-    child.signalCode = signal
-    child.emit('exit', code, signal)
+  start(program: KeptProgram, listeners: readonly string[]): Promise<ChildProcess> {
+    return this.#children.start(program, listeners)
   }
 
   #drop(bound: string): void {
@@ -270,17 +182,12 @@ export class KeeperLink implements Keeper {
     this.#send({ type: 'drop', bound })
   }
 
-  #send(message: ToKeeper, handle?: object): void {
+  /** Returns whether the keeper was there to send the message to. */
+  #send(message: ToKeeper, handle?: object): boolean {
+    const { connected } = this
     // Without the callback, a keeper that has just died would cause an 'error' event.
-    if (this.connected) this.#channel.send(toWire(message), handle as SendHandle | undefined, {}, () => {})
-  }
-}
-
-function killOrphan(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It has ended: only that matters.
+    if (connected) this.#channel.send(toWire(message), handle as SendHandle | undefined, {}, () => {})
+    return connected
   }
 }
 

@@ -1,0 +1,133 @@
+import type { ChildProcess } from 'node:child_process'
+import type { FromKeeper, ToKeeper } from './keeper-protocol.ts'
+import { type Channel, openChannel } from './node-internals.ts'
+import { hasEnded } from './process-stat.ts'
+
+/** A program to start as a copy of this process. */
+export interface KeptProgram {
+  readonly file: string
+  /** The arguments; the first is the program's `argv[0]`. */
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+}
+
+/**
+ * A successor that the keeper has started, as this process sees it: its channel, and the end of its process.
+ */
+interface KeptChild extends Channel {
+  pid?: number
+  exitCode: number | null
+  signalCode: NodeJS.Signals | null
+  kill(signal?: NodeJS.Signals): boolean
+  unref(): void
+}
+
+/** A native handle that has brought a descriptor. */
+export interface NativeHandle {
+  readonly fd: number
+}
+
+/** How often to look whether a successor has ended that a dead keeper had started, in milliseconds. */
+const interval = 50
+
+/** The successors that the keeper has started for this process. */
+export class KeptChildren {
+  /** Sends a message to the keeper. Returns false if the keeper is gone. */
+  readonly #send: (message: ToKeeper) => boolean
+  readonly #starting = new Map<
+    number,
+    (answer: FromKeeper | undefined, handle: NativeHandle | undefined) => void
+  >()
+  readonly #children = new Map<number, KeptChild>()
+  #lastId = 0
+
+  constructor(send: (message: ToKeeper) => boolean) {
+    this.#send = send
+  }
+
+  /**
+   * Starts a program through the keeper.
+   * @returns the child, as `child_process.spawn()` would return it with a channel
+   */
+  start({ file, args, cwd, env }: KeptProgram, listeners: readonly string[]): Promise<ChildProcess> {
+    const id = ++this.#lastId
+    const variables = Object.fromEntries(
+      Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    )
+    return new Promise((resolve, reject) => {
+      this.#starting.set(id, (answer, handle) => {
+        this.#starting.delete(id)
+        if (answer?.type === 'started' && handle !== undefined) {
+          const child = this.#adopt(answer.pid, handle)
+          if (child !== undefined) resolve(child as unknown as ChildProcess)
+          else reject(new Error('the channel to it could not be opened'))
+        } else if (answer?.type === 'not-started') reject(new Error(answer.message))
+        else reject(new Error('the keeper is gone'))
+      })
+      const isSent = this.#send({ type: 'start', id, file, args, cwd, env: variables, listeners })
+      if (!isSent) this.#starting.get(id)?.(undefined, undefined)
+    })
+  }
+
+  /** The keeper has started a process, or could not. */
+  onStarted(
+    answer: FromKeeper & { type: 'started' | 'not-started' },
+    handle: NativeHandle | undefined,
+  ): void {
+    this.#starting.get(answer.id)?.(answer, handle)
+  }
+
+  /** A child has ended. */
+  onEnded({ pid, code, signal }: Omit<FromKeeper & { type: 'ended' }, 'type'>): void {
+    const child = this.#children.get(pid)
+    if (child === undefined) return
+    this.#children.delete(pid)
+    child.exitCode = code
+    child.signalCode = signal
+    child.emit('exit', code, signal)
+  }
+
+  /** Fails the starts under way, and watches the children from here on. */
+  onKeeperGone(): void {
+    for (const answer of this.#starting.values()) answer(undefined, undefined)
+    for (const [pid, child] of this.#children) this.#watch(pid, child)
+  }
+
+  /** The handle that brought the descriptor stays as it is: closing it would close the channel's descriptor. */
+  #adopt(pid: number, { fd }: NativeHandle): KeptChild | undefined {
+    const child = openChannel(fd) as KeptChild | undefined
+    if (child === undefined) {
+      this.#send({ type: 'kill', pid, signal: 'SIGKILL' })
+      return undefined
+    }
+    child.pid = pid
+    child.kill = (signal = 'SIGTERM') => {
+      const isSent = this.#send({ type: 'kill', pid, signal })
+      if (!isSent && this.#children.has(pid)) killOrphan(pid, signal)
+      return this.#children.has(pid)
+    }
+    // This object has no process: only the channel could keep this process alive.
+    child.unref = () => child.channel?.unref()
+    this.#children.set(pid, child)
+    return child
+  }
+
+  /** Watches a child of a dead keeper. The process that reaps it does not report how it ended. */
+  #watch(pid: number, child: KeptChild): void {
+    const look = (): void => {
+      if (hasEnded(pid)) this.onEnded({ pid, code: null, signal: null })
+      else setTimeout(look, interval).unref()
+    }
+    if (child.connected) child.once('disconnect', look)
+    else look()
+  }
+}
+
+function killOrphan(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended: only that matters.
+  }
+}
