@@ -63,7 +63,7 @@ export const cures = {
     elsewhere: 'close what requests need after the last of them',
   },
   idle: {
-    cause: 'the server waits for a connection that says nothing and never will',
+    cause: 'the server waits for a silent connection without a deadline, or for longer than --limit',
     express: `${zerodrop.express}; by hand, call server.closeAllConnections() at a deadline after server.close()`,
     koa: `${zerodrop.koa}; by hand, call server.closeAllConnections() at a deadline after server.close()`,
     fastify: `${zerodrop.fastify}; by hand, forceCloseConnections: 'idle' and a deadline`,

@@ -33,6 +33,11 @@ const servers: Case[] = [
     ['--', 'node server.js'],
     /node server\.js cannot be started: .*separate words/,
   ],
+  [
+    'a daemon without a trace on no TCP port',
+    ['--start-limit', '1500', ...unusual('daemonizes without a trace', 'serves nothing')],
+    /The server listens on no TCP port/,
+  ],
   ['an empty command', ['--', ''], /cannot be started/],
   ['a folder as a command', ['--', folder], /cannot be started/],
   [

@@ -1,9 +1,10 @@
 /** zerodrop verify on servers that nobody wrote for it. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { freePort } from '@zerodrop/traffic'
+import { processEntry } from '../../src/verify/server/proc.ts'
 import { undo, verdicts, verify } from './support/verify.ts'
 
 afterEach(() => undo.disposeAll())
@@ -32,17 +33,19 @@ function temporary(): string {
 
 const [describeNginx, nginx] = describeIf('nginx', has('nginx'))
 describeNginx(nginx, () => {
-  test('loses the keep-alive race at SIGQUIT, its graceful stop', async () => {
+  /** Writes its configuration into a folder of its own; returns the command and the file with the pid. */
+  async function prepare(daemon: 'on' | 'off'): Promise<{ command: string[]; pidFile: string }> {
     const folder = temporary()
     const file = path.join(folder, 'nginx.conf')
     const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     writeFileSync(
       file,
       `
-daemon off;
+daemon ${daemon};
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 worker_processes 1;
 pid ${folder}/nginx.pid;
+error_log ${folder}/error.log;
 events { worker_connections 1024; }
 http {
   access_log off;
@@ -51,22 +54,32 @@ http {
 }
 `,
     )
-    const ended = await verify([
-      '--stop',
-      'SIGQUIT',
-      ...only,
-      '--',
-      'nginx',
-      '-p',
-      folder,
-      '-e',
-      'stderr',
-      '-c',
-      file,
-    ])
+    return {
+      command: ['--', 'nginx', '-p', folder, '-e', 'stderr', '-c', file],
+      pidFile: path.join(folder, 'nginx.pid'),
+    }
+  }
+
+  test('loses the keep-alive race at SIGQUIT, its graceful stop', async () => {
+    const { command } = await prepare('off')
+    const ended = await verify(['--stop', 'SIGQUIT', ...only, ...command])
     expect(verdicts(ended)).toEqual({ 'keep-alive-race': 'fail', 'early-signal': 'pass' })
   })
+
+  test('is judged and ended as a daemon, too', async () => {
+    const { command, pidFile } = await prepare('on')
+    const stopped = await verify(['--only', 'silent', '--json', ...command])
+    expect(verdicts(stopped)).toEqual({ silent: 'pass' })
+    const mistaken = await verify(['--url', 'http://127.0.0.1:9', '--start-limit', '1500', ...command])
+    expect(mistaken.status).toBe(2)
+    expect(running(pidFile)).toBe(false)
+  })
 })
+
+/** Whether the process lives whose pid a daemon has written into the file. One that ended in good order has removed it. */
+function running(pidFile: string): boolean {
+  return existsSync(pidFile) && processEntry(Number(readFileSync(pidFile, 'utf8'))) !== undefined
+}
 
 const [describeHaproxy, haproxy] = describeIf('HAProxy', has('haproxy'))
 describeHaproxy(haproxy, () => {

@@ -13,6 +13,7 @@ describeLinux('zerodrop verify judges', () => {
     ['a server on two ports', unusual('on two ports'), 'pass'],
     ['a server that redirects', unusual('status', '302'), 'pass'],
     ['a server that daemonizes', unusual('daemonizes'), 'pass'],
+    ['a server that daemonizes without a trace', unusual('daemonizes without a trace'), 'pass'],
     ['a daemon that ignores its signal', unusual('daemonizes', 'ignores its signal'), 'fail'],
   ]
   test.each(cases)('%s', async (_server, args, verdict) => {

@@ -1,18 +1,27 @@
-import { hasInEnvironment, pids, processEntry } from './proc.ts'
+import { hasInEnvironment, hasOpenAsMark, pids, processEntry } from './proc.ts'
 import type { ProcessEntry } from './proc.ts'
 
+/** What the processes of a server inherit. */
+export interface Mark {
+  /** `NAME=value`. */
+  readonly environment: string
+  /** The name of a file that no other process has open. */
+  readonly file: string
+}
+
 /**
- * Every process that came from the one that was started: its descendants, its session, and whatever carries its mark in the
- * environment. One of the three still finds a process that daemonizes, is orphaned or overwrites its environment.
+ * Every process that came from the one that was started: its descendants, its session, and each process that carries its mark,
+ * in the environment or as an open file. One of the four still finds a process that daemonizes, is orphaned and overwrites its
+ * environment, as nginx does. Nobody but a descendant can have the mark.
  */
 export class Family {
   readonly #root: number
-  readonly #mark: string | undefined
+  readonly #mark: Mark | undefined
   readonly #members = new Map<number, ProcessEntry>()
-  /** No relatives, and they become none: a child has the environment of its parent from the start. */
+  /** No relatives, and they become none: a child has the environment and the files of its parent from the start. */
   readonly #others = new Set<number>()
 
-  constructor(root: number, mark?: string) {
+  constructor(root: number, mark?: Mark) {
     this.#root = root
     this.#mark = mark
     const entry = processEntry(root)
@@ -54,7 +63,12 @@ export class Family {
 
   #belongs(entry: ProcessEntry): boolean {
     if (this.#mark === undefined) return entry.pid === this.#root && this.#members.size === 0
-    return entry.session === this.#root || hasInEnvironment(entry.pid, this.#mark)
+    const { environment, file } = this.#mark
+    return (
+      entry.session === this.#root ||
+      hasInEnvironment(entry.pid, environment) ||
+      hasOpenAsMark(entry.pid, file)
+    )
   }
 }
 

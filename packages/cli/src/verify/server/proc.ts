@@ -30,6 +30,17 @@ export function hasInEnvironment(pid: number, entry: string): boolean {
   return read(`/proc/${pid}/environ`)?.split('\0').includes(entry) ?? false
 }
 
+/**
+ * Where a server inherits its mark as an open file. Node sets close-on-exec on what it inherits up to 15, and on what follows
+ * without a gap, so this one reaches the children of a Node server too.
+ * https://github.com/nodejs/node/blob/v20.20.0/deps/uv/src/unix/core.c (uv_disable_stdio_inheritance)
+ */
+export const MARK_DESCRIPTOR = 19
+
+export function hasOpenAsMark(pid: number, name: string): boolean {
+  return link(`/proc/${pid}/fd/${MARK_DESCRIPTOR}`).includes(name)
+}
+
 export function commandLineOf(pid: number): string {
   return read(`/proc/${pid}/cmdline`)?.split('\0').join(' ').trim() ?? ''
 }

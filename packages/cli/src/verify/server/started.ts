@@ -5,6 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../../fail.ts'
 import { until } from '../until.ts'
 import { Family, rootOf, send } from './family.ts'
+import type { Mark } from './family.ts'
+import { MarkFile } from './mark-file.ts'
 import { isStopped, processEntry } from './proc.ts'
 import type { ProcessEntry } from './proc.ts'
 import type { Exit, Running } from './running.ts'
@@ -23,19 +25,24 @@ const OUTPUT_TIME = 500
 
 /** Starts the command in a process group and a session of its own; rejects if there is no such command. */
 export async function startServer({ command, port }: StartOptions): Promise<StartedServer> {
-  const mark = `ZERODROP_VERIFY=${randomUUID()}`
-  const env: NodeJS.ProcessEnv = { ...process.env, ZERODROP_VERIFY: mark.slice(mark.indexOf('=') + 1) }
+  const id = randomUUID()
+  const env: NodeJS.ProcessEnv = { ...process.env, ZERODROP_VERIFY: id }
   for (const name of clearedVariables) delete env[name]
   if (port !== undefined) env['PORT'] = String(port)
   const [file, ...args] = command
   // Node throws on an empty name.
   if (file === '') throw new Failure('The command cannot be started: its first word is empty.', { status: 2 })
-  const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve)
-    child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(file, error)))
-  })
-  return new StartedServer(child, mark)
+  const mark = new MarkFile(`zerodrop-verify-${id}`)
+  try {
+    const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe', ...mark.stdio] })
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', (error: NodeJS.ErrnoException) => reject(notStarted(file, error)))
+    })
+    return new StartedServer(child, { environment: `ZERODROP_VERIFY=${id}`, file: mark.name })
+  } finally {
+    mark.close()
+  }
 }
 
 function notStarted(file: string, error: NodeJS.ErrnoException): Failure {
@@ -60,9 +67,9 @@ export class StartedServer implements Running {
   #signalled = false
   #killed = false
 
-  constructor(child: ChildProcess, mark: string) {
+  constructor(child: ChildProcess, mark: Mark) {
     this.pid = child.pid as number
-    this.mark = mark
+    this.mark = mark.environment
     this.#family = new Family(this.pid, mark)
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => {
