@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel'
+import { channel, type Channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { show } from '../errors/reason.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
@@ -208,6 +208,15 @@ export const lifecycleEvents: Descriptions = {
 /** The names on `node:diagnostics_channel` begin with this. */
 const prefix = 'zerodrop:'
 
+/**
+ * The channel of each event, held for the life of the process. Node frees a channel without a subscriber that nothing
+ * holds. Before Node 22.21 and 24.9, it may then forget the next channel of that name, together with its subscribers.
+ * https://github.com/nodejs/node/pull/59910
+ */
+const channels = Object.fromEntries(
+  Object.keys(lifecycleEvents).map((name) => [name, channel(`${prefix}${name}`)]),
+) as Record<keyof LifecycleEvents, Channel>
+
 /** The emitter that users listen to. Only zerodrop itself can emit the events of the lifecycle. */
 export class Events extends EventEmitter<LifecycleEvents> {
   /**
@@ -236,7 +245,7 @@ export function emit<Name extends keyof LifecycleEvents>(
     const text = `A listener of the event "${name}" ${what}, and zerodrop went on without it: ${show(cause)}`
     onError(new ZerodropError('ERR_ZERODROP_LISTENER_FAILED', text, { cause }))
   }
-  for (const cause of publish(channel(`${prefix}${name}`), payload)) fail('threw', cause)
+  for (const cause of publish(channels[name], payload)) fail('threw', cause)
   for (const listener of (events as EventEmitter).rawListeners(name)) {
     try {
       const result: unknown = Reflect.apply(listener, events, [payload])

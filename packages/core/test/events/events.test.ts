@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel'
 import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { emit, Events, lifecycleEvents } from '../../src/events/events.ts'
 
@@ -41,6 +42,24 @@ test('nothing is published while nobody has subscribed', () => {
   emit(new Events(), 'ready', { generation: 1 })
   expect(publish).not.toHaveBeenCalled()
   publish.mockRestore()
+})
+
+test('a subscriber hears the next event, even if its channel had none before and the garbage collector has run', async () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+  const events = new Events()
+  emit(events, 'exit', { code: 0 })
+  // What this turn has used is garbage only in the next one.
+  await turn()
+  collectGarbage()
+  const heard = jest.fn()
+  subscribe('zerodrop:exit', heard)
+  // Node forgets channels in a later turn than the collector frees them.
+  for (let count = 0; count < 10; count++) await turn()
+  emit(events, 'exit', { code: 1 })
+  unsubscribe('zerodrop:exit', heard)
+  expect(heard.mock.calls).toEqual([[{ code: 1 }, 'zerodrop:exit']])
 })
 
 test('a listener that throws is told of, and those on channels hear all the same', () => {
