@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import type { Activation } from '../src/system/activation.ts'
+import type { FreeDescriptors } from '../src/system/free-descriptors.ts'
 import type { GracePeriod } from '../src/system/grace-period.ts'
 import type { ProgressLine } from '../src/system/progress-line.ts'
 import type { Notice, ServiceManager } from '../src/system/service-manager.ts'
@@ -271,6 +272,13 @@ export class FakeSystem implements System {
 
   processorWait(_pid: number): number | undefined {
     return this.waitedForProcessor
+  }
+
+  /** Of this process; undefined if the kernel does not tell. */
+  descriptors: FreeDescriptors | undefined
+
+  freeDescriptors(_enough: number): FreeDescriptors | undefined {
+    return this.descriptors
   }
 
   isServed(_path: string): boolean {

@@ -6,6 +6,7 @@ import type { Activation } from '../system/activation.ts'
 import { afterTurn } from '../system/after-turn.ts'
 import type { Release, System } from '../system/system.ts'
 import { abandoned, type Abandonment } from './abandoned.ts'
+import { checkRoom, raiseLimit, reserve } from './descriptor-room.ts'
 import type { TicketKeys } from './protocol.ts'
 import { Successor } from './successor.ts'
 import { Tail } from './tail.ts'
@@ -27,6 +28,7 @@ export async function spawnSuccessor(
   environment: Readonly<NodeJS.ProcessEnv>,
   isKept = false,
 ): Promise<Successor> {
+  checkRoom(system, inheritance.listeners.length)
   try {
     const spawned = spawn(system, inheritance, environment, isKept)
     // Without a keeper, this runs in the same tick, so no event of the child is missed.
@@ -81,6 +83,8 @@ function couldNotStart({ commandLine }: System, { code, message }: NodeJS.ErrnoE
   // Node's permission model: neither the program nor the directory is missing.
   if (code === 'ERR_ACCESS_DENIED')
     return `could not be started: ${reason}. A restart starts a process: add --allow-child-process to the flags of this one.`
+  // A keeper sends only the message.
+  if (code === 'EMFILE' || reason.includes('EMFILE')) return `could not be started: ${reason}. ${raiseLimit}`
   return (
     `could not be started: ${reason}. ` +
     `Check that ${commandLine.command()} and the directory ${commandLine.cwd} exist and may be used.`
@@ -141,6 +145,16 @@ export async function waitUntilReady(
           notReady = reason
         }),
         successor.on('started', () => successor.sendTicketKeys(ticketKeys())),
+        // Clients that have connected since the start may have taken the room of these.
+        successor.on('spare', () => {
+          const room = system.freeDescriptors(reserve)
+          if (room !== undefined && room.free < reserve)
+            fail(
+              'ERR_ZERODROP_SPAWN_FAILED',
+              `was given up: EMFILE. Of the ${room.limit} descriptors of this process, fewer than ${reserve} are free. ` +
+                `${raiseLimit} This process goes on serving.`,
+            )
+        }),
         successor.on('ready', () => resolve()),
         successor.onForeign(reject),
       )

@@ -252,7 +252,10 @@ export class Keeper {
     try {
       const descriptors = listeners.map((address) => {
         const fd = this.#listeners.get(address)?.handle.fd
-        if (fd === undefined) throw new Error(`the keeper has no socket of ${address}`)
+        if (fd === undefined)
+          throw new Error(
+            `the keeper has no socket of ${address}; it may have had too many open files (EMFILE)`,
+          )
         return fd
       })
       const variables = this.#tell(env, {

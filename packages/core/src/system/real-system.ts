@@ -8,6 +8,7 @@ import { comingKeeperOf } from './coming-keeper.ts'
 import { realCluster } from './cluster.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
 import { deferExit } from './defer-exit.ts'
+import { freeDescriptors } from './free-descriptors.ts'
 import { gracePeriodOf } from './grace-period.ts'
 import { incapacity, isServiceProcess } from './incapacity.ts'
 import { inspectAfter } from './inspector.ts'
@@ -143,6 +144,7 @@ export function realSystem(): System {
     writeError,
     openProgressLine,
     processorWait,
+    freeDescriptors,
     isRunning,
     isServed,
     spawn: successorSpawner({

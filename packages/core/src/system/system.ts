@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Activation } from './activation.ts'
+import type { FreeDescriptors } from './free-descriptors.ts'
 import type { GracePeriod } from './grace-period.ts'
 import type { ListeningHandle } from './node-internals.ts'
 import type { PidUser } from './pid-user.ts'
@@ -308,6 +309,11 @@ export interface System extends SignalSystem {
   openProgressLine(): Promise<ProgressLine | undefined>
   /** How long a process has waited for a CPU, in milliseconds; undefined if that is unknown. */
   processorWait(pid: number): number | undefined
+  /**
+   * How many descriptors this process can still open: exactly, or at least `enough`. Undefined if that is
+   * unknown.
+   */
+  freeDescriptors(enough: number): FreeDescriptors | undefined
   /** Whether a process is known to run. */
   isRunning(pid: number): boolean
   /** Whether a server answers on a Unix socket's path. Waits for the answer. */

@@ -68,6 +68,29 @@ test('cannot be started: spawn throws', async () => {
   await expect(failed).rejects.toMatchObject({ cause })
 })
 
+test('is not started if its sockets would take the last descriptors', async () => {
+  system.descriptors = { free: 9, limit: 120 }
+  await expect(spawned()).rejects.toEqual(
+    failure('ERR_ZERODROP_SPAWN_FAILED', /EMFILE.* needs 10 more .* 9 of its 120 are free.* goes on serving/),
+  )
+  expect(system.spawned).toEqual([])
+})
+
+test('cannot be started: the keeper has no descriptor left', async () => {
+  system.spawnError = new Error('spawn /usr/bin/node EMFILE')
+  await expect(spawned()).rejects.toEqual(
+    failure('ERR_ZERODROP_SPAWN_FAILED', /node EMFILE\. Raise the limit .* goes on serving\.$/),
+  )
+})
+
+test('is given up if clients have taken its descriptors since the start', async () => {
+  system.descriptors = { free: 10, limit: 120 }
+  const { ready } = await start()
+  system.descriptors = { free: 7, limit: 120 }
+  system.child.says(message({ type: 'spare', listener: 'tcp://[::]:3000' }))
+  await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_SPAWN_FAILED', /EMFILE.*goes on serving/))
+})
+
 test('cannot be started: the permission model allows no child process', async () => {
   const text = 'Access to this API has been restricted. Use --allow-child-process to manage permissions.'
   system.spawnError = Object.assign(new Error(text), { code: 'ERR_ACCESS_DENIED' })

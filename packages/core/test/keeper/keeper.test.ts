@@ -81,7 +81,7 @@ test('a socket that the keeper has not got is named', async () => {
   await turn()
   expect(first.sent.at(-1)?.message).toMatchObject({
     type: 'not-started',
-    message: 'the keeper has no socket of tcp://[::]:4000',
+    message: 'the keeper has no socket of tcp://[::]:4000; it may have had too many open files (EMFILE)',
   })
 })
 
