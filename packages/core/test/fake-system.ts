@@ -5,8 +5,8 @@ import type { FreeDescriptors } from '../src/system/free-descriptors.ts'
 import type { GracePeriod } from '../src/system/grace-period.ts'
 import type { ProgressLine } from '../src/system/progress-line.ts'
 import type { Notice, ServiceManager } from '../src/system/service-manager.ts'
+import type { ClusterSystem, PrimaryState, WorkersObserver } from '../src/system/cluster-system.ts'
 import type {
-  ClusterSystem,
   ComingKeeper,
   CommandLine,
   Incapacity,
@@ -14,12 +14,10 @@ import type {
   ParentReader,
   PidKeeping,
   PredecessorChannel,
-  PrimaryState,
   Release,
   SignalHandler,
   Supervisor,
   System,
-  WorkersObserver,
 } from '../src/system/system.ts'
 
 interface Timer {

@@ -1,5 +1,6 @@
 import type { Connections } from '../connections/connections.ts'
-import type { PrimaryState, System } from '../system/system.ts'
+import type { PrimaryState } from '../system/cluster-system.ts'
+import type { System } from '../system/system.ts'
 
 /** How long the primary has to be silent before a worker declines connections, in milliseconds. */
 const quiet = 100

@@ -3,7 +3,8 @@ import type { Reporter } from '../events/reporter.ts'
 import { refuseUnix } from '../listeners/refuse-unix.ts'
 import type { Settings } from '../options/options.ts'
 import { type ListeningHandle, holdHanded } from '../system/node-internals.ts'
-import type { PrimaryState, Release, System } from '../system/system.ts'
+import type { PrimaryState } from '../system/cluster-system.ts'
+import type { Release, System } from '../system/system.ts'
 
 /**
  * How much longer than its own deadline a primary waits for its workers, in milliseconds. Each worker has a

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { onInternalMessage, onSharedHandle, sendInternalMessage } from './node-internals.ts'
-import type { ClusterSystem, PrimaryState, Release } from './system.ts'
+import type { ClusterSystem, PrimaryState } from './cluster-system.ts'
+import type { Release } from './system.ts'
 
 /** A worker's messages to its primary: that it stops, or a question about the primary's state. */
 type Message = { readonly act: 'stopping' } | Question

@@ -1,6 +1,6 @@
 import type { Connections } from '../../src/connections/connections.ts'
 import { awaitDeclined, awaitQuiet } from '../../src/drain/accept-handed.ts'
-import type { PrimaryState } from '../../src/system/system.ts'
+import type { PrimaryState } from '../../src/system/cluster-system.ts'
 import { FakeSystem } from '../fake-system.ts'
 
 /** A worker that stops, and what its primary answers and hands it. */
