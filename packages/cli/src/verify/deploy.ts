@@ -29,13 +29,16 @@ export class Deploy {
     this.#look = look
   }
 
-  async run(kind: Situation['event']): Promise<DeployOutcome> {
+  /** @param onSent called when the signal is sent, or the command started */
+  async run(kind: Situation['event'], onSent: () => void): Promise<DeployOutcome> {
     const from = performance.now()
     const deadline = from + this.#limit
     const there = pids()
     this.#before = await this.#holders(there)
     this.#strangers = new Set(there.filter((pid) => this.#before.every((holder) => holder.pid !== pid)))
-    await this.#trigger()
+    const triggered = this.#trigger()
+    onSent()
+    await triggered
     if (kind === 'broken') return this.#broken(from, deadline)
     const first = await until(() => this.#newer(this.#before), deadline, POLL)
     if (first === undefined)

@@ -42,9 +42,14 @@ export class Deployed {
     const mended = breaks && this.#launcher.owe(() => this.#run(breaks.mend, '--mend', launched))
     const trigger = async (): Promise<void> => {
       if (breaks !== undefined) await this.#run(breaks.break, '--break', launched)
-      outcome = deploy.run(situation.event).finally(() => over.abort())
-      // It is awaited when the clients are done.
-      outcome.catch(() => {})
+      await new Promise<void>((resolve) => {
+        outcome = deploy.run(situation.event, resolve).finally(() => {
+          over.abort()
+          resolve()
+        })
+        // It is awaited when the clients are done.
+        outcome.catch(() => {})
+      })
     }
     const stage = new Stage({ settings, findings, server, trigger, over: over.signal })
     let acted: Acted

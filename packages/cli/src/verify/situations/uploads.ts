@@ -21,6 +21,7 @@ export const upload: Situation = {
     await gate.firstHalfWritten
     await stage.taken(client)
     await stage.event()
+    await stage.delivered()
     gate.open()
     await asked
   },
@@ -46,6 +47,7 @@ export const continueUpload: Situation = {
     const told = await client.nextInterim(stage.settings.limit).catch(() => undefined)
     if (told === undefined) throw new NothingToJudge('the server says no 100 to "Expect: 100-continue"')
     await stage.event()
+    await stage.delivered()
     gate.open()
     await asked
   },
