@@ -44,17 +44,24 @@ describePosix('a stop that arrives twice', () => {
     },
   )
 
-  test('because the process signals itself cuts nothing, however late', async () => {
-    const { app, pid, answer, visit } = await busy()
-    process.kill(pid, 'SIGTERM')
-    await app.waitFor('forceable')
-    process.kill(pid, 'SIGWINCH')
-    expect(await app.waitFor('merged')).toMatchObject({ signal: 'SIGTERM', own: true })
-    visit.open()
-    await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
-    await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
-    expect(app.stderr).toMatch(/SIGTERM, sent by this process to itself, does not force the stop/)
-  })
+  test.each(['pid', 'string', 'zero', 'group'])(
+    'because the process signals itself by its %s cuts nothing, however late',
+    async (form) => {
+      const { app, pid, answer, visit } = await busy({
+        env: { SELF: form },
+        execPath: 'setsid',
+        execArgv: [process.execPath],
+      })
+      process.kill(pid, 'SIGTERM')
+      await app.waitFor('forceable')
+      process.kill(pid, 'SIGWINCH')
+      expect(await app.waitFor('merged')).toMatchObject({ signal: 'SIGTERM', own: true })
+      visit.open()
+      await expect(answer).resolves.toMatchObject({ status: 200, closes: true })
+      await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
+      expect(app.stderr).toMatch(/SIGTERM, sent by this process to itself, does not force the stop/)
+    },
+  )
 
   test('is a second request half a second later, even after one of its own', async () => {
     const { app, pid, answer } = await busy()

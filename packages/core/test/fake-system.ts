@@ -154,6 +154,13 @@ export class FakeSystem implements System {
     return () => this.#deferrals.delete(onExit)
   }
 
+  readonly #spared = new Set<(signal: NodeJS.Signals) => void>()
+
+  spareGroup(onSpared: (signal: NodeJS.Signals) => void): Release {
+    this.#spared.add(onSpared)
+    return () => this.#spared.delete(onSpared)
+  }
+
   /** Calls `process.exit()` as somebody else would; returns whether that is left to zerodrop. */
   exitByOthers(status: number): boolean {
     for (const onExit of this.#deferrals) onExit(status)

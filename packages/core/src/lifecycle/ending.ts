@@ -118,6 +118,7 @@ export class Ending {
   leave(): void {
     this.#group = undefined
     this.#joined = false
+    this.#others.unspareGroup()
   }
 
   /** Cuts the rest; the process exits with this status. */
@@ -137,6 +138,7 @@ export class Ending {
     const { datagrams, hooks, reporter, servingRole, state } = this.#context
     const attempts = this.#attempts
     const drained = await group.drained
+    if (this.#joined) attempts.run('sparing the process group', () => this.#others.spareGroup())
     if (this.exits) attempts.run('deferring exits', () => this.#others.deferExits())
     const result =
       (await attempts.wait('waiting for cluster workers', () => this.#andWorkers(drained))) ?? drained
@@ -183,6 +185,7 @@ export class Ending {
   async #exit(result: DrainResult | undefined): Promise<void> {
     const { hooks, reporter, system } = this.#context
     const attempts = this.#attempts
+    if (this.#joined) attempts.run('sparing the process group', () => this.#others.spareGroup())
     attempts.run('deferring exits', () => this.#others.deferExits())
     await attempts.wait('calling the handlers of others', () => this.#deliver())
     const own = result === undefined || result.cut.length > 0 || this.#workersFailed ? 1 : 0

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { letCloseSucceed } from '../servers/server-close.ts'
+import type { Release } from '../system/system.ts'
 import type { Context } from './context.ts'
 import { Delivery } from './delivery.ts'
 
@@ -14,6 +15,8 @@ export class Others {
   #signal: NodeJS.Signals | undefined
   #status = 0
   #defers = false
+  #release: Release | undefined
+  #hasSpared = false
 
   constructor(context: Context) {
     this.#context = context
@@ -42,11 +45,44 @@ export class Others {
     this.#defers = true
     const signals = Object.keys(settings.signals.reactions) as NodeJS.Signals[]
     // Not undone: the process ends.
-    const onExit = (status: number): void => {
-      if (this.#status === 0) this.#status = status
-      this.#delivery?.onExit()
-    }
-    system.deferExit(signals, onExit, (caller) => this.#reportCopy(caller))
+    system.deferExit(
+      signals,
+      (status) => this.#onExit(status),
+      (caller) => this.#reportCopy(caller),
+    )
+  }
+
+  /**
+   * From here on a signal to the process group of this process would end the process that took over, and the
+   * keeper: a handler that ends its children by `process.kill(0, 'SIGTERM')` does that.
+   */
+  spareGroup(): void {
+    const { settings, system } = this.#context
+    if (system.incapacity === 'worker-thread') return
+    this.#release ??= system.spareGroup((signal) => {
+      this.#reportSpared(signal)
+      if (signal === 'SIGKILL' || signal in settings.signals.reactions) this.#onExit(0)
+    })
+  }
+
+  /** This process serves again, and its signals reach its group. */
+  unspareGroup(): void {
+    this.#release?.()
+    this.#release = undefined
+  }
+
+  #onExit(status: number): void {
+    if (this.#status === 0) this.#status = status
+    this.#delivery?.onExit()
+  }
+
+  #reportSpared(signal: NodeJS.Signals): void {
+    if (this.#hasSpared) return
+    this.#hasSpared = true
+    const text =
+      `${signal} to the process group was not sent, because the process that took over is in that group. ` +
+      'End child processes by their pids.'
+    this.#context.reporter.write(text, { signal }, 'warn')
   }
 
   /** Before the hooks of a server and the `onShutdown` hooks have run, the exit watch reports more. */

@@ -27,7 +27,8 @@ export function deferExit(
     }),
     shadow(process, 'kill', (kill) => (pid, signal = 'SIGTERM') => {
       const number = typeof signal === 'number' ? signal : constants.signals[signal as NodeJS.Signals]
-      if (pid !== process.pid || !numbers.has(number)) return Reflect.apply(kill, process, [pid, signal])
+      if (Number(pid) !== process.pid || !numbers.has(number))
+        return Reflect.apply(kill, process, [pid, signal])
       onExit(0)
       return true
     }),

@@ -35,8 +35,8 @@ function onOwnKill(listener: (signal: NodeJS.Signals) => void): Release {
   const release = shadow(process, 'kill', (kill) => (pid, signal = 'SIGTERM') => {
     const name = typeof signal === 'number' ? nameOf(signal) : (signal as NodeJS.Signals)
     const sent = Reflect.apply(kill, process, [pid, signal])
-    // 0 is the process group.
-    if ((pid === process.pid || pid === 0) && name !== undefined) listener(name)
+    // 0, and the negative number of the process that leads it, are the process group. Node takes strings as well.
+    if ([process.pid, 0, -process.pid].includes(Number(pid)) && name !== undefined) listener(name)
     return sent
   })
   syncBuiltinESMExports()

@@ -22,6 +22,7 @@ import { isRunning } from './process-stat.ts'
 import { processorWait } from './processor-wait.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
+import { spareGroup } from './spare-group.ts'
 import { realTimers } from './real-timers.ts'
 import { serviceManagerOf } from './service-manager.ts'
 import { successorSpawner } from './spawn-successor.ts'
@@ -125,6 +126,7 @@ export function realSystem(): System {
         process.exit(code === 0 ? 1 : code)
       }
     },
+    spareGroup,
     deferExit(...args) {
       const release = deferExit(...args)
       deferrals.add(release)

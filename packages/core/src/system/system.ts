@@ -257,6 +257,8 @@ export interface System extends SignalSystem {
     onExit: (status: number) => void,
     onCopy: (caller: string) => void,
   ): Release
+  /** Signals that this process sends to its own process group call back instead. Stays in place in `exit()`. */
+  spareGroup(onSpared: (signal: NodeJS.Signals) => void): Release
   /**
    * Calls back once, when nothing keeps the event loop alive, or after this time. zerodrop's own handles
    * have to be closed or unreferenced by then.
