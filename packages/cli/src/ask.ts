@@ -7,7 +7,7 @@ import { processOf, type Target, targetOf } from './target.ts'
 
 export interface AskFlags {
   readonly control?: string
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly timeout: number
   readonly json: boolean
   readonly watch?: boolean
@@ -50,9 +50,9 @@ export async function stop(pid: string | undefined, flags: AskFlags): Promise<vo
   print(flags, { stopped: true }, 'stopped')
 }
 
-/** Says what a server is doing. */
+/** Prints what a server is doing. */
 export async function status(pid: string | undefined, flags: AskFlags): Promise<void> {
-  // `status --watch | head` ends when its reader does.
+  // With `status --watch | head`, exit when the reader exits.
   process.stdout.on('error', () => process.exit())
   const target = targetOf(pid, flags.control)
   const show = async (): Promise<void> => {
@@ -71,16 +71,16 @@ export async function status(pid: string | undefined, flags: AskFlags): Promise<
   }
 }
 
-/** Whether there is a keeper to ask. Without one, a process that uses zerodrop can be signalled, if its pid is known. */
+/** Whether to ask a keeper. A process without a keeper is signalled instead, which needs its pid. */
 async function isAskable(target: Target): Promise<boolean> {
   if (target.process === undefined) return true
   const deadline = performance.now() + keeperTimeout
   while (!(await isThere(target.socket))) {
     const { pid } = target.process
     const isRun = runArguments(pid) !== undefined && maySignal(pid)
-    // It opens its socket some 50 ms after it has started, or has become a keeper.
+    // A keeper opens its socket about 50 ms after it has started, or after the process has become a keeper.
     if (!isRun && !isKeeper(target.process)) return false
-    // "zerodrop run" has no other way to answer: asking says so.
+    // Only the socket reaches "zerodrop run", so `ask()` reports the error.
     if (performance.now() > deadline) return isRun
     await delay(50)
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * A CommonJS file runs before the event loop turns for the first time. What a parent that has forked this process says to
- * it is for the server: from here on this process reads none of it.
+ * This file is CommonJS because such a file runs before the first event loop tick. If a parent has forked this process, its
+ * messages are for the server, so this process stops reading them here.
  */
 import { holdParentChannel } from '@zerodrop/core/keeper'
 

@@ -15,8 +15,8 @@ export const keeperTimeout = 5000
 const interval = 50
 
 /**
- * Restarts a server that has no keeper: signals it, and waits for what it writes into a file beside the place of a control
- * socket.
+ * Restarts a server that has no keeper: sends SIGHUP, and waits for the outcome that the server writes to a file in the folder
+ * of control sockets.
  * @param isKept whether the process has become a keeper
  */
 export async function restartByPid(
@@ -27,13 +27,13 @@ export async function restartByPid(
   const { pid } = target
   const begun = performance.now()
   mustHandle(pid, 'SIGHUP')
-  // Whether it may be signalled: nothing is made for a process that is another user's.
+  // Throws for a process of another user, before a file is created for it.
   signal(pid, 0)
   const file = prepare(target)
   try {
     signal(pid, 'SIGHUP')
     for (;;) {
-      // Before the file is read: the last that a process does is to write into it.
+      // Checked before the file is read, because a process may write its outcome just before it ends.
       const isOver = !isRunning(pid)
       const said = read(file)
       const outcome = said.find((each) => !('seen' in each))
@@ -75,7 +75,7 @@ function mustRun(pid: number): string {
   throw new Failure(`There is no process ${pid}.`, { code: 'ESRCH' })
 }
 
-/** A process that does not handle the signal would be ended by it, and process 1 would not notice it. */
+/** Throws if the process does not handle the signal: the signal would end it, and process 1 would ignore the signal. */
 function mustHandle(pid: number, name: 'SIGHUP' | 'SIGTERM'): void {
   const caught = BigInt(`0x${/^SigCgt:\s*([\da-f]+)/m.exec(mustRun(pid))?.[1] ?? '0'}`)
   if (((caught >> BigInt(constants.signals[name] - 1)) & 1n) === 0n)
@@ -87,7 +87,7 @@ function mustHandle(pid: number, name: 'SIGHUP' | 'SIGTERM'): void {
 function prepare(target: Controlled): string {
   const file = askPath(target)
   const folder = path.dirname(file)
-  // Its environment names the folder: root must not write where another user says.
+  // The folder comes from the environment of the process: root must not write to a path that another user chose.
   if (target.uid !== process.getuid?.())
     throw new Failure(
       `Process ${target.pid} has no keeper and belongs to user ${target.uid}. Run the command as that user.`,
@@ -107,7 +107,7 @@ function prepare(target: Controlled): string {
   }
 }
 
-/** Who waits there already; undefined if nobody does, or no more. */
+/** The pid of another `zerodrop restart` that still waits for this file, if any. */
 function askerIn(file: string): number | undefined {
   try {
     const { asker } = JSON.parse(readFileSync(file, 'utf8').split('\n')[0] ?? '') as { asker?: unknown }
@@ -117,7 +117,7 @@ function askerIn(file: string): number | undefined {
   }
 }
 
-/** The last line may be on its way. */
+/** Reads the complete lines. The server may still be writing the last line. */
 function read(file: string): Said[] {
   return readFileSync(file, 'utf8')
     .split('\n')
@@ -135,7 +135,7 @@ function resultOf(outcome: Said): unknown {
   throw new Failure(message, { code, stderr })
 }
 
-/** Until the process has ended, or has become a keeper: before, the next command would find neither. */
+/** Waits until the process has ended or become a keeper, so that the next command finds the server. */
 async function settle(pid: number, isKept: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + keeperTimeout
   while (performance.now() < deadline && isRunning(pid) && !(await isKept())) await delay(interval)

@@ -1,8 +1,8 @@
-/** What ends the command with a message for a person. */
+/** An error that ends the command with a message for the user. */
 export class Failure extends Error {
   readonly status: number
   readonly code: string | undefined
-  /** What a new version of the server printed last. */
+  /** The last output of the new version on stderr. */
   readonly stderr: string | undefined
 
   constructor(

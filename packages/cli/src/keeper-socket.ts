@@ -3,10 +3,10 @@ import type { Answer, Verb } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 import type { Target } from './target.ts'
 
-/** The longest that a timer of Node can wait, in milliseconds. */
+/** The longest delay of a timer in Node, in milliseconds. */
 const longestWait = 2 ** 31 - 1
 
-/** More than the answer of any keeper, in characters. */
+/** The longest answer to accept, in characters. Keepers send less. */
 const longestAnswer = 2 ** 26
 
 /** Asks the keeper that listens on a socket. */
@@ -53,7 +53,7 @@ function answerIn(said: string, file: string): Answer {
     const answer = JSON.parse(said) as Answer | null
     if (typeof answer === 'object' && answer !== null) return answer
   } catch {
-    // Not JSON.
+    // The answer is not JSON.
   }
   throw noKeeper(file)
 }
@@ -77,7 +77,7 @@ function unreachable(file: string, code: string | undefined): Failure {
   return new Failure(`The control socket ${file} cannot be reached.`, { code })
 }
 
-/** Whether a keeper listens there. */
+/** Whether a keeper listens on the socket. */
 export function isThere(file: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(file)
@@ -85,7 +85,7 @@ export function isThere(file: string): Promise<boolean> {
       socket.destroy()
       resolve(true)
     })
-    // One that this user may not ask is there: asking says so.
+    // EACCES: a keeper of another user may listen. `ask()` reports the error.
     socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'EACCES'))
   })
 }

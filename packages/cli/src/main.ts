@@ -81,12 +81,12 @@ function wholeNumber(value: string): number {
   throw new InvalidArgumentError('It has to be a whole number.')
 }
 
-/** Whether a command that prints JSON was given arguments that it does not take. */
+/** Whether a rejected command line asked for JSON. */
 function wantsJson([verb = '', ...args]: readonly string[]): boolean {
   return ['restart', 'stop', 'status'].includes(verb) && args.includes('--json')
 }
 
-/** Prints what an action throws as one line, and exits with its status. */
+/** Prints the error of an action as one line, and exits with the error's status. */
 function guarded<Args extends unknown[]>(
   action: (...args: Args) => Promise<void>,
 ): (...args: Args) => Promise<void> {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Controlled } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 
-/** Whether the process exists and is not another user's. */
+/** Whether the process exists and this user may signal it. */
 export function maySignal(pid: number): boolean {
   try {
     return process.kill(pid, 0)
@@ -29,7 +29,7 @@ export function statusOf(pid: number): string | undefined {
   }
 }
 
-/** Whether the process has replaced its program by the keeper's. */
+/** Whether the process has replaced its program with the keeper (exec). */
 export function isKeeper({ pid }: Controlled): boolean {
   try {
     return /\0[^\0]*[\\/]keeper[\\/]adopt\.js\0/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
@@ -38,7 +38,7 @@ export function isKeeper({ pid }: Controlled): boolean {
   }
 }
 
-/** The arguments after `zerodrop run`, if that is what the process is. */
+/** The arguments after `zerodrop run`, if the process runs that command. */
 export function runArguments(pid: number): string[] | undefined {
   try {
     const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)

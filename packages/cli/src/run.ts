@@ -13,7 +13,7 @@ export interface RunFlags {
   readonly onKeeperDeath?: 'drain' | 'serve'
 }
 
-/** Becomes the keeper of a server. Resolves when the server has been started; the process ends as the server does. */
+/** Becomes the keeper of a server. Resolves when the server has been started. The process ends the same way as the server. */
 export async function run(script: string, args: readonly string[], flags: RunFlags): Promise<void> {
   if (!existsSync(script) && !existsSync(`${script}.js`) && !existsSync(`${script}.mjs`))
     throw new Failure(`There is no ${path.resolve(script)}. Name the file that starts the server.`, {
@@ -26,7 +26,7 @@ export async function run(script: string, args: readonly string[], flags: RunFla
     )
   if (flags.control === '') throw new Failure('The path of the control socket is empty.', { status: 2 })
   if (flags.maxCrashes < 1) throw new Failure('--max-crashes takes a whole number from 1 on.', { status: 2 })
-  // Bound before anything starts: a second keeper for the same socket must not start a second server.
+  // Bind the socket first: a second keeper for the same socket must not start a second server.
   const opened = await open(flags.control)
   const keeper = await runKeeper({
     file: process.execPath,
@@ -42,10 +42,10 @@ export async function run(script: string, args: readonly string[], flags: RunFla
   opened?.serve(keeper)
 }
 
-/** Why no socket can be made in a folder, such as one of a read-only file system. */
+/** The errors of a folder in which no socket can be created, such as a folder on a read-only file system. */
 const unwritable: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENOSPC'])
 
-/** A server that can do without a control socket starts without one, unless the user has named it. */
+/** Opens the control socket. If its folder is not writable, the server starts without it, unless `--control` names it. */
 async function open(control: string | undefined): Promise<Control | undefined> {
   try {
     return await openControl(control)
@@ -57,7 +57,7 @@ async function open(control: string | undefined): Promise<Control | undefined> {
   }
 }
 
-/** Whether Node has nothing to start in a folder. */
+/** Whether the script is a folder without a file that Node can start. */
 function isEmptyFolder(script: string): boolean {
   if (statSync(script, { throwIfNoEntry: false })?.isDirectory() !== true) return false
   try {

@@ -4,11 +4,11 @@ import { type Controlled, controlPath, namedSocket, thisProcess } from '@zerodro
 import { Failure } from './fail.ts'
 import { runArguments } from './proc.ts'
 
-/** Which server a command is for. */
+/** The server that a command addresses. */
 export interface Target {
-  /** The control socket of its keeper, if it has one. */
+  /** The path of its keeper's control socket. The server may have no keeper. */
   readonly socket: string
-  /** Undefined where only the socket is known. */
+  /** Undefined if only the socket is known. */
   readonly process: Controlled | undefined
 }
 
@@ -41,13 +41,13 @@ function usable(socket: string): string {
 /** The options of `zerodrop run` that take a value as an argument of their own. */
 const valued: ReadonlySet<string> = new Set(['--node-option', '--max-crashes', '--on-keeper-death'])
 
-/** What `zerodrop run` of that process was given as `--control`. */
+/** The value of `--control` if the process is a `zerodrop run`. */
 function controlOf(pid: number): string | undefined {
   try {
     const control = controlAmong(runArguments(pid) ?? [])
     return control === undefined ? undefined : path.resolve(readlinkSync(`/proc/${pid}/cwd`), control)
   } catch {
-    // There is no /proc, or the process is another user's.
+    // There is no /proc, or the process belongs to another user.
     return undefined
   }
 }
@@ -65,7 +65,7 @@ export function processOf({ process: seen }: Target): Controlled {
   return seen
 }
 
-/** As that process was started: its environment says where its socket is, and need not be that of this process. */
+/** Reads the user and the environment of the process, which determine the path of its socket. */
 function lookAt(pid: number): Controlled {
   const own = { ...thisProcess(), pid }
   try {
@@ -79,7 +79,7 @@ function lookAt(pid: number): Controlled {
     )
     return { pid, uid, env }
   } catch {
-    // There is no /proc, or the process is another user's.
+    // There is no /proc, or the process belongs to another user.
     return own
   }
 }

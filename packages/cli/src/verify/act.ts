@@ -6,13 +6,13 @@ import { ConnectionGone, ConnectionRefused, LostRequest } from './traffic.ts'
 import type { Fault } from './verdict.ts'
 
 export interface Acted {
-  /** Why the situation says nothing. */
+  /** Why the situation could not be judged. */
   readonly skipped?: string
-  /** A client that came to nothing before the event. */
+  /** Faults of clients that failed before the event. */
   readonly faults: readonly Fault[]
 }
 
-/** Plays a situation to its end, and closes its clients. */
+/** Plays a situation to its end, then closes its clients. */
 export async function act(situation: Situation, stage: Stage): Promise<Acted> {
   try {
     await situation.act(stage)

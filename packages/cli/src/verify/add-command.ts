@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { Failure } from '../fail.ts'
 import type { VerifyFlags } from './flags.ts'
 
-/** Adds `zerodrop verify`; its code is loaded when it is used. */
+/** Adds `zerodrop verify`. Its code is loaded on first use. */
 export function addVerify(
   program: Command,
   version: string,
@@ -60,7 +60,7 @@ export function addVerify(
         try {
           process.exitCode = await verify(command, flags, version)
         } catch (error) {
-          // Status 1 says that a request was lost, which nobody knows.
+          // Status 1 means that a request was lost; an unexpected error does not show that.
           throw error instanceof Failure ? error : Object.assign(error as Error, { status: 2 })
         }
       }),

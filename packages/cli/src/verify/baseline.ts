@@ -3,7 +3,7 @@ import { Failure } from '../fail.ts'
 import type { Report, SituationReport } from './report.ts'
 
 /**
- * The report that a run is compared with.
+ * Reads the report to compare a run with.
  * @throws Failure if the file is not a report of `--json`
  */
 export function readBaseline(file: string): Report {
@@ -18,7 +18,7 @@ export function readBaseline(file: string): Report {
   return parsed as Report
 }
 
-/** As far as it is compared. A report of another version may know other situations, and says the same of each. */
+/** Checks only the compared fields: another version of zerodrop may know other situations, but reports these the same way. */
 function isSituation(value: unknown): value is SituationReport {
   const { name, cures } = (value ?? {}) as Partial<SituationReport>
   return (
@@ -26,7 +26,7 @@ function isSituation(value: unknown): value is SituationReport {
   )
 }
 
-/** What failed here and did not in the baseline, or fails in another way. A situation that it does not have has to pass. */
+/** The situations with a kind of fault that they lack in the baseline. A situation that is missing there has to pass. */
 export function worseThan(baseline: Report, report: Report): SituationReport[] {
   const before = new Map(baseline.situations.map((situation) => [situation.name, situation]))
   return report.situations.filter((situation) => {

@@ -1,4 +1,4 @@
-/** The name that a mistyped word most likely means, if one is near enough. */
+/** The name that a mistyped word most likely means, if any name is close enough. */
 export function closest(word: string, names: readonly string[]): string | undefined {
   const [nearest] = names
     .map((name) => ({ name, distance: distance(word.toLowerCase(), name.toLowerCase()) }))
@@ -6,7 +6,7 @@ export function closest(word: string, names: readonly string[]): string | undefi
   return nearest !== undefined && nearest.distance <= Math.max(1, word.length / 3) ? nearest.name : undefined
 }
 
-/** How many letters have to be added, left out, replaced, or changed in their order (optimal string alignment). */
+/** How many letters have to be inserted, deleted, replaced or transposed (optimal string alignment distance). */
 function distance(one: string, other: string): number {
   let before: number[] = []
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)

@@ -12,14 +12,14 @@ import { originOf } from './server/running.ts'
 import { clearedVariables } from './server/started.ts'
 import { situations } from './situations/table.ts'
 
-/** Verifies a server and resolves with the exit status: 0 if nothing was lost. */
+/** Verifies a server and resolves with the exit status: 0 if no situation failed, or none is worse than in the baseline. */
 export async function verify(
   command: readonly string[],
   flags: VerifyFlags,
   version: string,
 ): Promise<number> {
   if (flags.list) {
-    // `--list | head` ends its reader early.
+    // With `--list | head`, the reader exits early.
     process.stdout.on('error', () => {})
     process.stdout.write(`${listing(situations, process.stdout)}\n`)
     return 0
@@ -34,9 +34,9 @@ export async function verify(
   checkReportFiles(flags)
   const launcher = new Launcher(target, settings, only)
   const release = endWhenInterrupted(launcher)
-  // With --json, the report is on standard output, and the table may go unread.
+  // With --json, the report goes to standard output, and stderr may have no reader.
   process.stderr.on('error', () => {})
-  // With a report on standard output, people read standard error.
+  // With the report on standard output, the table goes to stderr.
   const table = new LiveTable(
     flags.json ? process.stderr : process.stdout,
     chosen.map(({ title }) => title),

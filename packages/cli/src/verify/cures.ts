@@ -1,6 +1,6 @@
 import type { FaultKind } from './verdict.ts'
 
-/** What usually causes a fault, and how it is mended. */
+/** The usual cause of a fault, and how to fix it. */
 export interface Cure {
   readonly cause: string
   readonly express: string
@@ -152,7 +152,7 @@ export const cures = {
   },
 } as const satisfies Record<string, Cure>
 
-/** Where the situation knows no better. */
+/** For situations without a cure of their own. */
 const usual: Record<FaultKind, CureName> = {
   hung: 'unfinished',
   cut: 'unfinished',
@@ -168,7 +168,7 @@ const usual: Record<FaultKind, CureName> = {
   'old-gone': 'gap',
 }
 
-/** @param died whether the signal ended the process at once, which explains every loss. */
+/** @param died whether the signal killed the process at once, which explains every loss */
 export function cureFor(
   kind: FaultKind,
   own: Partial<Record<FaultKind, CureName>> | undefined,

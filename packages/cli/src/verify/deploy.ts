@@ -11,17 +11,17 @@ export interface DeployOutcome {
   readonly took: number
 }
 
-/** One deploy, seen from outside: who listens on the port, and who no longer does. */
+/** One deploy, seen from outside: which processes listen on the port before and after it. */
 export class Deploy {
   readonly #port: number
   readonly #trigger: () => Promise<void>
   readonly #limit: number
   readonly #look: () => unknown
   #before: readonly Holder[] = []
-  /** What was there before and does not listen on the port. */
+  /** The processes that ran before the deploy and did not listen on the port. */
   #strangers: ReadonlySet<number> = new Set()
 
-  /** @param look is called again and again: a child can be told for one only while its parent lives */
+  /** @param look called repeatedly, because a child process can be recognized only while its parent lives */
   constructor(port: number, trigger: () => Promise<void>, limit: number, look: () => unknown) {
     this.#port = port
     this.#trigger = trigger
@@ -29,7 +29,7 @@ export class Deploy {
     this.#look = look
   }
 
-  /** @param onSent called when the signal is sent, or the command started */
+  /** @param onSent called when the signal has been sent or the command has started */
   async run(kind: Situation['event'], onSent: () => void): Promise<DeployOutcome> {
     const from = performance.now()
     const deadline = from + this.#limit
@@ -72,7 +72,7 @@ export class Deploy {
     return { faults: [], words: `deployed in ${(took / 1000).toFixed(1)} s`, took }
   }
 
-  /** The new version must come to nothing: over when a process of it has come and gone. */
+  /** Deploys a version that cannot start: the deploy is over when a process of the new version has started and ended. */
   async #broken(from: number, deadline: number): Promise<DeployOutcome> {
     const parents = new Set(this.#before.map(({ pid }) => pid))
     const newcomer = await until(
@@ -88,7 +88,7 @@ export class Deploy {
     return failed('old-gone', 'the old process is gone, though the new version could not start', from)
   }
 
-  /** A process that listens on the port and is none of these. */
+  /** A process outside `than` that listens on the port. */
   async #newer(than: readonly ProcessEntry[]): Promise<ProcessEntry | undefined> {
     return (await this.#holders()).find((holder) => !isAmong(than, holder))
   }
@@ -105,12 +105,12 @@ export class Deploy {
       .map((entry) => ({ ...entry, commandLine: commandLineOf(entry.pid) }))
   }
 
-  /** Those that listened before, and those that are new. */
+  /** The processes that listened before the deploy, and those that started since. */
   #others(): ProcessEntry[] {
     return pids().flatMap((pid) => (this.#strangers.has(pid) ? [] : (processEntry(pid) ?? [])))
   }
 
-  /** Those of `old` that live, except a master, and one that has become the keeper of the new ones. */
+  /** The live processes of `old`, except a master and a process that has become the keeper of the new generation. */
   async #remaining(old: readonly Holder[]): Promise<Holder[]> {
     const above = new Set(
       (await this.#holders())
@@ -133,7 +133,7 @@ function ancestors(pid: number): number[] {
   return pid > 1 ? [pid, ...ancestors(processEntry(pid)?.parent ?? 0)] : []
 }
 
-/** Milliseconds. */
+/** In milliseconds. */
 const POLL = 20
 
 const words = {

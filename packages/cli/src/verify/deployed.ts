@@ -13,7 +13,7 @@ import type { Situation } from './situations/situation.ts'
 import { Stage } from './stage.ts'
 import { lossFaults } from './verdict.ts'
 
-/** A server that is deployed over and over, and started again only if it is gone. */
+/** One server that every situation deploys. After a failed deploy, the next situation starts another server. */
 export class Deployed {
   readonly #launcher: Launcher
   readonly #settings: Settings
@@ -24,7 +24,7 @@ export class Deployed {
     this.#settings = settings
   }
 
-  /** Plays a situation around one deploy, or two. */
+  /** Plays a situation around one or two deploys. */
   async play(situation: Situation): Promise<RunReport> {
     const launched = (this.#launched ??= await this.#launcher.launch())
     const { server, findings } = launched
@@ -47,7 +47,7 @@ export class Deployed {
           over.abort()
           resolve()
         })
-        // It is awaited when the clients are done.
+        // `play()` awaits the outcome once the clients have finished.
         outcome.catch(() => {})
       })
     }
@@ -89,7 +89,7 @@ export class Deployed {
     if (launched === undefined) return
     if (event.kind === 'restart-command') {
       const deployed = this.#run(event.command, '--restart-command', launched)
-      // The deploy of a broken version may say so.
+      // The command may fail when it deploys a broken version.
       await (kind === 'broken' ? deployed.catch(() => {}) : deployed)
     } else {
       const root = currentRoot(launched.server)
@@ -97,7 +97,7 @@ export class Deployed {
     }
   }
 
-  /** @param flag that the command comes from */
+  /** @param flag the option that names the command */
   async #run(command: string, flag: string, { server, findings }: Launched): Promise<void> {
     const shell = new ShellCommand(command, flag, {
       pid: currentRoot(server) ?? server.pid,
@@ -114,7 +114,7 @@ export class Deployed {
   }
 }
 
-/** The process that was started, or what has taken its place. */
+/** The process that verify started, or the process that has replaced it. */
 function currentRoot(server: Running): number | undefined {
   const members = server.members()
   return members.some(({ pid }) => pid === server.pid) ? server.pid : rootOf(members)?.pid

@@ -3,7 +3,7 @@ import { Failure } from '../fail.ts'
 import { closest } from './closest.ts'
 import type { Address } from './server/running.ts'
 
-/** @throws Failure if there is no such signal, or no server can handle it */
+/** @throws Failure if the signal does not exist or cannot be handled */
 export function signalOf(name: string, flag: string): NodeJS.Signals {
   const full = name.toUpperCase().startsWith('SIG') ? name.toUpperCase() : `SIG${name.toUpperCase()}`
   if (!(full in constants.signals)) {
@@ -16,7 +16,7 @@ export function signalOf(name: string, flag: string): NodeJS.Signals {
   return full as NodeJS.Signals
 }
 
-/** @throws Failure if it is not the address of a server alone */
+/** @throws Failure if the text is not a URL of a server alone, without a path */
 export function addressOf(text: string): Address {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))

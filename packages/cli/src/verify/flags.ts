@@ -6,7 +6,7 @@ import type { Event, Settings } from './settings.ts'
 import type { Situation } from './situations/situation.ts'
 import { situations } from './situations/table.ts'
 
-/** As commander parses them. */
+/** The options, as commander parses them. */
 export interface VerifyFlags {
   readonly get: string
   readonly slow?: string
@@ -30,7 +30,7 @@ export interface VerifyFlags {
   readonly only?: string[]
   readonly list: boolean
   readonly json: boolean
-  /** Files. */
+  /** The files to write reports to. */
   readonly junit?: string
   readonly html?: string
   readonly baseline?: string
@@ -43,11 +43,11 @@ export interface Plan {
   readonly target: Target
   readonly only: Address | undefined
   readonly chosen: readonly Situation[]
-  /** For people. */
+  /** The command and the event, as the reports print them. */
   readonly said: { readonly command: string; readonly event: string }
 }
 
-/** @throws Failure with status 2 if they do not fit together */
+/** @throws Failure with status 2 if the options conflict or are invalid */
 export function settingsOf(command: readonly string[], flags: VerifyFlags): Plan {
   const target = targetOf(command, flags)
   const event = eventOf(flags)
@@ -121,7 +121,7 @@ function eventOf({ stop, restart, restartCommand }: VerifyFlags): Event {
   return { kind: 'stop', signal: signalOf(stop ?? 'SIGTERM', '--stop') }
 }
 
-/** Longer timers would overflow in Node, and fire at once. */
+/** In milliseconds. A timer that overflows in Node fires at once. */
 const LONGEST = 3_600_000
 const LONGEST_ROUND_TRIP = 10_000
 

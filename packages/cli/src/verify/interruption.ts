@@ -2,9 +2,9 @@ import { Failure } from '../fail.ts'
 import type { Launcher } from './launcher.ts'
 
 /**
- * Ends what was started when this process is told to end, or ends for any other reason. Returns a function that removes it,
- * and that never resolves once a signal has come: the process is about to end by it.
- * A signal ends the process as it would have; npm passes a SIGINT on that the terminal has sent already, so it may come twice.
+ * Ends all servers when this process receives a signal or exits for any other reason, then lets the signal end the process.
+ * Returns a function that removes the listeners; after a signal its promise never resolves, because the process is ending.
+ * SIGINT may arrive twice: npm forwards the one that the terminal has already sent.
  */
 export function endWhenInterrupted(launcher: Launcher): () => Promise<void> {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
@@ -30,11 +30,11 @@ export function endWhenInterrupted(launcher: Launcher): () => Promise<void> {
   }
 }
 
-/** Rejects when somebody has to read this stream, and nobody does. */
+/** Rejects when the reader of the stream is gone. */
 export function closing(stream: NodeJS.WriteStream): Promise<never> {
   const closed = new Promise<never>((_resolve, reject) =>
     stream.once('error', (error: NodeJS.ErrnoException) => {
-      // Later writes fail as well.
+      // Later writes emit 'error' too.
       stream.on('error', () => {})
       reject(
         new Failure(`Standard output is closed (${error.code}), so nobody sees the verdict.`, { status: 2 }),
@@ -45,7 +45,7 @@ export function closing(stream: NodeJS.WriteStream): Promise<never> {
   return closed
 }
 
-/** Resolves when everything written so far has left this process. If it cannot, `closing` says so. */
+/** Resolves when everything written so far has left this process. `closing()` reports a failed write. */
 export function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) =>
     stream.write('', (error) => {

@@ -12,7 +12,7 @@ import { startServer } from './server/started.ts'
 import type { Findings, Settings } from './settings.ts'
 import { freePort } from './traffic.ts'
 
-/** How the server comes to be there. */
+/** How to start or find the server. */
 export type Target =
   | { readonly kind: 'command'; readonly command: readonly [string, ...string[]] }
   | { readonly kind: 'pid'; readonly pid: number }
@@ -25,21 +25,21 @@ export interface Launched {
 
 interface Started {
   readonly server: Running
-  /** Where it was told to listen. */
+  /** The value of `PORT` in its environment. */
   readonly port: number | undefined
 }
 
-/** Starts the server as often as it is needed, and ends whatever it started. */
+/** Starts a server for each situation that needs one, and ends every server that it started. */
 export class Launcher {
   readonly #target: Target
   readonly #settings: Settings
   readonly #only: Address | undefined
   readonly #running = new Set<Running>()
   readonly #owed = new Set<() => Promise<void>>()
-  /** Those that are being started, which no one else can end yet. */
+  /** Servers that are still starting. They are not in `#running` yet, so `endAll()` waits for them. */
   readonly #starting = new Set<Promise<unknown>>()
   #ended = false
-  /** Whether the server listens where `PORT` tells it to. */
+  /** Whether the server listens on `PORT`. */
   #followsPort = false
   #findings: Findings | undefined
 
@@ -50,8 +50,8 @@ export class Launcher {
   }
 
   /**
-   * Looks at the server once.
-   * @throws Failure if it does not start, is not found, or a route of the command line does not work
+   * Starts the server once to find its address and check the routes.
+   * @throws Failure if the server does not start or is not found, or if a route of the command line does not work
    */
   async examine(): Promise<Findings> {
     const { server, port } = await this.#start(process.env['PORT'] === undefined)
@@ -59,7 +59,7 @@ export class Launcher {
       const { address, status } = await this.#find(server, port)
       const listening = await listeningAddresses(server)
       this.#followsPort = port !== undefined && address.port === port
-      // One that listens elsewhere as well could not run twice.
+      // Two servers cannot share another, fixed port.
       const movable = this.#followsPort && listening.length === 1
       const looked = await preflight(address, this.#settings, status)
       const others = listening.filter((each) => each.port !== address.port).map(authorityOf)
@@ -86,14 +86,14 @@ export class Launcher {
     }
   }
 
-  /** Starts a server and does not wait. */
+  /** Starts a server without waiting until it answers. */
   async launchUnready(): Promise<Launched> {
     const { server, port } = await this.#start(this.#followsPort)
     const address = { ...this.#known.address, ...(port !== undefined && { port }) }
     return { server, findings: { ...this.#known, address } }
   }
 
-  /** Whether another server can be had when this one has stopped. */
+  /** Whether this launcher can start another server after this one has stopped. */
   get startsServers(): boolean {
     return this.#target.kind !== 'pid'
   }
@@ -103,7 +103,7 @@ export class Launcher {
     this.#running.delete(server)
   }
 
-  /** Takes an undo, which runs when the returned function is called, or at the latest when everything ends. */
+  /** Registers an undo. It runs once: when the returned function is called, or in `endAll()`. */
   owe(undo: () => Promise<void>): () => Promise<void> {
     const once = async (): Promise<void> => {
       if (this.#owed.delete(once)) await undo()
@@ -112,7 +112,7 @@ export class Launcher {
     return once
   }
 
-  /** Ends everything, what is being started included; nothing is started any more. */
+  /** Ends every server, including those still starting. No server can be started afterwards. */
   async endAll(): Promise<void> {
     this.#ended = true
     for (const undo of [...this.#owed].reverse()) await undo()
@@ -120,7 +120,7 @@ export class Launcher {
     await Promise.all([...this.#running].map((server) => this.end(server)))
   }
 
-  /** For the moment in which this process ends, for whatever reason. */
+  /** Kills every server synchronously, when this process exits. */
   endNow(): void {
     for (const server of this.#running) server.killNow()
   }

@@ -1,7 +1,7 @@
 import { isLoss } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 
-/** One request, stream or connection. Times are milliseconds after the event, those before it negative. */
+/** One request, stream or connection. Times are in milliseconds relative to the event, negative before it. */
 export interface Entry {
   readonly client: string
   readonly what: string
@@ -11,10 +11,10 @@ export interface Entry {
   readonly detail?: string | undefined
 }
 
-/** Closes one entry; what is noted second is ignored. */
+/** Closes one entry. Further calls do nothing. */
 export type Note = (outcome: Outcome, detail?: string) => void
 
-/** Where the clients of a situation write down what they saw. */
+/** Records what the clients of a situation saw. */
 export class Ledger {
   readonly #entries: {
     client: string
@@ -37,7 +37,7 @@ export class Ledger {
     return note
   }
 
-  /** The event happens now. The first call counts. */
+  /** Records the time of the event. Only the first call counts. */
   mark(): void {
     this.#event ??= performance.now()
   }
@@ -46,7 +46,7 @@ export class Ledger {
     return this.#event
   }
 
-  /** Those that nobody closed hang. */
+  /** Closes the entries that are still open, as `hung`. */
   closeAll(): void {
     for (const note of this.#open) note('hung', 'nothing came of it in time')
   }

@@ -1,17 +1,17 @@
 import { ConnectionGone, ConnectionRefused, LostRequest } from './traffic.ts'
 
 /**
- * What became of one request, stream or connection, as its client saw it.
- * - `answered`: a whole response, or the proper end of a stream
- * - `refused`: a 503, or no connection, or an HTTP/2 stream that the server names as not processed
- * - `ended`: a connection on which nothing was outstanding was closed
- * - `kept`: a connection or stream is still open when the event is over
- * - `failed`: a whole response with an error status that the route does not give otherwise, or no valid HTTP
- * - `lost`: a FIN before the first byte of the answer
- * - `reset`: a reset before the first byte of the answer
- * - `cut`: the connection ended in the middle of the answer
- * - `hung`: no whole answer in time
- * - `down`: no connection, in a restart
+ * The outcome of one request, stream or connection, as its client saw it.
+ * - `answered`: a complete response, or the proper end of a stream
+ * - `refused`: a 503, a refused connection, or an HTTP/2 stream that the server declares unprocessed
+ * - `ended`: the server closed a connection without a request in flight
+ * - `kept`: the connection or stream was still open when the event was over
+ * - `failed`: a complete response with an error status that the route does not usually give, or invalid HTTP
+ * - `lost`: a FIN before the first byte of the response
+ * - `reset`: a reset before the first byte of the response
+ * - `cut`: the connection ended in the middle of the response
+ * - `hung`: no complete response in time
+ * - `down`: a refused connection during a restart
  */
 export type Outcome = (typeof outcomes)[number]
 
@@ -24,13 +24,13 @@ export function isLoss(outcome: Outcome): outcome is Loss {
   return (losses as readonly string[]).includes(outcome)
 }
 
-/** A complete response. `usual` is the status that the route gives when nothing happens. */
+/** The outcome of a complete response. `usual` is the status that the route gives without an event. */
 export function outcomeOf(status: number, usual: number): Outcome {
   if (status === usual || status < 400) return 'answered'
   return status === 503 ? 'refused' : 'failed'
 }
 
-/** Rethrows what is no news of the server. */
+/** The outcome that an error of a client stands for. Rethrows errors that the server did not cause. */
 export function outcomeOfError(error: unknown): Outcome {
   if (error instanceof ConnectionGone) return 'ended'
   if (error instanceof ConnectionRefused) return 'refused'

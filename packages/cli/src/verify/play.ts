@@ -18,12 +18,12 @@ export interface PlayOptions {
   readonly onEnd: (report: SituationReport) => void
 }
 
-/** Plays all situations; servers that need no fixed port run side by side. */
+/** Plays all situations, in parallel if the servers need no fixed port. */
 export async function play(options: PlayOptions): Promise<SituationReport[]> {
   const { situations, settings, findings } = options
   const lanes = settings.event.kind === 'stop' && findings.movable ? options.jobs : 1
   const reports = new Map<Situation, SituationReport>()
-  // Those that may take up to the limit come first, so that the others run beside them.
+  // Situations that may last until the limit start first, so that the others run in parallel to them.
   const queue = [...situations].sort((one, other) => Number(other.cuts ?? false) - Number(one.cuts ?? false))
   const lane = async (): Promise<void> => {
     const deployed = new Deployed(options.launcher, settings)
@@ -61,7 +61,7 @@ async function playOne(
   return summarise(situation, runs, settings)
 }
 
-/** On a busy machine a response can be there before the signal is; then it is asked for again. */
+/** On a busy machine, the response may arrive before the signal. The situation then runs again. */
 const ATTEMPTS = 3
 
 async function stopped(

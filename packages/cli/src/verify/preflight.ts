@@ -15,12 +15,12 @@ export interface Preflight {
   readonly remarks: string[]
 }
 
-/** A slow route that takes less may be over before the signal is there. */
+/** In milliseconds. A faster response may be complete before the signal arrives. */
 const SLOW = 100
 
 /**
- * Asks each route once, so that a mistake in the command is told as one, and not as a loss.
- * @throws Failure if a route answers with an error, or not as it should
+ * Requests each route once, so that a mistake in the command line is reported as such and not as a loss.
+ * @throws Failure if a route responds with an error or in the wrong form
  */
 export async function preflight(address: Address, settings: Settings, get: number): Promise<Preflight> {
   const { routes } = settings

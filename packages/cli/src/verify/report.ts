@@ -10,20 +10,20 @@ export interface Latency {
   readonly max: number
 }
 
-/** One situation on one server, once. */
+/** One run of a situation. */
 export interface RunReport {
   readonly verdict: 'pass' | 'fail' | 'skip'
-  /** Why it says nothing. */
+  /** Why the run was skipped. */
   readonly reason?: string
   readonly counts: Partial<Record<Outcome, number>>
   readonly faults: readonly Fault[]
-  /** Undefined while the process goes on, as in a restart. */
+  /** Undefined if the process has not ended, and in a restart. */
   readonly ending?: Ending | undefined
   readonly endingInWords: string
-  /** Milliseconds that a restart took, to the end of the old process. */
+  /** How long a restart took until the old process had ended, in milliseconds. */
   readonly took?: number | undefined
   readonly connections?: { readonly clients: number; readonly kept: number } | undefined
-  /** Milliseconds of answered requests, before the event and from it on. */
+  /** The latency of answered requests in milliseconds, before the event and from the event on. */
   readonly latency: { readonly before: Latency; readonly around: Latency }
   readonly timeline: readonly Entry[]
 }
@@ -33,7 +33,7 @@ export interface SituationReport {
   readonly title: string
   readonly does: string
   readonly judges: string
-  /** `fail` if any run failed, `skip` if none said anything. */
+  /** `fail` if any run failed, `skip` if every run was skipped. */
   readonly verdict: 'pass' | 'fail' | 'skip'
   readonly runs: readonly RunReport[]
   readonly cures: readonly (Fault & { readonly cure: Cure })[]

@@ -1,12 +1,12 @@
 import type { Address } from './server/running.ts'
 
-/** The server's own routes that clients use. */
+/** The server's routes that the clients request. */
 export interface Routes {
   /** Answers at once. */
   readonly get: string
-  /** Takes its time before it answers. */
+  /** Responds slowly. */
   readonly slow?: string | undefined
-  /** Has a response that fills the socket's buffers. */
+  /** Responds with more than the socket's buffers hold. */
   readonly large?: string | undefined
   /** Takes a POST with a body. */
   readonly upload?: string | undefined
@@ -16,7 +16,7 @@ export interface Routes {
 
 export type RouteName = Exclude<keyof Routes, 'get'> | 'h2'
 
-/** What happens to the server while its clients are busy. */
+/** What verify does to the server while its clients are busy. */
 export type Event =
   | { readonly kind: 'stop'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'restart'; readonly signal: NodeJS.Signals }
@@ -26,27 +26,27 @@ export interface Settings {
   readonly routes: Routes
   readonly h2: boolean
   readonly event: Event
-  /** Commands that make the next version a broken one, and mend it. */
+  /** The commands that break the next version and repair it. */
   readonly broken: { readonly break: string; readonly mend: string } | undefined
-  /** Milliseconds between a request and its answer that the network alone takes. */
+  /** The simulated round-trip time of the network, in milliseconds. */
   readonly roundTrip: number
-  /** Milliseconds from the signal to the last process's end; what takes longer hangs. */
+  /** How long the server may take from the signal until its last process ends, in milliseconds. */
   readonly limit: number
-  /** Milliseconds that the server has to answer after its start. */
+  /** How long the server may take from its start to its first response, in milliseconds. */
   readonly startLimit: number
 }
 
-/** What a server turned out to be when it was first looked at. */
+/** What verify found out about the server before the first situation. */
 export interface Findings {
   readonly address: Address
-  /** Whether the server listens where `PORT` tells it to, so that several can run side by side. */
+  /** Whether the server listens on `PORT` and nowhere else, so that several can run in parallel. */
   readonly movable: boolean
-  /** Statuses that the routes answered with. */
+  /** The status of each route without an event. */
   readonly statuses: Readonly<Partial<Record<keyof Routes, number>>>
-  /** Whether a connection can be used for a second request. */
+  /** Whether a connection can carry a second request. */
   readonly keepsAlive: boolean
   /** Whether the slow route sends its response piece by piece. */
   readonly slowStreams: boolean
-  /** What the user should know of the routes. */
+  /** Remarks about the routes for the user. */
   readonly remarks: readonly string[]
 }

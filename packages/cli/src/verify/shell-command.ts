@@ -4,24 +4,24 @@ import type { Socket } from 'node:net'
 import { Failure } from '../fail.ts'
 
 export interface ShellOptions {
-  /** For the command's `ZERODROP_VERIFY_PID`. */
+  /** The value of `ZERODROP_VERIFY_PID` for the command. */
   readonly pid: number
-  /** For its `PORT`, unless the environment sets one. */
+  /** The value of `PORT` for the command, unless the environment sets one. */
   readonly port: number
-  /** What it starts belongs to the server, and ends with it. */
+  /** Marks the processes that the command starts as processes of the server, so that they end with it. */
   readonly mark: string | undefined
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly limit: number
 }
 
-/** A command of the command line, in a process group of its own. */
+/** A shell command from the command line, in its own process group. */
 export class ShellCommand {
-  /** Rejects with a Failure if the command fails, or has not ended at the limit. What it has started may go on. */
+  /** Rejects with a Failure if the command fails or exceeds the limit. Background processes of the command may go on. */
   readonly ended: Promise<void>
   readonly #child: ChildProcess
   #isOver = false
 
-  /** @param flag that the command comes from */
+  /** @param flag the option that names the command */
   constructor(command: string, flag: string, { pid, port, mark, limit }: ShellOptions) {
     const [name, value] = mark?.split('=') ?? []
     const env = {
@@ -45,13 +45,13 @@ export class ShellCommand {
       const settle = (status: number | null, signal: NodeJS.Signals | null): void => {
         clearTimeout(late)
         this.#isOver = true
-        // What it has started may write to the pipe for as long as it serves, and would fail if nobody read it.
+        // A server that the command started may keep writing to the pipe, and would fail if the pipe were closed.
         ;(this.#child.stderr as Socket | null)?.unref()
         if (status === 0) resolve()
         else fail(`ended with ${status ?? signal}`)
       }
       this.#child.once('error', (error) => fail(`cannot be started (${error.message})`))
-      // The last words are in the pipe by now, and one turn of the loop reads them.
+      // The last output is already in the pipe, and Node reads it on the next event loop tick.
       this.#child.once('exit', (status, signal) => {
         const timer = setTimeout(() => settle(status, signal), status === 0 ? 0 : LAST_WORDS)
         this.#child.once('close', () => {
@@ -60,21 +60,21 @@ export class ShellCommand {
         })
       })
     })
-    // Awaited by its owner, maybe later.
+    // The caller may await `ended` later.
     this.ended.catch(() => {})
   }
 
-  /** Kills the command, and what it waits for; nothing once it has ended. */
+  /** Kills the command's process group. Does nothing once the command has ended. */
   kill(): void {
     if (this.#isOver || this.#child.pid === undefined) return
     try {
       process.kill(-this.#child.pid, 'SIGKILL')
     } catch {
-      // It has ended in this moment.
+      // The command has just ended.
     }
   }
 }
 
-/** Milliseconds for the output of a command that has failed. */
+/** How long to wait for the output of a failed command, in milliseconds. */
 const LAST_WORDS = 200
 const OUTPUT = 4000

@@ -18,23 +18,23 @@ export interface StageOptions {
   readonly settings: Settings
   readonly findings: Findings
   readonly server: Running
-  /** Brings the event about, and resolves when it has been sent. */
+  /** Triggers the event. Resolves when the signal has been sent or the command has started. */
   readonly trigger: () => Promise<void>
-  /** Aborted when a restart is over, and when a restart or a stop has taken too long. */
+  /** Aborts when a restart is over, and when a restart or a stop exceeds the limit. */
   readonly over: AbortSignal
 }
 
-/** The kernel lets in what it can at once, and the client tries again after a second. */
+/** In milliseconds. The kernel queues connections at once until the backlog is full; a client's next SYN takes a second. */
 const BACKLOG_FULL = 500
 
-/** What a situation has at hand: one server, clients to put on it, and the event. */
+/** What a situation works with: one server, its clients, and the event. */
 export class Stage {
   readonly settings: Settings
   readonly findings: Findings
   readonly server: Running
   readonly over: AbortSignal
   readonly ledger: Ledger = new Ledger()
-  /** Of clients that keep their connections: how many are on their first at the end. */
+  /** How many of the keep-alive clients are still on their first connection at the end. */
   kept: { clients: number; kept: number } | undefined
   readonly #trigger: () => Promise<void>
   readonly #closing: (() => unknown)[] = []
@@ -57,7 +57,7 @@ export class Stage {
     return this.settings.routes[name] as string
   }
 
-  /** A connection of its own, without a network in between. @throws ConnectionRefused */
+  /** Opens a connection without simulated latency. @throws ConnectionRefused */
   async connect(timeout?: number): Promise<RawClient> {
     const options = clientOptions(this.findings.address)
     const client = await RawClient.connect({ ...options, ...(timeout !== undefined && { timeout }) })
@@ -65,7 +65,7 @@ export class Stage {
     return client
   }
 
-  /** A connection over the network's round trip. */
+  /** Opens a connection with the simulated round-trip time. */
   async connectFar(): Promise<RawClient> {
     const { address } = this.findings
     this.#proxy ??= startDelayProxy({
@@ -91,7 +91,7 @@ export class Stage {
     return socket
   }
 
-  /** Makes one request and notes what becomes of it. */
+  /** Makes one request and records its outcome. */
   async ask(
     client: RawClient,
     name: string,
@@ -103,7 +103,7 @@ export class Stage {
     return this.watch(note, route, () => client.request({ path, timeout: this.settings.limit, ...request }))
   }
 
-  /** Notes what becomes of a response that is on its way. */
+  /** Records the outcome of a request in flight. */
   async watch(
     note: (outcome: Outcome, detail?: string) => void,
     route: keyof Routes,
@@ -121,13 +121,13 @@ export class Stage {
     }
   }
 
-  /** A connect that fails. */
+  /** Records a failed connection attempt. */
   refuse(name: string, error: unknown): void {
     const outcome = this.#inContext(outcomeOfError(error))
     this.ledger.open(name, 'connect')(outcome, (error as Error).message)
   }
 
-  /** In a restart somebody has to be there all the time. */
+  /** During a restart, some process has to accept connections at all times. */
   #inContext(outcome: Outcome): Outcome {
     return outcome === 'refused' && this.isRestart ? 'down' : outcome
   }
@@ -142,7 +142,7 @@ export class Stage {
     await until(isTaken, performance.now() + this.settings.limit)
   }
 
-  /** Connects and makes one request. */
+  /** Makes one request on a new connection and records its outcome. */
   async connectAndAsk(name: string): Promise<void> {
     try {
       const client = await this.connect(this.settings.limit)
@@ -153,7 +153,7 @@ export class Stage {
     }
   }
 
-  /** Resolves when so many connections wait to be accepted, or when no more get in: the server's backlog may be shorter. */
+  /** Resolves when `count` connections wait in the backlog, or when the number stops growing: the backlog may be shorter. */
   async queued(count: number): Promise<void> {
     let before = 0
     let since = performance.now()
@@ -165,13 +165,13 @@ export class Stage {
     }, since + this.settings.limit)
   }
 
-  /** Stops the server where it is until the event, so that what is sent now waits in the kernel when the signal arrives. */
+  /** Pauses the server until the event, so that data sent meanwhile waits in the kernel when the signal arrives. */
   async freeze(): Promise<void> {
     await this.server.freeze()
     this.#frozen = true
   }
 
-  /** The server is told to stop, or to restart. */
+  /** Tells the server to stop or restart, and resumes it if it was paused. */
   async event(): Promise<void> {
     this.ledger.mark()
     await this.#trigger()
@@ -179,7 +179,7 @@ export class Stage {
     this.#frozen = false
   }
 
-  /** Resolves when the process has received the signal; a second one before that would be one with the first. */
+  /** Resolves when the kernel has delivered the signal. A second signal sent before that would merge with the first. */
   async delivered(): Promise<void> {
     const isDelivered = (): true | undefined => pendingSignals(this.server.pid) === 0n || undefined
     await until(isDelivered, performance.now() + this.settings.limit, 1)

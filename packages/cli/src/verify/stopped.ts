@@ -9,7 +9,7 @@ import { until } from './until.ts'
 import { endingInWords, endingOf, isOwnSignal, lossFaults } from './verdict.ts'
 import type { Ending, Fault } from './verdict.ts'
 
-/** Plays a situation on a server that is then told to stop, and judges what came of it. */
+/** Plays a situation in which the server stops, and judges the outcome. */
 export async function stopOnce(
   situation: Situation,
   server: Running,
@@ -25,7 +25,7 @@ export async function stopOnce(
   }
   const stage = new Stage({ settings, findings, server, trigger, over: over.signal })
   const acted = await act(situation, stage)
-  // A client that has what it wants goes; from here on nothing keeps the server but itself.
+  // The clients have disconnected, so from here on only the server itself can delay its end.
   const eventAt = stage.ledger.eventAt ?? performance.now()
   if (stage.ledger.eventAt !== undefined) await untilGone(server, eventAt + settings.limit)
   clearTimeout(limit)

@@ -1,4 +1,4 @@
-/** What of our private clients is used here; the build puts their code into the published file. */
+/** The private client code that verify uses. The build bundles it into the published file. */
 export {
   ConnectionGone,
   ConnectionRefused,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 const POLL = 5
 
 /**
- * Resolves with what `find` finds, or with undefined at the deadline. For what the kernel shows and does not announce.
+ * Polls until `find` returns a value and resolves with it, or with undefined at the deadline. For kernel state without events.
  * @param deadline in the clock of `performance.now()`
  */
 export async function until<Found>(

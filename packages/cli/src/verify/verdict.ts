@@ -5,13 +5,13 @@ import type { Loss } from './outcome.ts'
 import type { Exit } from './server/running.ts'
 
 /**
- * What is wrong with a run: a loss, or how the server ended.
- * - `running`: it had not ended at the limit
- * - `status`: it ended with an error status, though nothing had to be cut
- * - `left-behind`: the process that got the signal ended, others of the server did not
+ * Why a run failed: a loss, or the way the server ended.
+ * - `running`: the server was still running at the limit
+ * - `status`: the server ended with an error status, although nothing had to be cut
+ * - `left-behind`: the process that received the signal ended, but other processes of the server did not
  * - `not-deployed`: no new process serves after a restart
- * - `old-stays`: the old process had not ended at the limit
- * - `old-gone`: the old process is gone, though the new version could not start
+ * - `old-stays`: the old process was still running at the limit
+ * - `old-gone`: the old process is gone, although the new version could not start
  */
 export type FaultKind =
   | Loss
@@ -28,11 +28,11 @@ export interface Fault {
   readonly saw: string
 }
 
-/** How the process that got the signal ended. */
+/** How the process that received the signal ended. */
 export interface Ending {
   readonly status: number | null | undefined
   readonly signal: NodeJS.Signals | null
-  /** Milliseconds after the signal. */
+  /** In milliseconds after the signal. */
   readonly after: number
 }
 
@@ -45,7 +45,7 @@ const lossWords: Record<Loss, string> = {
   down: 'got no connection',
 }
 
-/** The faults that the clients saw, the worst first. */
+/** The faults that the clients saw, worst first. */
 export function lossFaults(entries: readonly Entry[]): Fault[] {
   const clients = new Set(entries.map(({ client }) => client))
   return losses.flatMap((kind): Fault[] => {
@@ -62,7 +62,7 @@ export function endingOf(exit: Exit, eventAt: number): Ending {
   return { status: exit.status, signal: exit.signal, after: Math.max(0, Math.round(exit.at - eventAt)) }
 }
 
-/** Whether the server let the signal end it, or ended itself as if it had. */
+/** Whether the signal ended the server, or the server exited with the status that stands for the signal. */
 export function isOwnSignal(
   { status, signal }: Pick<Ending, 'status' | 'signal'>,
   sent: NodeJS.Signals,

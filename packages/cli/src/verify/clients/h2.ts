@@ -12,9 +12,9 @@ export interface StreamExchange {
   readonly answer: Promise<StreamAnswer>
 }
 
-/** How a stream ended without a whole response. */
+/** Thrown when a stream ends without a complete response. */
 export class StreamFailure extends Error {
-  /** Whether the server says that it has not looked at the request, so that any client sends it again. */
+  /** Whether the server declares the request unprocessed, so that any client may retry it. */
   readonly refused: boolean
   readonly begun: boolean
 
@@ -25,13 +25,13 @@ export class StreamFailure extends Error {
   }
 }
 
-/** With TLS by ALPN, without it by prior knowledge. */
+/** Connects with ALPN over TLS, and with prior knowledge without TLS. */
 export function openSession(address: Address): Promise<ClientHttp2Session> {
   const session = connect(originOf(address), { rejectUnauthorized: false })
   return new Promise((resolve, reject) => {
     session.once('connect', () => {
       session.off('error', reject)
-      // The streams tell what became of them.
+      // Each stream reports its own outcome.
       session.on('error', () => {})
       resolve(session)
     })

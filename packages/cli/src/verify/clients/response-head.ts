@@ -9,8 +9,8 @@ export interface ResponseHead {
 const MAX_HEAD = 64 * 1024
 
 /**
- * Resolves with the head of the next response, before its body is whole. To be called before the request is written.
- * @throws LostRequest if the connection ends before
+ * Resolves with the head of the next response, before its body is complete. Call it before writing the request.
+ * @throws LostRequest if the connection ends before the head arrives
  */
 export function responseHead(client: RawClient, timeout: number): Promise<ResponseHead> {
   return new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ export function openWebSocket(address: Address, path: string): Promise<WebSocket
   return new Promise((resolve, reject) => {
     socket.once('open', () => {
       socket.off('error', reject)
-      // A reset is told by the close that follows it.
+      // 'close' follows, also after a reset.
       socket.on('error', () => {})
       resolve(socket)
     })

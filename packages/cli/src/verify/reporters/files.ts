@@ -10,7 +10,7 @@ import { junit } from './junit.ts'
 type FileFlags = Pick<VerifyFlags, 'json' | 'junit' | 'html' | 'github'>
 
 /**
- * Before anything is started, because a run whose report cannot be written is lost.
+ * Checks that the report files are writable. Call it before a server starts, because a run without its report is wasted.
  * @throws Failure if a file cannot be written
  */
 export function checkReportFiles(flags: FileFlags): void {
@@ -25,10 +25,10 @@ export function checkReportFiles(flags: FileFlags): void {
   }
 }
 
-/** Writes the reports that the flags name. */
+/** Writes the reports that the options name. */
 export function deliverReport(report: Report, flags: FileFlags): void {
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
-  // GitHub reads them from either; with --json standard output is the report alone.
+  // GitHub reads annotations from both streams; with --json, standard output carries only the report.
   if (flags.github) (flags.json ? process.stderr : process.stdout).write(annotations(report))
   for (const [name, file, write] of filesOf(flags)) {
     try {

@@ -1,7 +1,7 @@
 import type { Report } from '../report.ts'
 import { countsInWords, cureInWords, endInWords, repeated, telling } from './words.ts'
 
-/** Workflow commands, which GitHub shows beside the run: an error for each situation that failed. */
+/** Workflow commands that GitHub shows beside the run: an error for each failed situation. */
 export function annotations({ situations }: Report): string {
   const failed = situations.filter(({ verdict }) => verdict === 'fail')
   return failed
@@ -12,7 +12,7 @@ export function annotations({ situations }: Report): string {
     .join('')
 }
 
-/** For the file that `GITHUB_STEP_SUMMARY` names. */
+/** The Markdown for the file that `GITHUB_STEP_SUMMARY` names. */
 export function stepSummary(report: Report): string {
   const { command, event, passed, failed, skipped } = report
   const rows = report.situations.map((situation) => {
@@ -37,7 +37,7 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 }
 
-/** As @actions/core escapes them (https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts). */
+/** Escapes the message as @actions/core does (https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts). */
 function data(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 }

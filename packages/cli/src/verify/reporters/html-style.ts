@@ -1,4 +1,4 @@
-/** In light and in dark. */
+/** The style sheet, for light and dark colour schemes. */
 export const style: string = `
 :root { color-scheme: light dark; --text: #1b1f24; --dim: #667; --back: #fff; --good: #1a7f37; --bad: #cf222e; --line: #d0d7de; }
 @media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --dim: #9198a1; --back: #0d1117; --good: #3fb950; --bad: #f85149; --line: #30363d; } }

@@ -5,10 +5,10 @@ import { countsInWords, endInWords, outcomeInWords, repeated, telling } from './
 
 const WIDTH = 1000
 const LANE = 9
-/** More would be a carpet; the tallest losses come first. */
+/** More lanes would be unreadable; clients with losses come first. */
 const MAX_LANES = 60
 
-/** One page without scripts or anything to fetch. */
+/** A self-contained page without scripts. */
 export function html(report: Report): string {
   const { command, event, passed, failed, skipped, took, tool, node, date, address, remarks } = report
   return `<!doctype html>
@@ -68,7 +68,7 @@ function latency({ latency: { before, around } }: RunReport): string {
     : `; latency before: ${words(before)}; around the event: ${words(around)}`
 }
 
-/** A lane for each client, a bar for each request, and a line where the signal is. */
+/** Draws a lane for each client, a bar for each request, and a line at the signal. */
 function timeline({ timeline: entries, ending, took }: RunReport): string {
   if (entries.length === 0) return ''
   const from = Math.min(0, ...entries.map((entry) => entry.from))

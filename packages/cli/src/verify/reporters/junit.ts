@@ -2,7 +2,7 @@ import { getJunitXml } from 'junit-xml'
 import type { Report, SituationReport } from '../report.ts'
 import { cureInWords, countsInWords, telling } from './words.ts'
 
-/** One test suite with a test case for each situation. */
+/** A test suite with a test case for each situation. */
 export function junit(report: Report): string {
   const name = `zerodrop verify: ${report.command}, ${report.event}`
   return getJunitXml({

@@ -3,7 +3,7 @@ import yoctocolors from 'yoctocolors'
 export type Colour = 'red' | 'green' | 'gray' | 'bold' | 'dim'
 export type Paint = (colour: Colour, text: string) => string
 
-/** Paints where the stream is a terminal that has colours, or the environment asks for them. */
+/** Colours text if the stream is a terminal with colours. `NO_COLOR` and `FORCE_COLOR` override this. */
 export function paintFor(stream: NodeJS.WriteStream): Paint {
   const { NO_COLOR: never, FORCE_COLOR: always } = process.env
   const wanted = always !== undefined ? always !== '0' : stream.isTTY && stream.hasColors()

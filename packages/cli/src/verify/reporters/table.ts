@@ -11,7 +11,7 @@ import { countsInWords, endInWords, repeated, telling } from './words.ts'
 const symbols = { pass: '✓', fail: '✗', skip: '–' }
 const colours = { pass: 'green', fail: 'red', skip: 'gray' } as const
 
-/** What a person reads while it runs: a line for each situation as it ends, then what failed and how to mend it. */
+/** Prints a line for each situation as it ends, for people who watch the run. */
 export class LiveTable {
   readonly #stream: NodeJS.WriteStream
   readonly #columns: [title: number, outcome: number, end: number]
@@ -99,7 +99,7 @@ function borderless(colWidths: number[]): Table.Table {
   })
 }
 
-/** What failed, with the usual cause and the cure once for all that share it; then the sum. */
+/** The failures, grouped by their usual cause and cure, and the totals. */
 export function summary(report: Report, stream: NodeJS.WriteStream): string {
   const paint = paintFor(stream)
   const lines: string[] = []
@@ -128,7 +128,7 @@ function byCure(report: Report): Map<Cure, { title: string; saw: string }[]> {
   return found
 }
 
-/** For `--list`. */
+/** The output of `--list`. */
 export function listing(situations: readonly Situation[], stream: NodeJS.WriteStream): string {
   const paint = paintFor(stream)
   const columns = stream.columns ?? 120

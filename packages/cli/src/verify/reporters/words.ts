@@ -32,7 +32,7 @@ export function countsInWords({ counts, verdict, reason, faults, connections, en
   const parts = outcomes.flatMap((outcome) =>
     counts[outcome] ? [`${counts[outcome]} ${words[outcome]}`] : [],
   )
-  // A stop keeps none.
+  // A stop keeps no connection.
   if (connections !== undefined && ending === undefined && connections.kept > 0)
     parts.push(`${connections.kept} of ${connections.clients} connections kept`)
   if (faults.some(({ kind }) => kind === 'running')) parts.push('process hung')
@@ -46,7 +46,7 @@ export function endInWords({ ending, endingInWords }: RunReport): string {
   return ending === undefined ? endingInWords : `${endingInWords} in ${(ending.after / 1000).toFixed(1)} s`
 }
 
-/** The run that says most: the first that failed, else the last. */
+/** The most informative run: the first failed run, else the last run. */
 export function telling({ runs }: SituationReport): RunReport {
   return (runs.find(({ verdict }) => verdict === 'fail') ?? runs.at(-1)) as RunReport
 }

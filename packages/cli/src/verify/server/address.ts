@@ -7,13 +7,13 @@ import type { Address, Running } from './running.ts'
 import { openSession, requestOn } from '../clients/h2.ts'
 
 const ANSWER = 5000
-/** An error may be what a server answers while it warms up. */
+/** In milliseconds. A server may respond with errors while it warms up. */
 const WARM_UP = 1000
 const PROBE = 1000
 
 /**
- * Resolves when the server answers its route with a status below 400.
- * @throws Failure if it ends before, never listens, or goes on answering with an error
+ * Resolves when the server answers the route with a status below 400.
+ * @throws Failure if the server ends before that, never listens, or keeps responding with an error
  */
 export async function findAddress(server: Running, search: Search): Promise<Found> {
   const deadline = performance.now() + search.limit
@@ -50,13 +50,13 @@ async function candidates(server: Running, { only, port }: Search): Promise<Addr
   ])
 }
 
-/** Where a server that listens on all addresses can be reached. One on `::` may refuse IPv4. */
+/** The loopback addresses of a server that listens on all addresses. A server on `::` may refuse IPv4. */
 function loopbackOf(host: string): string[] {
   if (host === '0.0.0.0') return ['127.0.0.1']
   return host === '::' || host === 'localhost' ? ['127.0.0.1', '::1'] : [host]
 }
 
-/** The first address that answers HTTP/2. No HTTP/1.1 client has got an answer there. */
+/** The first address that answers HTTP/2. HTTP/1.1 has already failed on every address. */
 async function http2Only(server: Running, search: Search): Promise<Address | undefined> {
   for (const address of await candidates(server, search)) {
     const session = await openSession(address).catch(() => undefined)
@@ -66,7 +66,7 @@ async function http2Only(server: Running, search: Search): Promise<Address | und
       await requestOn(session, search.path).answer
       return address
     } catch {
-      // It speaks something else.
+      // The server speaks another protocol.
     } finally {
       clearTimeout(timer)
       session.destroy()
@@ -75,13 +75,13 @@ async function http2Only(server: Running, search: Search): Promise<Address | und
   return undefined
 }
 
-/** What the server answers there, or undefined if it is not HTTP, or not of this protocol. */
+/** The server's response at an address, or undefined if the server does not speak the protocol of the address. */
 async function ask(address: Address, path: string): Promise<Found | undefined> {
   let client: RawClient | undefined
   try {
     client = await RawClient.connect({ ...clientOptions(address), timeout: ANSWER })
     const { status } = await client.request({ path, headers: { connection: 'close' }, timeout: ANSWER })
-    // What a TLS server answers to plain HTTP is an error as well; the other protocol is asked next.
+    // A TLS server answers plain HTTP with 400; HTTPS is tried next.
     return status === 400 && address.protocol === 'http' ? undefined : { address, status }
   } catch (error) {
     if (error instanceof LostRequest || (error as Error).name === 'ConnectionRefused') return undefined
@@ -91,7 +91,7 @@ async function ask(address: Address, path: string): Promise<Found | undefined> {
   }
 }
 
-/** A certificate for a test need not be one that anybody trusts. */
+/** The options to connect to an address. Accepts self-signed certificates, which are common in tests. */
 export function clientOptions({ protocol, host, port }: Address): {
   host: string
   port: number

@@ -6,7 +6,7 @@ import { isStopped, processEntry } from './proc.ts'
 import type { ProcessEntry } from './proc.ts'
 import type { Exit, Running } from './running.ts'
 
-/** A server that runs already. It is signalled as the situations ask, and never killed. */
+/** A server that was running before verify started. Situations may signal it; verify never kills it. */
 export class AdoptedServer implements Running {
   readonly pid: number
   readonly exited: Promise<Exit>
@@ -16,7 +16,7 @@ export class AdoptedServer implements Running {
   readonly #family: Family
   #released = false
 
-  /** @throws Failure if there is no such process, or it belongs to another user */
+  /** @throws Failure if the process does not exist or belongs to another user */
   constructor(pid: number) {
     const entry = processEntry(pid)
     if (entry === undefined) throw new Failure(`There is no process ${pid}.`, { status: 2 })

@@ -10,8 +10,8 @@ import type { Exit, Running } from './running.ts'
 const run = promisify(execFile)
 
 /**
- * Starts a container in the network of this machine, where its clients and its sockets can be seen.
- * @throws Failure if no Docker engine answers, or it has no such image
+ * Starts a container in the host's network namespace, so that clients reach it and its sockets are visible in /proc.
+ * @throws Failure if Docker is not available or the container cannot be started
  */
 export async function startContainer(image: string, command: readonly string[]): Promise<Container> {
   try {
@@ -47,7 +47,7 @@ function lastLine(error: unknown): string {
   return (stderr ?? message).trim().split('\n').at(-1) ?? message
 }
 
-/** A container; its main process gets the signals, as from `docker stop`. */
+/** A container. Its main process receives the signals, as with `docker stop`. */
 export class Container implements Running {
   readonly pid: number
   readonly exited: Promise<Exit>
@@ -72,7 +72,7 @@ export class Container implements Running {
   }
 
   signal(signal: NodeJS.Signals): void {
-    // Gone already, if it fails.
+    // Fails if the container is already gone.
     docker('kill', '--signal', signal, this.#id).catch(() => {})
   }
 

@@ -3,22 +3,22 @@ import type { ProcessEntry } from './proc.ts'
 
 /** What the processes of a server inherit. */
 export interface Mark {
-  /** `NAME=value`. */
+  /** An environment variable, as `NAME=value`. */
   readonly environment: string
-  /** The name of a file that no other process has open. */
+  /** The name of a file that only these processes have open. */
   readonly file: string
 }
 
 /**
- * Every process that came from the one that was started: its descendants, its session, and each process that carries its mark,
- * in the environment or as an open file. One of the four still finds a process that daemonizes, is orphaned and overwrites its
- * environment, as nginx does. Nobody but a descendant can have the mark.
+ * All processes that descend from the started process: its descendants by parent, its session, and each process that carries
+ * its mark in the environment or as an open file. At least one of the four finds even a process that daemonizes, is orphaned
+ * and overwrites its environment, as nginx does. Only descendants can have the mark.
  */
 export class Family {
   readonly #root: number
   readonly #mark: Mark | undefined
   readonly #members = new Map<number, ProcessEntry>()
-  /** No relatives, and they become none: a child has the environment and the files of its parent from the start. */
+  /** Unrelated processes. They stay unrelated: a child inherits the environment and the files of its parent at its start. */
   readonly #others = new Set<number>()
 
   constructor(root: number, mark?: Mark) {
@@ -28,7 +28,7 @@ export class Family {
     if (entry !== undefined) this.#members.set(root, entry)
   }
 
-  /** Those that live, the oldest first. */
+  /** The live processes, oldest first. */
   members(): ProcessEntry[] {
     const there = pids()
     this.#forget(new Set(there))
@@ -46,12 +46,12 @@ export class Family {
     )
   }
 
-  /** Sends a signal to each member; those that are gone are left out. */
+  /** Sends a signal to each live member. */
   signal(signal: NodeJS.Signals): void {
     for (const { pid } of this.members()) send(pid, signal)
   }
 
-  /** A pid that is gone may come again as another process. */
+  /** Forgets processes that have ended, because the kernel may reuse their pids. */
   #forget(there: ReadonlySet<number>): void {
     for (const pid of this.#others) if (!there.has(pid)) this.#others.delete(pid)
     for (const [pid, { started }] of this.#members) {
@@ -72,7 +72,7 @@ export class Family {
   }
 }
 
-/** Of a family whose first process is gone: the newest that is no child of another. */
+/** The root of a family whose first process is gone: its newest member without a parent in the family. */
 export function rootOf(members: readonly ProcessEntry[]): ProcessEntry | undefined {
   const inside = new Set(members.map(({ pid }) => pid))
   return members.filter(({ parent }) => !inside.has(parent)).at(-1)

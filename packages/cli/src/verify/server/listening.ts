@@ -3,13 +3,13 @@ import type { Address, Running } from './running.ts'
 import { listeningRows } from './sockets.ts'
 
 export interface Search {
-  /** The route that has to answer. */
+  /** The route that has to respond. */
   readonly path: string
-  /** Where the server was told to listen. */
+  /** The value of `PORT` in the server's environment. */
   readonly port: number | undefined
-  /** `--url`: only this one. */
+  /** The only address to try, from `--url`. */
   readonly only: Address | undefined
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly limit: number
 }
 
@@ -18,7 +18,7 @@ export interface Found {
   readonly status: number
 }
 
-/** The listening sockets of the server's processes: the one it was told first, then by port. */
+/** The addresses that the server's processes listen on: the given port first, then by port. */
 export async function listeningAddresses(
   server: Running,
   told?: number,

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { MARK_DESCRIPTOR } from './proc.ts'
 
-/** The descriptors after standard error. */
+/** The first descriptor after standard error. */
 const FIRST = 3
 
-/** A file without a directory entry, which a child process inherits and its descendants with it. */
+/** An unlinked open file that a child process and its descendants inherit. */
 export class MarkFile {
   readonly name: string
   readonly #descriptor: number | undefined
@@ -16,20 +16,20 @@ export class MarkFile {
     this.#descriptor = openUnlinked(path.join(tmpdir(), name))
   }
 
-  /** What follows standard error in the `stdio` of the child. */
+  /** The entries after standard error in the `stdio` of the child. */
   get stdio(): ('ignore' | number)[] {
     if (this.#descriptor === undefined) return []
-    // Node leaves a descriptor above 2 closed where it is to be ignored.
+    // For descriptors above 2, Node leaves an ignored one closed.
     return [...Array.from({ length: MARK_DESCRIPTOR - FIRST }, () => 'ignore' as const), this.#descriptor]
   }
 
-  /** Lets go of it; the child has it by then. */
+  /** Closes the file in this process. Call it once the child has been spawned. */
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor)
   }
 }
 
-/** Undefined where no file can be created: the environment alone is the mark there. */
+/** Undefined if the file cannot be created: the environment alone is the mark then. */
 function openUnlinked(file: string): number | undefined {
   try {
     const descriptor = openSync(file, 'wx', 0o600)

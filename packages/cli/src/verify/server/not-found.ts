@@ -24,7 +24,7 @@ export async function endedEarly(server: Running, told: number | undefined): Pro
   })
 }
 
-/** Without this check, `--url` would judge whichever server has the port. */
+/** Throws if another server already listens on the port of `--url`, because verify would judge that server. */
 export async function failIfInUse({ host, port }: Address): Promise<void> {
   if (!/^(localhost|127\..*|::1)$/.test(host)) return
   if (!(await listeningRows()).some((row) => row.port === port)) return
@@ -35,7 +35,7 @@ export async function failIfInUse({ host, port }: Address): Promise<void> {
   )
 }
 
-/** The process that listens on a port, as far as this user may see it. */
+/** The process that listens on a port, if this user can see it. */
 async function holderOf(port: number): Promise<string | undefined> {
   const inodes = (await listeningRows()).flatMap((row) => (row.port === port ? [row.inode] : []))
   const holder = pids().find((pid) => {
@@ -45,7 +45,7 @@ async function holderOf(port: number): Promise<string | undefined> {
   return holder === undefined ? undefined : `process ${holder} (${commandLineOf(holder).slice(0, 80)})`
 }
 
-/** @param http2 where it answers HTTP/2, and no HTTP/1.1 */
+/** @param http2 the address where the server answers HTTP/2 but not HTTP/1.1 */
 export async function neverListened(
   server: Running,
   { limit, only }: Search,

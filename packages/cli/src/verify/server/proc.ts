@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
-/** `started`, in the kernel's own clock, tells a process from a later one with the same pid. */
+/** `started`, in clock ticks of the kernel, distinguishes a process from a later process with the same pid. */
 export interface ProcessEntry {
   readonly pid: number
   readonly parent: number
@@ -15,7 +15,7 @@ export function pids(): number[] {
 /** The live process with this pid. A zombie holds no socket and no memory, so it counts as gone. */
 export function processEntry(pid: number): ProcessEntry | undefined {
   const stat = read(`/proc/${pid}/stat`)
-  // The command, the second field, is in parentheses and may contain blanks and parentheses.
+  // The second field, the command, is in parentheses and may contain spaces and parentheses.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
   if (fields === undefined || fields[0] === 'Z' || fields[0] === 'X') return undefined
   return {
@@ -31,8 +31,8 @@ export function hasInEnvironment(pid: number, entry: string): boolean {
 }
 
 /**
- * Where a server inherits its mark as an open file. Node sets close-on-exec on what it inherits up to 15, and on what follows
- * without a gap, so this one reaches the children of a Node server too.
+ * The descriptor on which a server inherits its mark. At its start Node sets close-on-exec on the descriptors up to 15, and on
+ * those that follow without a gap. The gap before 19 lets the children of a Node server inherit the mark too.
  * https://github.com/nodejs/node/blob/v20.20.0/deps/uv/src/unix/core.c (uv_disable_stdio_inheritance)
  */
 export const MARK_DESCRIPTOR = 19
@@ -45,7 +45,7 @@ export function commandLineOf(pid: number): string {
   return read(`/proc/${pid}/cmdline`)?.split('\0').join(' ').trim() ?? ''
 }
 
-/** The signals that the process has not received yet, as a mask. */
+/** The pending signals of the process, as a bit mask. */
 export function pendingSignals(pid: number): bigint {
   const mask = read(`/proc/${pid}/status`)?.match(/^ShdPnd:\s*([0-9a-f]+)$/m)?.[1]
   return mask === undefined ? 0n : BigInt(`0x${mask}`)
@@ -71,7 +71,7 @@ function read(file: string): string | undefined {
   try {
     return readFileSync(file, 'latin1')
   } catch {
-    // The process is gone, or belongs to another user.
+    // The process has ended, or belongs to another user.
     return undefined
   }
 }

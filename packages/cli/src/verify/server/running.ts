@@ -1,22 +1,22 @@
 import type { ProcessEntry } from './proc.ts'
 
-/** How the process that gets the signals ended. */
+/** How the process that receives the signals ended. */
 export interface Exit {
-  /** Null if a signal ended it; undefined if it was not started here, so that nobody but its parent knows. */
+  /** Null if a signal ended the process; undefined if verify is not its parent and cannot know. */
   readonly status: number | null | undefined
   readonly signal: NodeJS.Signals | null
-  /** In the clock of `performance.now()`. */
+  /** The time it ended, in the clock of `performance.now()`. */
   readonly at: number
 }
 
-/** Where clients connect to. */
+/** The address that clients connect to. */
 export interface Address {
   readonly protocol: 'http' | 'https'
   readonly host: string
   readonly port: number
 }
 
-/** As in a URL, where an IPv6 address is in brackets. */
+/** The host and port as in a URL, with an IPv6 address in brackets. */
 export function authorityOf({ host, port }: Pick<Address, 'host' | 'port'>): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
@@ -27,25 +27,25 @@ export function originOf(address: Address): string {
 
 /** A server under test, however it was started. */
 export interface Running {
-  /** Gets the signals, as it would from a supervisor. */
+  /** The process that a supervisor would signal. */
   readonly pid: number
   /** Settles when that process has ended; never rejects. */
   readonly exited: Promise<Exit>
   readonly exit: Exit | undefined
-  /** What the server printed last. */
+  /** The last output of the server. */
   readonly output: string
-  /** Settles when no more output comes from a server that has ended, or soon after, if a process of it keeps the pipe. */
+  /** Settles when the server has ended and its pipes are closed, or soon after its end if a process keeps a pipe open. */
   readonly outputEnded: Promise<void>
-  /** What the server's processes have in their environment, `NAME=value`, if it was started with it. */
+  /** The variable that marks the server's processes, as `NAME=value`, if verify started the server. */
   readonly mark?: string
-  /** Every live process of the server, the oldest first. */
+  /** Every live process of the server, oldest first. */
   members(): ProcessEntry[]
   signal(signal: NodeJS.Signals): void
-  /** Stops every process where it is; resolves when the last has stopped. */
+  /** Pauses every process with SIGSTOP. Resolves when all have stopped. */
   freeze(): Promise<void>
   thaw(): void
-  /** Ends what was started here, and nothing else. */
+  /** Kills the server if verify started it, and waits for its end. */
   kill(): Promise<void>
-  /** The same without waiting, for the moment in which this process itself ends. */
+  /** Like `kill()`, without waiting: for the `exit` event of this process. */
   killNow(): void
 }

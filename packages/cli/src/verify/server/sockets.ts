@@ -23,14 +23,14 @@ export async function listeningRows(): Promise<SocketRow[]> {
   return rowsWith(await tables(), LISTEN)
 }
 
-/** The server's end of a connection between two ports of this machine, if it is there. */
+/** The server's end of a connection between two local ports, if the connection exists. */
 export async function serverEnd(port: number, clientPort: number): Promise<SocketRow | undefined> {
   return rowsWith(await tables(), hexPort(clientPort)).find(
     (row) => row.port === port && row.remotePort === clientPort,
   )
 }
 
-/** How many connections have been written to and wait to be accepted. */
+/** The number of connections in the backlog that have received data. */
 export async function waitingConnections(port: number): Promise<number> {
   const rows = rowsWith(await tables(), hexPort(port))
   return rows.filter((row) => row.port === port && row.inode === 0 && row.unread > 0).length
@@ -57,8 +57,8 @@ let current: Promise<string> = Promise.resolve('')
 let next: Promise<string> | undefined
 
 /**
- * Both tables, read after the call. A machine that has closed many connections lately has tens of thousands of rows, which
- * take the kernel a tenth of a second: they are read beside the event loop, and once for all who ask meanwhile.
+ * Reads the tables of IPv4 and IPv6 sockets, starting after the call. After many closed connections they have tens of
+ * thousands of rows, and the kernel needs 100 ms for them. So they are read asynchronously, and waiting callers share a read.
  */
 function tables(): Promise<string> {
   next ??= current.then(() => {
@@ -74,7 +74,7 @@ async function read(): Promise<string> {
   return (await Promise.all(files.map((file) => readFile(file, 'latin1').catch(() => '')))).join('')
 }
 
-/** Only lines that have `text` are taken apart. */
+/** Parses only the lines that contain `text`. */
 function rowsWith(lines: string, text: string): SocketRow[] {
   const rows: SocketRow[] = []
   for (let at = lines.indexOf(text); at >= 0; at = lines.indexOf(text, at)) {

@@ -16,14 +16,14 @@ export interface StartOptions {
   readonly port: number | undefined
 }
 
-/** srvx, below Nitro and Nuxt, installs no shutdown of its own where these are set; a pipeline sets them for verify itself. */
+/** srvx (used by Nitro and Nuxt) installs no graceful shutdown if these are set, and CI sets them for verify. */
 export const clearedVariables = ['CI', 'TEST'] as const
 
 const OUTPUT = 4000
 const KILL_TIME = 5000
 const OUTPUT_TIME = 500
 
-/** Starts the command in a process group and a session of its own; rejects if there is no such command. */
+/** Starts the command in its own session and process group. Rejects if the command cannot be started. */
 export async function startServer({ command, port }: StartOptions): Promise<StartedServer> {
   const id = randomUUID()
   const env: NodeJS.ProcessEnv = { ...process.env, ZERODROP_VERIFY: id }
@@ -97,7 +97,7 @@ export class StartedServer implements Running {
     if (this.exit === undefined) send(this.pid, signal)
   }
 
-  /** A server that daemonizes goes on in a process that has no parent here: that is the one that gets its signals. */
+  /** After a server has daemonized, signals go to the daemon, which is not a child of this process. */
   #followDaemon(): void {
     const daemon = rootOf(this.members())
     if (daemon === undefined) return
@@ -106,7 +106,7 @@ export class StartedServer implements Running {
     this.exited = this.#watch(daemon)
   }
 
-  /** Its exit status is for its parent, which is not this process. */
+  /** Polls until the daemon ends. Only its parent can read its exit status. */
   async #watch({ pid, started }: ProcessEntry): Promise<Exit> {
     while (!this.#killed && processEntry(pid)?.started === started) await delay(5, undefined, { ref: false })
     this.exit = { status: undefined, signal: null, at: performance.now() }
@@ -130,12 +130,12 @@ export class StartedServer implements Running {
   async kill(): Promise<void> {
     this.#killed = true
     const gone = (): true | undefined => {
-      // Repeated, because a process may fork between the look and the signal.
+      // Repeat the signal: a process may fork after the members were listed.
       this.#family.signal('SIGKILL')
       return this.members().length === 0 || undefined
     }
     await until(gone, performance.now() + KILL_TIME)
-    // Its exit status is to be collected, or it stays as a zombie where process 1 collects none.
+    // Wait until Node has reaped the child: in a container, process 1 may not reap zombies.
     await until(() => this.exit, performance.now() + KILL_TIME)
   }
 }

@@ -4,9 +4,9 @@ import type { RawClient } from '../traffic.ts'
 import { withoutKeepAlive } from './situation.ts'
 import type { Situation } from './situation.ts'
 
-/** So many that some are between two requests, and some have one on its way, whenever the server closes their connections. */
+/** Enough that, whenever the server closes connections, some clients are idle and some have a request in flight. */
 const CLIENTS = 30
-/** Before the event. */
+/** The number of requests that each client makes before the event. */
 const REQUESTS = 2
 
 export const keepAliveRace: Situation = {
@@ -15,7 +15,7 @@ export const keepAliveRace: Situation = {
   does: `${CLIENTS} clients ask again and again on connections that they keep, over the network's round trip`,
   judges: 'a request that crosses the closing of its connection is answered all the same',
   at: ['stop', 'restart'],
-  // In a restart the clients come back with a new connection for each request.
+  // In a restart, the clients open a new connection whenever theirs has been closed.
   skip: (settings, findings) =>
     settings.event.kind === 'stop' ? withoutKeepAlive(settings, findings) : undefined,
   cures: { lost: 'race', reset: 'race' },
@@ -30,9 +30,9 @@ export const keepAliveRace: Situation = {
 }
 
 class KeepAliveClient {
-  /** Settles when it has made its first requests. */
+  /** Settles when the client has made its first requests. */
   readonly warm: Promise<void>
-  /** Whether its first connection has lasted. */
+  /** Whether the client is still on its first connection. */
   kept = true
   readonly #stage: Stage
   readonly #name: string
@@ -47,7 +47,7 @@ class KeepAliveClient {
     this.warm = new Promise((resolve) => (this.#onWarm = resolve))
   }
 
-  /** In a stop until the connection is over, in a restart until that is over. */
+  /** In a stop, sends requests until the connection closes; in a restart, until the restart is over. */
   async run(): Promise<void> {
     try {
       do {
@@ -69,7 +69,7 @@ class KeepAliveClient {
     }
   }
 
-  /** Resolves with whether the connection outlives the event. */
+  /** Sends requests on the connection. Resolves with whether it is still open after the event. */
   async #use(client: RawClient): Promise<boolean> {
     while (client.open && !client.sawClose && !this.#stage.over.aborted) {
       await this.#stage.ask(client, this.#name, 'get')

@@ -3,37 +3,37 @@ import type { Stage } from '../stage.ts'
 import type { CureName } from '../cures.ts'
 import type { FaultKind } from '../verdict.ts'
 
-/** One thing that clients do while a server is told to stop or to restart. */
+/** Something that clients do while the server stops or restarts. */
 export interface Situation {
-  /** For `--only`. */
+  /** The name for `--only`. */
   readonly name: string
   readonly title: string
-  /** What its clients do. */
+  /** What the clients do. */
   readonly does: string
-  /** What has to hold. */
+  /** What the server has to do. */
   readonly judges: string
   readonly at: readonly ('stop' | 'restart')[]
-  /** Routes that it cannot do without. */
+  /** The routes that it requires. */
   readonly needs?: readonly RouteName[]
-  /** Why it cannot be judged here. */
+  /** Returns why the situation cannot be judged on this server, if so. */
   readonly skip?: (settings: Settings, findings: Findings) => string | undefined
-  /** It cannot share a server with others, because it stops the process for a moment or signals it more than once. */
+  /** The situation cannot share a server with others, because it pauses the process or signals it more than once. */
   readonly alone?: boolean
-  /** The server has to cut something, so its exit status may tell of that. */
+  /** The server has to cut a connection, and its exit status may report that. */
   readonly cuts?: boolean
-  /** What a request has to be, to say anything: still unanswered when the event happens. */
+  /** Whether a request has to be in flight at the event; otherwise the run is skipped. */
   readonly spansEvent?: boolean
-  /** The event is something else than the usual. */
+  /** An event that differs from the usual one. */
   readonly event?: 'early' | 'broken' | 'twice'
-  /** Where the usual cure of a fault does not fit. */
+  /** The cures for faults to which the usual cure does not apply. */
   readonly cures?: Partial<Record<FaultKind, CureName>>
   act(stage: Stage): Promise<void>
 }
 
-/** For `skip`. Where a connection takes one request, nothing can be sent on one that is kept. */
+/** For `skip`: the situation needs a server that keeps connections alive. */
 export function withoutKeepAlive(_settings: Settings, { keepsAlive }: Findings): string | undefined {
   return keepsAlive ? undefined : 'the server keeps no connection open between requests'
 }
 
-/** What a situation throws that turns out to say nothing. */
+/** Thrown by a situation that cannot be judged after all. */
 export class NothingToJudge extends Error {}

@@ -8,7 +8,7 @@ import { until } from '../until.ts'
 import { NothingToJudge } from './situation.ts'
 import type { Situation } from './situation.ts'
 
-/** After so many milliseconds the slow reader has shown what it is for. */
+/** How long the slow reader reads slowly after the event, in milliseconds. */
 const SLOW_FOR = 500
 
 export const slowReader: Situation = {
@@ -42,7 +42,7 @@ export const slowReader: Situation = {
   },
 }
 
-/** Whether the server has bytes for this client that its kernel cannot send. */
+/** Whether the server's kernel holds bytes that this client has not acknowledged. */
 async function isWaiting(stage: Stage, clientPort: number): Promise<boolean> {
   const { port } = stage.findings.address
   const waiting = async (): Promise<true | undefined> =>

@@ -7,7 +7,7 @@ import type { Situation } from './situation.ts'
 import { eventStream, http2Streams, slowReader, webSocket } from './streams.ts'
 import { continueUpload, endless, upload } from './uploads.ts'
 
-/** All of them, in the order in which they are reported. */
+/** All situations, in the order of the report. */
 export const situations: readonly Situation[] = [
   keepAliveRace,
   arrived,

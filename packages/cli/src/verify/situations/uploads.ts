@@ -75,7 +75,7 @@ export const endless: Situation = {
   },
 }
 
-/** Holds back the rest of a body. */
+/** Holds back the rest of a request body until it is opened. */
 class Gate {
   readonly firstHalfWritten: Promise<void>
   open!: () => void
