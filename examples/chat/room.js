@@ -1,19 +1,19 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Where the messages are kept: what a database or Redis is in a larger application. */
+/** The folder with the messages. A larger application would use a database or Redis. */
 const folder = process.env.DATA ?? join(import.meta.dirname, 'data')
 mkdirSync(folder, { recursive: true })
 
 /**
- * A room. Its messages are lines of a file, and the number of a line is the id of its message. While a deploy is under way
- * members are in two processes for a moment; each reads what the other has written, so that nobody misses a message.
+ * A room. Each message is a line of a file, and the line number is the id of the message. During a deploy, members are briefly
+ * spread over two processes. Each process reads the messages that the other has written, so that no member misses a message.
  */
 export class Room {
   #file
   #messages = []
   #read = 0
-  /** Each with what it is sent by. */
+  /** The members, each with the function that sends it a message. */
   #members = new Map()
   #timer
 
@@ -39,7 +39,7 @@ export class Room {
   }
 
   say(name, text, version) {
-    // A line is appended in one piece, even if the other process appends at the same time.
+    // Each append writes the whole line at once, even if the other process appends at the same time.
     appendFileSync(this.#file, `${JSON.stringify({ name, text, version })}\n`)
     this.#readNew()
   }

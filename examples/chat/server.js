@@ -4,7 +4,7 @@ import express from 'express'
 import { WebSocketServer } from 'ws'
 import { Room } from './room.js'
 
-// A deploy is a new value in this file: each generation reads it as it starts.
+// Change version.txt to simulate a deploy: each generation reads it once, at its start.
 const version = readFileSync(new URL('version.txt', import.meta.url), 'utf8').trim()
 const app = express()
 
@@ -18,7 +18,7 @@ const roomOf = (name) => {
   return rooms.get(name)
 }
 
-// A clock as an event stream. Its ids are seconds, so that a client that comes from the old version goes on behind its last.
+// A clock as an event stream. Event ids are seconds, so that a client of the old version continues after its last event.
 app.get('/clock', (request, response) => {
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   let last = Number(request.get('last-event-id') ?? Math.floor(Date.now() / 1000) - 1)
@@ -31,7 +31,7 @@ app.get('/clock', (request, response) => {
   tick()
   const timer = setInterval(tick, 200)
   response.on('close', () => clearInterval(timer))
-  // At a stop. A stream that moves to a new version is not told.
+  // Aborts at a stop, but not for a stream that moves to a new version.
   request.draining.addEventListener('abort', () => response.end())
 })
 
@@ -40,7 +40,7 @@ const server = app.listen(Number(process.env.PORT ?? 3000), () => {
 })
 
 const wss = new WebSocketServer({ server, path: '/chat' })
-/** Who is behind each WebSocket. */
+/** The member of each WebSocket. */
 const members = new Map()
 
 wss.on('connection', (webSocket, request) => {
@@ -48,7 +48,7 @@ wss.on('connection', (webSocket, request) => {
   const member = restored ?? { name: 'somebody', room: 'lobby', last: 0 }
   members.set(webSocket, member)
   join(webSocket, member)
-  // Only clients that are new are greeted: the others do not know that anything has happened.
+  // Greet only new clients. A client that moved here does not notice the restart.
   if (restored === undefined) webSocket.send(JSON.stringify({ type: 'welcome', version }))
 
   webSocket.on('message', (data) => {
@@ -68,7 +68,7 @@ wss.on('connection', (webSocket, request) => {
   })
 })
 
-/** Sends what a member has not seen of a room, and all that comes. */
+/** Sends a member the messages of its room that it has not seen, and every later message. */
 function join(webSocket, member) {
   roomOf(member.room).join(webSocket, member.last, (message) => {
     member.last = message.id
@@ -78,7 +78,7 @@ function join(webSocket, member) {
 
 lifecycle.handover.streams()
 lifecycle.handover.websockets(wss, {
-  // The member leaves the room of this process, and enters that of the next with the number of the last message it saw.
+  // The member leaves the room in this process, and joins it in the next process with the id of the last message it saw.
   save(webSocket) {
     const member = members.get(webSocket)
     roomOf(member.room).leave(webSocket)

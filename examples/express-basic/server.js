@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { graceful } from '@zerodrop/express'
 import express from 'express'
 
-// A deploy is a new value in this file: each generation reads it as it starts.
+// Change version.txt to simulate a deploy: each generation reads it once, at its start.
 const version = readFileSync(new URL('version.txt', import.meta.url), 'utf8').trim()
 const app = express()
 

@@ -2,7 +2,7 @@ import { graceful, lifecycle } from '@zerodrop/express'
 import express from 'express'
 import pg from 'pg'
 
-// Where the database is comes from PGHOST, PGUSER and their siblings, as with psql.
+// The connection settings come from PGHOST, PGUSER and so on, as with psql.
 const pool = new pg.Pool()
 const app = express()
 
@@ -13,7 +13,7 @@ app.get('/', async (_request, response) => {
   response.json(rows[0])
 })
 
-// After the last response: no request loses its connection to the database.
+// Runs after the last response, so no request loses its connection to the database.
 lifecycle.onShutdown('database', () => pool.end())
 
 const server = app.listen(Number(process.env.PORT ?? 3000), () => {

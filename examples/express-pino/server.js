@@ -2,7 +2,7 @@ import { graceful, lifecycle } from '@zerodrop/express'
 import express from 'express'
 import pino from 'pino'
 
-// Asynchronous: lines wait in memory until there are enough of them, and are lost if the process just ends.
+// Asynchronous: pino buffers lines in memory, and would lose them if the process exited without a flush.
 const destination = pino.destination({ dest: process.env.LOG ?? 1, minLength: 4096, sync: false })
 const logger = pino(destination)
 const app = express()

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { gracefulPlugin } from '@zerodrop/fastify'
 import Fastify from 'fastify'
 
-// A deploy is a new value in this file: each generation reads it as it starts.
+// Change version.txt to simulate a deploy: each generation reads it once, at its start.
 const version = readFileSync(new URL('version.txt', import.meta.url), 'utf8').trim()
 const app = Fastify()
 

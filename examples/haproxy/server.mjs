@@ -6,7 +6,7 @@ const app = express()
 
 app.use(
   graceful({
-    // HAProxy asks /readyz every 500 ms and needs two failures: after 2 s it sends nothing here any more.
+    // HAProxy requests /readyz every 500 ms and needs two failures, so after 2 s it sends no more requests to this server.
     health: true,
     drainDelay: 2000,
     pidFile: `${process.env.RUN ?? '.'}/${port}.pid`,
@@ -26,5 +26,5 @@ app.post('/upload', (request, response) => {
 })
 
 const server = app.listen(port, '127.0.0.1')
-// Longer than HAProxy keeps a connection that it does not use.
+// Longer than HAProxy keeps an idle connection.
 server.keepAliveTimeout = 65_000

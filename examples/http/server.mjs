@@ -1,7 +1,7 @@
 import http from 'node:http'
 import { lifecycle } from '@zerodrop/core'
 
-// Adds what the plugins add to a framework. Every server of this process is found when it listens.
+// Does for plain node:http what the plugins do for a framework. zerodrop finds every server of this process when it listens.
 lifecycle.configure()
 
 const server = http.createServer((_request, response) => {

@@ -1,7 +1,7 @@
 import http2 from 'node:http2'
 import { lifecycle } from '@zerodrop/core'
 
-// A session cannot move. At a stop and at a restart its client gets a GOAWAY, its streams finish, and the client connects again.
+// HTTP/2 sessions cannot move. At a stop or a restart, the client gets a GOAWAY, its streams finish, and it reconnects.
 lifecycle.configure()
 
 // For browsers use createSecureServer({ key, cert, allowHTTP1: true }).

@@ -2,7 +2,7 @@ import express from 'express'
 import { graceful } from '@zerodrop/express'
 
 const app = express()
-// drainDelay: the time in which kube-proxy and the load balancers learn that the pod is going.
+// drainDelay gives kube-proxy and the load balancers time to learn that the pod is terminating.
 app.use(graceful({ health: true, drainDelay: 10_000, drainTimeout: 15_000 }))
 app.get('/', (_request, response) => {
   response.json({ pid: process.pid })

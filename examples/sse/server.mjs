@@ -2,7 +2,7 @@ import http from 'node:http'
 import { lifecycle } from '@zerodrop/core'
 
 lifecycle.configure()
-// Without this line, a restart ends the streams, and their clients connect again.
+// Without this line, a restart ends the streams and their clients reconnect.
 lifecycle.handover.streams()
 
 const server = http.createServer((request, response) => {
@@ -11,7 +11,7 @@ const server = http.createServer((request, response) => {
   tick()
   const timer = setInterval(tick, 200)
   response.on('close', () => clearInterval(timer))
-  // At a stop. A stream that moves to a new version is not told.
+  // Aborts at a stop, but not for a stream that moves to a new version.
   lifecycle.draining(request).addEventListener('abort', () => response.end())
 })
 

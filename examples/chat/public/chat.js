@@ -56,5 +56,5 @@ clock.onmessage = ({ data }) => {
 }
 clock.onerror = () => onClose('event stream')
 
-// For a test in a browser.
+// For the browser tests.
 window.chat = { clock, closes: () => closes }

@@ -7,8 +7,8 @@ declare global {
   namespace Express {
     interface Request {
       /**
-       * Aborts when the server begins to drain, so that a response without an end, such as an event stream,
-       * can end itself.
+       * Aborts when the server begins to drain, so that the app can end open-ended responses such as event
+       * streams.
        */
       readonly draining: AbortSignal
     }
@@ -30,7 +30,7 @@ export interface GracefulOptions extends LifecycleOptions {
  * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once,
  * before the routes. zerodrop handles signals while a server listens.
  *
- * @throws what `lifecycle.configure()` throws, if an option is invalid or conflicts with an earlier call
+ * @throws the error of `lifecycle.configure()` if an option is invalid or conflicts with an earlier call
  * @example
  * ```ts
  * import express from 'express'
@@ -57,7 +57,7 @@ function answeringProbes(handle: RequestHandler): RequestHandler {
 }
 
 /**
- * Defined on the prototype that Express gives all requests of an application, so that it costs nothing per
+ * Defines `draining` on the prototype that all requests of an application share, so that it costs nothing per
  * request.
  */
 function addDraining(request: Request): void {

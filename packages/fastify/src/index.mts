@@ -1,3 +1,3 @@
 export * from '@zerodrop/core'
-// Not `default`: of a CommonJS module that is all it exports.
+// Not the `default` of index.ts: for a CommonJS module, that is the whole `module.exports`.
 export { gracefulPlugin, gracefulPlugin as default, type GracefulOptions } from './index.ts'

@@ -7,8 +7,8 @@ export * from '@zerodrop/core'
 declare module 'fastify' {
   interface FastifyRequest {
     /**
-     * Aborts when the server begins to drain, so that a response without an end, such as an event stream,
-     * can end itself.
+     * Aborts when the server begins to drain, so that the app can end open-ended responses such as event
+     * streams.
      */
     readonly draining: AbortSignal
   }
@@ -74,7 +74,7 @@ function logOf({ log }: FastifyInstance): FastifyInstance['log'] | undefined {
   return log.info === log.error && !('level' in log) ? undefined : log
 }
 
-/** Routes that the application has declared itself take precedence. */
+/** Adds the probe routes. Routes that the application has already declared take precedence. */
 function answerProbes(app: FastifyInstance): void {
   for (const url of adapter.healthPaths) {
     // The first releases of Fastify 4 lack this method.
@@ -89,9 +89,9 @@ function answerProbes(app: FastifyInstance): void {
 }
 
 /**
- * Keeps the lines of Fastify's access log, whose level is `info`, from being written for requests of the process to
- * itself. Warnings and errors are written. A factory for child loggers applies only to routes that are declared after
- * it, so this replaces the method that factories call.
+ * Suppresses Fastify's access log, whose level is `info`, for requests that the process makes to itself. Warnings and
+ * errors are still logged. A factory for child loggers applies only to routes that are declared after it, so this
+ * replaces the method that factories call.
  */
 function quietSelfRequests(app: FastifyInstance): void {
   const log = logOf(app)
@@ -109,7 +109,7 @@ function quietSelfRequests(app: FastifyInstance): void {
 
 type Levels = Readonly<Record<string, number>>
 
-/** Pino's loggers have levels; those of other libraries may not, and stay as they are. */
+/** Pino's loggers have levels. Loggers of other libraries may have none, and are left unchanged. */
 function hasLevels(log: object): log is { levels: { values: Levels } } {
   const { values } = (log as { levels?: { values?: Levels } }).levels ?? {}
   return values?.['info'] !== undefined && values['warn'] !== undefined
@@ -117,7 +117,7 @@ function hasLevels(log: object): log is { levels: { values: Levels } } {
 
 type ChildOptions = Parameters<FastifyInstance['log']['child']>[1]
 
-/** Leaves a level alone that omits `info` already. Fastify 4 passes an empty one for "inherit". */
+/** Keeps a level that already omits `info`. Fastify 4 passes an empty level for "inherit". */
 function withoutInfo(
   { level: inherited, levels: { values } }: { level: string; levels: { values: Levels } },
   options: ChildOptions,
@@ -151,7 +151,7 @@ function drainBeforeClose(app: FastifyInstance): void {
     await adapter.settle(app.server)
     await closeOnce()
   }
-  // If there is a callback, Fastify passes the error only to that.
+  // With a callback, Fastify passes the error only to the callback.
   const closeFor = (listener?: CloseListener): unknown => {
     if (listener === undefined) return drainAndClose()
     if (typeof listener !== 'function') return (close as (listener: unknown) => unknown)(listener)

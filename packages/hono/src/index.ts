@@ -18,7 +18,7 @@ export interface GracefulOptions extends LifecycleOptions {
  * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once, before the
  * routes. For Hono on Node.js, served by `@hono/node-server`.
  *
- * @throws what `lifecycle.configure()` throws, if an option is invalid or conflicts with an earlier call
+ * @throws the error of `lifecycle.configure()` if an option is invalid or conflicts with an earlier call
  * @example
  * ```ts
  * import { serve } from '@hono/node-server'
@@ -38,7 +38,7 @@ export function graceful(options: GracefulOptions = {}): MiddlewareHandler {
     const answering = adapter.healthAnswer(incoming)
     if (answering !== undefined) {
       const { status, headers, body } = await answering
-      // For HEAD, Hono removes the body together with its length.
+      // For HEAD, Hono removes the body and with it the length.
       return context.body(body, status, { ...headers, 'Content-Length': String(Buffer.byteLength(body)) })
     }
     const refusal = adapter.admit(incoming, policy, context)
@@ -48,14 +48,14 @@ export function graceful(options: GracefulOptions = {}): MiddlewareHandler {
 }
 
 /**
- * Returns a signal that aborts when the server of this request begins to drain, so that a response without an end, such
- * as an event stream, can end itself.
+ * Returns a signal that aborts when the server of this request begins to drain, so that the app can end open-ended
+ * responses such as event streams.
  */
 export function draining(context: Context): AbortSignal {
   return lifecycle.draining(incomingOf(context))
 }
 
-/** `@hono/node-server` passes Node's request along. */
+/** Node's request, which `@hono/node-server` adds to the context. */
 function incomingOf(context: Context): IncomingMessage {
   return (context.env as { incoming: IncomingMessage }).incoming
 }

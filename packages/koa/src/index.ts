@@ -12,8 +12,8 @@ export * from '@zerodrop/core'
 declare module 'koa' {
   interface ExtendableContext {
     /**
-     * Aborts when the server begins to drain, so that a response without an end, such as an event stream,
-     * can end itself.
+     * Aborts when the server begins to drain, so that the app can end open-ended responses such as event
+     * streams.
      */
     readonly draining: AbortSignal
   }
@@ -34,7 +34,7 @@ export interface GracefulOptions extends LifecycleOptions {
  * Lets every server of this process stop and restart without losing a request: `app.use(graceful())`, once,
  * before the other middleware. zerodrop handles signals while a server listens.
  *
- * @throws what `lifecycle.configure()` throws, if an option is invalid or conflicts with an earlier call
+ * @throws the error of `lifecycle.configure()` if an option is invalid or conflicts with an earlier call
  * @example
  * ```ts
  * import Koa from 'koa'
@@ -70,7 +70,7 @@ async function answer(context: Context, answering: Promise<HealthAnswer>): Promi
   context.body = body
 }
 
-/** Defined on the prototype of the application's contexts, so that it costs nothing per request. */
+/** Defines `draining` on the prototype of the application's contexts, so that it costs nothing per request. */
 function addDraining(context: Context): void {
   Object.defineProperty(context.app.context, 'draining', {
     configurable: true,

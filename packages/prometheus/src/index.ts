@@ -9,8 +9,8 @@ export interface MetricsOptions {
 }
 
 /**
- * Registers the metrics of this process, as prom-client's `collectDefaultMetrics()` does for Node's own.
- * Values are read from `lifecycle.status()` when the registry is scraped; nothing is counted in between.
+ * Registers zerodrop's metrics for this process, as prom-client's `collectDefaultMetrics()` does for Node's own.
+ * Each scrape reads the values from `lifecycle.status()`; nothing is counted between scrapes.
  *
  * @throws `ERR_ZERODROP_OPTION_UNKNOWN`; prom-client's error if the registry already has metrics of these
  *   names.

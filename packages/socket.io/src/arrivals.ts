@@ -74,9 +74,9 @@ export class Arrivals {
     this.#patch(namespace.adapter)
   }
 
-  /** Repeats the packets with which the client connected to these namespaces. */
+  /** Repeats the CONNECT packets of the client for its namespaces. */
   #connect(webSocket: WebSocket, { sockets }: MovedState): void {
-    // The application may have set another adapter.
+    // The application may have replaced an adapter.
     for (const { adapter } of this.#namespaces) this.#patch(adapter)
     for (const { namespace, auth, session } of sockets) {
       this.#sessions.set(session.pid, session)
@@ -104,7 +104,7 @@ function isMoved(state: unknown): state is MovedState {
   return version === 1 && typeof sid === 'string' && Array.isArray(sockets)
 }
 
-/** A client that began with polling has named its session in the upgrade. */
+/** Removes the session id, which a client that began with polling put into the URL of its upgrade. */
 function withoutSession(url: string): string {
   const [path = '/', query = ''] = url.split('?', 2)
   const rest = query.split('&').filter((part) => !part.startsWith('sid='))

@@ -8,7 +8,7 @@ interface EngineSocket {
   close(): unknown
 }
 
-/** The members of a socket.io `Server` that are used here. */
+/** The members of a socket.io `Server` that `drainSocketIo()` uses. */
 export interface SocketIoServer {
   readonly engine: {
     use(middleware: (request: IncomingMessage, response: ServerResponse, next: () => void) => void): unknown
@@ -18,11 +18,11 @@ export interface SocketIoServer {
 /** The hook's name in reports. */
 const name = 'socket.io'
 
-/** Seconds after which a client may try again: by then another process has the address. */
+/** The delay in seconds before a client tries again. By then another process listens on the address. */
 const retryAfter = '1'
 
 /**
- * Lets socket.io clients that poll reconnect elsewhere when this process drains, to stop or to restart:
+ * Makes polling socket.io clients reconnect to another process when this process drains, for a stop or a restart:
  * `drainSocketIo(io)`.
  *
  * A poll stays open while there is no message for its client, so a drain would cut it at `drainTimeout`. As
@@ -51,7 +51,7 @@ export function drainSocketIo(io: SocketIoServer): void {
     isClosed = true
     for (const socket of sessionsOf(engine)) if (socket.transport.name === 'polling') close(socket)
   })
-  // If a successor dies after it has taken over, this process gets the clients back.
+  // If a successor dies after it has taken over, this process serves the clients again.
   lifecycle.onReady(name, () => {
     isClosed = false
   })
@@ -68,14 +68,14 @@ function sessionsOf(engine: SocketIoServer['engine']): EngineSocket[] {
   return Object.values((engine as { clients?: Record<string, EngineSocket> }).clients ?? {})
 }
 
-/** Closes a session that polls. engine.io would destroy a request by which its client is sending just now. */
+/** Closes a polling session. engine.io would destroy a request in which the client is sending data. */
 function close(socket: EngineSocket): void {
   const { dataReq: sending } = socket.transport as { dataReq?: EventEmitter | null }
   if (sending === undefined || sending === null) socket.close()
   else sending.once('close', () => setImmediate(() => close(socket)))
 }
 
-/** WebSockets are left to zerodrop. */
+/** Whether a polling request begins a session. zerodrop itself handles WebSocket upgrades. */
 function beginsSession({ headers, url = '' }: IncomingMessage): boolean {
   return headers.upgrade === undefined && !new URL(url, 'http://host').searchParams.has('sid')
 }

@@ -1,6 +1,6 @@
 /**
- * What is used of socket.io and engine.io, the layer below it. Not all of it is documented: `understands()` looks whether
- * it is there.
+ * The members of socket.io and of engine.io, the layer below it, that this package uses. Some are undocumented:
+ * `understands()` checks that they exist.
  */
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
@@ -29,7 +29,7 @@ export interface EngineSocket extends EventEmitter {
 export interface Transport {
   readonly name: string
   readonly writable: boolean
-  /** Of the transport `websocket`. */
+  /** The WebSocket, if the transport is `websocket`. */
   readonly socket?: WebSocket
 }
 
@@ -47,13 +47,13 @@ export interface WebSocketServer {
 export interface Engine extends EventEmitter {
   readonly clients: Record<string, EngineSocket>
   clientsCount: number
-  /** engine.io makes another one when the HTTP server begins to listen. */
+  /** engine.io replaces it when the HTTP server begins to listen. */
   ws: WebSocketServer
   generateId(request: IncomingMessage): string | Promise<string>
   handleUpgrade(request: IncomingMessage, socket: unknown, head: unknown): void
 }
 
-/** What an adapter keeps of a client for `connectionStateRecovery`. */
+/** The state of a client that an adapter keeps for `connectionStateRecovery`. */
 export interface Session {
   readonly sid: string
   readonly pid: string
@@ -77,7 +77,7 @@ export interface Namespace extends EventEmitter {
 /** A client in a namespace. */
 export interface NamespaceSocket extends EventEmitter {
   readonly id: string
-  /** Of `connectionStateRecovery`. */
+  /** The private id of `connectionStateRecovery`. */
   readonly pid?: string
   readonly conn: EngineSocket
   readonly client: { readonly decoder?: { readonly reconstructor?: unknown } }
@@ -86,17 +86,17 @@ export interface NamespaceSocket extends EventEmitter {
   readonly data: unknown
   readonly connected: boolean
   readonly handshake: { readonly auth: Record<string, unknown> }
-  /** What the client has still to acknowledge. */
+  /** The acknowledgements that the client still owes. */
   readonly acks: ReadonlyMap<number, unknown>
 }
 
-/** What is private of a `Server`. */
+/** The private members of a `Server`. */
 export interface Internals {
   readonly engine: Engine
   readonly _nsps: ReadonlyMap<string, Namespace>
 }
 
-/** Whether this version of socket.io has everything that is used here. */
+/** Whether this version of socket.io has all the members that this package uses. */
 export function understands(io: object): boolean {
   const { engine, _nsps: namespaces } = io as Partial<Internals>
   return (
@@ -109,7 +109,7 @@ export function understands(io: object): boolean {
   )
 }
 
-/** Calls back with the server of `ws` that an engine has, and with each that it makes later. */
+/** Calls the listener with the `ws` server of an engine, and with each `ws` server that the engine creates later. */
 export function onWebSocketServer(engine: Engine, listener: (server: WebSocketServer) => void): void {
   let { ws } = engine
   Object.defineProperty(engine, 'ws', {
@@ -124,7 +124,7 @@ export function onWebSocketServer(engine: Engine, listener: (server: WebSocketSe
   listener(ws)
 }
 
-/** Whether the option `connectionStateRecovery` is set: the documented way to make a socket that goes on with an old id. */
+/** Whether the option `connectionStateRecovery` is set: the documented way to create a socket with an existing id. */
 export function recovers(io: object): boolean {
   const { _opts, opts } = io as Record<'_opts' | 'opts', { connectionStateRecovery?: unknown } | undefined>
   return Boolean((_opts ?? opts)?.connectionStateRecovery)

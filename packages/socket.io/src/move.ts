@@ -20,29 +20,29 @@ export interface MovableSocketIoServer {
 }
 
 export interface MoveSocketIoOptions {
-  /** Called for each socket that leaves: stop its timers here. In the old process it emits no `'disconnect'`. */
+  /** Called for each socket that leaves: stop its timers here. The socket emits no `'disconnect'` in the old process. */
   leave?(socket: Socket): void
-  /** Called if the successor did not take a socket after `leave`: it goes on here for now. Start its timers again. */
+  /** Called if the successor did not take a socket after `leave`: the socket stays for now, so start its timers again. */
   stay?(socket: Socket): void
 }
 
-/** What a client had in this process, to give it back. */
+/** The state to restore if a client stays in this process after all. */
 interface Left {
   readonly engineSocket: EngineSocket
   readonly sockets: readonly { readonly socket: NamespaceSocket; readonly rooms: Set<string> }[]
 }
 
-/** The name by which the successor knows these WebSockets, for each path of its own. */
+/** The name by which the successor recognizes the WebSockets of a server. It differs for each path. */
 const nameOf = (io: object): string => `socket.io ${(io as { path?: () => string }).path?.() ?? ''}`.trimEnd()
 
 /**
- * Lets clients of socket.io that use a WebSocket move to the successor at a restart: they notice nothing. Needs the option
- * `connectionStateRecovery`. The successor emits 'connection' with `socket.recovered` true for each, with the same id,
- * rooms and data. Call it in every version, as soon as the server is attached and before it listens.
+ * Moves socket.io clients that use a WebSocket to the successor at a restart, without a reconnect. Needs the option
+ * `connectionStateRecovery`. For each socket, the successor emits 'connection' with `socket.recovered` set to true and the
+ * same id, rooms and data. Call it in every version, as soon as the server is attached and before it listens.
  *
- * A client moves when no acknowledgement of it is outstanding and no message is on its way. What the server answers late to
- * an acknowledgement of the client's reaches it. Clients that poll are not moved: see `drainSocketIo()`.
- * @throws `ERR_ZERODROP_OPTION_INVALID` if the server is not attached, is of a version that is not understood, or lacks
+ * A client moves when it owes no acknowledgement and no message is in transit. If the client itself waits for an
+ * acknowledgement, it still receives a late one. Polling clients do not move: see `drainSocketIo()`.
+ * @throws `ERR_ZERODROP_OPTION_INVALID` if the server is not attached, has an unsupported version, or lacks
  *   the option `connectionStateRecovery`
  */
 export function moveSocketIo(io: MovableSocketIoServer, options: MoveSocketIoOptions = {}): void {
@@ -68,7 +68,7 @@ export function moveSocketIo(io: MovableSocketIoServer, options: MoveSocketIoOpt
       if (engineSocket === undefined) throw new Error('This WebSocket belongs to no client of socket.io.')
       const sockets = sessions.socketsOf(engineSocket)
       const state = stateOf(engineSocket, sockets)
-      // Throws if a socket's data cannot be copied: then nothing has been taken off yet.
+      // Throws if a socket's data cannot be copied, before any socket has left.
       serialize(state)
       for (const socket of sockets) options.leave?.(socket as unknown as Socket)
       left.set(webSocket, takeOff(internals, engineSocket, sockets))
@@ -108,7 +108,7 @@ function stateOf({ id }: EngineSocket, sockets: readonly NamespaceSocket[]): Mov
   }
 }
 
-/** Takes a client out of this process's lists: its own broadcasts, pings and `io.close()` are no business of a client that has moved. */
+/** Removes a client from this process's lists, so that broadcasts, pings and `io.close()` here no longer reach it. */
 function takeOff(
   { engine }: Internals,
   engineSocket: EngineSocket,

@@ -1,14 +1,14 @@
 import type { WebSocket } from './internals.ts'
 
-/** Packets of engine.io and socket.io, as they begin on the wire: OPEN, MESSAGE with CONNECT, MESSAGE with CONNECT_ERROR. */
+/** How packets of engine.io and socket.io begin: OPEN, MESSAGE with CONNECT, MESSAGE with CONNECT_ERROR. */
 const open = /^0\{/
 const connect = /^40(?:\/[^,]*,)?\{/
 const connectError = /^44/
 
 /**
- * Swallows what a server says to a client that connects: this one has been connected for long. Nothing is read from the
- * client until then, because a packet for a namespace that is not connected yet would end the connection.
- * @param namespaces how many it connects to
+ * Swallows the packets that welcome a new client, because this client is already connected. Reads nothing from the client
+ * until all its namespaces are connected, because a packet for an unconnected namespace would end the connection.
+ * @param namespaces how many namespaces the client connects to
  */
 export function mute(webSocket: WebSocket, namespaces: number): void {
   let isOpen = false
@@ -23,7 +23,7 @@ export function mute(webSocket: WebSocket, namespaces: number): void {
       missing--
       return true
     }
-    // The new version does not let the client in: it hears so.
+    // The new version rejects the client. The packet is sent, so that the client learns of it.
     if (connectError.test(text)) missing--
     return false
   }

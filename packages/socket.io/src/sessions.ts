@@ -1,11 +1,11 @@
 import type { EngineSocket, Internals, Namespace, NamespaceSocket, WebSocket } from './internals.ts'
 
-/** Which client has which WebSocket, and which sockets in the namespaces. */
+/** Maps each WebSocket to its client's session, and each session to its sockets in the namespaces. */
 export class Sessions {
   readonly #engineSockets = new WeakMap<WebSocket, EngineSocket>()
   readonly #sockets = new WeakMap<EngineSocket, Set<NamespaceSocket>>()
 
-  /** @param onNamespace called for each namespace, those to come included */
+  /** @param onNamespace called for each namespace, including namespaces created later */
   constructor({ engine, _nsps: namespaces }: Internals, onNamespace: (namespace: Namespace) => void) {
     engine.on('connection', (socket: EngineSocket) => {
       const note = (): void => {
@@ -14,7 +14,7 @@ export class Sessions {
           this.#engineSockets.set(webSocket, socket)
       }
       note()
-      // It began with polling.
+      // A client that began with polling upgrades to a WebSocket.
       socket.on('upgrade', () => note())
     })
     const watch = (namespace: Namespace): void => {
@@ -25,7 +25,7 @@ export class Sessions {
     namespaces.get('/')?.on('new_namespace', watch)
   }
 
-  /** Undefined while a client only tries whether it can leave polling. */
+  /** Undefined while a client that polls is still probing the WebSocket. */
   engineSocketOf(webSocket: WebSocket): EngineSocket | undefined {
     return this.#engineSockets.get(webSocket)
   }
@@ -34,7 +34,7 @@ export class Sessions {
     return [...(this.#sockets.get(engineSocket) ?? [])]
   }
 
-  /** Whether nothing is under way that lives in this process only. */
+  /** Whether the client has no pending work that exists only in this process. */
   isAtRest(webSocket: WebSocket): boolean {
     const engineSocket = this.#engineSockets.get(webSocket)
     if (engineSocket === undefined) return false
@@ -45,7 +45,7 @@ export class Sessions {
       engineSocket.writeBuffer.length === 0 &&
       engineSocket.transport.writable &&
       sockets.length > 0 &&
-      // The function that is to be called when the client has acknowledged something cannot move.
+      // The callback of a pending acknowledgement cannot move to another process.
       sockets.every(({ acks, client }) => acks.size === 0 && !client.decoder?.reconstructor)
     )
   }
