@@ -25,7 +25,7 @@ async function restart(app: AppProcess): Promise<number> {
   return pid as number
 }
 
-test('a file that cannot be started is an error', async () => {
+test('a file that cannot be started rejects with an error', async () => {
   await expect(startApp({ file: 'x', execPath: '/nonexistent' })).rejects.toThrow('ENOENT')
 })
 

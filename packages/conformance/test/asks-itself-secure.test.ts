@@ -8,7 +8,7 @@ afterEach(() => undo.disposeAll())
 const secure = ['https', 'h2', 'h2+http1', 'h2c']
 
 describePosix.each(secure)('%s: readyCheck and warmUp', (transport) => {
-  test('a successor asks itself past TLS, and takes over when it answers', async () => {
+  test('a successor sends itself requests past TLS, and takes over when it answers', async () => {
     const { app, deploy, ask } = await startAsksItself(undo, transport, { failures: 0 })
     await expect(app.waitFor('ready')).resolves.toMatchObject({ generation: 1, asked: 4 })
     deploy({ failures: 2 })

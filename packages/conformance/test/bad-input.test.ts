@@ -95,7 +95,7 @@ describe('ZERODROP_INHERIT that no predecessor wrote', () => {
     await app.waitForStderr(/ZerodropError: [^]*code: 'ERR_ZERODROP_INHERIT_INVALID'/)
   })
 
-  test('is no matter of a program that only imports us, and is gone from its environment', async () => {
+  test('does not affect a program that only imports zerodrop, and is removed from its environment', async () => {
     const app = await start('import.mjs', ['@zerodrop/core', 'import'], { ZERODROP_INHERIT: 'garbage' })
     await expect(app.waitFor('imported')).resolves.toMatchObject({ inherit: null })
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })

@@ -117,7 +117,7 @@ describePosix('a cluster whose primary has zerodrop', () => {
   })
 
   test.each(policies)(
-    '(%s) goes on when a worker is stopped, and loses none of 50 clients',
+    '(%s) keeps serving when a worker is stopped, and loses none of 50 clients',
     async (policy) => {
       const cluster = await start({ policy, primary: { configured: true }, busy: 0.5 })
       const { app, port, workers } = cluster
@@ -184,7 +184,7 @@ describePosix('a cluster whose primary has zerodrop', () => {
     await expect(cluster.app.exited).resolves.toEqual(clean)
   })
 
-  test('serves on a Unix socket, also when one of its workers has stopped', async () => {
+  test('serves on a Unix socket, even after one of its workers has stopped', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))
     const file = path.join(folder, 'app.sock')

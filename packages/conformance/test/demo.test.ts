@@ -16,7 +16,7 @@ const folderOf = (demo: CommandRun): string => path.join(root, '.demo', String(d
 const start = (...args: string[]): CommandRun => new CommandRun(undo, 'demo', ...args)
 
 describeLinux('the demo', () => {
-  test('succeeds over an example, and leaves nothing', async () => {
+  test('succeeds with an example, and leaves nothing behind', async () => {
     const demo = start('express', '--restarts', '2', '--clients', '10')
     expect([await demo.exit(), demo.stdout, demo.stderr]).toEqual([
       [0, null],
@@ -64,7 +64,7 @@ test.each([
   ])
 })
 
-test('explains itself', async () => {
+test('prints its usage', async () => {
   const demo = start('--help')
   expect([await demo.exit(), demo.stderr]).toEqual([[0, null], ''])
   for (const option of ['--restarts', '--clients', '--server', '--help'])

@@ -77,7 +77,7 @@ describePosix.each<Transport>(['http', 'https', 'h2c', 'h2'])('%s: the report ba
     expect(site.app.stderr).toContain('3 left by the client, 0 cut')
   })
 
-  test('whatever becomes of many requests at once', async () => {
+  test('however many concurrent requests end', async () => {
     const site = await start(4000)
     const random = seeded(20_261_126)
     const fates = [...ways.whole, ...ways.cut, 'leaves', 'stays', 'answer', 'answer']
@@ -210,7 +210,7 @@ describePosix('http: the report balances', () => {
     expect(site.cutLines()).toHaveLength(3)
   })
 
-  test('closeAllConnections() of the class cuts, and the report names what', async () => {
+  test('closeAllConnections() of the class cuts requests, and the report names them', async () => {
     const site = await ProtocolSite.start(undo, 'ends')
     const [closer, other] = [await site.connect(), await site.connect()]
     const lost = [closer.request({ path: '/prototype' }), other.request({ path: '/answer' })]

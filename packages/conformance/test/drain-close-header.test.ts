@@ -26,7 +26,7 @@ describePosix.each(frameworks)('%s: the last response says close', (framework) =
   // Express has set a header by then, and Node takes pairs only for all of them.
   const forms = allForms.filter((form) => form !== 'pairs' || framework !== 'express')
 
-  test('whatever the framework was told of the connection', async () => {
+  test('whatever Connection header the framework was given', async () => {
     const site = await DrainSite.start(undo, framework)
     const clients = await site.connectMany(2)
     const before = clients[0]!.request({ path: '/keep-alive' })
@@ -45,7 +45,7 @@ describePosix.each(frameworks)('%s: the last response says close', (framework) =
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('however its head is written, before the drain and in it', async () => {
+  test('however its head is written, before and during the drain', async () => {
     const site = await DrainSite.start(undo, framework)
     const clients = await site.connectMany(2 * forms.length)
     const ask = (offset: number) =>

@@ -33,7 +33,7 @@ describePosix.each(['http', 'https'] as const)(
       expect(tookOf(site)).toBeLessThan(15_000)
     })
 
-    test('is asked on behind it, and answered', async () => {
+    test('is followed by another request, which is answered', async () => {
       const site = await start(protocol)
       const client = await site.connect()
       await uploadHalf(client)
@@ -79,7 +79,7 @@ describePosix('an upload that was answered half way, before a restart', () => {
   test.each([
     ['', Buffer.alloc(0)],
     [', with an empty line behind it', Buffer.from('\r\n')],
-  ])('moves when its rest has come%s', async (_what, more) => {
+  ])('moves once the rest of the upload has arrived%s', async (_what, more) => {
     const site = await Site.start(undo, 'http.mjs')
     const client = await site.connect()
     await uploadHalf(client)

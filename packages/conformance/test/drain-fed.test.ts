@@ -26,7 +26,7 @@ describePosix.each(['http', 'https'] as const)('%s behind a net server', (transp
     expect(site.app.stderr).not.toContain('ERR_ZERODROP')
   })
 
-  test('a request that arrives in the drain is answered, on a connection without one too', async () => {
+  test('a request that arrives during the drain is answered, even on an unused connection', async () => {
     const site = await ProtocolSite.start(undo, 'fed', { transport })
     const [idle, unused] = [await site.connect(), await site.connect()]
     await idle.request()

@@ -29,7 +29,7 @@ describePosix.each(frameworks)('%s: handshakes of TLS', (framework) => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('one under way is completed, and its request answered', async () => {
+  test('a handshake in progress is completed, and its request is answered', async () => {
     const site = await DrainSite.start(undo, framework, { protocol: 'https' })
     const holder = await withholder(site.port, 100)
     const client = site.connect({ port: holder.port })

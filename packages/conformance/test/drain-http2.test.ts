@@ -124,7 +124,7 @@ describePosix.each(targets)('%s over %s stops', (fixture, transport) => {
     ])
   })
 
-  test('and ends a stream correctly that watched the signal and did not end', async () => {
+  test('and correctly ends a stream that watched the signal and did not end', async () => {
     const site = await start({ drainTimeout: 300 })
     const client = await H2Client.connect(undo, site.port, site.secure)
     const watched = client.open('/watched')
@@ -136,7 +136,7 @@ describePosix.each(targets)('%s over %s stops', (fixture, transport) => {
     expect(site.cutLines()).toEqual([expect.stringMatching(/GET \/watched from .*\(responding/)])
   })
 
-  test('and lets a stream of events end itself', async () => {
+  test('and lets an event stream end itself', async () => {
     const site = await start()
     const client = await H2Client.connect(undo, site.port, site.secure)
     const events = client.open('/events')

@@ -12,7 +12,7 @@ describePosix.each(frameworksAndTls)(
   '%s over %s: connections between two requests',
   (framework, protocol) => {
     // Whether a request is lost is a matter of the moment in which the signal comes.
-    test.each([1, 2])('of 100 busy clients at a distance none loses a request (%i)', async () => {
+    test.each([1, 2])('none of 100 busy remote clients loses a request (%i)', async () => {
       const site = await DrainSite.start(undo, framework, { protocol })
       const clients = await site.connectMany(100, { port: await site.distance() })
       await Promise.all(clients.map((client) => client.request()))
@@ -24,7 +24,7 @@ describePosix.each(frameworksAndTls)(
       expect(site.app.stderr).toMatch(/^\[zerodrop\] pid \d+: drained in .*, 0 cut\n$/)
     })
 
-    test('half a request head at the signal is a request', async () => {
+    test('half a request head at the signal counts as a request', async () => {
       const site = await DrainSite.start(undo, framework, {
         protocol,
         // Fastify answers 503 from the end of the linger on.
@@ -108,7 +108,7 @@ describePosix.each(frameworks)('%s: the linger', (framework) => {
     expect(performance.now() - begun).toBeLessThan(15_000)
   })
 
-  test('0 ends idle connections at once, not those with a request', async () => {
+  test('0 ends idle connections at once, but not connections with a request', async () => {
     const site = await DrainSite.start(undo, framework, { options: { lingerTimeout: 0 } })
     const [used, silent, busy] = await site.connectMany(3)
     await used!.request()
@@ -133,7 +133,7 @@ describePosix.each(frameworks)('%s: the linger', (framework) => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('Infinity and no keepAliveTimeout: the deadline ends it, and nothing was cut', async () => {
+  test('with Infinity and no keepAliveTimeout ends at the deadline, and nothing is cut', async () => {
     const site = await DrainSite.start(undo, framework, {
       keepAliveTimeout: 0,
       options: { lingerTimeout: 'Infinity', drainTimeout: 300 },

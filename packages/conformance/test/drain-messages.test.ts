@@ -32,7 +32,7 @@ describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (frame
     expect(quickest).toBeLessThan(100)
   })
 
-  test('bodies, trailers, HEAD, 100-continue and HTTP/1.0 are whole over a drain', async () => {
+  test('bodies, trailers, HEAD, 100-continue and HTTP/1.0 stay intact during a drain', async () => {
     const site = await DrainSite.start(undo, framework, { protocol })
     const clients = await site.connectMany(8)
     const [waiting, expecting, chunked, trailing, head, old, oldKept, oldIdle] = clients
@@ -139,7 +139,7 @@ describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (frame
     expect(site.app.stderr).toMatch(/: drained in \d+ ms: 6 finished, 9 served meanwhile, 0 cut\n$/)
   })
 
-  test('an answer that is in the queue of a slow reader arrives whole, and it may ask on', async () => {
+  test('a response queued for a slow reader arrives whole, and the client may send another request', async () => {
     const site = await DrainSite.start(undo, framework, { protocol })
     const client = await site.connect()
     client.pause()
@@ -160,7 +160,7 @@ describePosix.each(frameworksAndTls)('%s over %s: every kind of message', (frame
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('a client that sends on after its answer gets that whole', async () => {
+  test('a client that keeps sending after its response gets the whole response', async () => {
     const site = await DrainSite.start(undo, framework, { protocol })
     const client = await site.connect()
     await client.request()

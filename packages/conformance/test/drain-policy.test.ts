@@ -66,7 +66,7 @@ describePosix.each(frameworks)('%s: onDrainingRequest', (framework) => {
     ['/throws', 'threw Error: a policy that throws'],
     ['/rejects', 'returned Promise'],
     ['/true', 'returned true'],
-  ])('a function without an answer, as for %s, serves, and is reported once', async (path, what) => {
+  ])('a function without a result, as for %s, serves, and is reported once', async (path, what) => {
     const site = await DrainSite.start(undo, framework, { policy: 'function' })
     const clients = await site.connectMany(2)
     await Promise.all(clients.map((client) => client.request()))

@@ -85,7 +85,7 @@ describePosix.each(['pipe', 'write'])('a WebSocket that a proxy in the applicati
     ['a compressed frame', Buffer.from([0xc2, 126, 0x40, 0]), 0x4000],
     ['a frame with a 64-bit length', Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 2, 0, 0]), 0x20000],
     ['a fragment', Buffer.from([0x02, 126, 0x40, 0]), 0x4000],
-  ])('gets the close frame behind %s that is under way, and not within it', async (_what, header, length) => {
+  ])('gets the close frame after %s in progress, and not within it', async (_what, header, length) => {
     const site = await start()
     const { client, upstream } = await connect(site)
     // What looks like the end of a frame and a close frame is a payload.
@@ -106,7 +106,7 @@ describePosix.each(['pipe', 'write'])('a WebSocket that a proxy in the applicati
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('is left until the deadline where its frame does not end, and gets not one byte of ours', async () => {
+  test('is left alone until the deadline if its frame does not end, and gets no byte from zerodrop', async () => {
     const site = await start({ drainTimeout: 500 })
     const { client, upstream } = await connect(site)
     const half = Buffer.concat([Buffer.from([0x82, 126, 1, 0]), Buffer.alloc(100, 7)])
@@ -119,7 +119,7 @@ describePosix.each(['pipe', 'write'])('a WebSocket that a proxy in the applicati
     expect(site.cutLines()).toEqual([expect.stringMatching(/\(upgraded/)])
   })
 
-  test('is left until the deadline where its frames are none', async () => {
+  test('is left alone until the deadline if its frames are invalid', async () => {
     const site = await start({ drainTimeout: 500 })
     const { client, upstream } = await connect(site)
     const bytes = Buffer.from([0x83, 1, 2, 3])

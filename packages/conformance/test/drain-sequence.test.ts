@@ -67,7 +67,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     expect(hooksOf(site.app).sort(byName)).toEqual(hooks.sort(byName))
   })
 
-  test('the result of shutdown() tells what there was', async () => {
+  test('the result of shutdown() reports the work of the drain', async () => {
     const site = await DrainSite.start(undo, framework, {
       policy: 'function',
       options: { drainTimeout: 4000 },
@@ -117,7 +117,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     expect(hooksOf(site.app)).toEqual(hooksRunBy(framework))
   })
 
-  test('shutdown() by one who hears that a drain begins is the same drain', async () => {
+  test('shutdown() called by a listener of the start of a drain joins that drain', async () => {
     const site = await DrainSite.start(undo, framework, { joins: true })
     const client = await site.connect()
     await client.request({ path: '/shutdown' })
@@ -141,7 +141,7 @@ describePosix.each(frameworks)('%s: the sequence of a drain', (framework) => {
     await expect(site.app.exited).resolves.toEqual({ code: 128 + constants.signals.SIGTERM, signal: null })
   })
 
-  test('close() by the application loses nothing under way, and it can listen again', async () => {
+  test('close() by the application loses no in-flight request, and the server can listen again', async () => {
     const reopens = framework !== 'fastify'
     const site = await DrainSite.start(undo, framework, { reopens, keepAliveTimeout: 5000 })
     const closer = await site.connect()

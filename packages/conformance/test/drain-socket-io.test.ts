@@ -48,7 +48,7 @@ async function echo({ socket }: Client, text: string): Promise<string> {
 }
 
 describePosix.each(['polling', 'websocket'] as const)('clients of socket.io by %s', (transport) => {
-  test('reconnect to the successor by themselves, and the predecessor cuts nothing', async () => {
+  test('reconnect to the successor on their own, and the predecessor cuts nothing', async () => {
     const site = await ProtocolSite.start(undo, 'socket-io')
     const clients = Array.from({ length: 5 }, () => connect(site.port, transport))
     await Promise.all(clients.map((client) => client.servedBy(site.app.pid)))

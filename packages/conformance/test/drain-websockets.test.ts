@@ -85,7 +85,7 @@ describePosix.each(targets)('%s with ws (%s) stops', (fixture, webSockets) => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('cuts one that does not answer at the deadline, and reports it', async () => {
+  test('cuts a WebSocket that does not answer at the deadline, and reports it', async () => {
     const site = await start({ drainTimeout: 400, closeSpread: 0 })
     const socket = await connect(site)
     const ended = once(socket, 'close')

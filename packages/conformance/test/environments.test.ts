@@ -41,7 +41,7 @@ describeTerminal('a terminal (needs python3)', () => {
     await expect(connect()).rejects.toThrow(ConnectionRefused)
   })
 
-  test('that is there does not matter to a SIGHUP of somebody else', async () => {
+  test('that stays open does not affect a SIGHUP from another sender', async () => {
     const { gates, connect } = await startHosted(undo, terminal)
     const client = await connect()
     const { pid } = JSON.parse((await client.request()).body.toString()) as { pid: number }

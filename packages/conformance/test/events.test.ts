@@ -20,7 +20,7 @@ function namesOf(app: AppProcess, pid: number): string[] {
 }
 
 describePosix('on the diagnostics channels', () => {
-  test('every step of a start, a restart that fails, a restart, and a stop with something cut', async () => {
+  test('every step of a start, a failed restart, a restart, and a stop with cut requests', async () => {
     const site = await Site.start(undo, 'events.mjs', { drainTimeout: 1500 })
     const { app } = site
     const client = await site.connect()

@@ -47,7 +47,7 @@ describePosix('a function "successorEnv" that never finishes', () => {
   })
 })
 
-describePosix('hooks that hold nothing in the event loop', () => {
+describePosix('hooks that do not keep the event loop alive', () => {
   test('with a timeout: each runs, and the status is 0', async () => {
     const app = await start({}, 'moment')
     app.signal('SIGTERM')
@@ -60,7 +60,7 @@ describePosix('hooks that hold nothing in the event loop', () => {
     ['drain', ['drain']],
     ['ever', ['drain', 'ever']],
     ['exit', ['drain', 'ever', 'moment', 'last', 'exit']],
-  ])('without one, the process waits for "%s"', async (name, hooks) => {
+  ])('without a timeout, the process waits for "%s"', async (name, hooks) => {
     const app = await start({}, name)
     app.signal('SIGTERM')
     await app.waitFor('idle')

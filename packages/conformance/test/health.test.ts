@@ -63,7 +63,7 @@ describePosix.each(targets)('%s, health: true', (_name, fixture) => {
 })
 
 describePosix.each(frameworks)('%s, health: true, in a drain', (framework) => {
-  test('not ready from its first moment, but alive; and not refused where requests are', async () => {
+  test('not ready from its first moment, but alive, and probes are served even if requests are refused', async () => {
     const site = await DrainSite.start(undo, framework, {
       policy: 'refuse',
       options: { health: true, drainDelay: 20_000 },
@@ -108,7 +108,7 @@ describePosix.each(frameworks)('%s, health: true, in a drain', (framework) => {
 })
 
 describePosix.each(targets)('%s, with a health port, restarts', (_name, fixture) => {
-  test('and every probe finds it alive and ready, all the time', async () => {
+  test('and every probe always finds it alive and ready', async () => {
     const port = await freePort()
     const site = await Site.start(undo, fixture, { health: { port } })
     const statuses: unknown[] = []
@@ -186,7 +186,7 @@ describePosix('a health port', () => {
     await expect(site.app.exited).resolves.toEqual(clean)
   })
 
-  test('shows a check that fails, hangs and is well again; the operator reads why, the client does not', async () => {
+  test('shows a check that fails, hangs and recovers; the operator sees the reason, the client does not', async () => {
     const site = await SlowSite.start(undo)
     await site.listen()
     await site.becomeReady()

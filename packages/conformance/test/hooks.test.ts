@@ -48,8 +48,8 @@ describePosix.each(targets)('hooks of %s', (_name, fixture) => {
   )
 })
 
-describePosix('hooks are told', () => {
-  test('which side of a restart they are on, why a drain began, what became of it', async () => {
+describePosix('hooks', () => {
+  test('learn their side of a restart, the reason for a drain and its result', async () => {
     const site = await Site.start(undo, 'http.mjs', {}, { hooks: 'succeed' })
     const { before, after } = await site.restart()
     await site.app.exitOf(before)
@@ -67,7 +67,7 @@ describePosix('hooks are told', () => {
     expect(info('onShutdown', 2)).toMatchObject({ reason: 'SIGTERM' })
   })
 
-  test('again that this process serves, when its successor has died', async () => {
+  test('learn that this process serves again after its successor has died', async () => {
     const site = await Site.start(undo, 'http.mjs', {}, { hooks: 'succeed' })
     const held = await site.connect()
     held.request({ path: '/hold' }).catch(() => {})

@@ -51,7 +51,7 @@ describeLinux('LISTEN_FDS without LISTEN_PID', () => {
     },
   )
 
-  test('is nobody’s business without it: the address is in use', async () => {
+  test('is ignored without the preset: the address is in use', async () => {
     await expect(inheriting('::', {})).rejects.toThrow('the host ended with 1 before the server listened')
   })
 })

@@ -36,7 +36,7 @@ describePosix.each([
   [7, false],
   [7, true],
 ] as const)('a compressed message to ws %i, with keepWindow %s', (version, keepWindow) => {
-  test('moves with whatever part of it has arrived, cut at any byte', async () => {
+  test('moves while partially received, split at any byte', async () => {
     const site = await LiveSite.start(undo, 'http', {
       ws: {
         version,

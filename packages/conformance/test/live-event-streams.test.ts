@@ -144,7 +144,7 @@ describePosix('an event stream that moves', () => {
     ])
   })
 
-  test('and ends serves the next request of its connection, which is none that was restored', async () => {
+  test('and ends serves the next request on its connection, which is not a restored one', async () => {
     const site = await LiveSite.start(undo, 'http', { feed })
     const client = await EventClient.open(site.port, '/until')
     await client.until(({ ids }) => ids.length > 5)
@@ -190,7 +190,7 @@ describePosix('an event stream that moves', () => {
     await client.until(({ body }) => body.includes('data: bye\n\n[end]'))
   })
 
-  test('goes on when the new version takes its time to answer', async () => {
+  test('continues when the new version is slow to answer', async () => {
     const site = await LiveSite.start(undo, 'http', { feed })
     const client = await EventClient.open(site.port, '/async')
     await client.until(({ ids }) => ids.length > 5)

@@ -104,7 +104,7 @@ describePosix('clients of socket.io', () => {
     expect(closes).toEqual([])
   })
 
-  test('that owe an acknowledgement move when they have given it', async () => {
+  test('that owe an acknowledgement move once they have sent it', async () => {
     const site = await LiveSite.start(undo, 'socket-io')
     const { socket, closes } = await connect(site)
     const other = await connect(site)
@@ -120,7 +120,7 @@ describePosix('clients of socket.io', () => {
     expect([...closes, ...other.closes]).toEqual([])
   })
 
-  test('hear it if the new version does not let them in', async () => {
+  test('are notified if the new version rejects them', async () => {
     const site = await LiveSite.start(undo, 'socket-io')
     const { socket } = await connect(site, '/admin')
     const refused = new Promise<Error>((resolve) => socket.once('connect_error', resolve))

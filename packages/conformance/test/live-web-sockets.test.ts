@@ -64,7 +64,7 @@ describePosix.each(versions)('a WebSocket of ws %i', (version) => {
     await Promise.all(talks)
   })
 
-  test('moves with whatever part of a message has arrived, cut at any byte', async () => {
+  test('moves with a partially received message, split at any byte', async () => {
     const site = await LiveSite.start(undo, 'http', { ws: { version } })
     const long = 'x'.repeat(300)
     const huge = 'y'.repeat(70_000)
@@ -227,7 +227,7 @@ describePosix('a WebSocket that moves', () => {
     expect(heard).toHaveLength(4)
   })
 
-  test('pings and pongs both ways', async () => {
+  test('can ping and pong both ways', async () => {
     const site = await LiveSite.start(undo, 'http')
     const client = await site.rawWebSocket()
     await client.text()

@@ -74,7 +74,7 @@ describePosix('metrics', () => {
     })
   })
 
-  test('of a process that hands over count what it has sent, and show that it is not ready', async () => {
+  test('of a process that hands over count the connections it has sent, and show that it is not ready', async () => {
     const site = await Site.start(undo, 'metrics.mjs')
     const [moving, scraper] = await site.connectMany(2)
     await moving!.request()

@@ -83,7 +83,7 @@ describePosix('a function migrate', () => {
     expect(site.app.stderr).toMatch(restartsOnly)
   })
 
-  test('leaves a kept connection without a request its time', async () => {
+  test('allows a kept connection without a request its usual time', async () => {
     const spec = await server()
     const options = { ...patient, lingerTimeout: 300, migrate: 'unmarked' } as const
     const site = await Deployment.start(undo, { servers: [spec], options })

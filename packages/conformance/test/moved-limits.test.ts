@@ -36,7 +36,7 @@ describePosix('a connection that has moved', () => {
     expect(performance.now() - begun).toBeLessThan(30_000)
   })
 
-  test('may rest longer than headersTimeout, and is then held to it by a request that stops half way', async () => {
+  test('may be idle longer than headersTimeout, which then applies to a request that stops halfway', async () => {
     const { site, port } = await start({
       http: { headersTimeout: 1000, requestTimeout: 1500, connectionsCheckingInterval: 100 },
       set: { keepAliveTimeout: 60_000 },
@@ -59,7 +59,7 @@ describePosix('a connection that has moved', () => {
     expect(identityOf(await patient.request())).toMatchObject({ pid: after })
   })
 
-  test('is held to headersTimeout by its first request there already', async () => {
+  test('is subject to headersTimeout from its first request in the successor', async () => {
     const { site, port } = await start({
       http: { headersTimeout: 1000, requestTimeout: 1500, connectionsCheckingInterval: 100 },
       set: { keepAliveTimeout: 60_000 },
@@ -71,7 +71,7 @@ describePosix('a connection that has moved', () => {
     await expect(client.nextResponse()).resolves.toMatchObject({ status: 408, closes: true })
   })
 
-  test.each([1, 2])('has had the requests that it has had, after %i restarts', async (restarts) => {
+  test.each([1, 2])('keeps its request count after %i restarts', async (restarts) => {
     const { site, port } = await start({ set: { maxRequestsPerSocket: 4, keepAliveTimeout: 60_000 } })
     const client = await connect(port)
     expect(await client.request()).toMatchObject({ closes: false })

@@ -4,8 +4,8 @@ import { describePosix, identityOf, Site } from './support/site.ts'
 const undo = leftovers()
 afterEach(() => undo.disposeAll())
 
-describePosix('a process that hands over without a deadline, and a client that does not end', () => {
-  test('names it, does not hold up the next restart forever, and does not come back', async () => {
+describePosix('a process that hands over without a deadline while one client stays', () => {
+  test('names the client, does not block the next restart forever, and does not take over again', async () => {
     const site = await Site.start(undo, 'http.mjs', { drainTimeout: Infinity })
     const { app } = site
     const held = await site.connect()

@@ -60,7 +60,7 @@ describePosix('signals as a channel, in a process of their own', () => {
     expect(app.lines).toMatchObject([{ event: 'alive', ignored: [true, false] }])
   })
 
-  test('nor does SIGUSR1, whose handler Node does not bring back', async () => {
+  test('SIGUSR1, whose handler Node does not restore, does not kill either', async () => {
     const app = await play('inspector')
     await expect(app.exited).resolves.toEqual({ code: 0, signal: null })
     expect(app.lines).toMatchObject([{ event: 'alive' }])
@@ -80,7 +80,7 @@ describePosix('signals as a channel, in a process of their own', () => {
     expect(app.lines.at(-1)).toMatchObject({ code: 'ERR_ZERODROP_SIGNAL_RECEIVED', signal: 'SIGINT' })
   })
 
-  test('what nohup has ignored is not ignored any more when Node has started', async () => {
+  test('a signal that nohup ignored is no longer ignored once Node has started', async () => {
     const app = await startApp({ file: 'nohup', execPath: 'env', args: [process.execPath, file, 'atStart'] })
     undo.add(() => app.stop())
     await expect(app.waitFor('at start')).resolves.toMatchObject({ ignored: false })

@@ -172,7 +172,7 @@ describePosix('handlers of other libraries on the signal that stops the process'
     )
   })
 
-  test('a handler that has begun nothing is not waited for', async () => {
+  test('a handler that has started no work is not waited for', async () => {
     const site = await startAmong('signalExit', 'early', { handlersTimeout: 2 ** 31 - 1 })
     site.app.signal('SIGTERM')
     await expect(site.app.exited).resolves.toEqual({ code: 0, signal: null })
@@ -192,7 +192,7 @@ describePosix('handlers of other libraries on a signal that restarts', () => {
     'removesAll',
   ]
 
-  test.each(restarted)('%s: a restart that fails has touched nothing', async (library) => {
+  test.each(restarted)('%s: a failed restart runs no handler', async (library) => {
     const { site, client, answer, visit } = await busy(library)
     site.deploy('2', 'throws')
     site.app.signal('SIGHUP')
@@ -230,7 +230,7 @@ describePosix('handlers of other libraries on a signal that restarts', () => {
   })
 })
 
-describePosix('handlers that hear at once', () => {
+describePosix('handlers that are called at once', () => {
   test('by the option "hold" of the signal', async () => {
     const { site, answer, visit } = await busy('readiness', 'early', {
       signals: { SIGTERM: { hold: false } },
@@ -262,7 +262,7 @@ describePosix('handlers that hear at once', () => {
     expect(ofOld).toMatchObject([{ signal: 'SIGHUP' }, { signal: 'SIGTERM' }])
   })
 
-  test('and end the process in the middle of a drain: that is reported, and is no 0', async () => {
+  test('and end the process during a drain: this is reported, and the exit status is not 0', async () => {
     const { site, answer } = await busy('unheld', 'early', { signals: { SIGTERM: { hold: false } } })
     site.app.signal('SIGTERM')
     await expect(answer).rejects.toThrow(LostRequest)

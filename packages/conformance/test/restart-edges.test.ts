@@ -26,7 +26,7 @@ async function openAll(site: Site): Promise<never> {
 }
 
 describePosix('a successor', () => {
-  test('that dies as soon as it is ready finds its predecessor there, though that has no client', async () => {
+  test('that dies as soon as it is ready leaves its predecessor serving, even without clients', async () => {
     const site = await Site.start(undo, 'http.mjs')
     site.deploy('2', 'dies-when-ready')
     site.app.signal('SIGHUP')

@@ -132,7 +132,7 @@ describePosix('a shutdown', () => {
 })
 
 describePosix('a predecessor that is killed', () => {
-  test('before its successor is ready: that one becomes the server', async () => {
+  test('before its successor is ready: the successor becomes the server', async () => {
     const site = await Site.start(undo, 'http.mjs')
     site.deploy('2', 'boots-at-a-gate')
     const pid = site.app.signal('SIGHUP')
@@ -149,7 +149,7 @@ describePosix('a predecessor that is killed', () => {
     expect(before).toBe(visit.pid)
   })
 
-  test('before its successor, which never becomes ready: that one ends', async () => {
+  test('before its successor, which never becomes ready: the successor ends', async () => {
     const site = await Site.start(undo, 'http.mjs', { readyTimeout: 3000 })
     site.deploy('2', 'boots-at-a-gate')
     const pid = site.app.signal('SIGHUP')
@@ -162,7 +162,7 @@ describePosix('a predecessor that is killed', () => {
     )
   })
 
-  test('when its successor is ready: that one goes on serving', async () => {
+  test('when its successor is ready: the successor keeps serving', async () => {
     const site = await Site.start(undo, 'http.mjs')
     const held = await site.connect()
     held.request({ path: '/hold' }).catch(() => {})

@@ -72,7 +72,7 @@ describePosix('a successor on probation that hangs', () => {
 })
 
 describePosix('a predecessor that hangs before it hands over', () => {
-  test('is noticed: its successor serves, and is given the rest when it comes back', async () => {
+  test('is noticed: its successor serves, and receives the rest when the predecessor recovers', async () => {
     const site = await Site.start(undo, 'http.mjs')
     const { app } = site
     const idle = await site.connect()

@@ -19,7 +19,7 @@ describeLinux('the soak', () => {
     ['express', 3],
     ['koa', 1],
     ['fastify', 1],
-  ])('in short succeeds over %s', async (framework, restarts) => {
+  ])('succeeds in a short run over %s', async (framework, restarts) => {
     const soak = start(framework, '--restarts', String(restarts), '--requests', '2000', '--clients', '10')
     expect([await soak.exit(), soak.stdout, soak.stderr]).toEqual([
       [0, null],
@@ -94,7 +94,7 @@ test.each([
   ])
 })
 
-test('explains itself', async () => {
+test('prints its usage', async () => {
   const soak = start('--help')
   expect([await soak.exit(), soak.stderr]).toEqual([[0, null], ''])
   for (const option of ['--restarts', '--requests', '--clients', '--server', '--help'])

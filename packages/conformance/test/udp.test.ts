@@ -152,7 +152,7 @@ describePosix('a UDP socket', () => {
     expect(site.app.stderr).toMatch(restartsOnly)
   })
 
-  test('of IPv6 is inherited too', async () => {
+  test('over IPv6 is inherited too', async () => {
     const port = await freePort()
     const servers = [udp(port, { kind: 'udp6', listen: { port } })]
     const site = await Deployment.start(undo, { servers })

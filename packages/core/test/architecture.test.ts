@@ -21,11 +21,11 @@ const { rows, config } = JSON.parse(
 const rooms = rows.flat()
 const rowOf = (room: string) => rows.findIndex((row) => row.includes(room))
 
-test('the lint rules are those of the table in scripts/walls.mjs', () => {
+test('the lint rules match the table in scripts/walls.mjs', () => {
   expect(JSON.parse(readFileSync(join(root, '.oxlintrc.rooms.json'), 'utf8'))).toEqual(config)
 })
 
-test('every room of the core has its walls', () => {
+test('every room of the core has an entry in the table of walls', () => {
   const entries = readdirSync(join(root, 'packages/core/src'), { withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
   expect(rooms).toEqual(expect.arrayContaining(folders))
@@ -69,7 +69,7 @@ test.each([
   expect(rejected([inside, ...outside].map((file) => ({ file, code })))).toEqual(outside.sort())
 })
 
-/** Private names that are not Node's. */
+/** Private names that do not belong to Node. */
 const notNodes: Record<string, string> = {
   'connections/half-received.ts': 'private in the package ws',
   'connections/web-socket.ts': 'private in the package ws',
@@ -79,7 +79,7 @@ const notNodes: Record<string, string> = {
   'handover/live/replay.ts': '`_write` and `_writev` are what a Writable implements, by its documentation',
 }
 
-test('only system/node-internals/ reads what is private in Node', () => {
+test('only system/node-internals/ reads private fields of Node', () => {
   const source = join(root, 'packages/core/src')
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.ts'),
@@ -132,7 +132,7 @@ const longFiles: Record<string, string> = {
   'scripts/build.mjs': 'one build: it compiles, bundles and moves in, in that order',
 }
 
-test('a file of over 150 lines of code has a reason', () => {
+test('a file with more than 150 lines of code states a reason', () => {
   const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/src`)
   const files = [...packages, 'benchmarks', 'scripts', 'site'].flatMap((folder) => filesIn(folder))
   expect(files.length).toBeGreaterThan(200)
@@ -147,7 +147,7 @@ const withoutTests: Record<string, string> = {
   'handover/migration-source.ts': 'types only',
 }
 
-test('every file of drain/ and handover/ has a unit test in the same place, unless it has a reason', () => {
+test('every file in drain/ and handover/ has a unit test at the same path or states a reason', () => {
   const [source, tests] = ['packages/core/src', 'packages/core/test']
   const files = ['drain', 'handover'].flatMap((room) => filesIn(`${source}/${room}`))
   expect(files.length).toBeGreaterThan(60)
@@ -156,7 +156,7 @@ test('every file of drain/ and handover/ has a unit test in the same place, unle
   expect(untested.sort()).toEqual(Object.keys(withoutTests).sort())
 })
 
-test('a file without a unit test because it has types only has nothing else', () => {
+test('a file exempted from unit tests because it holds only types holds nothing else', () => {
   const typesOnly = Object.keys(withoutTests).filter((name) => withoutTests[name] === 'types only')
   const statements = typesOnly.flatMap((name) =>
     withoutComments(readFileSync(join(root, 'packages/core/src', name), 'utf8'))
@@ -166,7 +166,7 @@ test('a file without a unit test because it has types only has nothing else', ()
   expect(statements).toEqual([])
 })
 
-test('files of a room do not import each other in a circle', () => {
+test('files of a room do not import each other in a cycle', () => {
   const [first, second] = ['packages/core/src/health/a.ts', 'packages/core/src/health/b.ts']
   const statements = [
     { file: first, code: `import { b } from './b.ts'\nexport const a = () => b` },
@@ -196,12 +196,12 @@ test.each(['express', 'koa', 'fastify', 'hono'])(
   },
 )
 
-/** Without comments of whole lines. */
+/** Strips comments that fill whole lines. */
 function withoutComments(code: string): string {
   return code.replaceAll(/^\s*(?:\/\*[^]*?\*\/|\/\/.*)$/gm, '')
 }
 
-/** The files of code below a folder of the repository. */
+/** The source files below a directory of the repository. */
 function filesIn(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.[cm]?[jt]s$/.test(file) && !/(^|[\\/])(node_modules|dist)[\\/]/.test(file))
@@ -214,7 +214,7 @@ function linesOfCode(code: string): number {
     .filter((line) => line.trim() !== '').length
 }
 
-/** Lints the files in a folder that holds nothing else but our lint rules, and returns those that do not pass. */
+/** Lints the files in a directory that contains only our lint rules, and returns the files that fail. */
 function rejected(files: { file: string; code: string }[]): string[] {
   const copy = mkdtempSync(join(tmpdir(), 'zerodrop-walls-'))
   try {

@@ -14,7 +14,7 @@ const names = [
     .map((name) => ({ name, file })),
 )
 
-/** The lines of a declaration, and whether a docstring stands before it. */
+/** The lines of a declaration, and whether a docstring precedes it. */
 function declarationOf(name: string, file: string): { documented: boolean; lines: string[] } {
   const lines = readFileSync(join(source, file), 'utf8').split('\n')
   const declares = new RegExp(
@@ -28,7 +28,7 @@ function declarationOf(name: string, file: string): { documented: boolean; lines
   }
 }
 
-/** The members of a class or an interface that a user sees and that no docstring stands before. */
+/** The public members of a class or interface that have no docstring. */
 function undocumentedMembers(lines: string[]): string[] {
   if (!/^export (?:class|interface) /.test(lines[0] ?? '')) return []
   return lines.flatMap((line, index) => {
@@ -44,7 +44,7 @@ test('every public name has a docstring', () => {
   expect(missing.map(({ name }) => name)).toEqual([])
 })
 
-test('so has every member of a public class or interface', () => {
+test('every member of a public class or interface has a docstring', () => {
   const missing = names.flatMap(({ name, file }) =>
     // The events are described by `lifecycleEvents`, which a test compares with the documentation.
     name === 'LifecycleEvents'
@@ -66,7 +66,7 @@ function durations(): { name: string; docstring: string }[] {
   })
 }
 
-test('the docstring of a duration says milliseconds, its default, and what 0 and Infinity do', () => {
+test('the docstring of a duration gives the unit, the default, and the effect of 0 and Infinity', () => {
   expect(durations().map(({ name }) => name)).toEqual(
     expect.arrayContaining(['drainTimeout', 'drainDelay', 'closeSpread', 'probation', 'timeout', 'cache']),
   )
@@ -75,7 +75,7 @@ test('the docstring of a duration says milliseconds, its default, and what 0 and
   expect(incomplete.map(({ name }) => name)).toEqual([])
 })
 
-test('there is an example where a user looks for one', () => {
+test('the docstrings of the main functions contain an example', () => {
   const hooks = ['onReady', 'onDrain', 'onRestart', 'onShutdown', 'beforeExit']
   const others = [
     'configure',

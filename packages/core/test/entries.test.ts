@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
-// What users get: the built packages, in a process without jest.
+// Tests the built packages, as users get them, in a process without jest.
 const root = path.resolve(__dirname, '../../..')
 
 function run(script: string, ...args: string[]): unknown {
@@ -16,7 +16,7 @@ function run(script: string, ...args: string[]): unknown {
   return JSON.parse(stdout)
 }
 
-test('import and require of every package give the same names, the same values and the one lifecycle', () => {
+test('import and require of every package yield the same names, values and lifecycle', () => {
   const core = [
     'ZerodropError',
     'adapter',
@@ -58,7 +58,7 @@ test('import and require of every package give the same names, the same values a
   })
 })
 
-test('two copies of the core in one process share the lifecycle, and errors are told by their code', () => {
+test('two copies of the core in one process share the lifecycle, and errors are identified by code', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   try {
     for (const copy of ['one', 'other'])
@@ -97,7 +97,7 @@ test('two copies of the core in one process share the lifecycle, and errors are 
   }
 })
 
-test('a server under the preload loads no modules of Node for TLS or HTTP/2, nor for UDP', () => {
+test('a server under the preload loads none of Node’s modules for TLS, HTTP/2 or UDP', () => {
   const loaded = run(`
     import { execFileSync } from 'node:child_process'
     const server = \`require('node:http').createServer().listen(0, '127.0.0.1', () => {

@@ -56,23 +56,23 @@ export class FakeSystem implements System {
     cwd: '/srv',
     env: {},
   }
-  /** What was written to stderr, line by line. */
+  /** The lines written to stderr. */
   readonly errors: string[] = []
   readonly exits: number[] = []
   readonly kills: [pid: number, signal: NodeJS.Signals][] = []
-  /** What the kernel ignores. */
+  /** The signals that the kernel ignores. */
   readonly ignoredSignals: Set<NodeJS.Signals> = new Set()
   readonly spawned: {
     child: FakeChild
     descriptors: readonly number[]
     environment: Readonly<NodeJS.ProcessEnv>
   }[] = []
-  /** What a person at the terminal has seen, if there is one: each text, and `undefined` when the line was taken away. */
+  /** The lines shown on the terminal, if there is one: each text, and `undefined` when the line was erased. */
   readonly progress: (string | undefined)[] = []
   terminal = false
-  /** Set, it is what the next `spawn` throws. */
+  /** If set, the next `spawn` throws this. */
   spawnError: Error | undefined
-  /** Set, what is spawned has no process. */
+  /** If set, the spawned child has no process. */
   spawnsNothing = false
   #now = 0
   #timers: Timer[] = []
@@ -108,7 +108,7 @@ export class FakeSystem implements System {
     return this.setTimeout(callback, milliseconds)
   }
 
-  /** How often the process is held. */
+  /** The number of holds on the process. */
   held = 0
 
   hold(): Release {
@@ -126,7 +126,7 @@ export class FakeSystem implements System {
     return () => this.#signals.off(signal, listener)
   }
 
-  /** The signals that are kept from the handlers of others. */
+  /** The signals that are held back from handlers of other code. */
   readonly heldSignals: Set<NodeJS.Signals> = new Set()
 
   watchSignal(signal: NodeJS.Signals, listener: () => void, holds: boolean): Release {
@@ -138,14 +138,14 @@ export class FakeSystem implements System {
     }
   }
 
-  /** The handlers of others that have not heard of their signal. */
+  /** Handlers of other code that have not received their signal. */
   readonly others: Map<NodeJS.Signals, SignalHandler[]> = new Map()
 
   unheard(signal: NodeJS.Signals): readonly SignalHandler[] {
     return this.others.get(signal) ?? []
   }
 
-  /** What other code has set as `process.exitCode`. */
+  /** The `process.exitCode` set by other code. */
   exitStatus = 0
   readonly #deferrals = new Set<(status: number) => void>()
 
@@ -161,7 +161,7 @@ export class FakeSystem implements System {
     return () => this.#spared.delete(onSpared)
   }
 
-  /** Calls `process.exit()` as somebody else would; returns whether that is left to zerodrop. */
+  /** Calls `process.exit()` as other code would; returns whether zerodrop takes over the exit. */
   exitByOthers(status: number): boolean {
     for (const onExit of this.#deferrals) onExit(status)
     return this.#deferrals.size > 0
@@ -169,7 +169,7 @@ export class FakeSystem implements System {
 
   readonly #idle = new Set<(idle: boolean) => void>()
 
-  /** How many wait until nothing keeps the event loop alive. */
+  /** The number of waits until nothing keeps the event loop alive. */
   get waitingForIdle(): number {
     return this.#idle.size
   }
@@ -189,16 +189,16 @@ export class FakeSystem implements System {
     return release
   }
 
-  /** Nothing keeps the event loop alive any more. */
+  /** Reports that nothing keeps the event loop alive. */
   becomeIdle(): void {
     for (const callback of this.#idle) callback(true)
   }
 
-  /** Whether the time of the boot was ended. */
+  /** Whether the boot phase has ended. */
   booted = false
   environment: NodeJS.ProcessEnv = {}
 
-  /** What was survived in it. */
+  /** The signals survived during the boot phase. */
   survived: NodeJS.Signals[] = []
 
   endBoot(): readonly NodeJS.Signals[] {
@@ -210,7 +210,7 @@ export class FakeSystem implements System {
     return this.#signals.listenerCount(signal) > 0
   }
 
-  /** What a flag has given to Node. */
+  /** The signals that a flag reserves for Node. */
   nodeSignals: string[] = []
 
   signalsOfNode(): readonly string[] {
@@ -232,7 +232,7 @@ export class FakeSystem implements System {
     return () => this.#onOwnKill.delete(listener)
   }
 
-  /** Code of this process sends it a signal, which arrives. */
+  /** Code of this process sends a signal to the process itself. */
   killItself(signal: NodeJS.Signals): void {
     for (const listener of this.#onOwnKill) listener(signal)
     this.deliver(signal)
@@ -243,12 +243,12 @@ export class FakeSystem implements System {
     return () => this.#exitListeners.delete(listener)
   }
 
-  /** Ends the process as somebody else would do it; returns the status it ends with. */
+  /** Ends the process as other code would; returns the exit status. */
   end(status: number, caller?: string): number {
     return [...this.#exitListeners].reduce((last, listener) => listener(last, caller), status)
   }
 
-  /** How many listeners there are for the end of the process. */
+  /** The number of listeners for the end of the process. */
   get exitListeners(): number {
     return this.#exitListeners.size
   }
@@ -259,7 +259,7 @@ export class FakeSystem implements System {
 
   waitingAsker(): undefined {}
 
-  /** Whether the next SIGHUP is the kernel's word of the predecessor's end. */
+  /** Whether the next SIGHUP is the kernel's reaction to the predecessor's end. */
   endsSession = false
 
   takeHangUp(): boolean {
@@ -279,7 +279,7 @@ export class FakeSystem implements System {
     return this.waitedForProcessor
   }
 
-  /** Of this process; undefined if the kernel does not tell. */
+  /** The value for this process; undefined if the kernel does not provide it. */
   descriptors: FreeDescriptors | undefined
 
   freeDescriptors(_enough: number): FreeDescriptors | undefined {
@@ -308,7 +308,7 @@ export class FakeSystem implements System {
     return child as unknown as ChildProcess
   }
 
-  /** Lets time pass: calls back every timer that is due by then, in order. */
+  /** Advances the clock, and fires every due timer in order. */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds
     const due = (): Timer | undefined =>
@@ -322,17 +322,17 @@ export class FakeSystem implements System {
     this.#now = end
   }
 
-  /** How many timers are running. */
+  /** The number of running timers. */
   get timers(): number {
     return this.#timers.length
   }
 
-  /** Delivers a signal; false if nobody handles it. */
+  /** Delivers a signal; returns false if it has no handler. */
   deliver(signal: NodeJS.Signals): boolean {
     return this.#signals.emit(signal)
   }
 
-  /** The signals that are handled. */
+  /** The signals that have a handler. */
   get signals(): (string | symbol)[] {
     return this.#signals.eventNames()
   }
@@ -345,7 +345,7 @@ export class FakeSystem implements System {
   }
 }
 
-/** A cluster whose workers and whose primary do what the test says. */
+/** A cluster whose workers and primary are scripted by the test. */
 export class FakeCluster implements ClusterSystem {
   readonly stopped: [id: number, signal: NodeJS.Signals][] = []
   #workers: number[] = []
@@ -371,7 +371,7 @@ export class FakeCluster implements ClusterSystem {
     this.stopped.push([id, signal])
   }
 
-  /** What the primary answers; undefined for one without zerodrop, or one that is held up. */
+  /** The primary's answer; undefined for a primary without zerodrop or a blocked one. */
   primary: PrimaryState | undefined
   primaryAnswers = false
   workerId = 0
@@ -387,7 +387,7 @@ export class FakeCluster implements ClusterSystem {
     this.toldStopping++
   }
 
-  /** A worker asks what this primary does. */
+  /** A worker asks for the state of this primary. */
   ask(): PrimaryState | undefined {
     return this.#observer?.onAsked()
   }
@@ -410,18 +410,18 @@ export class FakeCluster implements ClusterSystem {
     this.#observer?.onExit(id, well)
   }
 
-  /** The primary goes away; returns whether the process goes on. */
+  /** The primary disappears; returns whether the process keeps running. */
   losePrimary(): boolean {
     return this.#onPrimaryGone()
   }
 }
 
-/** Who relies on the pid, and what stands against keeping it, as the test says. */
+/** Which program relies on the pid, and what prevents keeping it, as scripted by the test. */
 export class FakePidKeeping implements PidKeeping {
   user: PidKeeping['user']
   why: string | undefined
   pidFile: string | undefined
-  /** Set, it is why the successor does not wait for its keeper. */
+  /** If set, the reason why the successor does not wait for its keeper. */
   notAwaited: Error | undefined
   /** The generation that is kept when this process ends. */
   kept: number | undefined
@@ -450,7 +450,7 @@ export class FakePidKeeping implements PidKeeping {
   }
 }
 
-/** A successor that does what the test says. */
+/** A successor scripted by the test. */
 export class FakeChild extends EventEmitter {
   pid: number | undefined = 5151
   connected = true
@@ -472,7 +472,7 @@ export class FakeChild extends EventEmitter {
     return this.connected
   }
 
-  /** Says what a successor says. */
+  /** Sends a message of the successor. */
   says(body: unknown): void {
     this.emit('message', body)
   }
@@ -481,13 +481,13 @@ export class FakeChild extends EventEmitter {
     this.exitCode = code
     this.signalCode = signal
     this.emit('exit', code, signal)
-    // What it had said before is delivered first.
+    // Its earlier messages are delivered first.
     this.connected = false
     this.emit('disconnect')
   }
 }
 
-/** systemd, as far as a service tells it. */
+/** The notices that a service sends to systemd. */
 export class FakeServiceManager implements ServiceManager {
   readonly variables: Record<string, string> = {}
   watchdog: number | undefined

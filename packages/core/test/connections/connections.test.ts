@@ -4,11 +4,11 @@ import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { Connections } from '../../src/connections/connections.ts'
 
-test('a server of HTTP/1 has nothing added for a connection until a drain begins, and all are known then', async () => {
+test('an HTTP/1 server tracks no connection until a drain begins, and then knows all of them', async () => {
   const server = http.createServer((_request, response) => response.end('x'))
   const accepting = server.listenerCount('connection')
   server.listen(0, '127.0.0.1')
-  // As the core does it: inside listen(), before Node has a list.
+  // As in the core: inside listen(), before Node has a list.
   const connections = new Connections(server, () => 0)
   await once(server, 'listening')
   expect(server.listenerCount('connection')).toBe(accepting)

@@ -2,7 +2,7 @@ import { FrameReader } from '../../src/connections/frame-reader.ts'
 
 const head = Buffer.from('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n')
 
-/** A frame of a server: not masked, unless the test says so. */
+/** A server frame: unmasked, unless the test asks for a mask. */
 function frame(opcode: number, length: number, { fin = true, rsv = 0, mask = false } = {}): Buffer {
   const first = (fin ? 0x80 : 0) | rsv | opcode
   const masked = mask ? 0x80 : 0
@@ -34,7 +34,7 @@ const pieces = [
   frame(2, 200, { mask: true }),
 ]
 
-test('is between frames exactly where a frame ends, however the bytes are split', () => {
+test('the reader is between frames exactly where a frame ends, however the bytes are split', () => {
   const all = Buffer.concat(pieces)
   let end = 0
   const ends = new Set(pieces.map(({ length }) => (end += length)))
@@ -55,13 +55,13 @@ test('is between frames exactly where a frame ends, however the bytes are split'
   }
 })
 
-test('knows a close frame', () => {
+test('the reader recognises a close frame', () => {
   const reader = new FrameReader()
   reader.read(Buffer.concat([head, frame(8, 2)]))
   expect(reader).toMatchObject({ closed: true, isBetweenFrames: true })
 })
 
-test('passes over a payload longer than any buffer', () => {
+test('the reader skips a payload longer than any buffer', () => {
   const reader = new FrameReader()
   reader.read(Buffer.concat([head, Buffer.from([0x82, 127, 0, 0, 0x10, 0, 0, 0, 0, 0])]))
   expect(reader).toMatchObject({ lost: false, isBetweenFrames: false })
@@ -75,7 +75,7 @@ test.each([
   ['a control frame in fragments', Buffer.concat([head, Buffer.from([0x09, 0])])],
   ['a long control frame', Buffer.concat([head, Buffer.from([0x89, 126, 0, 200])])],
   ['an impossible length', Buffer.concat([head, Buffer.from([0x82, 127, 255, 0, 0, 0, 0, 0, 0, 0])])],
-])('is lost for good after %s', (_what, bytes) => {
+])('the reader loses its position for good after %s', (_what, bytes) => {
   const reader = new FrameReader()
   reader.read(bytes)
   reader.read(frame(1, 5))

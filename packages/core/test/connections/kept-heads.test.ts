@@ -17,7 +17,7 @@ test.each([
   ['a long value', ['X-Long', 'x'.repeat(20_000)]],
   ['a long name', ['x'.repeat(20_000), 'long']],
   ['no header', []],
-])('a head with %s comes back as it came, again and again', (_, rawHeaders) => {
+])('a head with %s is restored byte for byte every time', (_, rawHeaders) => {
   const heads = new KeptHeads()
   for (const url of ['/', '/socket?token=1', '/caf\xe9', '*']) {
     const each = request(url, rawHeaders)
@@ -27,17 +27,17 @@ test.each([
   }
 })
 
-test('a head whose lines are known takes two characters', () => {
+test('a head made of known lines is stored in two characters', () => {
   const heads = new KeptHeads()
   heads.pack(request('/socket', usual))
   expect(heads.pack(request('/socket', usual))).toHaveLength(2)
-  // A value that is not learned, and its end.
+  // A value that the table does not store, and its terminator.
   const key = ['Sec-WebSocket-Key', 'a key']
   heads.pack(request('/socket', [...usual, ...key]))
   expect(heads.pack(request('/socket', [...usual, ...key]))).toHaveLength(8)
 })
 
-test('what differs from client to client does not fill the table', () => {
+test('values that differ from client to client do not fill the table', () => {
   const heads = new KeptHeads()
   for (let client = 0; client < 20_000; client++) {
     const each = request(`/socket?id=${client}`, [
@@ -56,7 +56,7 @@ test('what differs from client to client does not fill the table', () => {
   expect(heads.pack(request('/socket', usual))).toHaveLength(2)
 })
 
-test('nothing is learned of credentials', () => {
+test('the table stores no credentials', () => {
   const heads = new KeptHeads()
   for (const name of ['Cookie', 'authorization', 'Sec-WebSocket-Key']) {
     heads.pack(request('/', [name, 'secret']))

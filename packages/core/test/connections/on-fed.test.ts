@@ -7,7 +7,7 @@ import { onFed } from '../../src/connections/on-fed.ts'
 test.each([
   ['http', (): http.Server => http.createServer()],
   ['https', (): http.Server => https.createServer()],
-])('a server of %s that does not listen and is given connections is told of once', (_protocol, create) => {
+])('a server of %s that receives connections without listening is reported once', (_protocol, create) => {
   const server = create()
   const listeners = [server.listenerCount('connection'), server.listenerCount('listening')]
   let calls = 0
@@ -20,7 +20,7 @@ test.each([
   for (const stream of streams) stream.destroy()
 })
 
-test('a server that listens may be given connections as well', async () => {
+test('a server that listens may receive passed-on connections too', async () => {
   const server = http.createServer()
   const listeners = server.listenerCount('connection')
   let calls = 0

@@ -4,7 +4,7 @@ import { WrittenFrames } from '../../src/connections/written-frames.ts'
 const head = 'HTTP/1.1 101 Switching Protocols\r\n\r\n'
 const text = Buffer.from([0x81, 5, ...Buffer.from('hello')])
 
-test('follows what is written, in whatever form', () => {
+test('follows every write, in whatever form', () => {
   const stream = new PassThrough()
   const frames = new WrittenFrames(stream, () => true)
   expect(frames.position).toBe('unanswered')
@@ -21,7 +21,7 @@ test('follows what is written, in whatever form', () => {
   expect(frames.position).toBe('closed')
 })
 
-test('calls back once, when a frame has become whole', () => {
+test('calls back once, when a frame is complete', () => {
   const stream = new PassThrough()
   const frames = new WrittenFrames(stream, () => true)
   stream.write(head)
@@ -35,7 +35,7 @@ test('calls back once, when a frame has become whole', () => {
   expect(calls).toEqual([head.length + text.length])
 })
 
-test('knows that something was written where it could not see it', () => {
+test('notices bytes that were written behind its back', () => {
   const stream = Object.assign(new PassThrough(), { bytesWritten: 100 })
   const frames = new WrittenFrames(stream, () => true)
   stream.write(head)
@@ -45,7 +45,7 @@ test('knows that something was written where it could not see it', () => {
   expect(frames.position).toBe('unknown')
 })
 
-test('leaves the stream as it was where an implementation closes it itself', async () => {
+test('leaves the stream alone if the implementation closes it', async () => {
   const stream = new PassThrough()
   let isNeeded = true
   const frames = new WrittenFrames(stream, () => isNeeded)

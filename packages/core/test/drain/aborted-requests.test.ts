@@ -24,7 +24,7 @@ function open(): { socket: Socket; requests: IncomingMessage[] } {
   return { socket, requests }
 }
 
-test('names each request that Node destroys when the connection closes, and none of another connection', () => {
+test('reports each request that Node destroys when its connection closes, and no request of another connection', () => {
   const { socket, requests } = open()
   const other = request(connection())
   socket.on('close', () => other.destroy())
@@ -36,7 +36,7 @@ test('names each request that Node destroys when the connection closes, and none
   expect([...requests, other].every((each) => each.destroyed)).toBe(true)
 })
 
-test('does not count requests that were destroyed before the connection closed', () => {
+test('does not report requests that were destroyed before the connection closed', () => {
   const { socket } = open()
   socket.removeAllListeners('close')
   const heard: (readonly IncomingMessage[])[] = []
@@ -46,7 +46,7 @@ test('does not count requests that were destroyed before the connection closed',
   expect(heard).toEqual([[]])
 })
 
-test('shadows the prototype only while the connection closes', () => {
+test('shadows the prototype method only while the connection closes', () => {
   const { socket } = open()
   let within: unknown
   socket.on('close', () => {
@@ -59,7 +59,7 @@ test('shadows the prototype only while the connection closes', () => {
   expect(ofPrototype()).toBe(destroy)
 })
 
-test('hears nothing after its release', () => {
+test('reports nothing after its release', () => {
   const { socket } = open()
   const listeners = socket.listenerCount('close')
   const heard = jest.fn()

@@ -3,7 +3,7 @@ import { awaitDeclined, awaitQuiet } from '../../src/drain/accept-handed.ts'
 import type { PrimaryState } from '../../src/system/cluster-system.ts'
 import { FakeSystem } from '../fake-system.ts'
 
-/** A worker that stops, and what its primary answers and hands it. */
+/** A stopping worker, with the answers and connections of its primary. */
 class Worker {
   readonly system = new FakeSystem()
   accepted = 0
@@ -31,7 +31,7 @@ class Worker {
     return this
   }
 
-  /** Passes this time, by steps in which the primary hands it connections or not. */
+  /** Advances the clock in steps, with or without connections from the primary. */
   async pass(milliseconds: number, isHanded = false, step = 50): Promise<void> {
     for (let passed = 0; passed < milliseconds; passed += step) {
       if (isHanded) this.accepted++
@@ -43,7 +43,7 @@ class Worker {
 }
 
 describe('a worker that stops waits', () => {
-  test('100 ms of silence from a primary that never answered', async () => {
+  test('for 100 ms of silence from a primary that never answered', async () => {
     const worker = new Worker(undefined).stop()
     await worker.pass(50)
     expect(worker.left).toBeUndefined()
@@ -51,13 +51,13 @@ describe('a worker that stops waits', () => {
     expect(worker.left).toBe(100)
   })
 
-  test('for a second answer of a primary that serves', async () => {
+  test('for a second answer from a primary that serves', async () => {
     const worker = new Worker('serving').stop()
     await worker.pass(400)
     expect(worker.left).toBe(200)
   })
 
-  test('1200 ms at most for a primary that goes on handing it connections', async () => {
+  test('at most 1200 ms for a primary that keeps handing it connections', async () => {
     const worker = new Worker('serving').stop()
     await worker.pass(1150, true)
     expect(worker.left).toBeUndefined()
@@ -65,7 +65,7 @@ describe('a worker that stops waits', () => {
     expect(worker.left).toBe(1200)
   })
 
-  test('for a primary that is held up', async () => {
+  test('for a blocked primary', async () => {
     const worker = new Worker(undefined, true).stop()
     await worker.pass(3000)
     expect(worker.left).toBeUndefined()
@@ -74,13 +74,13 @@ describe('a worker that stops waits', () => {
     expect(worker.left).toBe(3100)
   })
 
-  test('5000 ms at most for a primary that is held up', async () => {
+  test('at most 5000 ms for a blocked primary', async () => {
     const worker = new Worker(undefined, true).stop()
     await worker.pass(6000)
     expect(worker.left).toBe(5000)
   })
 
-  test('until a primary that stops has handed over its last connection', async () => {
+  test('until a stopping primary has handed over its last connection', async () => {
     const worker = new Worker('stopping').stop()
     await worker.pass(2000)
     expect(worker.left).toBeUndefined()
@@ -96,15 +96,15 @@ describe('a worker whose server has closed declines', () => {
     return worker.left
   }
 
-  test('for 20 ms, with a primary that never answered', async () => {
+  test('connections for 20 ms if the primary never answered', async () => {
     expect(await passed(new Worker(undefined), 100)).toBe(20)
   })
 
-  test('until a primary that answers has read of it', async () => {
+  test('connections until a primary that answers has read the message', async () => {
     expect(await passed(new Worker('serving'), 100)).toBe(20)
   })
 
-  test('for as long as its primary is held up, unless it is hurried', async () => {
+  test('connections while its primary is blocked, unless the drain is forced', async () => {
     const worker = new Worker(undefined, true)
     expect(await passed(worker, 3000)).toBeUndefined()
     worker.hurried = true
@@ -112,7 +112,7 @@ describe('a worker whose server has closed declines', () => {
     expect(worker.left).toBe(3020)
   })
 
-  test('for 5000 ms at most', async () => {
+  test('connections for at most 5000 ms', async () => {
     expect(await passed(new Worker(undefined, true), 6000)).toBe(5000)
   })
 })

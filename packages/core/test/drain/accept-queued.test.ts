@@ -29,7 +29,7 @@ async function connect(port: number, count: number) {
   return clients
 }
 
-/** How many of the clients were reset when all of them have ended. */
+/** The number of clients that were reset, once all have ended. */
 async function resets(clients: net.Socket[]): Promise<number> {
   const ends = await Promise.all(
     clients.map(
@@ -52,7 +52,7 @@ async function rejection(port: number): Promise<string | undefined> {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('accepts everything that waits, and gives it to the server when the socket is closed', async () => {
+test('accepts every queued connection, and passes them to the server once the socket is closed', async () => {
   const { server, connections, port } = await listen()
   const accepted: net.Socket[] = []
   server.on('connection', (socket) => accepted.push(socket))
@@ -69,7 +69,7 @@ test('accepts everything that waits, and gives it to the server when the socket 
   await expect(resets(clients)).resolves.toBe(0)
 })
 
-test('in a hurry, says how many connections the kernel resets', async () => {
+test('returns the number of connections that the kernel resets if the drain is forced', async () => {
   const { server, connections, port } = await listen()
   const accepted: net.Socket[] = []
   server.on('connection', (socket) => accepted.push(socket.resume()))
@@ -85,7 +85,7 @@ test('in a hurry, says how many connections the kernel resets', async () => {
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 describeLinux('where the kernel tells the length of the queue', () => {
-  test('accepts what arrives in a slow turn that had found the queue empty', async () => {
+  test('accepts a connection that arrives during a slow turn that found the queue empty', async () => {
     const { server, connections, port } = await listen()
     server.on('connection', (socket) => socket.end())
     const system = new FakeSystem()
@@ -106,7 +106,7 @@ describeLinux('where the kernel tells the length of the queue', () => {
   })
 })
 
-test('gives up after two seconds of turns that each accept a connection', async () => {
+test('gives up if every turn accepts a connection for two seconds', async () => {
   const { server, connections, port } = await listen()
   server.on('connection', (socket) => socket.resume())
   const system = new FakeSystem()
@@ -121,7 +121,7 @@ test('gives up after two seconds of turns that each accept a connection', async 
   server.close()
 })
 
-/** A queue that yields a connection at each of these times, in milliseconds, and what has become of it. */
+/** A queue that yields a connection at each of these times, in milliseconds, and its state. */
 async function closedAfter(times: number[], quietFor: number): Promise<number> {
   const system = new FakeSystem()
   let accepted = 0
@@ -145,7 +145,7 @@ async function closedAfter(times: number[], quietFor: number): Promise<number> {
   return closed
 }
 
-test('closes when the queue has been empty for the quiet time, or for ten times as long in vain', async () => {
+test('closes after the queue was empty for the quiet time, or after ten times as long if it never was', async () => {
   expect(await closedAfter([5], 0)).toBeLessThan(1)
   expect(await closedAfter([5], 20)).toBeCloseTo(25, 0)
   const endless = Array.from({ length: 1000 }, (_, index) => index * 5)
@@ -154,7 +154,7 @@ test('closes when the queue has been empty for the quiet time, or for ten times 
   expect(closed).toBeLessThan(210)
 })
 
-test('gives the server what was accepted if the application closes the server meanwhile', async () => {
+test('passes accepted connections to the server even if the application closes it in the meantime', async () => {
   const { server, connections, port } = await listen()
   let accepted = 0
   server.on('connection', (socket) => {
@@ -167,14 +167,14 @@ test('gives the server what was accepted if the application closes the server me
   const queued = acceptQueued(queue, new FakeSystem(), () => false)
   while (queue.accepted < 5) await turn()
   expect(accepted).toBe(early)
-  // Not the server's own method: a lifecycle which another file has left behind in this worker would drain the server.
+  // Not the server's own method: a lifecycle left behind in this worker by another file would drain the server.
   net.Server.prototype.close.call(server)
   await queued
   expect(accepted).toBeGreaterThanOrEqual(early + 5)
   expect(accepted).toBeLessThan(50)
 })
 
-test('what a listener of a connection throws is uncaught, and the other connections are given to the server', async () => {
+test('an error thrown by a connection listener is uncaught, and the server still gets the other connections', async () => {
   const { server, connections, port } = await listen()
   const thrown: unknown[] = []
   const original = globalThis.queueMicrotask

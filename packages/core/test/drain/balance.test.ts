@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { serve, turns } from './drained-server.ts'
 
-/** What becomes of a request, as far as its connection outlives the others on it. */
+/** The way a request ends, unless another request ends the connection first. */
 const fates: Record<string, (response: ServerResponse, client: Duplex) => void> = {
   answered: (response) => response.end('whole'),
   empty: (response) => response.writeHead(204).end(),
@@ -17,13 +17,13 @@ const fates: Record<string, (response: ServerResponse, client: Duplex) => void> 
   held: () => {},
 }
 
-describe('each request that a drain sees has one end', () => {
-  test.each([1, 2, 3, 4, 5])('whatever becomes of many at random (%i)', async (seed) => {
+describe('the drain counts each request exactly once', () => {
+  test.each([1, 2, 3, 4, 5])('when many requests end in random ways (%i)', async (seed) => {
     const random = seeded(seed)
     const pick = (): string => Object.keys(fates)[Math.floor(random() * Object.keys(fates).length)]!
     const { open, drain, end, cut } = serve()
     const clients = Array.from({ length: 40 }, () => open())
-    // Up to five on a connection, one behind another, before the drain and in it.
+    // Up to five pipelined requests on a connection, before and during the drain.
     for (const client of clients) client.ask(Math.floor(random() * 6))
     await turns()
     drain.start()
@@ -53,7 +53,7 @@ describe('each request that a drain sees has one end', () => {
   })
 })
 
-test('closeAllConnections() and closeIdleConnections() do nothing while a server drains, and everything behind that', async () => {
+test('closeAllConnections() and closeIdleConnections() do nothing during a drain, and work as usual after it', async () => {
   const { open, drain, end, server } = serve()
   const client = open()
   client.ask(1)
@@ -70,7 +70,7 @@ test('closeAllConnections() and closeIdleConnections() do nothing while a server
   end()
 })
 
-/** The same numbers each time, between 0 and 1. */
+/** A reproducible sequence of numbers between 0 and 1. */
 function seeded(seed: number): () => number {
   let state = seed
   return () => {

@@ -6,7 +6,7 @@ import { beforeHead } from '../../src/drain/before-head.ts'
 const serialise = (): unknown => Reflect.get(ServerResponse.prototype, '_storeHeader')
 const original = serialise()
 
-/** Writes a head, and returns it. */
+/** Writes a response head, and returns it. */
 function write(): string {
   const socket = new PassThrough()
   const response = new ServerResponse(new IncomingMessage(socket as unknown as Socket))
@@ -19,14 +19,14 @@ function write(): string {
 const add = (name: string) =>
   beforeHead((_response, fields) => [...(fields as readonly unknown[]), name, 'added'])
 
-test('rewrites the fields of every head, one function behind the other', () => {
+test('rewrites the headers of every response, one function after the other', () => {
   const releases = [add('X-First'), add('X-Second')]
   const head = write()
   expect(head).toContain('X-Own: yes\r\nX-First: added\r\nX-Second: added\r\n')
   for (const release of releases) release()
 })
 
-test('goes on for the others when one ends, and gives the prototype back with the last', () => {
+test('keeps running the remaining functions when one is removed, and restores the prototype with the last', () => {
   const [first, second] = [add('X-First'), add('X-Second')]
   first()
   const head = write()
@@ -41,7 +41,7 @@ test('goes on for the others when one ends, and gives the prototype back with th
   expect(serialise()).toBe(original)
 })
 
-test('shows the response that is being written', () => {
+test('passes the response that is being written', () => {
   const seen: number[] = []
   const release = beforeHead((response, fields) => {
     seen.push(response.statusCode)

@@ -15,7 +15,7 @@ beforeEach(() => {
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-test('sends a FIN behind what was written, and closes when the client has closed its side', async () => {
+test('sends a FIN after the written data, and closes when the client has closed its side', async () => {
   const received: Buffer[] = []
   client.on('data', (chunk: Buffer) => received.push(chunk))
   socket.write('the last response')
@@ -31,7 +31,7 @@ test('sends a FIN behind what was written, and closes when the client has closed
   expect([socket.destroyed, system.timers]).toEqual([true, 0])
 })
 
-test('reads what the client still sends, and throws it away', async () => {
+test('reads and discards what the client still sends', async () => {
   closeGently(socket, system)
   client.resume()
   client.write('x'.repeat(100_000))
@@ -42,7 +42,7 @@ test('reads what the client still sends, and throws it away', async () => {
   expect(socket.destroyed).toBe(true)
 })
 
-test('cuts a client that never closes its side, 2 s after its last word', async () => {
+test('destroys the connection of a client that never closes its side, 2 s after its last data', async () => {
   client.resume()
   closeGently(socket, system)
   await turn()
@@ -55,7 +55,7 @@ test('cuts a client that never closes its side, 2 s after its last word', async 
   expect(socket.destroyed).toBe(true)
 })
 
-test('knows what it has in hand, and does nothing the second time', async () => {
+test('remembers the connections it is closing, and ignores a second call', async () => {
   expect(isClosing(socket)).toBe(false)
   closeGently(socket, system)
   closeGently(socket, system)

@@ -19,7 +19,7 @@ beforeEach(() => {
 })
 afterEach(() => served.end())
 
-/** A client that has sent something. */
+/** A client that has sent data. */
 async function send(text: string): Promise<Client> {
   const client = served.open()
   client.stream.write(text)
@@ -33,8 +33,8 @@ const upgrade = 'GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: 
 const switching = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
 const sockets = (): Socket[] => [...connections.sockets.keys()]
 
-describe('what is under way', () => {
-  test('is a request that is handled, answered or received, or a head that is being read', async () => {
+describe('the in-flight work of a connection', () => {
+  test('is a request being handled, answered or received, or a head being read', async () => {
     await send(get)
     const answered = await send(get)
     answered.responses[0]!.flushHeaders()
@@ -48,7 +48,7 @@ describe('what is under way', () => {
     ])
   })
 
-  test('is not an idle connection, an unused one, or an upload that was answered early', async () => {
+  test('excludes idle and unused connections, and uploads that were answered early', async () => {
     const idle = await send(get)
     idle.responses[0]!.end()
     served.open()
@@ -59,13 +59,13 @@ describe('what is under way', () => {
     expect(describeCut(connections, times)).toEqual([])
   })
 
-  test('is not a connection that is being closed: its last response was whole', async () => {
+  test('excludes a connection being closed, whose last response is complete', async () => {
     await send(get)
     closeGently(sockets()[0]!, served.system)
     expect(describeCut(connections, times)).toEqual([])
   })
 
-  test('is a connection that left HTTP', async () => {
+  test('includes an upgraded connection', async () => {
     served.server.on('upgrade', (_request, socket: Duplex) => socket.write(switching))
     await send(upgrade)
     expect(describeCut(connections, times)).toEqual([
@@ -73,13 +73,13 @@ describe('what is under way', () => {
     ])
   })
 
-  test('is each of the requests that are known to be on a connection', async () => {
+  test('includes each known request on a connection', async () => {
     const { responses } = await send(get + get)
     expect(describeCut(connections, times)).toHaveLength(1)
     expect(describeCut(connections, times, () => responses.map(({ req }) => req))).toHaveLength(2)
   })
 
-  test('is a connection of another protocol', () => {
+  test('includes a connection of another protocol', () => {
     const socket = Object.assign(new EventEmitter(), {
       bytesRead: 1,
       remoteAddress: '10.0.0.1',
@@ -103,7 +103,7 @@ describe('what is under way', () => {
     [{ headersSent: true, state: { remoteClose: 1 } }, 'responding'],
     [{ headersSent: false, state: { remoteClose: 1 } }, 'handling'],
     [{ headersSent: false, state: { remoteClose: 0 } }, 'receiving'],
-  ])('is a stream of HTTP/2 %j: %s', (stream, state) => {
+  ])('includes an HTTP/2 stream with %j as %s', (stream, state) => {
     const streams = new Map([[stream, { ':method': 'GET', ':path': '/h2' }]])
     const http2 = { streams, sockets: new Map() } as unknown as Connections
     expect(describeStream(http2, stream as never, undefined, times)).toEqual({
@@ -113,7 +113,7 @@ describe('what is under way', () => {
     })
   })
 
-  test('is a connection that was on its way to a successor', async () => {
+  test('includes a connection on its way to a successor', async () => {
     await send(get)
     expect(describeMoving(connections, sockets()[0]!, times)).toEqual({ state: 'moving', ...named })
   })
@@ -128,14 +128,14 @@ describe('the cut', () => {
       ...options,
     })
 
-  test('destroys connections, but for those that are spared', async () => {
+  test('destroys all connections except the spared ones', async () => {
     for (let index = 0; index < 3; index++) await send(get)
     const [first, second, third] = sockets()
     end({ spared: new Set([second!]) })
     expect([first, second, third].map((socket) => socket!.destroyed)).toEqual([true, false, true])
   })
 
-  test('ends an event stream with its last chunk, and does not destroy its connection', async () => {
+  test('ends an event stream with the last chunk, and does not destroy its connection', async () => {
     const { stream, responses } = await send(get)
     const received: Buffer[] = []
     stream.on('data', (chunk: Buffer) => received.push(chunk))
@@ -148,7 +148,7 @@ describe('the cut', () => {
     expect(Buffer.concat(received).toString()).toMatch(/data: 1\n\n\r\n0\r\n\r\n$/)
   })
 
-  test('ends gently where the answer was sent before the upload was over', async () => {
+  test('closes a connection gently if its response was sent before the upload ended', async () => {
     const { responses } = await send(post)
     responses[0]!.end()
     await turns()
@@ -157,7 +157,7 @@ describe('the cut', () => {
     expect([isClosing(socket!), socket!.destroyed]).toEqual([true, false])
   })
 
-  test('ends a WebSocket behind the frame that is being written', async () => {
+  test('ends a WebSocket after the frame being written', async () => {
     served.server.on('upgrade', (_request, socket: Duplex) => {
       socket.write(switching)
       socket.write(Buffer.from([0x81, 5, 104, 101]))
@@ -169,12 +169,12 @@ describe('the cut', () => {
     expect([socket!.writableEnded, socket!.destroyed]).toEqual([false, false])
     socket!.write('llo')
     expect(socket!.writableEnded).toBe(true)
-    // The application writes on: nothing is uncaught.
+    // The application keeps writing, and no error is uncaught.
     socket!.write('more')
     await turns()
   })
 
-  test('ends a WebSocket at once that is between two frames', async () => {
+  test('ends a WebSocket that is between two frames at once', async () => {
     served.server.on('upgrade', (_request, socket: Duplex) => socket.write(switching))
     await send(upgrade)
     const [socket] = sockets()
@@ -182,7 +182,7 @@ describe('the cut', () => {
     expect([socket!.writableEnded, socket!.destroyed]).toEqual([true, false])
   })
 
-  test('closes HTTP/2: its streams with CANCEL, its sessions, and no socket under one', () => {
+  test('closes HTTP/2 streams with CANCEL and their sessions, but not the sockets underneath', () => {
     const closed: unknown[] = []
     const stream = { headersSent: false, sentHeaders: undefined, close: (code: number) => closed.push(code) }
     const session = { destroyed: false, close: () => closed.push('session') }
@@ -205,7 +205,7 @@ describe('the cut', () => {
     expect(closed).toEqual([8, 'session', 'TLS'])
   })
 
-  test('goes on where one connection throws', async () => {
+  test('continues if one connection throws', async () => {
     await send(get)
     await send(get)
     const [broken, sound] = sockets()

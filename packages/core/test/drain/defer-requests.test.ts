@@ -38,7 +38,7 @@ test.each(['request', 'checkContinue', 'checkExpectation'])(
   },
 )
 
-test('other events, and requests of other connections, are not deferred', () => {
+test('other events and requests on other connections are not deferred', () => {
   const [upgrade, request] = [on(concerned), on(another)]
   expect(server.emit('upgrade', upgrade)).toBe(true)
   expect(server.emit('request', request, {} as ServerResponse)).toBe(true)
@@ -49,21 +49,21 @@ test('other events, and requests of other connections, are not deferred', () => 
   ])
 })
 
-test('the application never sees a request that was taken', async () => {
+test('the application never sees a request that the drain has taken', async () => {
   taken = true
   server.emit('request', on(concerned), {} as ServerResponse)
   await turn()
   expect(seen).toEqual([])
 })
 
-test('a request is judged when the application would see it, not when it arrives', async () => {
+test('the decision about a request is made when the application would see it, not when it arrives', async () => {
   server.emit('request', on(concerned), {} as ServerResponse)
   taken = true
   await turn()
   expect(seen).toEqual([])
 })
 
-test('after its release it defers nothing, and what it has deferred still arrives', async () => {
+test('after the release no request is deferred, and the deferred ones still reach the application', async () => {
   const [first, second] = [on(concerned), on(concerned)]
   server.emit('request', first, {} as ServerResponse)
   release()

@@ -86,7 +86,7 @@ class FakeServerDrain {
   }
   get migrates(): boolean {
     this.#call('migrates')
-    // Only what moves is watched.
+    // Only moving connections are watched.
     return this.#broken === 'onChange'
   }
   get tally(): object {
@@ -108,12 +108,12 @@ class FakeServerDrain {
   }
 }
 
-test.each(steps)('a drain goes on to its end when a server throws at: %s', async (step) => {
+test.each(steps)('a drain completes even if a server throws in: %s', async (step) => {
   const system = new FakeSystem()
   const errors: ZerodropError[] = []
   const [broken, sound] = [new FakeServerDrain(step), new FakeServerDrain()]
   const drain = run(system, [broken, sound], errors)
-  // Each wait of the drain is over when the time has passed that it may take.
+  // Each wait of the drain ends at its time limit.
   const result = await passing(system, drain.ended)
   expect(result).toMatchObject({ cut: [] })
   expect(sound.calls).toEqual(
@@ -147,7 +147,7 @@ test.each(['onAcceptStopped', 'onForce', 'onSettled'] as const)(
   },
 )
 
-test('a connection that is destroyed and never says that it has closed does not keep a drain from its end', async () => {
+test('a destroyed connection that never emits "close" does not block a drain', async () => {
   const system = new FakeSystem()
   const server = new FakeServerDrain()
   server.end = () => {}
@@ -173,7 +173,7 @@ function run(
   return { ended: drain.run(onSettled) }
 }
 
-/** Lets time pass until something has ended. */
+/** Advances the clock until the promise settles. */
 async function passing<Result>(system: FakeSystem, ended: Promise<Result>): Promise<Result> {
   let over = false
   const end = (): void => {

@@ -11,7 +11,7 @@ import { FakeSystem } from '../fake-system.ts'
 
 export interface Client {
   readonly stream: Duplex
-  /** To what has reached the application, in order. */
+  /** The responses to requests that reached the application, in order. */
   readonly responses: ServerResponse[]
   ask(count: number): void
 }
@@ -20,7 +20,7 @@ interface Served {
   readonly server: Server
   readonly system: FakeSystem
   readonly drain: ServerDrain
-  /** What was cut before the deadline. */
+  /** The requests that were cut before the deadline. */
   readonly cut: readonly CutConnection[]
   readonly open: () => Client
   /** Ends everything. */
@@ -37,10 +37,10 @@ export const options: Omit<ServerDrainOptions, 'onCut'> = {
   onStopping: () => {},
 }
 
-/** A server that drains, and clients that speak to it in memory. */
+/** A draining server with in-memory clients. */
 export function serve(given: Partial<ServerDrainOptions> = {}): Served {
   const server = http.createServer()
-  // Node keeps its list of connections from then on.
+  // Node keeps its list of connections from this point on.
   server.emit('listening')
   const connections = new Connections(server, () => 0)
   connections.track()
@@ -62,7 +62,7 @@ export function serve(given: Partial<ServerDrainOptions> = {}): Served {
     here.on('error', () => {})
     there.on('error', () => {}).resume()
     const responses: ServerResponse[] = []
-    // Node documents that a server takes any stream. It wants these two of a socket.
+    // A server accepts any stream, as Node documents, but uses these two members of a socket.
     byStream.set(Object.assign(here, { setTimeout: () => here, destroySoon: () => here.end() }), responses)
     server.emit('connection', here as unknown as Socket)
     return {
@@ -81,7 +81,7 @@ export function serve(given: Partial<ServerDrainOptions> = {}): Served {
   return { server, system, drain, cut, open, end }
 }
 
-/** As many event loop ticks as it takes to carry something to the other side and back. */
+/** Waits enough event loop ticks for a round trip to the other side. */
 export async function turns(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

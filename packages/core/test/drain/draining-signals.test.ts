@@ -4,7 +4,7 @@ import type { Server, Socket } from 'node:net'
 import { DrainingSignals } from '../../src/drain/draining-signals.ts'
 
 const [one, two] = [{}, {}] as [Server, Server]
-/** A request of HTTP/2, which is over when its stream closes. */
+/** An HTTP/2 request, which ends when its stream closes. */
 const request = (socket = {} as Socket): IncomingMessage =>
   ({ socket, stream: new EventEmitter() }) as unknown as IncomingMessage
 
@@ -26,11 +26,11 @@ test('a request has one signal, aborted when its server drains', () => {
   ])
 })
 
-test('that of a server that drains already is aborted from the start', () => {
+test('the signal of a request is aborted from the start if its server is already draining', () => {
   expect(signals.of(request(), one, true).aborted).toBe(true)
 })
 
-test('a request that is spared is told later, by its connection', () => {
+test('the signal of a spared request is aborted later, through its connection', () => {
   const socket = {} as Socket
   const signal = signals.of(request(socket), one, false)
   signals.abort(one, () => true)
@@ -39,7 +39,7 @@ test('a request that is spared is told later, by its connection', () => {
   expect(signal.aborted).toBe(true)
 })
 
-test('knows which requests are watched', () => {
+test('reports which requests are watched', () => {
   const asking = request()
   signals.of(asking, one, false)
   expect([signals.isWatched(asking), signals.isWatched(request())]).toEqual([true, false])

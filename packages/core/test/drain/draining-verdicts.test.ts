@@ -9,7 +9,7 @@ beforeEach(() => {
   verdicts = new DrainingVerdicts((warning) => warnings.push(warning))
 })
 
-test('asks a function for each request, and takes a word as it is', () => {
+test('a function is called for each request, and a plain value is used as it is', () => {
   const policy: DrainingPolicy<number> = (request) => (request > 1 ? 'refuse' : 'serve')
   expect([verdicts.of(policy, 1), verdicts.of(policy, 2), verdicts.of('refuse', 1)]).toEqual([
     'serve',
@@ -28,7 +28,7 @@ test.each([
   ],
   ['returns a promise', () => Promise.reject(new Error('a slip'))],
   ['returns anything else', () => 'no'],
-])('a function that %s serves, and is reported once', (_what, policy) => {
+])('a request is served if the function %s, and the failure is reported once', (_what, policy) => {
   const asked = [1, 2].map((request) => verdicts.of(policy as DrainingPolicy<number>, request))
   expect(asked).toEqual(['serve', 'serve'])
   expect(warnings.map(({ code }) => code)).toEqual(['ERR_ZERODROP_DRAINING_POLICY_FAILED'])

@@ -17,7 +17,7 @@ beforeEach(() => {
   attempts = new Attempts((error) => errors.push(error))
 })
 
-/** A response of HTTP/1.1 whose body has begun, and a function that returns what was sent since. */
+/** An HTTP/1.1 response whose body has begun, and a function that returns the data sent since. */
 async function respond(fields: Record<string, string>) {
   const body = 'data: 1\n'
   const socket = new PassThrough()
@@ -42,14 +42,14 @@ const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(res
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 const lastChunk = '0\r\n\r\n'
 
-describe('responses of HTTP/1', () => {
+describe('HTTP/1 responses', () => {
   test('an event stream ends with the last chunk of its body', async () => {
     const { response, sent } = await respond(events)
     expect(endResponses([response], nobody, { spread: 0, attempts })).toEqual(new Set())
     expect([response.writableEnded, await sent()]).toEqual([true, lastChunk])
   })
 
-  test('so does any response without a length that the application watches, and no other', async () => {
+  test('any other response ends this way only if it has no length and the application watches its signal', async () => {
     const [watched, other] = [await respond({}), await respond({})]
     const others = endResponses(
       [watched.response, other.response],
@@ -61,13 +61,13 @@ describe('responses of HTTP/1', () => {
     expect(other.response.writableEnded).toBe(false)
   })
 
-  test('a body with a length is not whole and does not end', async () => {
+  test('a body with a content length is incomplete and is not ended', async () => {
     const { response } = await respond({ ...events, 'Content-Length': '100' })
     expect(endResponses([response], everybody, { spread: 100, attempts })).toEqual(new Set([response]))
     expect(response.writableEnded).toBe(false)
   })
 
-  test('nor does one whose head names a length and is not on its way yet', () => {
+  test('a body with a content length is not ended while its head is still unsent either', () => {
     const response = new ServerResponse(new IncomingMessage(new PassThrough() as unknown as Socket))
     response.setHeader('Content-Length', '100')
     response.writeHead(200)
@@ -75,7 +75,7 @@ describe('responses of HTTP/1', () => {
     expect(response.writableEnded).toBe(false)
   })
 
-  test('a response without a head, or one that has ended, is left to its connection', async () => {
+  test('a response without a head, or that has ended, is left alone', async () => {
     const { response: ended } = await respond(events)
     ended.end()
     const request = new IncomingMessage(new PassThrough() as unknown as Socket)
@@ -86,7 +86,7 @@ describe('responses of HTTP/1', () => {
     expect(headless.writableEnded).toBe(false)
   })
 
-  test('clients of event streams come back evenly spread, and one alone is not told', async () => {
+  test('clients of event streams are told to reconnect evenly spread, except a single client', async () => {
     const streams = [await respond(events), await respond(events), await respond(events)]
     endResponses(
       streams.map(({ response }) => response),
@@ -101,14 +101,14 @@ describe('responses of HTTP/1', () => {
     expect(await alone.sent()).toBe(lastChunk)
   })
 
-  test('nothing is written into a body that is encoded', async () => {
+  test('no retry field is written into an encoded body', async () => {
     const [plain, encoded] = [await respond(events), await respond({ ...events, 'Content-Encoding': 'gzip' })]
     endResponses([plain.response, encoded.response], nobody, { spread: 1000, attempts })
     expect(await plain.sent()).toBe(chunk('retry: 500\n') + lastChunk)
     expect(await encoded.sent()).toBe(lastChunk)
   })
 
-  test('an end() of the application that throws is reported, and the next response ends', async () => {
+  test('an end() that throws is reported, and the next response still ends', async () => {
     const [broken, sound] = [await respond(events), await respond(events)]
     broken.response.end = () => {
       throw new Error('broken on purpose')
@@ -119,7 +119,7 @@ describe('responses of HTTP/1', () => {
   })
 })
 
-describe('streams of HTTP/2', () => {
+describe('HTTP/2 streams', () => {
   function stream(sentHeaders: Record<string, unknown>, headersSent = true) {
     const body = Object.assign(new PassThrough(), { sentHeaders, headersSent })
     return body as unknown as ServerHttp2Stream & PassThrough
@@ -127,14 +127,14 @@ describe('streams of HTTP/2', () => {
   const text = { 'content-type': 'text/event-stream; charset=utf-8' }
   const read = (each: PassThrough): unknown => String(each.read() ?? '')
 
-  test('an event stream ends, and its client is told when to come back', () => {
+  test('an event stream ends with a retry field for its client', () => {
     const streams = [stream(text), stream(text), stream({ ...text, 'content-encoding': 'br' })]
     expect(endStreams(streams, nobody, { spread: 900, attempts })).toEqual(new Set())
     expect(streams.map(({ writableEnded }) => writableEnded)).toEqual([true, true, true])
     expect(streams.map(read)).toEqual(['retry: 300\n', 'retry: 600\n', ''])
   })
 
-  test('others end only if the application watches them, has sent a head, and named no length', () => {
+  test('other streams end only if the application watches them and has sent a head without a length', () => {
     const watched = stream({ 'content-type': 'text/plain' })
     const [headless, long, unwatched] = [stream({}, false), stream({ 'content-length': 5 }), stream({})]
     const others = endStreams([watched, headless, long, unwatched], (each) => each !== unwatched, {
@@ -150,7 +150,7 @@ describe('streams of HTTP/2', () => {
     ])
   })
 
-  test('an end() that throws is reported, and the next stream ends', () => {
+  test('an end() that throws is reported, and the next stream still ends', () => {
     const [broken, sound] = [stream(text), stream(text)]
     broken.end = () => {
       throw new Error('broken on purpose')

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import net from 'node:net'
 import { followExchanges } from '../../src/drain/follow-exchanges.ts'
 
-test('learns of the requests of its own server only, and of none after its release', () => {
+test('sees only requests of its own server, and none after its release', () => {
   const [own, other] = [net.createServer(), net.createServer()]
   const heard: string[] = []
   const release = followExchanges(own, {

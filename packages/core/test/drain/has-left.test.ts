@@ -3,11 +3,11 @@ import { hasLeft } from '../../src/drain/has-left.ts'
 
 const closed = (errored?: Partial<NodeJS.ErrnoException>): Socket => ({ errored: errored ?? null }) as Socket
 
-test('a client that sent its FIN first has left', () => {
+test('a client that sends its FIN first has left', () => {
   expect(hasLeft(closed(), true)).toBe(true)
 })
 
-test('a connection that this process closed was not left', () => {
+test('a connection closed by this process does not count as left by the client', () => {
   expect(hasLeft(closed(), false)).toBe(false)
 })
 
@@ -16,13 +16,13 @@ test.each([
   ['a reset that a write meets', { code: 'EPIPE', syscall: 'write' }],
   ['bytes that are no HTTP', { code: 'HPE_INVALID_METHOD' }],
   ['bytes that are no TLS', { code: 'ERR_SSL_WRONG_VERSION_NUMBER' }],
-])('%s is the client leaving', (_what, errored) => {
+])('%s means that the client has left', (_what, errored) => {
   expect(hasLeft(closed(errored), false)).toBe(true)
 })
 
 test.each([
   ['a write that was cancelled by destroying the socket', { code: 'ECANCELED', syscall: 'write' }],
   ['an error that the application destroyed it with', { code: 'ERR_OF_ITS_OWN' }],
-])('%s is not', (_what, errored) => {
+])('%s does not mean that the client has left', (_what, errored) => {
   expect(hasLeft(closed(errored), false)).toBe(false)
 })

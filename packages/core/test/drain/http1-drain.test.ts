@@ -6,7 +6,7 @@ import { type Client, serve, turns } from './drained-server.ts'
 
 let served: ReturnType<typeof serve>
 let drain: Http1Drain
-/** Of each request that has arrived, whether it is answered. */
+/** Whether each request that has arrived is answered. */
 let answered: boolean[]
 let release: () => void
 beforeEach(() => {
@@ -63,15 +63,15 @@ const closes = (text: string): boolean[] =>
     .map((head) => /^connection: close\r$/im.test(head))
 const sockets = (): Socket[] => [...served.drain.connections.sockets.keys()]
 
-describe('a response says `Connection: close`, and its connection ends behind it', () => {
-  test('that is asked for in the drain', async () => {
+describe('a response carries `Connection: close`, and its connection ends after it', () => {
+  test('if it is requested during the drain', async () => {
     const client = connect()
     announce()
     await answer(await ask(client))
     expect([closes(client.text()), client.stream.readableEnded, answered]).toEqual([[true], true, [true]])
   })
 
-  test('that was being handled when the drain began', async () => {
+  test('if its request was being handled when the drain began', async () => {
     const client = connect()
     const response = await ask(client)
     announce()
@@ -79,7 +79,7 @@ describe('a response says `Connection: close`, and its connection ends behind it
     expect([closes(client.text()), client.stream.readableEnded]).toEqual([[true], true])
   })
 
-  test('that is the last of several on its connection', async () => {
+  test('if it is the last of several on its connection', async () => {
     const client = connect()
     await ask(client, 3)
     announce()
@@ -87,7 +87,7 @@ describe('a response says `Connection: close`, and its connection ends behind it
     expect([closes(client.text()), client.stream.readableEnded]).toEqual([[false, false, true], true])
   })
 
-  test('unless it had promised to keep the connection, which ends all the same', async () => {
+  test('unless its head already promised keep-alive; the connection ends anyway', async () => {
     const client = connect()
     const response = await ask(client)
     response.write('half')
@@ -98,7 +98,7 @@ describe('a response says `Connection: close`, and its connection ends behind it
   })
 })
 
-test('a response that was promised to a client and ended before the drain lets its connection linger', async () => {
+test('a connection whose last response promised keep-alive before the drain lingers', async () => {
   const client = connect()
   const response = await ask(client)
   // The reader is slow: the response has ended, and is being sent.
@@ -118,7 +118,7 @@ test('a response that was promised to a client and ended before the drain lets i
   expect(client.stream.readableEnded).toBe(true)
 })
 
-test('a request behind a response that said close is not answered, and nobody sees it', async () => {
+test('a request after a response with `Connection: close` is neither answered nor passed to the application', async () => {
   const client = connect()
   announce()
   const response = await ask(client)
@@ -131,7 +131,7 @@ test('a request behind a response that said close is not answered, and nobody se
   expect(client.stream.readableEnded).toBe(true)
 })
 
-test('requests are refused where the policy says so', async () => {
+test('requests are refused if the policy refuses them', async () => {
   const client = connect()
   announce('refuse')
   client.ask(1)
@@ -140,7 +140,7 @@ test('requests are refused where the policy says so', async () => {
   expect(client.text()).toMatch(/^HTTP\/1\.1 503 .*\r\nRetry-After: 1\r\n/)
 })
 
-test('a timeout in the drain ends a connection gently, where Node would destroy it', async () => {
+test('a timeout during the drain closes the connection gently, whereas Node would destroy it', async () => {
   const client = connect()
   await turns()
   const [socket] = sockets()
@@ -151,8 +151,8 @@ test('a timeout in the drain ends a connection gently, where Node would destroy 
   expect(client.stream.readableEnded).toBe(true)
 })
 
-describe('what is ended', () => {
-  test('idle connections are, and those on which a request is under way are not', async () => {
+describe('ending connections', () => {
+  test('ends idle connections, but not those with an in-flight request', async () => {
     const [idle, busy] = [connect(), connect()]
     await answer(await ask(idle))
     await ask(busy)
@@ -161,7 +161,7 @@ describe('what is ended', () => {
     expect([idle.stream.readableEnded, busy.stream.readableEnded]).toEqual([true, false])
   })
 
-  test('endUnused() ends those on which nothing ever came', async () => {
+  test('endUnused() ends connections that never received data', async () => {
     const [unused, idle] = [connect(), connect()]
     await answer(await ask(idle))
     drain.endUnused()
@@ -169,7 +169,7 @@ describe('what is ended', () => {
     expect([unused.stream.readableEnded, idle.stream.readableEnded]).toEqual([true, false])
   })
 
-  test('an upload that was answered early ends when it is over, where the application wants the rest', async () => {
+  test('ends the connection of an early-answered upload after the upload if the application reads the rest', async () => {
     const client = connect()
     client.stream.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf')
     await turns()
@@ -186,7 +186,7 @@ describe('what is ended', () => {
     expect([received, client.stream.readableEnded]).toEqual(['halfhalf', true])
   })
 
-  test('an upload that was answered early ends at once where nobody wants the rest', async () => {
+  test('ends the connection of an early-answered upload at once if the application does not read the rest', async () => {
     const client = connect()
     client.stream.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf')
     await turns()
@@ -195,7 +195,7 @@ describe('what is ended', () => {
     expect(client.stream.readableEnded).toBe(true)
   })
 
-  test('endHandshakes() cuts what has not become a connection', () => {
+  test('endHandshakes() destroys handshakes that have not completed', () => {
     const socket = { destroy: jest.fn() }
     const connections = { handshaking: () => [socket], server: served.server }
     const secure = new Http1Drain(connections as never, served.system)
@@ -205,7 +205,7 @@ describe('what is ended', () => {
   })
 })
 
-test('only those connections are told that are kept while others move', async () => {
+test('notifies only the kept connections while others move', async () => {
   const [kept, moving] = [connect(), connect()]
   const responses = [await ask(kept), await ask(moving)]
   const [socket, other] = sockets()
@@ -215,7 +215,7 @@ test('only those connections are told that are kept while others move', async ()
   expect([closes(kept.text()), closes(moving.text())]).toEqual([[true], [false]])
 })
 
-test('requests are judged only on those connections that are kept', async () => {
+test('applies the request policy only on kept connections', async () => {
   const [kept, moving] = [connect(), connect()]
   await turns()
   drain.keep('refuse', [sockets()[0]!])
@@ -224,7 +224,7 @@ test('requests are judged only on those connections that are kept', async () => 
   expect([kept.responses.length, moving.responses.length]).toEqual([0, 1])
 })
 
-test('dispose() gives the server back: nothing more is told or deferred', async () => {
+test('dispose() restores the server: no more notifications and no deferred requests', async () => {
   const { server } = served
   const before = [Object.hasOwn(server, 'emit'), server.listenerCount('timeout')]
   const client = connect()

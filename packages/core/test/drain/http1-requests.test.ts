@@ -28,7 +28,7 @@ afterEach(() => {
   served.end()
 })
 
-/** The client asks, and the application has the requests. */
+/** The client sends requests, and the application receives them. */
 async function ask(count: number): Promise<ServerResponse[]> {
   const before = client.responses.length
   client.ask(count)
@@ -61,7 +61,7 @@ const none = {
   cutRequests: 0,
 }
 
-test('a request that is under way when the drain begins counts as finished when it is answered', async () => {
+test('an in-flight request at the start of the drain counts as finished when it is answered', async () => {
   const [response] = await ask(1)
   requests.start()
   expect(isOpen(response!)).toBe(true)
@@ -71,7 +71,7 @@ test('a request that is under way when the drain begins counts as finished when 
   expect(isOpen(response!)).toBe(false)
 })
 
-test('a request that arrives later counts as served, or as refused', async () => {
+test('a request that arrives during the drain counts as served or as refused', async () => {
   requests.start()
   const [first, second] = await ask(2)
   for (const each of [first!, second!]) requests.begin(each.req, each)
@@ -82,7 +82,7 @@ test('a request that arrives later counts as served, or as refused', async () =>
   expect(counts()).toEqual({ ...none, arrived: 2, served: 1, refused: 1 })
 })
 
-test('requests that wait behind another, and were there before, count when they end', async () => {
+test('pipelined requests that arrived before the drain count when they end', async () => {
   const [first, second, third] = await ask(3)
   requests.start()
   expect(counts()).toEqual({ ...none, begun: 1 })
@@ -94,7 +94,7 @@ test('requests that wait behind another, and were there before, count when they 
   expect(counts()).toEqual({ ...none, begun: 3, finished: 2, cutRequests: 1 })
 })
 
-test('a client that closes has left, with all that it had asked for', async () => {
+test('all requests of a client that closes its connection count as left', async () => {
   await ask(2)
   requests.start()
   client.stream.end()
@@ -103,7 +103,7 @@ test('a client that closes has left, with all that it had asked for', async () =
   expect(cut).toEqual([])
 })
 
-test('a connection that other code closes is cut, and so is its request', async () => {
+test('a connection closed by other code counts as cut, as does its request', async () => {
   const [response] = await ask(1)
   requests.start()
   socketOf(response!).destroy()
@@ -114,7 +114,7 @@ test('a connection that other code closes is cut, and so is its request', async 
   ])
 })
 
-test('a client that may end its side and wait for the answer has not left by that', async () => {
+test('a client that half-closes its side while it waits for the answer has not left', async () => {
   Object.assign(served.server, { httpAllowHalfOpen: true })
   const [response] = await ask(1)
   requests.start()
@@ -125,7 +125,7 @@ test('a client that may end its side and wait for the answer has not left by tha
   expect(counts()).toEqual({ ...none, begun: 1, cutRequests: 1 })
 })
 
-test('a head that is being read when other code closes its connection is cut, without a request', async () => {
+test('a head being read when other code closes its connection counts as cut, without a request', async () => {
   await answer((await ask(1))[0]!)
   client.stream.write('GET / HT')
   await turns()
@@ -136,7 +136,7 @@ test('a head that is being read when other code closes its connection is cut, wi
   expect(cut).toEqual([[{ state: 'reading', connectedFor: 700, by: 'application' }, false]])
 })
 
-test('the streams of a connection that has moved go on elsewhere', async () => {
+test('the streams of a moved connection are not counted as ended here', async () => {
   const [response] = await ask(1)
   requests.start()
   closeMoved(socketOf(response!))
@@ -145,7 +145,7 @@ test('the streams of a connection that has moved go on elsewhere', async () => {
   expect(cut).toEqual([])
 })
 
-test('what is open at the deadline is cut once, however it ends then', async () => {
+test('a request open at the deadline counts as cut once, however it then ends', async () => {
   const [response] = await ask(1)
   requests.start()
   requests.force(true)
@@ -156,7 +156,7 @@ test('what is open at the deadline is cut once, however it ends then', async () 
   expect(counts()).toEqual({ ...none, begun: 1, cutRequests: 1 })
 })
 
-test('a request that comes behind the deadline is cut by what forced it', async () => {
+test('a request that arrives after the deadline counts as cut for the reason of the force', async () => {
   requests.start()
   requests.force(true)
   const [response] = await ask(1)
@@ -178,18 +178,18 @@ describe('a response whose connection is destroyed in its end()', () => {
     requests.finish(request, response, socket as unknown as Socket)
   }
 
-  test('is whole if all of it had been sent', () => {
+  test('counts as answered if all of it was sent', () => {
     exchange(0)
     expect(counts()).toEqual({ ...none, arrived: 1, served: 1 })
   })
 
-  test('is not answered if some of it had not', () => {
+  test('does not count as answered if part of it was unsent', () => {
     exchange(1)
     expect(counts()).toEqual({ ...none, arrived: 1 })
   })
 })
 
-test('a request that nobody has begun to follow does not count', async () => {
+test('a request that is not followed is not counted', async () => {
   requests.start()
   const [response] = await ask(1)
   await answer(response!)
@@ -208,7 +208,7 @@ test('a server that does not speak HTTP/1 is not followed', () => {
   expect(server.eventNames()).toEqual([])
 })
 
-test('dispose() takes every listener off', async () => {
+test('dispose() removes every listener', async () => {
   const { server, drain } = served
   await ask(2)
   const sockets = [...drain.connections.sockets.keys()]

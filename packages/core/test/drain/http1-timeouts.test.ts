@@ -31,13 +31,13 @@ function watched(): FakeSocket {
   return socket
 }
 
-test('a timeout that nobody else deals with is the drain’s', () => {
+test('the drain handles a timeout that has no other listener', () => {
   const socket = watched()
   timeOut(socket)
   expect(timedOut).toEqual([socket])
 })
 
-test('one of which the server, the response or an incomplete request hears is the application’s', () => {
+test('a timeout that the server, the response or an incomplete request listens for is left to the application', () => {
   const [byResponse, byRequest] = [watched(), watched()]
   byResponse._httpMessage = new EventEmitter().on('timeout', () => {})
   byRequest.parser.incoming = Object.assign(
@@ -51,7 +51,7 @@ test('one of which the server, the response or an incomplete request hears is th
   expect(timedOut).toEqual([])
 })
 
-test('leaves no listener', () => {
+test('the release removes every listener', () => {
   const socket = watched()
   release()
   expect([server.listenerCount('timeout'), socket.listenerCount('timeout')]).toEqual([0, 0])

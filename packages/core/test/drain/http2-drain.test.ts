@@ -75,7 +75,7 @@ const turns = async (): Promise<void> => {
 /** Length 8, type GOAWAY, no flags, stream 0; last stream id 2^31 - 1, NO_ERROR. */
 const openNoMore = Buffer.from('0000080700000000007fffffff00000000', 'hex')
 
-test('tells the client to open no more streams, and closes the session when a ping has come back', async () => {
+test('asks the client to open no more streams, and closes the session when the ping is answered', async () => {
   const { session, client } = connect()
   open(session)
   announce()
@@ -85,7 +85,7 @@ test('tells the client to open no more streams, and closes the session when a pi
   expect([session.closes, system.timers]).toEqual([1, 0])
 })
 
-test('waits a second at most for a client that does not answer', () => {
+test('waits at most one second for a client that does not answer', () => {
   const { session } = connect()
   announce()
   system.advance(999)
@@ -94,7 +94,7 @@ test('waits a second at most for a client that does not answer', () => {
   expect(session.closes).toBe(1)
 })
 
-test('ends a session that is opened later as well, until it is disposed', async () => {
+test('ends sessions opened during the drain too, until dispose()', async () => {
   const drain = announce()
   const { session, client } = connect()
   server.emit('session', session)
@@ -107,7 +107,7 @@ test('ends a session that is opened later as well, until it is disposed', async 
   expect([late.read(), system.timers, server.listenerCount('session')]).toEqual([null, 0, 0])
 })
 
-test.each(['destroyed', 'closed'] as const)('leaves a session alone that is %s', async (state) => {
+test.each(['destroyed', 'closed'] as const)('leaves alone a session that is %s', async (state) => {
   const { session, client } = connect()
   session[state] = true
   announce()
@@ -115,7 +115,7 @@ test.each(['destroyed', 'closed'] as const)('leaves a session alone that is %s',
   expect([client.read(), system.timers]).toEqual([null, 0])
 })
 
-test('does not close a session that was destroyed meanwhile', () => {
+test('does not close a session that was destroyed in the meantime', () => {
   const { session } = connect()
   announce()
   session.destroyed = true
@@ -128,7 +128,7 @@ describe('over TLS', () => {
     secure = true
   })
 
-  test('Node sends the GOAWAY, and nothing is written past it', async () => {
+  test('Node sends the GOAWAY, and zerodrop writes nothing itself', async () => {
     const { session, client } = connect()
     open(session)
     announce()
@@ -136,13 +136,13 @@ describe('over TLS', () => {
     expect([session.goaways, client.read(), session.closes]).toEqual([[[0, 2 ** 31 - 1]], null, 0])
   })
 
-  test('a session without streams closes at once: Node would not read the answer to the ping', () => {
+  test('a session without streams closes at once, because Node would not read the answer to the ping', () => {
     const { session } = connect()
     announce()
     expect([session.closes, system.timers]).toEqual([1, 0])
   })
 
-  test('a session closes behind the last of its streams', () => {
+  test('a session closes after the last of its streams', () => {
     const { session } = connect()
     const [first, second] = [open(session), open(session)]
     announce()
@@ -153,8 +153,8 @@ describe('over TLS', () => {
   })
 })
 
-describe('the socket of a session that has closed', () => {
-  test('is ended gently when all is sent', async () => {
+describe('the socket of a closed session', () => {
+  test('is closed gently once everything is sent', async () => {
     const { socket, client } = connect()
     announce()
     client.resume()
@@ -164,7 +164,7 @@ describe('the socket of a session that has closed', () => {
     expect(isClosing(socket)).toBe(true)
   })
 
-  test('is ended at once where that has happened before the drain', async () => {
+  test('is ended at once if the session closed before the drain', async () => {
     const { session, socket, client } = connect()
     session.closed = true
     client.resume()
@@ -176,7 +176,7 @@ describe('the socket of a session that has closed', () => {
     await turns()
   })
 
-  test('is followed no longer when it has closed, nor after dispose()', async () => {
+  test('is no longer followed after it closes or after dispose()', async () => {
     const [first, second] = [connect(), connect()]
     const drain = announce()
     first.socket.destroy()

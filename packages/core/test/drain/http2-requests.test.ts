@@ -5,7 +5,7 @@ import { Http2Requests } from '../../src/drain/http2-requests.ts'
 import { Tally } from '../../src/drain/tally.ts'
 import type { CutConnection } from '../../src/events/drain-report.ts'
 
-/** A stream that closes when it is told to, as Node closes it. */
+/** A stream that closes on demand, in the way Node closes it. */
 class FakeStream extends EventEmitter {
   closed = false
   aborted = false
@@ -31,13 +31,13 @@ class FakeStream extends EventEmitter {
     return this
   }
 
-  /** The answer is whole. */
+  /** The response is complete. */
   answers(): void {
     this.writableFinished = true
     this.#end()
   }
 
-  /** Its client ends it, which calls none of the two methods. */
+  /** The client ends the stream, which calls neither of the two methods. */
   isReset(): void {
     this.aborted = true
     this.rstCode = 8
@@ -86,7 +86,7 @@ const counts = () => {
 }
 const none = { begun: 0, arrived: 0, finished: 0, served: 0, left: 0, cutRequests: 0 }
 
-test('a stream that was open counts as finished, and one that arrives as served, when they are answered', () => {
+test('when answered, a stream that was open counts as finished, and a stream that arrives as served', () => {
   const early = open()
   requests.start()
   const late = open()
@@ -97,7 +97,7 @@ test('a stream that was open counts as finished, and one that arrives as served,
   expect(cut).toEqual([])
 })
 
-test('a stream that its client resets has left', () => {
+test('a stream that its client resets counts as left', () => {
   requests.start()
   open().isReset()
   expect(counts()).toEqual({ ...none, arrived: 1, left: 1 })
@@ -106,7 +106,7 @@ test('a stream that its client resets has left', () => {
 test.each([
   ['resets', { aborted: false, rstCode: 8 }],
   ['aborts', { aborted: true, rstCode: 0 }],
-])('a stream that its client %s before it has the whole answer has left', (_how, end) => {
+])('a stream that its client %s before the answer is complete counts as left', (_how, end) => {
   requests.start()
   const stream = open()
   Object.assign(stream, end, { writableFinished: true })
@@ -118,7 +118,7 @@ test.each([
   ['close(8)', (stream: ServerHttp2Stream) => stream.close(8)],
   ['close(0) in mid-body', (stream: ServerHttp2Stream) => stream.close(0)],
   ['destroy()', (stream: ServerHttp2Stream) => stream.destroy(new Error('on purpose'))],
-])('a stream that other code ends with %s is cut', (_way, end) => {
+])('a stream that other code ends with %s counts as cut', (_way, end) => {
   requests.start()
   const stream = open()
   stream.headersSent = true
@@ -129,7 +129,7 @@ test.each([
   expect(tally.cut).toEqual([named])
 })
 
-test('a whole answer is served, even where other code closes the stream behind it', () => {
+test('a complete answer counts as served, even if other code closes the stream after it', () => {
   requests.start()
   const stream = open()
   stream.writableFinished = true
@@ -140,7 +140,7 @@ test('a whole answer is served, even where other code closes the stream behind i
 test.each([
   ['ended', () => socket.emit('end')],
   ['lost', () => Object.assign(socket, { errored: { code: 'ECONNRESET', syscall: 'read' } })],
-])('a stream whose connection its client has %s has left, although Node destroys it', (_how, end) => {
+])('a stream whose connection its client has %s counts as left, although Node destroys it', (_how, end) => {
   requests.start()
   const stream = open()
   end()
@@ -169,7 +169,7 @@ test('a connection is listened to once, whatever the number of its streams', () 
   expect(socket.listenerCount('end')).toBe(1)
 })
 
-test('what is open at the deadline is cut once, however it ends then', () => {
+test('a stream open at the deadline counts as cut once, however it then ends', () => {
   requests.start()
   const [first, second] = [open(), open()]
   requests.force()

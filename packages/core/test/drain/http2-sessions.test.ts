@@ -8,7 +8,7 @@ import { describeCut } from '../../src/drain/cut.ts'
 import { Http2Drain } from '../../src/drain/http2-drain.ts'
 import { FakeSystem } from '../fake-system.ts'
 
-/** How often a session or a stream was looked at. */
+/** How often a session or a stream was accessed. */
 let lookups = 0
 
 test('what is looked up for each HTTP/2 session does not grow with the number of sessions', () => {
@@ -23,7 +23,7 @@ test.each(['over TCP', 'over a Unix socket'])('a GOAWAY goes to the socket of it
   for (const socket of sockets) expect(socket.read()).toHaveLength(17)
 })
 
-/** Announces a drain, and names what is under way, with one stream on each session. */
+/** Announces a drain and lists the in-flight requests, with one stream on each session. */
 function lookupsFor(count: number): number {
   const { connections } = serve(count, false)
   lookups = 0
@@ -36,7 +36,7 @@ function lookupsFor(count: number): number {
 function serve(count: number, tcp: boolean): { connections: Connections; sockets: PassThrough[] } {
   const server = http2.createServer()
   let session: ServerHttp2Session
-  // In the place of Node's listener, which would make sessions of its own of these sockets.
+  // Replaces Node's listener, which would create its own sessions for these sockets.
   server.removeAllListeners('connection')
   server.on('connection', () => server.emit('session', session))
   const connections = new Connections(server, () => 0)

@@ -25,7 +25,7 @@ function connection(what: object = {}) {
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-test('an idle connection ends as the drain has it', async () => {
+test('the drain ends an idle connection in its own way', async () => {
   const socket = connection()
   idle.add(socket)
   timeouts.onTimeout(socket)
@@ -33,13 +33,13 @@ test('an idle connection ends as the drain has it', async () => {
   expect([ended, socket.destroyed]).toEqual([[socket], false])
 })
 
-test('one with a request under way is destroyed at once, as Node does', () => {
+test('a connection with an in-flight request is destroyed at once, as in Node', () => {
   const socket = connection({ _httpMessage: {} })
   timeouts.onTimeout(socket)
   expect(socket.destroyed).toBe(true)
 })
 
-test('one whose client has gone on since is left alone', async () => {
+test('a connection whose client has sent another request in the meantime is left alone', async () => {
   const socket = connection()
   timeouts.onTimeout(socket)
   Object.assign(socket, { bytesRead: 11 })
@@ -47,7 +47,7 @@ test('one whose client has gone on since is left alone', async () => {
   expect([ended, socket.destroyed]).toEqual([[], false])
 })
 
-test('nothing ends when the drain is over', async () => {
+test('no connection is ended after the drain', async () => {
   const socket = connection()
   idle.add(socket)
   timeouts.onTimeout(socket)

@@ -28,7 +28,7 @@ function linger(lingerTimeout: number, firstRequestTimeout: number): Linger {
   return new Linger(connections, system, http1, new Attempts(() => {}), options)
 }
 
-test('ends connections without a request first, and idle ones when their time is over', () => {
+test('ends unused connections first, and idle connections when their time is over', () => {
   const each = linger(5000, 1000)
   each.announce()
   each.begin()
@@ -38,7 +38,7 @@ test('ends connections without a request first, and idle ones when their time is
   expect(ended).toEqual(['unused', 'idle', 'unused', 'handshakes'])
 })
 
-test('ends nothing but handshakes while the clients are not told, and the rest in its time after that', () => {
+test('ends only handshakes until the clients are notified, and the rest in due time after that', () => {
   const each = linger(5000, 1000)
   each.begin()
   system.advance(5000)
@@ -48,14 +48,14 @@ test('ends nothing but handshakes while the clients are not told, and the rest i
   expect(ended).toEqual(['handshakes', 'unused', 'idle', 'unused', 'handshakes'])
 })
 
-test('gives connections that were accepted late the time for a first request', () => {
+test('allows connections that were accepted late the time for a first request', () => {
   const each = linger(0, 1000)
   expect(each.timeout).toBe(0)
   each.acceptedMore = true
   expect(each.timeout).toBe(1000)
 })
 
-test('gives connections that do not move the same times from then on', () => {
+test('allows connections that stay the same times from that moment on', () => {
   linger(5000, 1000).keep([used, unused])
   system.advance(1000)
   expect(ended).toEqual(['quiet unused'])
@@ -63,7 +63,7 @@ test('gives connections that do not move the same times from then on', () => {
   expect(ended).toEqual(['quiet unused', 'quiet used'])
 })
 
-test('leaves no timer', () => {
+test('leaves no timer behind', () => {
   const each = linger(5000, 1000)
   each.begin()
   each.keep([used])

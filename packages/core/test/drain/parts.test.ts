@@ -6,7 +6,7 @@ import type { CutConnection } from '../../src/events/drain-report.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { options, serve } from './drained-server.ts'
 
-test('the clock knows when a request began: with the drain, unless it came later', () => {
+test('the clock starts a request with the drain, or on its arrival if that is later', () => {
   const system = new FakeSystem()
   const clock = new Clock(system)
   const [early, late] = [{}, {}] as [IncomingMessage, IncomingMessage]
@@ -19,7 +19,7 @@ test('the clock knows when a request began: with the drain, unless it came later
   expect([now, began(early), began(late)]).toEqual([1350, 1000, 1300])
 })
 
-test('the parts of a drain share their tally, which tells what is cut', () => {
+test('the parts of a drain share one tally, which reports cut requests', () => {
   const { drain, system, end } = serve()
   const cut: [CutConnection, boolean][] = []
   const onCut = (connection: CutConnection, forced: boolean) => cut.push([connection, forced])
@@ -30,7 +30,7 @@ test('the parts of a drain share their tally, which tells what is cut', () => {
   end()
 })
 
-test('the parts report what a step throws where somebody wants to know', () => {
+test('the parts report an error thrown by a step if there is a reporter', () => {
   const { drain, system, end } = serve()
   const attempts = new Attempts(() => {})
   const given = { ...options, onCut: () => {}, attempts }

@@ -30,11 +30,11 @@ const socket = (what: object = {}): Socket =>
     ...what,
   }) as unknown as Socket
 
-test('a head had begun on a connection that is not idle and has no request', () => {
+test('a head has begun on a connection that is not idle and has no request', () => {
   expect(heads.includes(socket())).toBe(true)
 })
 
-test('it had not on an idle connection, an unused one, one that left HTTP, or one with an error that was answered', () => {
+test('no head has begun on an idle, unused or upgraded connection, or after an answered error', () => {
   const [quiet, webSocket] = [socket(), socket()]
   idle.add(quiet)
   upgraded.set(webSocket, {})
@@ -42,7 +42,7 @@ test('it had not on an idle connection, an unused one, one that left HTTP, or on
   expect(others.map((each) => heads.includes(each))).toEqual([false, false, false, false])
 })
 
-test('Node is asked once for all that close in one tick of the event loop', async () => {
+test('Node is queried once for all connections that close in one event loop tick', async () => {
   for (let index = 0; index < 100; index++) heads.includes(socket())
   expect(asked).toBe(1)
   await new Promise((resolve) => void setImmediate(resolve))

@@ -24,19 +24,19 @@ test('refuses with 503, Retry-After and Connection: close', () => {
   expect(refused.has(request)).toBe(true)
 })
 
-test('says nothing of the connection over HTTP/2', () => {
+test('omits the Connection header over HTTP/2', () => {
   const { request, response, sent } = exchange(2)
   refusedByPolicy(() => 'refuse', request, response)
   expect(sent[1]).toEqual({ 'Retry-After': '1', 'Content-Type': 'text/plain' })
 })
 
-test('leaves a request that is served to the application', () => {
+test('leaves a request to the application if the policy serves it', () => {
   const { request, response, sent } = exchange()
   expect(refusedByPolicy('serve', request, response)).toBe(false)
   expect([sent, refused.has(request)]).toEqual([[], false])
 })
 
-test('leaves it to the application too where a method of the response throws', () => {
+test('leaves a request to the application if a method of the response throws', () => {
   const { request, response } = exchange(1, () => {
     throw new Error('a slip')
   })

@@ -46,7 +46,7 @@ const socketOf = ({ responses }: Client): Socket => responses[0]!.req.socket
 const sockets = (): Socket[] => [...served.drain.connections.sockets.keys()]
 const open = (): boolean[] => sockets().map(({ destroyed }) => !destroyed)
 
-test('names every request that is followed, those behind another included', async () => {
+test('names every followed request, including pipelined ones', async () => {
   const { responses } = await ask(2)
   for (const each of responses) parts.http1Requests.begin(each.req, each)
   expect(remainder.describe()).toMatchObject([
@@ -55,7 +55,7 @@ test('names every request that is followed, those behind another included', asyn
   ])
 })
 
-test('cuts what is under way and what is idle, and returns what was under way', async () => {
+test('cuts in-flight requests and idle connections, and returns the in-flight requests', async () => {
   await idle()
   served.open()
   await ask()
@@ -66,7 +66,7 @@ test('cuts what is under way and what is idle, and returns what was under way', 
   expect(open()).toEqual([false, false, false])
 })
 
-test('leaves idle and unused connections alone that move to a successor', async () => {
+test('leaves alone idle and unused connections that are moving to a successor', async () => {
   const quiet = [socketOf(await idle()), (served.open(), sockets().at(-1)!)]
   const busy = socketOf(await ask())
   parts.http1Requests.start()
@@ -82,14 +82,14 @@ test('cuts an idle connection that drains while others move', async () => {
   parts.http1.dispose()
 })
 
-test('leaves a connection alone that is between two processes', async () => {
+test('leaves alone a connection that is between two processes', async () => {
   const [leaving, other] = [socketOf(await ask()), socketOf(await ask())]
   underWay.add(leaving)
   remainder.force(true, false)
   expect([leaving.destroyed, other.destroyed]).toEqual([false, true])
 })
 
-test('names each connection that has not moved when it gives up, and destroys everything', async () => {
+test('names each connection that has not moved at the deadline, and destroys everything', async () => {
   const moving = await idle()
   const leaving = socketOf(await ask())
   underWay.add(leaving)
@@ -102,7 +102,7 @@ test('names each connection that has not moved when it gives up, and destroys ev
   expect([socketOf(moving)?.destroyed ?? true, leaving.destroyed]).toEqual([true, true])
 })
 
-test('does not name a connection that has closed or asks again by then', async () => {
+test('does not name a connection that has closed or sent a request by then', async () => {
   const [closed, asking] = [await idle(), await idle()]
   const [first, second] = [sockets()[0]!, sockets()[1]!]
   remainder.force(false, true)
@@ -116,7 +116,7 @@ test('does not name a connection that has closed or asks again by then', async (
   expect([closed.responses.length, second.destroyed]).toEqual([1, true])
 })
 
-test('destroys every connection, even where one throws', async () => {
+test('destroys every connection, even if one throws', async () => {
   const [broken, sound] = [socketOf(await ask()), socketOf(await ask())]
   broken.destroy = () => {
     throw new Error('broken on purpose')

@@ -1,6 +1,6 @@
 import { serve, turns } from './drained-server.ts'
 
-test('a server whose connections can no longer move lets them linger from then on', async () => {
+test('connections linger from the moment they can no longer move', async () => {
   const { open, drain, end, system } = serve({
     migrates: true,
     lingerTimeout: 1000,

@@ -35,7 +35,7 @@ function settling(): Settling {
 
 const idle = { _httpMessage: null } as unknown as Socket
 
-test('settles 25 ms after it was asked, where no connection is left', () => {
+test('settles after 25 ms if no connection is left', () => {
   let settled = 0
   settling().onSettled(() => settled++)
   system.advance(24)
@@ -44,7 +44,7 @@ test('settles 25 ms after it was asked, where no connection is left', () => {
   expect([settled, system.timers]).toEqual([1, 0])
 })
 
-test('waits for an idle connection, which may bring a request, and looks again at each change', () => {
+test('waits for an idle connection, which may send a request, and checks again at each change', () => {
   let settled = 0
   sockets.set(idle, undefined)
   settling().onSettled(() => settled++)
@@ -56,7 +56,7 @@ test('waits for an idle connection, which may bring a request, and looks again a
   expect(settled).toBe(1)
 })
 
-test('waits for WebSockets that have not been told yet', () => {
+test('waits for WebSockets that have not received their close frame yet', () => {
   let settled = 0
   upgraded.waiting = true
   settling().onSettled(() => settled++)
@@ -67,7 +67,7 @@ test('waits for WebSockets that have not been told yet', () => {
   expect(settled).toBe(1)
 })
 
-test('ends the wait once, by its deadline or with the drain', () => {
+test('ends the wait once, at its deadline or with the drain', () => {
   let settled = 0
   sockets.set(idle, undefined)
   const each = settling()

@@ -40,7 +40,7 @@ function work(): { server: net.Server; connections: Connections; closed: () => n
 
 const never = (): boolean => false
 
-/** Lets time pass until something has ended; returns how much passed. Long turns of the event loop would prove nothing. */
+/** Advances the clock until the promise settles; returns the time that passed. Long event loop turns would prove nothing. */
 async function passing(system: FakeSystem, ended: Promise<unknown>): Promise<number> {
   const begun = system.now()
   let over: number | undefined
@@ -55,7 +55,7 @@ async function passing(system: FakeSystem, ended: Promise<unknown>): Promise<num
   return over
 }
 
-test('accepts what has been queued, and stops listening', async () => {
+test('accepts the queued connections, and stops listening', async () => {
   const { server, accepted, connections, connect } = await listen()
   await Promise.all([connect(), connect(), connect()])
   const stopped = await stopAccepting(connections, new FakeSystem(), never)
@@ -65,7 +65,7 @@ test('accepts what has been queued, and stops listening', async () => {
 test.each([
   ['with a connection accepted on the way', 1, true],
   ['without one', 0, false],
-])('tells whether connections were accepted on the way: %s', async (_what, count, acceptedMore) => {
+])('reports whether connections were accepted in the meantime: %s', async (_what, count, acceptedMore) => {
   const { connections } = await listen()
   const system = new FakeSystem()
   const setImmediate = system.setImmediate.bind(system)
@@ -76,7 +76,7 @@ test.each([
   await expect(stopAccepting(connections, system, never)).resolves.toEqual({ reset: 0, acceptedMore })
 })
 
-test('listens until the keeper has let go of the address', async () => {
+test('listens until the keeper has released the address', async () => {
   const { server, connections, port } = await listen()
   const system = new FakeSystem()
   const asked: string[] = []
@@ -108,30 +108,30 @@ describe('in a worker of node:cluster', () => {
     [1, 200],
     [2, 300],
     [8, 100],
-  ])('the shared accept queue has to be empty for a time of its own: worker %i, %i ms', async (id, time) => {
+  ])('in worker %i the shared accept queue must stay empty for %i ms', async (id, time) => {
     const { server, connections } = await listen()
     const each = system(id)
     const ended = stopAccepting(connections, each, never)
-    // 100 ms pass before, in which the worker waits for its primary.
+    // The worker first waits 100 ms for its primary.
     const passed = await passing(each, ended)
     expect(passed).toBeGreaterThanOrEqual(100 + time)
     expect(passed).toBeLessThan(100 + time + 5)
     expect(server.listening).toBe(false)
   })
 
-  test('what the primary has on its way is declined before the wait is over', async () => {
+  test('connections on their way from the primary are declined before the wait ends', async () => {
     const { server, connections, closed } = work()
     const each = system(1)
     const ended = stopAccepting(connections, each, never)
     const passed = await passing(each, ended)
-    // Silence of the primary, and the time for the last that it hands over.
+    // The silence of the primary, plus the time for its last connection.
     expect(passed).toBeGreaterThanOrEqual(120)
     expect(passed).toBeLessThan(125)
     expect([closed(), server.listening]).toEqual([1, false])
     await expect(ended).resolves.toEqual({ reset: 0, acceptedMore: false })
   })
 
-  test('what the primary still hands it is accepted, until the primary is silent', async () => {
+  test('connections from the primary are accepted until the primary is silent', async () => {
     const { connections } = work()
     const each = system(1)
     const ended = stopAccepting(connections, each, never)
@@ -142,7 +142,7 @@ describe('in a worker of node:cluster', () => {
 })
 
 describe('closeListener()', () => {
-  test('closes the listening socket and leaves connections alone', async () => {
+  test('closes the listening socket and leaves connections open', async () => {
     const { server, accepted, connect } = await listen()
     await connect()
     while (accepted.length === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -150,7 +150,7 @@ describe('closeListener()', () => {
     expect([server.listening, accepted[0]!.destroyed]).toEqual([false, false])
   })
 
-  test('does not call the method of the server, which may do more', async () => {
+  test('does not call close() of the server, which may do more', async () => {
     const { server } = await listen()
     const close = jest.spyOn(server, 'close')
     closeListener(server)
@@ -158,7 +158,7 @@ describe('closeListener()', () => {
     expect([server.listening, close.mock.calls.length]).toEqual([false, 0])
   })
 
-  test('does nothing to a server that does not listen', async () => {
+  test('does nothing for a server that does not listen', async () => {
     const server = net.createServer()
     const heard = jest.fn()
     server.on('close', heard).on('error', heard)

@@ -1,7 +1,7 @@
 import { Tally } from '../../src/drain/tally.ts'
 import type { CutConnection } from '../../src/events/drain-report.ts'
 
-test('requests count by whether they were under way when the drain began', () => {
+test('requests count as finished or served by whether they were in flight when the drain began', () => {
   const tally = new Tally(() => {})
   tally.open('finished')
   tally.open('served')
@@ -9,7 +9,7 @@ test('requests count by whether they were under way when the drain began', () =>
   expect([tally.begun, tally.arrived]).toEqual([1, 2])
 })
 
-test('what is cut is kept and told, with whether a signal did it', () => {
+test('cut requests are recorded and reported, with whether a signal forced the cut', () => {
   const told: [CutConnection, boolean][] = []
   const tally = new Tally((connection, forced) => told.push([connection, forced]))
   tally.addCut({ state: 'handling' })

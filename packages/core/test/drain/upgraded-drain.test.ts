@@ -13,7 +13,7 @@ interface Entry {
   client: Duplex
   protocol: string
   frames: { position: FramePosition; onBetween(listener: () => void): void } | undefined
-  /** The listener of the end of the frame that is being written. */
+  /** The listener for the end of the frame being written. */
   whole: () => void
 }
 
@@ -46,7 +46,7 @@ function connect(position: FramePosition = 'between', protocol = 'websocket'): E
   return entry
 }
 
-/** One of `ws`, which keeps its WebSocket on the socket. */
+/** A WebSocket of `ws`, which keeps it on the socket. */
 function connectWs() {
   const codes: unknown[] = []
   const entry = connect()
@@ -86,7 +86,7 @@ function masked(opcode: number, payload: Buffer): Buffer {
   ])
 }
 
-test('ws closes its own WebSocket; on one of another implementation the close frame is written', async () => {
+test('ws closes its own WebSockets; zerodrop writes the close frame for other implementations', async () => {
   const [own, other, tunnel] = [connectWs(), connect(), connect('between', 'connect')]
   const each = drain()
   each.start(0)
@@ -95,7 +95,7 @@ test('ws closes its own WebSocket; on one of another implementation the close fr
   expect([each.told, each.waiting, system.timers]).toEqual([2, false, 0])
 })
 
-test('the clients are told evenly over the spread', () => {
+test('close frames are spread evenly over closeSpread', () => {
   const own = [connectWs(), connectWs(), connectWs(), connectWs()]
   const told = (): number[] => own.map(({ codes }) => codes.length)
   const each = drain()
@@ -109,7 +109,7 @@ test('the clients are told evenly over the spread', () => {
   expect([told(), each.waiting]).toEqual([[1, 1, 1, 1], false])
 })
 
-test('the frame waits until the upgrade is answered', async () => {
+test('the close frame waits until the upgrade is answered', async () => {
   const entry = connect('unanswered')
   const each = drain()
   each.start(0)
@@ -120,7 +120,7 @@ test('the frame waits until the upgrade is answered', async () => {
   expect([await received(entry), each.waiting]).toEqual([frame, false])
 })
 
-test('the frame waits for the end of a frame that is being written', async () => {
+test('the close frame waits for the end of the frame being written', async () => {
   const entry = connect('within')
   drain().start(0)
   system.advance(1000)
@@ -141,7 +141,7 @@ test.each(['closed', 'unknown'] as const)(
   },
 )
 
-test('nothing is written where nobody follows the frames, or the socket has ended', async () => {
+test('nothing is written if the frames are not followed or the socket has ended', async () => {
   const [unfollowed, ended] = [connect(), connectWs()]
   unfollowed.frames = undefined
   ended.stream.end()
@@ -150,7 +150,7 @@ test('nothing is written where nobody follows the frames, or the socket has ende
   expect([await received(unfollowed), ended.codes, each.told]).toEqual([null, [], 0])
 })
 
-describe('the connection ends behind the answer of the client', () => {
+describe('the connection ends after the client’s answer', () => {
   const code = Buffer.from([1012 >> 8, 1012 & 0xff])
   test.each([
     ['with the code', masked(8, code), true],
@@ -175,8 +175,8 @@ describe('the connection ends behind the answer of the client', () => {
   })
 })
 
-describe('a WebSocket that is to leave', () => {
-  test('is told nothing until it stays, each of several at a moment of its own', () => {
+describe('a WebSocket that is going to move', () => {
+  test('gets no close frame until it stays, and then each WebSocket at a different time', () => {
     const own = [connectWs(), connectWs(), connectWs()]
     const times: number[] = []
     for (const { stream } of own)
@@ -198,7 +198,7 @@ describe('a WebSocket that is to leave', () => {
     expect(each.waiting).toBe(false)
   })
 
-  test('stays once, and only if it was to leave', () => {
+  test('stays only once, and only if it was going to move', () => {
     const [leaving, other] = [connectWs(), connectWs()]
     const each = drain(({ socket }) => socket === leaving.socket)
     each.start(0)
@@ -208,7 +208,7 @@ describe('a WebSocket that is to leave', () => {
     expect([leaving.codes, other.codes]).toEqual([[1012], [1012]])
   })
 
-  test('is told at once at the deadline, unless it is under way', () => {
+  test('gets its close frame at once at the deadline, unless it is being moved', () => {
     const [leaving, underWay] = [connectWs(), connectWs()]
     const each = drain(() => true)
     each.start(1000)
@@ -216,7 +216,7 @@ describe('a WebSocket that is to leave', () => {
     expect([leaving.codes, underWay.codes, each.waiting]).toEqual([[1012], [], false])
   })
 
-  test('is waited for no longer when it has closed', () => {
+  test('no longer delays the drain once it has closed', () => {
     const { socket } = connectWs()
     const each = drain(() => true)
     each.start(0)
@@ -226,7 +226,7 @@ describe('a WebSocket that is to leave', () => {
   })
 })
 
-test('a WebSocket that is opened later is told once its upgrade is answered', () => {
+test('a WebSocket that opens during the drain gets its close frame once its upgrade is answered', () => {
   const each = drain()
   each.start(1000)
   const late = connectWs()
@@ -237,7 +237,7 @@ test('a WebSocket that is opened later is told once its upgrade is answered', ()
   expect([late.codes, each.waiting, system.timers]).toEqual([[1012], false, 0])
 })
 
-test('a WebSocket that closes before its time leaves no timer', () => {
+test('a WebSocket that closes early leaves no timer', () => {
   const [, second] = [connectWs(), connectWs()]
   const each = drain()
   each.start(1000)
@@ -246,7 +246,7 @@ test('a WebSocket that closes before its time leaves no timer', () => {
   expect([each.waiting, system.timers]).toEqual([false, 0])
 })
 
-test('dispose() leaves no timer, and nobody is told after it', () => {
+test('dispose() leaves no timer, and no close frame is sent after it', () => {
   const [, second] = [connectWs(), connectWs()]
   const each = drain()
   each.start(1000)
@@ -257,7 +257,7 @@ test('dispose() leaves no timer, and nobody is told after it', () => {
   expect([second.codes, late.codes, each.waiting, system.timers]).toEqual([[], [], false, 0])
 })
 
-test('one that throws does not keep the others from being told', () => {
+test('a WebSocket that throws does not prevent the others from being closed', () => {
   const [broken, sound] = [connect(), connectWs()]
   Reflect.set(broken.stream, Symbol('websocket'), {
     close: () => {

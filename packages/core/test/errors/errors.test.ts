@@ -6,7 +6,7 @@ import { errorCodes, ZerodropError } from '../../src/errors/zerodrop-error.ts'
 const root = path.resolve(__dirname, '../../../..')
 const codes = Object.keys(errorCodes)
 
-test('docs/errors.md has a section for each code, with the line that the table has, in the same order', () => {
+test('docs/errors.md has a section for each code with the line from the table, in the same order', () => {
   const docs = readFileSync(path.join(root, 'docs/errors.md'), 'utf8')
   const sections = docs.split(/^## /m).slice(1)
   expect(sections.map((section) => section.split('\n')[0])).toEqual(codes)
@@ -18,19 +18,19 @@ test('docs/errors.md has a section for each code, with the line that the table h
   }
 })
 
-test('every code is raised somewhere, and no other', () => {
+test('every code in the table is raised somewhere, and no other code is', () => {
   const sources = ['core', 'express', 'koa', 'fastify'].flatMap((name) => {
     const src = path.join(root, 'packages', name, 'src')
     return readdirSync(src, { recursive: true, encoding: 'utf8' })
       .filter((file) => /\.m?ts$/.test(file) && !file.endsWith('zerodrop-error.ts'))
       .map((file) => readFileSync(path.join(src, file), 'utf8'))
   })
-  // In quotes: where a comment names a code, it is in backticks.
+  // In quotes only: comments put codes in backticks.
   const raised = sources.join('\n').matchAll(/'(ERR_ZERODROP_\w+)'/g)
   expect(new Set(Array.from(raised, ([, code]) => code))).toEqual(new Set(codes))
 })
 
-test('an error prints its name, code and cause, and no cause where there is none', () => {
+test('an error prints its name, code and cause, if it has a cause', () => {
   const cause = new Error('the cause')
   const error = new ZerodropError('ERR_ZERODROP_SPAWN_FAILED', 'It failed.', { cause })
   expect(error).toMatchObject({ name: 'ZerodropError', code: 'ERR_ZERODROP_SPAWN_FAILED', cause })

@@ -8,7 +8,7 @@ import { emit, Events, lifecycleEvents } from '../../src/events/events.ts'
 
 const page = readFileSync(path.resolve(__dirname, '../../../../docs/events.md'), 'utf8')
 
-test('docs/events.md has each event with when it comes and what it carries, in the order of the table', () => {
+test('docs/events.md lists each event with its time and payload, in the order of the table', () => {
   const sections = page.split(/^### /m).slice(1)
   const documented = sections.map((section) => {
     const [name, , when] = section.split('\n')
@@ -18,12 +18,12 @@ test('docs/events.md has each event with when it comes and what it carries, in t
   expect(documented).toEqual(Object.entries(lifecycleEvents))
 })
 
-test('docs/events.md says of each event on which level it is logged, or that it comes in an order', () => {
+test('docs/events.md states the log level of each event, or its place in a sequence', () => {
   const [order = ''] = page.split('### ')
   for (const name of Object.keys(lifecycleEvents)) expect(order).toContain(`\`${name}\``)
 })
 
-test('an event is published on its channel, with its payload, while somebody has subscribed', () => {
+test('an event is published on its channel with its payload while the channel has a subscriber', () => {
   const events = new Events()
   const published: unknown[] = []
   const hear = (message: unknown, name: unknown): void => {
@@ -37,20 +37,20 @@ test('an event is published on its channel, with its payload, while somebody has
   expect(published).toEqual([['zerodrop:drain:start', { reason: 'SIGTERM' }]])
 })
 
-test('nothing is published while nobody has subscribed', () => {
+test('nothing is published on a channel without subscribers', () => {
   const publish = jest.spyOn(channel('zerodrop:ready'), 'publish')
   emit(new Events(), 'ready', { generation: 1 })
   expect(publish).not.toHaveBeenCalled()
   publish.mockRestore()
 })
 
-test('a subscriber hears the next event, even if its channel had none before and the garbage collector has run', async () => {
+test('a subscriber gets the next event, even if its channel is new and the garbage collector has run', async () => {
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as () => void
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
   const events = new Events()
   emit(events, 'exit', { code: 0 })
-  // What this turn has used is garbage only in the next one.
+  // Objects used in this turn become garbage only in the next one.
   await turn()
   collectGarbage()
   const heard = jest.fn()
@@ -62,7 +62,7 @@ test('a subscriber hears the next event, even if its channel had none before and
   expect(heard.mock.calls).toEqual([[{ code: 1 }, 'zerodrop:exit']])
 })
 
-test('a listener that throws is told of, and those on channels hear all the same', () => {
+test('a listener that throws is reported, and channel subscribers still get the event', () => {
   const events = new Events()
   events.on('ready', () => {
     throw new Error('a slip')
@@ -76,7 +76,7 @@ test('a listener that throws is told of, and those on channels hear all the same
   expect(heard).toHaveBeenCalledTimes(1)
 })
 
-test('each listener is told, whatever becomes of the others, and each failure is handed over', async () => {
+test('each listener is called even if others fail, and each failure is reported', async () => {
   const events = new Events()
   const told: string[] = []
   const causes: unknown[] = []
@@ -112,7 +112,7 @@ test('each listener is told, whatever becomes of the others, and each failure is
   ])
 })
 
-test('nobody but zerodrop emits its events; those of the emitter itself work', () => {
+test('only zerodrop emits its events; the events of EventEmitter itself work', () => {
   const events = new Events()
   const added: unknown[] = []
   ;(events as EventEmitter).on('newListener', (name) => added.push(name))

@@ -31,7 +31,7 @@ const connection = {
   remotePort: 1,
 } as const
 
-test('without a logger what is well says nothing, and what is not a line on stderr', () => {
+test('without a logger, success prints nothing and each problem prints a line on stderr', () => {
   const { reporter, system } = reporting()
   reporter.tell('ready', { generation: 1 })
   reporter.tell('drain:start', { reason: 'SIGTERM' })
@@ -49,7 +49,7 @@ test('without a logger what is well says nothing, and what is not a line on stde
   ])
 })
 
-test('a logger gets every step, with the error under err and the rest as fields, and stderr nothing', () => {
+test('a logger gets every step, with the error as err and the rest as fields; stderr stays empty', () => {
   const { reporter, system, logger, calls } = reporting()
   reporter.logTo(logger)
   reporter.tell('drain:start', { reason: 'SIGTERM' })
@@ -74,7 +74,7 @@ test('a logger gets every step, with the error under err and the rest as fields,
   expect(system.errors).toEqual([])
 })
 
-test('false is silence, but not for those who listen to events', () => {
+test('false disables all logging, but events are still emitted', () => {
   const { reporter, system, logger, calls } = reporting()
   const heard = jest.fn()
   reporter.events.on('warning', heard)
@@ -84,7 +84,7 @@ test('false is silence, but not for those who listen to events', () => {
   expect([system.errors, calls, heard.mock.calls]).toEqual([[], [], [[{ error }]]])
 })
 
-test("a framework's log is used where the application says nothing; the first one stays", () => {
+test("a framework's logger is used if the application sets none; the first one stays", () => {
   const { reporter, system, logger, calls } = reporting()
   const other = recorder()
   reporter.logToFramework(logger)
@@ -95,7 +95,7 @@ test("a framework's log is used where the application says nothing; the first on
   expect([calls.length, other.calls.length, system.errors.length]).toEqual([1, 0, 1])
 })
 
-test('a logger that throws stops nothing, and the line is on stderr', () => {
+test('a logger that throws interrupts nothing, and the line goes to stderr', () => {
   const { reporter, system, logger } = reporting()
   reporter.logTo({
     ...logger,
@@ -107,7 +107,7 @@ test('a logger that throws stops nothing, and the line is on stderr', () => {
   expect(system.errors).toEqual([expect.stringMatching(/It exited\. \(the logger threw: .*a full disk/)])
 })
 
-test('a listener that throws is in the log', () => {
+test('an error thrown by a listener is logged', () => {
   const { reporter, logger, calls } = reporting()
   reporter.logTo(logger)
   reporter.events.on('ready', () => {

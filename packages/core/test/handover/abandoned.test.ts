@@ -11,6 +11,6 @@ test.each([
   expect(error.message).toMatch(/^The successor \(pid 7\) was /)
 })
 
-test('a generation that was not started is named', () => {
+test('the error names a generation that was not started', () => {
   expect(notStarted(4).message).toBe('Generation 4 was not started: a shutdown came first.')
 })

@@ -60,7 +60,7 @@ function send(id: number, { listener = address, used = false, requests = 0 } = {
   return { socket, handle }
 }
 
-test('takes connections through the listening handle, and answers together for one turn', async () => {
+test('accepts connections through the listening handle, and answers once per event loop tick', async () => {
   const [first, second] = [send(1), send(2)]
   expect([arrivals.taken, answers]).toEqual([2, []])
   expect([arrived[0] === first.socket, arrived[1] === second.socket]).toEqual([true, true])
@@ -75,7 +75,7 @@ test('takes connections through the listening handle, and answers together for o
   expect(first.handle.close).not.toHaveBeenCalled()
 })
 
-test('declines for an address at which nobody listens, and for a server that is full', async () => {
+test('declines connections for an address without a server, and for a server at maxConnections', async () => {
   const stray = send(1, { listener: 'tcp://[::]:9' })
   server.maxConnections = 0
   const full = send(2)
@@ -88,25 +88,25 @@ test('declines for an address at which nobody listens, and for a server that is 
   expect([arrivals.taken, arrived.length]).toEqual([0, 0])
 })
 
-test('declines a message whose handle was lost', async () => {
+test('declines a message that arrives without its handle', async () => {
   handlers.call({ type: 'connection', id: 1, listener: address, used: true, requests: 0 }, undefined)
   await turns()
   expect(answers).toEqual([['declined', [1], true]])
 })
 
-test('counts the requests that a connection has had in the predecessor', () => {
+test('counts the requests that a connection has made in the predecessor', () => {
   const { socket } = send(1, { requests: 7 })
   expect(connections.requests?.of(socket)).toBe(7)
 })
 
-test('a connection that was used is idle, and expires like one', () => {
+test('a connection that has made requests is idle, and expires like any idle connection', () => {
   const [used, unused] = [send(1, { used: true }), send(2)]
   const idle = connections.idle()
   expect([idle.has(used.socket), isUsed(used.socket), used.socket.timeout]).toEqual([true, true, 6000])
   expect(unused.socket.timeout ?? 0).toBe(0)
 })
 
-test('the time of an idle connection ends with its next request', () => {
+test('the next request ends the idle time of a connection', () => {
   server.timeout = 30_000
   const [first, second] = [send(1, { used: true }), send(2, { used: true })]
   for (const { socket } of [first, second]) Object.assign(socket, { server })
@@ -115,7 +115,7 @@ test('the time of an idle connection ends with its next request', () => {
   expect([first.socket.timeout, second.socket.timeout, stranger.timeout]).toEqual([30_000, 6000, 7000])
 })
 
-test('requests are listened to only while such connections are quiet', async () => {
+test('listens for requests only while moved connections are idle', async () => {
   const [subscribe, unsubscribe] = [jest.spyOn(channels, 'subscribe'), jest.spyOn(channels, 'unsubscribe')]
   const [asking, closing] = [send(1, { used: true }), send(2, { used: true })]
   expect(subscribe.mock.calls).toEqual([[name, expect.any(Function)]])
@@ -127,13 +127,13 @@ test('requests are listened to only while such connections are quiet', async () 
   for (const each of [subscribe, unsubscribe]) each.mockRestore()
 })
 
-test('a connection of a server that keeps idle ones forever does not expire', () => {
+test('a connection does not expire if its server keeps idle connections forever', () => {
   server.keepAliveTimeout = 0
   const { socket } = send(1, { used: true })
   expect(socket.timeout ?? 0).toBe(0)
 })
 
-test('hears nothing after the release', async () => {
+test('handles no messages after the release', async () => {
   release()
   send(1)
   await turns()

@@ -1,7 +1,7 @@
 import { ConnectionOffers } from '../../src/handover/connection-offers.ts'
 import type { Successor } from '../../src/handover/successor.ts'
 
-/** A successor whose answers the test gives. */
+/** A successor whose answers are scripted by the test. */
 class FakeSuccessor {
   connected = true
   breaks = false
@@ -32,7 +32,7 @@ beforeEach(() => {
 
 const offer = () => offers.make({ listener: 'tcp://[::]:3000', used: true, requests: 0 }, {})
 
-test('each connection has its own answer', async () => {
+test('each connection gets its own answer', async () => {
   const release = offers.listen()
   const answers = [offer(), offer(), offer()]
   successor.answer('declined', { ids: [2], listening: true })
@@ -43,7 +43,7 @@ test('each connection has its own answer', async () => {
   release()
 })
 
-test('a connection that cannot be sent stays here: declined, or gone with the successor', async () => {
+test('a connection that cannot be sent stays: the offer is declined, or the successor is gone', async () => {
   successor.breaks = true
   expect(await offer()).toBe('declined')
   successor.connected = false

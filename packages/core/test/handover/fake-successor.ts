@@ -6,7 +6,7 @@ import { FakeSystem } from '../fake-system.ts'
 
 /** The address of a server that listens on all interfaces. */
 export const address = (port: number) => ({ requested: `tcp://*:${port}`, bound: `tcp://[::]:${port}` })
-/** What the successor inherits. */
+/** The sockets that the successor inherits. */
 export const inheritance: Inheritance = {
   version: protocolVersion,
   generation: 7,

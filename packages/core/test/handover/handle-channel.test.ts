@@ -4,7 +4,7 @@ import { HandleChannel } from '../../src/handover/handle-channel.ts'
 
 type Sent = (error: Error | null) => void
 
-/** The end of a channel, whose receipts the test gives. It has no queue, as on platforms other than Linux. */
+/** One end of a channel, whose receipts the test scripts. It has no queue, as on platforms other than Linux. */
 class FakeChild extends EventEmitter {
   connected = true
   readonly sent: { body: object; handle: unknown; done: Sent }[] = []
@@ -25,14 +25,14 @@ beforeEach(() => {
 
 const receipt = (cmd: string) => child.emit('internalMessage', { cmd })
 
-test('a message is sent when Node has sent it', async () => {
+test('a message counts as sent when Node has sent it', async () => {
   const sent = handles.send({ hello: 1 })
   child.sent[0]?.done(null)
   await sent
   expect(child.sent[0]).toMatchObject({ body: { hello: 1 }, handle: undefined })
 })
 
-test('a handle is sent when its receipt has come, and rejects where it could not be received', async () => {
+test('a handle counts as sent when its receipt arrives, and rejects if it was not received', async () => {
   const outcomes = Promise.allSettled([handles.send({}, 'first'), handles.send({}, 'second')])
   for (const { done } of child.sent) done(null)
   receipt('NODE_HANDLE_ACK')
@@ -58,12 +58,12 @@ test('other internal messages are not receipts', async () => {
   await sent
 })
 
-test('what awaits a receipt rejects when the channel closes', async () => {
+test('pending receipts reject when the channel closes', async () => {
   const outcome = handles.send({}, 'a handle').catch((error: Error) => error.message)
   child.emit('disconnect')
   expect(await outcome).toBe('the channel is closed')
 })
 
-test('without a queue in Node one handle is on its way at a time', () => {
+test('only one handle is in flight at a time if Node has no handle queue', () => {
   expect(handles.atOnce).toBe(1)
 })

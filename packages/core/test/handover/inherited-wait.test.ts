@@ -10,12 +10,12 @@ beforeEach(() => {
   readiness = new InheritedWait(system, 60_000, () => ready++)
 })
 
-test('ready at once when nothing inherited is left to listen on', () => {
+test('ready at once if no inherited socket is unclaimed', () => {
   readiness.onListening(0)
   expect([ready, system.timers]).toEqual([1, 0])
 })
 
-test('waits for the listeners that are missing', () => {
+test('waits for the missing listeners', () => {
   readiness.onListening(2)
   readiness.onListening(1)
   expect([ready, system.timers]).toEqual([0, 1])
@@ -23,7 +23,7 @@ test('waits for the listeners that are missing', () => {
   expect([ready, system.timers]).toEqual([1, 0])
 })
 
-test('does not wait forever: 10 s from the first listener', () => {
+test('waits at most 10 s from the first listener', () => {
   readiness.onListening(2)
   system.advance(9000)
   readiness.onListening(1)
@@ -39,7 +39,7 @@ test('a shutdown ends the wait', () => {
   expect([ready, system.timers]).toEqual([0, 0])
 })
 
-test('the wait is over before the predecessor gives this process up', () => {
+test('the wait ends before the predecessor gives up on this process', () => {
   const hurried = new InheritedWait(system, 3000, () => ready++)
   hurried.onListening(1)
   system.advance(1499)

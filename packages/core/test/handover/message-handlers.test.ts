@@ -1,6 +1,6 @@
 import { MessageHandlers } from '../../src/handover/message-handlers.ts'
 
-test('calls the handlers of a type, until they are removed', () => {
+test('calls the handlers of a type until they are removed', () => {
   const handlers = new MessageHandlers()
   const heard: string[] = []
   const release = handlers.add('ready', () => heard.push('first'))
@@ -12,7 +12,7 @@ test('calls the handlers of a type, until they are removed', () => {
   expect(heard).toEqual(['first', 'second with a handle', 'second with another'])
 })
 
-test('a handler that is added meanwhile hears the next message', () => {
+test('a handler added during a call gets the next message', () => {
   const handlers = new MessageHandlers()
   let heard = 0
   handlers.add('ready', () => void handlers.add('ready', () => heard++))

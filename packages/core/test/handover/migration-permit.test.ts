@@ -10,7 +10,7 @@ beforeEach(() => {
   permit = new MigrationPermit((warning) => warnings.push(warning))
 })
 
-test('takes true and false as they are, from an option or a function', () => {
+test('accepts true and false, from an option or a function', () => {
   expect([
     permit.allows(true, socket),
     permit.allows(false, socket),
@@ -28,7 +28,7 @@ test.each([
   ],
   ['returns a promise', () => Promise.reject(new Error('a slip'))],
   ['returns anything else', () => 1],
-])('a function that %s moves nothing, and is reported once', (_what, policy) => {
+])('no connection moves if the function %s, and the failure is reported once', (_what, policy) => {
   const allowed = [1, 2].map(() => permit.allows(policy as never, socket))
   expect(allowed).toEqual([false, false])
   expect(warnings.map(({ code }) => code)).toEqual(['ERR_ZERODROP_MIGRATE_FAILED'])

@@ -13,7 +13,7 @@ import { destroyAll, type Movable, movable, turns } from './movable-socket.ts'
 const name = 'http.server.response.finish'
 const finish = channels.channel(name)
 
-/** A successor that answers as the test says. */
+/** A successor whose answers are scripted by the test. */
 class FakeSuccessor {
   connected = true
   handlesAtOnce = 8
@@ -69,10 +69,10 @@ afterEach(async () => {
   await destroyAll()
 })
 
-/** An idle connection that has had three requests. */
+/** An idle connection that has made three requests. */
 function connect(): Movable {
   const connection = movable()
-  // Node's parser, which has read a request to its end.
+  // Node's parser, which has read a complete request.
   Object.assign(connection.socket, { parser: { incoming: null } })
   sockets.set(connection.socket, 0)
   idle.add(connection.socket)
@@ -99,7 +99,7 @@ async function start(warm = true): Promise<void> {
 
 const offered = (): unknown[] => successor.offers.map(([, , handle]) => handle)
 
-test('an idle connection moves: it is not read until the successor has taken it, and then closes here', async () => {
+test('an idle connection moves: it is not read until the successor has taken it, and then is closed here', async () => {
   const { socket, handle } = connect()
   socket.setTimeout(5000)
   await start()
@@ -110,7 +110,7 @@ test('an idle connection moves: it is not read until the successor has taken it,
   expect(told).toEqual([])
 })
 
-test('a connection on which nothing ever came moves, and is said to be unused', async () => {
+test('a connection that never received data moves, and is reported as unused', async () => {
   const { handle } = connect()
   idle.clear()
   handle.bytesRead = 0
@@ -121,7 +121,7 @@ test('a connection on which nothing ever came moves, and is said to be unused', 
 test.each([
   ['the successor declines it', true, 'declined'],
   ['nobody listens there', false, 'not listening'],
-])('a connection goes on here when %s, and is not offered again', async (_when, listening, what) => {
+])('a connection stays here if %s, and is not offered again', async (_when, listening, what) => {
   const { socket, handle } = connect()
   socket.setTimeout(5000)
   await start()
@@ -133,7 +133,7 @@ test.each([
   expect(successor.offers).toHaveLength(1)
 })
 
-test('a connection goes on here when the successor is gone, and no other is offered', async () => {
+test('a connection stays here if the successor is gone, and no other is offered', async () => {
   const { socket, handle } = connect()
   socket.setTimeout(5000)
   await start()
@@ -146,7 +146,7 @@ test('a connection goes on here when the successor is gone, and no other is offe
   expect(successor.offers).toHaveLength(1)
 })
 
-test('a connection with a request moves behind its response', async () => {
+test('a connection with an in-flight request moves after the response', async () => {
   const { socket, handle } = connect()
   idle.clear()
   Object.assign(socket, { _httpMessage: {} })
@@ -162,14 +162,14 @@ test('a connection with a request moves behind its response', async () => {
   expect(offered()).toEqual([handle])
 })
 
-test('a connection on which a head has begun is not offered', async () => {
+test('a connection that is receiving a request head is not offered', async () => {
   const { handle } = connect()
   idle.clear()
   await start()
   expect([handle.isRead, successor.offers]).toEqual([true, []])
 })
 
-test('a connection whose response is not flushed moves when it is', async () => {
+test('a connection moves once its response is flushed', async () => {
   const { handle } = connect()
   handle.writeQueueSize = 10
   await start()
@@ -180,7 +180,7 @@ test('a connection whose response is not flushed moves when it is', async () => 
   expect(offered()).toEqual([handle])
 })
 
-test('a connection that the kernel does not know is kept at once, with or without a request', async () => {
+test('a connection that the kernel does not know stays, with or without a request', async () => {
   const [one, busy] = [connect(), connect()]
   for (const { socket } of [one, busy]) Reflect.set(socket, '_handle', null)
   idle.delete(busy.socket)
@@ -194,7 +194,7 @@ test('a connection that the kernel does not know is kept at once, with or withou
   expect(successor.offers).toEqual([])
 })
 
-test('a connection that may not move is kept', async () => {
+test('a connection that may not move stays', async () => {
   mayMove = false
   const { socket, handle } = connect()
   await start()
@@ -202,7 +202,7 @@ test('a connection that may not move is kept', async () => {
   expect([handle.isRead, successor.offers]).toEqual([true, []])
 })
 
-test('few follow a successor that has just started: one, and twice as many each 20 ms', async () => {
+test('connections move slowly to a new successor: one at first, and twice as many every 20 ms', async () => {
   const handles = Array.from({ length: 4 }, () => connect().handle)
   await start(false)
   expect(offered()).toEqual(handles.slice(0, 1))
@@ -214,7 +214,7 @@ test('few follow a successor that has just started: one, and twice as many each 
   expect(offered()).toEqual(handles)
 })
 
-test('no more are on their way than the channel takes at once', async () => {
+test('no more connections are in transit than the channel accepts at once', async () => {
   successor.handlesAtOnce = 2
   for (let index = 0; index < 3; index++) connect()
   await start()
@@ -223,7 +223,7 @@ test('no more are on their way than the channel takes at once', async () => {
   expect(successor.offers).toHaveLength(3)
 })
 
-test('a connection on which something has arrived before its turn is looked at again', async () => {
+test('a connection that receives data before its turn is checked again', async () => {
   successor.handlesAtOnce = 1
   const [, second] = [connect(), connect()]
   await start()
@@ -237,7 +237,7 @@ test('a connection on which something has arrived before its turn is looked at a
   expect(successor.offers).toHaveLength(2)
 })
 
-test('what has arrived without a request, such as an empty line, does not keep it', async () => {
+test('data that is no request, such as an empty line, does not keep a connection here', async () => {
   successor.handlesAtOnce = 1
   const [, second] = [connect(), connect()]
   await start()
@@ -246,7 +246,7 @@ test('what has arrived without a request, such as an empty line, does not keep i
   expect(offered()[1]).toBe(second.handle)
 })
 
-test('those that could move at the start have passed when each was asked, or there are none', async () => {
+test('the first pass ends when each connection that could move was offered, or at once without any', async () => {
   successor.handlesAtOnce = 1
   connect()
   connect()
@@ -264,7 +264,7 @@ test('those that could move at the start have passed when each was asked, or the
   await migration.passed
 })
 
-test('dispose() offers no more, reads what was on its way again, and listens to nothing', async () => {
+test('dispose() stops offering, resumes connections in transit, and removes all listeners', async () => {
   const [subscribe, unsubscribe] = [jest.spyOn(channels, 'subscribe'), jest.spyOn(channels, 'unsubscribe')]
   const { handle } = connect()
   connect()

@@ -1,12 +1,12 @@
 import { Socket } from 'node:net'
 
-/** What Node reads a connection of TCP by. Its name is what tells that the kernel knows the connection. */
+/** Stands for Node's TCP handle. Its class name shows that the kernel knows the connection. */
 class TCP {
   bytesRead = 1
   writeQueueSize = 0
-  /** As Node keeps it: whether it wants to read. */
+  /** Node's own flag: whether it wants to read. */
   reading = true
-  /** Whether libuv reads. */
+  /** Whether libuv is reading. */
   isRead = true
 
   readStart(): number {
@@ -27,7 +27,7 @@ class TCP {
 export interface Movable {
   readonly socket: Socket
   readonly handle: TCP
-  /** What was sent to the client. */
+  /** The data that was sent to the client. */
   readonly text: () => string
   /** The same as bytes, since the last call. */
   readonly take: () => Buffer
@@ -42,7 +42,7 @@ export async function destroyAll(): Promise<void> {
   await turns()
 }
 
-/** A connection that could go on in another process, in memory. What its client sends is pushed. */
+/** An in-memory connection that could move to another process. Tests push the client's data. */
 export function movable(): Movable {
   const socket = new Socket()
   open.add(socket)
@@ -65,7 +65,7 @@ export function movable(): Movable {
     },
     _final: (done: () => void) => done(),
   })
-  // This connection is nobody's whose error would matter.
+  // Errors on this connection do not matter.
   socket.on('error', () => {})
   const all = (): Buffer => {
     written = [Buffer.concat(written)]
@@ -83,7 +83,7 @@ export function movable(): Movable {
   }
 }
 
-/** As many event loop ticks as it takes for everything that is under way to end. */
+/** Waits enough event loop ticks for all pending work to end. */
 export async function turns(): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 
 const sendText = (bytes: number) => outbox.send({ type: 'late', id: 1, call: 'x'.repeat(bytes) })
-/** Sends a connection. Its receipt never comes. */
+/** Sends a connection, whose receipt never arrives. */
 const sendHandle = () => {
   const sent = outbox.send(offer, {})
   sent.catch(() => {})
@@ -23,13 +23,13 @@ const sendHandle = () => {
 }
 const tick = () => new Promise((resolve) => setImmediate(resolve))
 
-test('sends a handle at once behind short messages', async () => {
+test('sends a handle at once after short messages', async () => {
   for (let each = 0; each < 5; each++) await sendText(100)
   void sendHandle()
   expect(child.sent.at(-1)).toEqual(connection)
 })
 
-test('sends handles behind long messages only when the successor has read those', async () => {
+test('sends handles after long messages only once the successor has read the messages', async () => {
   await sendText(60_000)
   void sendHandle()
   void sendHandle()
@@ -59,7 +59,7 @@ test('rejects if the successor exits before it has read the messages', async () 
   await expect(sent).rejects.toThrow('channel')
 })
 
-test('ignores an answer that it has not asked for', async () => {
+test('ignores an unexpected answer', async () => {
   outbox.caughtUp()
   await sendText(60_000)
   outbox.caughtUp()

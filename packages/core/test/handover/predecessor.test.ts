@@ -3,7 +3,7 @@ import { message } from '../../src/handover/protocol.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
 import type { PredecessorChannel } from '../../src/system/system.ts'
 
-/** A channel whose other end is the test. */
+/** A channel whose other end is held by the test. */
 class FakeChannel implements PredecessorChannel {
   readonly sent: [message: object, handle: unknown][] = []
   readonly #messages = new Set<(message: unknown, handle: unknown) => void>()
@@ -41,7 +41,7 @@ beforeEach(() => {
   predecessor = new Predecessor(channel, 77, () => tookOver)
 })
 
-test('each message is sent as the protocol has it', () => {
+test('each message is sent as the protocol defines it', () => {
   const handle = {}
   predecessor.sendStarted()
   predecessor.sendSpare('tcp://*:1', handle)
@@ -71,7 +71,7 @@ test('each message is sent as the protocol has it', () => {
 test.each([
   ['it has handed over', () => (tookOver = true), true],
   ['it is gone', () => channel.disconnect(), false],
-])('what only a predecessor that serves wants to know is not sent when %s', (_when, end, connected) => {
+])('messages for a serving predecessor are not sent when %s', (_when, end, connected) => {
   expect([predecessor.connected, predecessor.serves]).toEqual([true, true])
   const tell = (): boolean => {
     predecessor.sendNotReady('no database')
@@ -91,7 +91,7 @@ test.each([
   expect(channel.sent).toEqual(told)
 })
 
-test('its messages are heard by their type, with their handle, until the release', () => {
+test('messages are dispatched by type, with their handle, until the release', () => {
   const heard: unknown[] = []
   const release = predecessor.on('live-handle', ({ id }, handle) => heard.push([id, handle]))
   channel.says(message({ type: 'serve' }))
@@ -102,7 +102,7 @@ test('its messages are heard by their type, with their handle, until the release
   expect(heard).toEqual([[1, 'a handle']])
 })
 
-test('what cannot be read is told, and nothing else', () => {
+test('only unreadable messages are reported', () => {
   const errors: unknown[] = []
   const release = predecessor.onUnreadable((error) => errors.push(error))
   channel.says(message({ type: 'serve' }))
@@ -124,7 +124,7 @@ test('what cannot be read is told, and nothing else', () => {
   ])
 })
 
-test('its end is told once it has come', async () => {
+test('the end of the predecessor is reported once it happens', async () => {
   const heard: string[] = []
   const release = predecessor.onDisconnect(() => heard.push('released'))
   predecessor.onDisconnect(() => heard.push('gone'))
@@ -137,7 +137,7 @@ test('its end is told once it has come', async () => {
   expect(heard).toEqual(['gone', 'resolved'])
 })
 
-test('a process that waits for its turn can say that it has started', () => {
+test('a process that waits for its turn can report that it has started', () => {
   sendStarted(channel)
   expect(channel.sent).toEqual([[message({ type: 'started' }), undefined]])
 })

@@ -28,7 +28,7 @@ async function start() {
 const failure = (text: RegExp) =>
   expect.objectContaining({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED', message: expect.stringMatching(text) })
 
-test('a successor that lives has proved itself', async () => {
+test('a successor that stays alive passes probation', async () => {
   const { proof } = await start()
   system.advance(5000)
   await expect(proof).resolves.toBeUndefined()
@@ -41,7 +41,7 @@ test.each([
     /\(generation 7, pid 5151\) exited with code 1 while it was on probation; see what it printed\. This/,
   ],
   [null, 'SIGKILL' as const, /was ended by SIGKILL while it was on probation/],
-])('one that ends has not, whichever end is seen first: code %p, signal %p', async (code, signal, text) => {
+])('a successor that ends fails probation: code %p, signal %p', async (code, signal, text) => {
   for (const channelFirst of [false, true]) {
     const { proof } = await start()
     if (channelFirst) {
@@ -54,7 +54,7 @@ test.each([
   }
 })
 
-test('nor has one that leaves', async () => {
+test('a successor that disconnects fails probation', async () => {
   const { proof } = await start()
   system.advance(4999)
   system.child.connected = false

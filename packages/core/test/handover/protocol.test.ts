@@ -1,7 +1,7 @@
 import { message, messageFields, readMessage, versionOf } from '../../src/handover/protocol.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
 
-/** One message of each type, as it goes over the channel. */
+/** One message of each type, as sent over the channel. */
 const examples: Record<string, object> = {
   started: {},
   'ticket-keys': {
@@ -57,7 +57,7 @@ const examples: Record<string, object> = {
 const keys = Buffer.alloc(48).toString('base64')
 const never: unknown[] = [undefined, null, NaN, Infinity, [null], [[]], {}, () => {}, Symbol.iterator]
 
-/** What a field of each kind must not hold. */
+/** Invalid values for each kind of field. */
 const wrong: Record<string, unknown[]> = {
   text: [...never, 0, 1, true, ['x']],
   flag: [...never, 0, 1, 'true', ''],
@@ -81,7 +81,7 @@ const wrong: Record<string, unknown[]> = {
   ],
 }
 
-test('the shapes belong to this version: change a message, and the number goes up', () => {
+test('the message shapes match this version: changing a message requires a new version number', () => {
   expect({ protocolVersion, messageFields }).toEqual({
     protocolVersion: 4,
     messageFields: {
@@ -128,7 +128,7 @@ test('the shapes belong to this version: change a message, and the number goes u
   })
 })
 
-test('every type is written and read again', () => {
+test('every message type survives serialization', () => {
   expect(Object.keys(examples)).toEqual(Object.keys(messageFields))
   for (const [type, fields] of Object.entries(examples)) {
     const sent: unknown = JSON.parse(JSON.stringify(message({ type, ...fields } as never)))
@@ -140,7 +140,7 @@ test('every type is written and read again', () => {
 describe.each(Object.entries(messageFields))('a message of type "%s"', (type, fields) => {
   const whole = { zerodrop: protocolVersion, type, ...examples[type] }
 
-  test('is none with anything wrong in a field, or without it', () => {
+  test('is rejected if any field is invalid or missing', () => {
     for (const [field, kind] of Object.entries(fields)) {
       for (const value of wrong[kind] ?? [])
         expect([field, value, readMessage({ ...whole, [field]: value })]).toEqual([field, value, undefined])
@@ -149,12 +149,12 @@ describe.each(Object.entries(messageFields))('a message of type "%s"', (type, fi
     }
   })
 
-  test('of another version is none, and its version is known', () => {
+  test('of another version is rejected, and its version can be read', () => {
     const other = { ...whole, zerodrop: protocolVersion + 1 }
     expect([readMessage(other), versionOf(other)]).toEqual([undefined, protocolVersion + 1])
   })
 
-  test('of a newer build, with a field more, is read', () => {
+  test('of a newer build with an extra field is accepted', () => {
     expect(readMessage({ ...whole, more: 1 })).toEqual({ ...whole, more: 1 })
   })
 })
@@ -172,7 +172,7 @@ test.each([
   { zerodrop: protocolVersion, type: 'toString' },
   { zerodrop: protocolVersion, type: '__proto__' },
   { zerodrop: protocolVersion, type: ['ready'] },
-])('%p is no message', (value) => {
+])('%p is not a message', (value) => {
   expect(readMessage(value)).toBeUndefined()
 })
 

@@ -19,7 +19,7 @@ function checkOf(server?: ReturnType<typeof createServer>): SelfCheck {
   })
 }
 
-test('a function is called until it returns true, with longer and longer pauses', async () => {
+test('a function is called with growing pauses until it returns true', async () => {
   const answers: (() => boolean | Promise<boolean>)[] = [
     () => false,
     () => Promise.reject(new Error('no database')),
@@ -45,7 +45,7 @@ test('a function is called until it returns true, with longer and longer pauses'
   ])
 })
 
-test('a path without a server that speaks HTTP is not ready, and says so', async () => {
+test('a check of a path fails with a reason if no server speaks HTTP', async () => {
   const check = checkOf()
   check.start({ ...options, readyCheck: '/a' }, () => told.push('ready'))
   await turn()
@@ -58,7 +58,7 @@ test('a path without a server that speaks HTTP is not ready, and says so', async
   expect(system.timers).toBe(0)
 })
 
-test('warm-up requests that hang are given up, and the process is ready', async () => {
+test('warm-up requests that hang are abandoned, and the process is ready', async () => {
   const server = createServer(() => {})
   const ready = new Promise<void>((resolve) => {
     checkOf(server).start({ ...options, warmUp: 20, readyTimeout: 8000 }, resolve)
@@ -72,7 +72,7 @@ test('warm-up requests that hang are given up, and the process is ready', async 
   expect(system.timers).toBe(0)
 })
 
-test('warm-up requests leave turns to the event loop, and the time limit holds for a handler that never waits', async () => {
+test('warm-up requests yield to the event loop, and the time limit applies to synchronous handlers', async () => {
   const asked: number[] = []
   const server = createServer((_request, response) => {
     asked.push(turns)
@@ -82,7 +82,7 @@ test('warm-up requests leave turns to the event loop, and the time limit holds f
   let over = false
   const count = (): void => {
     turns++
-    // As much time passes as a slow page takes, and some more of it in each turn.
+    // Each turn takes 10 ms, as a slow page would.
     system.advance(10)
     if (!over) setImmediate(count)
   }
@@ -99,7 +99,7 @@ test('warm-up requests leave turns to the event loop, and the time limit holds f
   expect(system.timers).toBe(0)
 })
 
-test('a function that returns something else than true is not ready, such as the response of a fetch', async () => {
+test('a check fails if its function returns anything but true, such as a fetch response', async () => {
   const check = checkOf()
   const readyCheck = (() => Promise.resolve({ ok: false })) as unknown as () => boolean
   check.start({ ...options, readyCheck }, () => told.push('ready'))
@@ -112,7 +112,7 @@ test('a function that returns something else than true is not ready, such as the
   ])
 })
 
-test('a check that is stopped never says ready', async () => {
+test('a check that is stopped never reports ready', async () => {
   const check = checkOf()
   let answer: (value: boolean) => void = () => {}
   check.start({ ...options, readyCheck: () => new Promise((resolve) => (answer = resolve)) }, () =>

@@ -17,7 +17,7 @@ async function start() {
   return { system, child, life, lost, answer, turn }
 }
 
-test('a successor that answers is asked once a second, and never lost', async () => {
+test('a successor that answers is pinged once a second, and never counts as lost', async () => {
   const { system, child, life, lost, answer, turn } = await start()
   for (let second = 0; second < 100; second++) {
     answer()
@@ -29,7 +29,7 @@ test('a successor that answers is asked once a second, and never lost', async ()
   expect(system.timers).toBe(0)
 })
 
-test('one that is blocked for 8 s once is only slow, however often', async () => {
+test('a successor that blocks for 8 s is only slow, however often it happens', async () => {
   const { system, lost, answer, turn } = await start()
   for (let times = 0; times < 3; times++) {
     system.advance(8000)
@@ -39,7 +39,7 @@ test('one that is blocked for 8 s once is only slow, however often', async () =>
   expect(lost).not.toHaveBeenCalled()
 })
 
-test('one that says nothing any more is lost, once, and nothing is left behind', async () => {
+test('a silent successor is reported lost once, and no timer is left behind', async () => {
   const { system, child, lost, turn } = await start()
   system.advance(8999)
   await turn()
@@ -49,9 +49,9 @@ test('one that says nothing any more is lost, once, and nothing is left behind',
   expect([lost.mock.calls.length, system.timers, child.listenerCount('message')]).toEqual([1, 0, 1])
 })
 
-test('a process that was held up itself has asked once, and waits on', async () => {
+test('a process that was itself blocked has pinged once, and keeps waiting', async () => {
   const { system, lost, turn } = await start()
-  // Its timers fire once after that, and the next are set again.
+  // Its timers fire once afterwards, and are then set again.
   const held = system.setTimeout.bind(system)
   const late: (() => void)[] = []
   system.setTimeout = (callback) => {
@@ -64,7 +64,7 @@ test('a process that was held up itself has asked once, and waits on', async () 
   system.setTimeout = held
 })
 
-test('anything that it says is a sign, and only an answer to a later question confirms', async () => {
+test('any message is a sign of life, but only an answer to a later ping confirms it', async () => {
   const { system, child, life, lost, turn } = await start()
   const confirmed = jest.fn()
   void life.confirmed().then(confirmed)
@@ -81,7 +81,7 @@ test('anything that it says is a sign, and only an answer to a later question co
   life.dispose()
 })
 
-test('one that has died is not asked forever', async () => {
+test('a dead successor is not pinged forever', async () => {
   const { system, child, life, turn } = await start()
   child.exits(1)
   life.dispose()

@@ -22,14 +22,14 @@ const wait = (seconds: number): void => {
   for (let second = 0; second < seconds; second++) system.advance(1000)
 }
 
-test('a predecessor that asks nothing for nine seconds is silent, once', () => {
+test('a predecessor that sends no ping for nine seconds is reported silent, once', () => {
   wait(8)
   expect(silent).toBe(0)
   wait(10)
   expect([silent, system.timers]).toEqual([1, 0])
 })
 
-test('each question begins the time again', () => {
+test('each ping restarts the timer', () => {
   wait(8)
   ask()
   wait(8)

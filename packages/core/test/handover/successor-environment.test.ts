@@ -21,14 +21,14 @@ const environment = (option: SuccessorEnvironment, readyTimeout = 60_000) =>
 test.each([
   ['start', 'start'],
   ['current', 'now'],
-] as const)('%s is the environment of that time', (option, when) => {
+] as const)('the successor gets the environment of that time: %s', (option, when) => {
   expect(environment(option)).toEqual({ WHEN: when })
 })
 
 test.each([
   ['returns', (start: NodeJS.ProcessEnv) => ({ ...start, MORE: '1' })],
   ['resolves to', async (start: NodeJS.ProcessEnv) => ({ ...start, MORE: '1' })],
-])('a function makes another of it: what it %s', async (_how, option) => {
+])('a function can change the environment with what it %s', async (_how, option) => {
   await expect(environment(option)).resolves.toEqual({ WHEN: 'start', MORE: '1' })
   expect(system.commandLine.env).toEqual({ WHEN: 'start' })
 })

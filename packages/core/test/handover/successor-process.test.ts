@@ -22,7 +22,7 @@ beforeEach(() => {
   successor = new SuccessorProcess(child as unknown as ChildProcess & { pid: number }, 3)
 })
 
-test('tells how it ended', () => {
+test('reports how the process ended', () => {
   expect([successor.exit, successor.ending]).toEqual([undefined, 'closed the channel to this process'])
   child.exitCode = 1
   expect([successor.exit, successor.ending]).toEqual([{ code: 1, signal: null }, 'exited with code 1'])
@@ -31,7 +31,7 @@ test('tells how it ended', () => {
   expect(successor.ending).toBe('was ended by SIGKILL')
 })
 
-test('calls back when its channel closes, at once if that has happened', () => {
+test('calls back when the channel closes, or at once if it is already closed', () => {
   let gone = 0
   successor.onGone(() => gone++)
   expect(gone).toBe(0)
@@ -41,11 +41,11 @@ test('calls back when its channel closes, at once if that has happened', () => {
   expect(gone).toBe(2)
 })
 
-test('an error of the process is no error of this one', () => {
+test('an error of the child process does not throw in this process', () => {
   expect(() => child.emit('error', new Error('kill EPERM'))).not.toThrow()
 })
 
-test('one that was dismissed is killed a minute after its deadline', async () => {
+test('a dismissed process is killed one minute after its deadline', async () => {
   const system = new FakeSystem()
   const ended = successor.ended(system, 10_000)
   system.advance(69_999)

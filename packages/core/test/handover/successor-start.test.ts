@@ -15,7 +15,7 @@ import {
   watch,
 } from './fake-successor.ts'
 
-test('is given the descriptors, and told which is which by their numbers there', async () => {
+test('a successor inherits the descriptors and learns their numbers in the child', async () => {
   const { successor, ready } = await start()
   const { descriptors, environment } = system.spawned[0] ?? {}
   expect(descriptors).toEqual([21, 18])
@@ -36,10 +36,10 @@ test('is given the descriptors, and told which is which by their numbers there',
   expect(system.child.kills).toEqual([])
 })
 
-test('what it is told can be read, if only the descriptors are there', async () => {
+test('a successor can read its orders if the descriptors are open', async () => {
   await spawned()
   const variable = system.spawned[0]?.environment['ZERODROP_INHERIT'] ?? ''
-  // In this process 3 and 4 are not what they are there: that it got as far as looking at them is what counts.
+  // Descriptors 3 and 4 differ in this process: reaching the check of the descriptors is enough.
   expect(() => readInheritance(variable.replace('"fd":3', '"fd":1000000'))).toThrow(
     expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_MISMATCH' }),
   )
@@ -49,14 +49,14 @@ test.each([
   [1, null, /^The successor \(generation 7, pid 5151\) exited with code 1 before it was ready/],
   [0, null, /exited with code 0 before it was ready/],
   [null, 'SIGSEGV' as const, /was ended by SIGSEGV before it was ready/],
-])('ends before it is ready: code %p, signal %p', async (code, signal, text) => {
+])('the restart fails if the successor ends first: code %p, signal %p', async (code, signal, text) => {
   const { ready } = await start()
   system.child.exits(code, signal)
   await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_SUCCESSOR_EXITED', text))
   await expect(ready).rejects.toThrow('This process goes on serving.')
 })
 
-test('cannot be started: spawn throws', async () => {
+test('the restart fails if spawn() throws', async () => {
   const cause = (system.spawnError = new Error('spawn E2BIG'))
   const failed = spawned()
   await expect(failed).rejects.toEqual(
@@ -68,7 +68,7 @@ test('cannot be started: spawn throws', async () => {
   await expect(failed).rejects.toMatchObject({ cause })
 })
 
-test('is not started if its sockets would take the last descriptors', async () => {
+test('no successor is started if its sockets would take the last descriptors', async () => {
   system.descriptors = { free: 9, limit: 120 }
   await expect(spawned()).rejects.toEqual(
     failure('ERR_ZERODROP_SPAWN_FAILED', /EMFILE.* needs 10 more .* 9 of its 120 are free.* goes on serving/),
@@ -76,14 +76,14 @@ test('is not started if its sockets would take the last descriptors', async () =
   expect(system.spawned).toEqual([])
 })
 
-test('cannot be started: the keeper has no descriptor left', async () => {
+test('the restart fails if the keeper has no descriptor left', async () => {
   system.spawnError = new Error('spawn /usr/bin/node EMFILE')
   await expect(spawned()).rejects.toEqual(
     failure('ERR_ZERODROP_SPAWN_FAILED', /node EMFILE\. Raise the limit .* goes on serving\.$/),
   )
 })
 
-test('is given up if clients have taken its descriptors since the start', async () => {
+test('a successor is abandoned if clients have taken its descriptors since the start', async () => {
   system.descriptors = { free: 10, limit: 120 }
   const { ready } = await start()
   system.descriptors = { free: 7, limit: 120 }
@@ -91,7 +91,7 @@ test('is given up if clients have taken its descriptors since the start', async 
   await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_SPAWN_FAILED', /EMFILE.*goes on serving/))
 })
 
-test('cannot be started: the permission model allows no child process', async () => {
+test('the restart fails if the permission model allows no child process', async () => {
   const text = 'Access to this API has been restricted. Use --allow-child-process to manage permissions.'
   system.spawnError = Object.assign(new Error(text), { code: 'ERR_ACCESS_DENIED' })
   const error: unknown = await spawned().catch((reason: unknown) => reason)
@@ -104,7 +104,7 @@ test('cannot be started: the permission model allows no child process', async ()
   expect((error as Error).message).not.toMatch(/directory/)
 })
 
-test('cannot be started: the child says so later', async () => {
+test('the restart fails if the child process emits an error later', async () => {
   system.spawnsNothing = true
   const failed = spawned()
   const cause = new Error('spawn /usr/bin/node ENOENT')
@@ -114,7 +114,7 @@ test('cannot be started: the child says so later', async () => {
   expect(error).toMatchObject({ cause })
 })
 
-test('fails if it is not ready in time', async () => {
+test('the restart fails if the successor is not ready in time', async () => {
   const { ready } = await start(1500)
   const settled = jest.fn()
   ready.catch(settled)
@@ -130,13 +130,13 @@ test('fails if it is not ready in time', async () => {
   )
 })
 
-test('where the application says that it is ready, the failure says so', async () => {
+test('with manualReady, the error says that the application reports ready itself', async () => {
   const late = watch(await spawned(), 10, true)
   system.advance(10)
   await expect(late).rejects.toThrow('the new version has to call lifecycle.ready(). This process goes on')
 })
 
-test('may take forever where readyTimeout is Infinity', async () => {
+test('a start may take forever if readyTimeout is Infinity', async () => {
   const { ready } = await start(Infinity)
   system.advance(1e9)
   for (let turns = 0; turns < 5; turns++) await turn()
@@ -144,14 +144,14 @@ test('may take forever where readyTimeout is Infinity', async () => {
   await expect(ready).resolves.toBeUndefined()
 })
 
-test.each(['before', 'while'])('fails if a shutdown comes %s it starts', async (when) => {
+test.each(['before', 'while'])('the restart fails if a shutdown comes %s it starts', async (when) => {
   if (when === 'before') stop.abort()
   const { ready } = await start()
   stop.abort()
   await expect(ready).rejects.toEqual(failure('ERR_ZERODROP_RESTART_ABORTED', /a shutdown came first\.$/))
 })
 
-test('only our own word for ready counts', async () => {
+test('only a ready message from zerodrop counts', async () => {
   const { ready } = await start(10)
   for (const body of [
     'ready',
@@ -169,7 +169,7 @@ test('only our own word for ready counts', async () => {
 })
 
 test.each([protocolVersion - 1, protocolVersion + 1])(
-  'one that speaks version %p fails at once',
+  'a successor with protocol version %p fails at once',
   async (zerodrop) => {
     const { ready } = await start(10)
     system.child.says({ zerodrop, type: 'started' })
@@ -184,7 +184,7 @@ test.each([protocolVersion - 1, protocolVersion + 1])(
   },
 )
 
-test('an error says what the successor has printed, and what it last found', async () => {
+test('an error quotes the output of the successor and its last check result', async () => {
   const { ready } = await start(1500)
   system.child.says(message({ type: 'stderr', text: 'no database\n' }))
   system.child.says(message({ type: 'not-ready', reason: 'GET /health answered 503' }))
@@ -196,7 +196,7 @@ test('an error says what the successor has printed, and what it last found', asy
   })
 })
 
-test('the time that its start took counts', async () => {
+test('the time that spawning takes counts towards readyTimeout', async () => {
   const successor = await spawned()
   const begun = system.now()
   system.advance(400)
@@ -210,7 +210,7 @@ test('the time that its start took counts', async () => {
   await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
 })
 
-test('a successor that was ready when this process was held up is ready', async () => {
+test('a successor that became ready while this process was blocked is ready', async () => {
   const { ready } = await start(1500)
   system.advance(1500)
   system.child.says(message({ type: 'ready' }))
@@ -218,12 +218,12 @@ test('a successor that was ready when this process was held up is ready', async 
   await turn()
 })
 
-test('what the successor had said before its end is read first, for a second at most', async () => {
+test('messages that a successor sent before its end are read first, for at most one second', async () => {
   const successor = await spawned()
   const ready = watch(successor)
   const settled = jest.fn()
   ready.catch(settled)
-  // Its channel does not end: a child of its own has it.
+  // Its channel stays open because a child process holds it.
   system.child.exitCode = 3
   system.child.emit('exit', 3, null)
   await turn()
@@ -234,7 +234,7 @@ test('what the successor had said before its end is read first, for a second at 
   await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_SUCCESSOR_EXITED' })
 })
 
-test('it is told the ticket keys when it can hear them', async () => {
+test('a successor gets the ticket keys once it can receive them', async () => {
   const keys = { listener: 'tcp://*:1', keys: 'x', sessionIdContext: undefined, policy: '' }
   const successor = await spawned()
   const ready = waitUntilReady(system, successor, { ...options(1000), ticketKeys: () => [keys] })
@@ -245,13 +245,13 @@ test('it is told the ticket keys when it can hear them', async () => {
   await ready
 })
 
-test('a newer restart gives it up', async () => {
+test('a newer restart abandons the successor', async () => {
   const { ready } = await start()
   stop.abort('newer')
   await expect(ready).rejects.toMatchObject({ code: 'ERR_ZERODROP_RESTART_SUPERSEDED' })
 })
 
-describe('sockets that a service manager has opened', () => {
+describe('sockets opened by a service manager', () => {
   const listeners = [
     { fd: 21, ...address(3000) },
     { fd: 4, ...address(4000) },
@@ -274,7 +274,7 @@ describe('sockets that a service manager has opened', () => {
     expect([activated, channel]).toEqual([{ count: 2, pid: true }, 6])
   })
 
-  test('are not said to be there if this process does not listen on all of them', async () => {
+  test('are not announced if this process does not listen on all of them', async () => {
     const { activated } = await start(3)
     expect([system.spawned[0]?.descriptors, activated]).toEqual([[21, 4, 3], undefined])
   })

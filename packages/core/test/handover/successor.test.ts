@@ -2,7 +2,7 @@ import { message } from '../../src/handover/protocol.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
 import { failure, spawned, start, system } from './fake-successor.ts'
 
-test('a message in a wrong form is reported, and nothing else', async () => {
+test('only malformed messages are reported', async () => {
   const successor = await spawned()
   const errors: unknown[] = []
   const release = successor.onUnreadable((error) => errors.push(error))
@@ -16,7 +16,7 @@ test('a message in a wrong form is reported, and nothing else', async () => {
   ])
 })
 
-test('what a child does after it failed, or was ready, disturbs nobody', async () => {
+test('a child’s actions after it failed or was ready have no effect', async () => {
   const { successor, ready } = await start()
   system.child.says(message({ type: 'ready' }))
   await ready
@@ -30,7 +30,7 @@ test('what a child does after it failed, or was ready, disturbs nobody', async (
   await expect(successor.sendRestart()).rejects.toThrow('channel closed')
 })
 
-test('a successor that was told to stop has not died, and its spare sockets are let go', async () => {
+test('a successor that was asked to stop does not count as dead, and its spare sockets are released', async () => {
   const close = jest.fn()
   const { successor } = await start()
   system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:1' }), { fd: 7, close })
@@ -46,8 +46,8 @@ test('a successor that was told to stop has not died, and its spare sockets are 
   expect(died).not.toHaveBeenCalled()
 })
 
-describe('dismissed', () => {
-  test('its spare sockets are let go', async () => {
+describe('a dismissed successor', () => {
+  test('releases its spare sockets', async () => {
     const close = jest.fn()
     const successor = await spawned()
     system.child.emit('message', message({ type: 'spare', listener: 'tcp://*:1' }), { fd: 7, close })
@@ -73,7 +73,7 @@ describe('dismissed', () => {
   test.each([
     ['is ready', 'ready'],
     ['could not be held back from accepting', 'accepts'],
-  ] as const)('when it %s it is asked to stop, once, and may finish what it has', async (_when, type) => {
+  ] as const)('is asked to stop once when it %s, and may finish its work', async (_when, type) => {
     const successor = await spawned()
     system.child.says(message({ type }))
     const dismissed = successor.dismiss(system)
@@ -86,7 +86,7 @@ describe('dismissed', () => {
     expect([system.child.kills, system.exitListeners]).toEqual([[], 0])
   })
 
-  test('it stops already, and is not told again', async () => {
+  test('is not asked again if it is already stopping', async () => {
     const successor = await spawned()
     system.child.says(message({ type: 'started' }))
     system.child.says(message({ type: 'stopping' }))
@@ -94,7 +94,7 @@ describe('dismissed', () => {
     expect([system.child.kills, system.child.sent]).toEqual([[], []])
   })
 
-  test('it is killed where it does not answer', async () => {
+  test('is killed if it does not answer', async () => {
     const successor = await spawned()
     system.child.says(message({ type: 'ready' }))
     const dismissed = successor.dismiss(system)
@@ -105,7 +105,7 @@ describe('dismissed', () => {
     expect(system.exitListeners).toBe(0)
   })
 
-  test('it is killed where this process ends before it has answered', async () => {
+  test('is killed if this process ends before it has answered', async () => {
     const successor = await spawned()
     system.child.says(message({ type: 'ready' }))
     const dismissed = successor.dismiss(system)
@@ -115,7 +115,7 @@ describe('dismissed', () => {
     await dismissed
   })
 
-  test('it is killed where it does not come to its end', async () => {
+  test('is killed if it does not exit', async () => {
     const successor = await spawned()
     system.child.says(message({ type: 'started' }))
     system.child.says(message({ type: 'stopping' }))

@@ -5,7 +5,7 @@ import type { TicketKeys } from '../../src/handover/protocol.ts'
 import { InheritedTicketKeys, ticketKeysOf } from '../../src/handover/ticket-keys.ts'
 
 const bound = 'tcp://127.0.0.1:3000' as const
-/** A server that says it listens there. */
+/** A server that claims to listen at this address. */
 function secure(options: tls.TlsOptions = {}): tls.Server {
   const server = tls.createServer(options)
   server.address = () => ({ address: '127.0.0.1', family: 'IPv4', port: 3000 }) as net.AddressInfo
@@ -27,7 +27,7 @@ afterEach(() => inherited.dispose())
 
 const keysOf = (server: tls.Server): string => server.getTicketKeys().toString('base64')
 
-test('a server has the keys of its predecessor, whichever comes first', () => {
+test('a server gets the keys of its predecessor, whichever of the two comes first', () => {
   const before = secure()
   const keys = ticketKeysOf([{ server: before, bound }])
   const [early, late] = [secure(), secure()]
@@ -37,7 +37,7 @@ test('a server has the keys of its predecessor, whichever comes first', () => {
   expect([keysOf(early), keysOf(late)]).toEqual([keysOf(before), keysOf(before)])
 })
 
-test('keys that the application chose stay', () => {
+test('keys set by the application are kept', () => {
   const chosen = secure()
   chosen.setTicketKeys(Buffer.alloc(48, 1))
   const own = keysOf(chosen)
@@ -46,7 +46,7 @@ test('keys that the application chose stay', () => {
   expect(keysOf(chosen)).toBe(own)
 })
 
-test('a server that asks its clients for more does not resume their sessions', () => {
+test('a server with stricter client requirements does not resume older sessions', () => {
   const stricter = secure({ minVersion: 'TLSv1.3' })
   const own = keysOf(stricter)
   inherited.onListening(stricter)
@@ -54,6 +54,6 @@ test('a server that asks its clients for more does not resume their sessions', (
   expect(keysOf(stricter)).toBe(own)
 })
 
-test('a server that asks for certificates gives its keys to nobody', () => {
+test('a server that requests client certificates does not share its keys', () => {
   expect(ticketKeysOf([{ server: secure({ requestCert: true }), bound }])).toEqual([])
 })

@@ -2,7 +2,7 @@ import { UnreadBytes } from '../../src/handover/unread-bytes.ts'
 
 const sent = (characters: number) => ({ type: 'parent', rest: 'x'.repeat(characters) }) as const
 
-test('more than 16 KiB between two handles are too many, until they are known to be read', () => {
+test('more than 16 KiB between two handles is too much until the receiver has read it', () => {
   const unread = new UnreadBytes()
   unread.add(sent(15_000))
   expect(unread.areTooMany).toBe(false)
@@ -13,7 +13,7 @@ test('more than 16 KiB between two handles are too many, until they are known to
   expect(unread.areTooMany).toBe(false)
 })
 
-test('what was read stays read', () => {
+test('bytes that were read do not count again', () => {
   const unread = new UnreadBytes()
   unread.add(sent(20_000))
   unread.readUpTo(unread.sent)

@@ -3,14 +3,14 @@ import { isForeign, unreadable } from '../../src/handover/unreadable.ts'
 
 const own = message({ type: 'ready' }) as { zerodrop?: number }
 
-test('a message that this process can read is no error, nor is one of the application', () => {
+test('neither a readable message nor a message of the application is an error', () => {
   expect([unreadable('It', own, ''), unreadable('It', { hello: 1 }, ''), unreadable('It', null, '')]).toEqual(
     [undefined, undefined, undefined],
   )
   expect([isForeign(own), isForeign({ hello: 1 })]).toEqual([false, false])
 })
 
-test('one of another version says which, and what to do', () => {
+test('the error for another protocol version names the version and what to do', () => {
   const [[name, version] = ['', 0]] = Object.entries(own).filter(([, value]) => typeof value === 'number')
   const foreign = { ...own, [name]: (version as number) + 1 }
   expect(isForeign(foreign)).toBe(true)
@@ -22,7 +22,7 @@ test('one of another version says which, and what to do', () => {
   })
 })
 
-test('one of this version that cannot be read is a bug', () => {
+test('an unreadable message of this version is reported as a bug', () => {
   const broken = { ...own, type: 'no such type' }
   expect(isForeign(broken)).toBe(false)
   expect(unreadable('The successor', broken, '')?.message).toContain('This is a bug in zerodrop')

@@ -14,7 +14,7 @@ test('the number of connections that may follow doubles every 20 ms, for 250 ms'
   expect(allowances).toEqual([1, 2, 4, 4096, Infinity])
 })
 
-test('a pause ends in its time, or with the drain', async () => {
+test('a pause ends on time, or with the drain', async () => {
   const system = new FakeSystem()
   const warmUp = new WarmUp(system)
   const first = warmUp.pause()

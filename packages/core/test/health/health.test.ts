@@ -18,14 +18,14 @@ function probing(options: HealthOptions = {}) {
   return { system, probes, get, become, onChange }
 }
 
-describe('what is a probe', () => {
+describe('probe requests', () => {
   test.each([
     ['GET', '/livez'],
     ['HEAD', '/livez'],
     ['GET', '/readyz'],
     ['GET', '/readyz?verbose'],
     ['GET', '/livez?'],
-  ])('%s %s is', async (method, url) => {
+  ])('%s %s is a probe', async (method, url) => {
     await expect(probing().probes.answer({ method, url })).resolves.toMatchObject({ status: 200, body: 'ok' })
   })
 
@@ -37,11 +37,11 @@ describe('what is a probe', () => {
     ['GET', '/app/livez'],
     ['GET', undefined],
     [undefined, '/livez'],
-  ])('%s %s is not', (method, url) => {
+  ])('%s %s is not a probe', (method, url) => {
     expect(probing().probes.answer({ method, url })).toBeUndefined()
   })
 
-  test('the paths can be others, or none', async () => {
+  test('the paths can be changed or disabled', async () => {
     const { get, probes } = probing({ livez: '/health', readyz: false })
     expect(probes.paths).toEqual(['/health'])
     await expect(get('/health')).resolves.toMatchObject({ status: 200 })
@@ -49,7 +49,7 @@ describe('what is a probe', () => {
   })
 })
 
-test('live while it drains, ready only while it serves', async () => {
+test('the process is live while it drains, and ready only while it serves', async () => {
   const { get, become } = probing()
   become({ ready: false, state: 'draining' })
   await expect(get('/livez')).resolves.toMatchObject({ status: 200 })
@@ -65,7 +65,7 @@ test('live while it drains, ready only while it serves', async () => {
 })
 
 describe('checks', () => {
-  test('one that fails makes it not ready, and is told of when that changes', async () => {
+  test('a failing check makes the process not ready, and each change is reported', async () => {
     const check = jest.fn<unknown, []>(() => true)
     const { get, onChange } = probing({ checks: { database: { check, cache: 0 } } })
     await get('/readyz')
@@ -97,13 +97,13 @@ describe('checks', () => {
         throw Object.create(null)
       },
     ],
-  ])('%s is a failure', async (_name, check) => {
+  ])('%s counts as a failure', async (_name, check) => {
     await expect(new Check(new FakeSystem(), 'it', check).run()).resolves.toMatchObject({
       error: { code: 'ERR_ZERODROP_CHECK_FAILED' },
     })
   })
 
-  test('are not asked while the process is not ready anyway', async () => {
+  test('checks do not run while the process is not ready anyway', async () => {
     const check = jest.fn()
     const { get, become } = probing({ checks: { check } })
     become({ ready: false, state: 'draining' })
@@ -111,12 +111,12 @@ describe('checks', () => {
     expect(check).not.toHaveBeenCalled()
   })
 
-  test('a drain that begins while they are asked counts', async () => {
+  test('a drain that begins while checks run makes the process not ready', async () => {
     const { get, become } = probing({ checks: { slow: () => become({ ready: false, state: 'draining' }) } })
     await expect(get('/readyz')).resolves.toMatchObject({ status: 503 })
   })
 
-  test('one result serves all who ask at the same time, and for as long as it is kept', async () => {
+  test('concurrent probes share one result, which is cached for a while', async () => {
     const system = new FakeSystem()
     const ask = jest.fn()
     const check = new Check(system, 'it', { check: ask, cache: 500 })
@@ -129,7 +129,7 @@ describe('checks', () => {
     expect(ask).toHaveBeenCalledTimes(2)
   })
 
-  test('one that hangs fails in time, is told, and is not asked again before it has ended', async () => {
+  test('a hanging check fails on time, is reported, and is not called again before it has ended', async () => {
     const system = new FakeSystem()
     let end: () => void = () => {}
     const ask = jest.fn(
@@ -163,11 +163,11 @@ describe('?verbose', () => {
     queue: () => Promise.reject(new Error('refused by 10.1.2.3')),
   }
 
-  test('shows nothing unless it was asked for', async () => {
+  test('shows nothing unless it is requested', async () => {
     await expect(probing({ checks }).get('/readyz?verbose')).resolves.toMatchObject({ body: 'unavailable' })
   })
 
-  test('shows the state, the checks and why they fail', async () => {
+  test('shows the state, the checks, and why checks fail', async () => {
     const { get, become } = probing({ checks, verbose: true })
     await expect(get('/readyz?verbose')).resolves.toMatchObject({
       status: 503,
@@ -198,7 +198,7 @@ describe('the option', () => {
     { port: 9000, host: '127.0.0.1', verbose: true },
     { checks: { database: () => {}, queue: { check: () => {}, timeout: 5, cache: 0 } } },
     { checks: { queue: { check: () => {}, timeout: Infinity } } },
-  ])('takes %p', (health) => {
+  ])('accepts %p', (health) => {
     expect(check(health)).not.toThrow()
   })
 
@@ -243,7 +243,7 @@ describe('the option', () => {
     )
   })
 
-  test.each([false, 'stderr', console])('logger: %p is taken', (logger) => {
+  test.each([false, 'stderr', console])('logger: %p is accepted', (logger) => {
     expect(() => checkOptions({ logger } as object)).not.toThrow()
   })
 })

@@ -27,7 +27,7 @@ const create = (make: (answer: never) => unknown, answer: RequestListener): Serv
   make(answer as never) as Server
 
 describe.each(kinds)('a server of %s', (_name, make) => {
-  test('is asked in process, and can recognise it', async () => {
+  test('receives the request in process, and can recognise it', async () => {
     const seen: unknown[] = []
     const server = create(make, (asked, response) => {
       const socket = asked.socket as unknown as Record<symbol, unknown>
@@ -45,7 +45,7 @@ describe.each(kinds)('a server of %s', (_name, make) => {
     expect(seen).toEqual([['GET', '/warm?a=1', 'warm-up', 'warm-up', true]])
   })
 
-  test('shows the addresses of a client on the loopback, and what a TLS socket tells of its client', async () => {
+  test('sees a loopback client, and the client properties of a TLS socket', async () => {
     const seen: unknown[] = []
     const server = create(make, ({ socket }, response) => {
       const { remoteAddress, remoteFamily, localAddress } = socket
@@ -60,7 +60,7 @@ describe.each(kinds)('a server of %s', (_name, make) => {
     expect(seen).toEqual(['127.0.0.1', 'IPv4', '127.0.0.1', ...(isSecure ? [[{}, '(NONE)', false]] : [])])
   })
 
-  test('counts it no more once it is over', async () => {
+  test('stops counting the request once it is over', async () => {
     const server = create(make, (_asked, response) => void response.end('done'))
     const connections = new Connections(server, () => 0)
     await Promise.all([requestSelf(system, server, request), requestSelf(system, server, request)])
@@ -71,10 +71,10 @@ describe.each(kinds)('a server of %s', (_name, make) => {
 })
 
 describe.each(kinds.slice(0, 2))('a server of %s', (_name, make) => {
-  test('that answers with a stream without an end has answered', async () => {
+  test('has answered once it sends the head of an endless stream', async () => {
     const clock = new FakeSystem()
     const setTimeout = clock.setTimeout.bind(clock)
-    // The body is waited for for one second.
+    // The wait for the body lasts one second.
     clock.setTimeout = (callback, milliseconds) =>
       setTimeout(callback, milliseconds === 1000 ? 0 : milliseconds)
     let ended: Promise<unknown> = Promise.resolve()
@@ -90,7 +90,7 @@ describe.each(kinds.slice(0, 2))('a server of %s', (_name, make) => {
     expect(clock.timers).toBe(0)
   })
 
-  test('that does not answer is given up', async () => {
+  test('is given up on if it does not answer', async () => {
     const clock = new FakeSystem()
     const server = create(make, () => {})
     const asking = requestSelf(clock, server, request)
@@ -99,7 +99,7 @@ describe.each(kinds.slice(0, 2))('a server of %s', (_name, make) => {
     expect(clock.timers).toBe(0)
   })
 
-  test('is asked no more when the wait is over', async () => {
+  test('receives no request after the wait is over', async () => {
     const abort = new AbortController()
     const clock = new FakeSystem()
     const arrived = new Promise<IncomingMessage>((resolve) => {
@@ -129,7 +129,7 @@ test.each([
   await expect(requestSelf(system, createHttpServer(answer), request)).rejects.toThrow(reason)
 })
 
-test('the answer after early hints counts', async () => {
+test('the response after early hints counts', async () => {
   const server = createHttpServer((_asked, response) => {
     response.writeEarlyHints({ link: '</a.css>; rel=preload' })
     response.writeHead(500).end()

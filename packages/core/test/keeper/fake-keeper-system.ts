@@ -8,7 +8,7 @@ interface Program {
 
 type Ended = readonly [code: number | null, signal: NodeJS.Signals | null]
 
-/** A generation that does what the test says. */
+/** A generation scripted by the test. */
 export class FakeGeneration implements Child {
   readonly pid: number
   readonly program: Program
@@ -55,7 +55,7 @@ export class FakeGeneration implements Child {
     for (const listener of this.#onEnd) listener(code, signal)
   }
 
-  /** What it finds in `ZERODROP_KEEPER`. */
+  /** The value that the generation finds in `ZERODROP_KEEPER`. */
   get orders(): unknown {
     return JSON.parse(this.program.env['ZERODROP_KEEPER'] ?? 'null')
   }
@@ -69,7 +69,7 @@ export class FakeKeeperSystem implements KeeperSystem {
   readonly spawned: FakeGeneration[] = []
   readonly errors: string[] = []
   readonly ends: Ended[] = []
-  /** Set, it is what the next `spawn` rejects with. */
+  /** If set, the next `spawn` rejects with this. */
   spawnError: Error | undefined
   readonly #signals = new Map<NodeJS.Signals, () => void>()
   #timers: { at: number; callback: () => void }[] = []
@@ -82,7 +82,7 @@ export class FakeKeeperSystem implements KeeperSystem {
     return child
   }
 
-  /** What has become of the channel to a parent. */
+  /** The state of the channel to a parent. */
   parent: { handle: object | undefined; serialization: string } | 'closed' | undefined
 
   takeParent(handle: object | undefined, serialization: 'json' | 'advanced'): void {

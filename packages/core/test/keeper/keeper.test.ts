@@ -41,14 +41,14 @@ async function restarting(options: Partial<KeeperOptions> = {}) {
   return { ...rest, first, second: system.newest }
 }
 
-test('the first generation is told how to reach its keeper', async () => {
+test('the first generation learns how to reach its keeper', async () => {
   const { first } = await run()
   expect(first.program.args).toEqual(['node', 'server.js'])
   expect(first.program.env['NAME']).toBe('value')
   expect(first.orders).toEqual({ version: 1, pid: 1, channel: 3, generation: 1, listeners: [] })
 })
 
-test('a keeper that cannot start the application says so', async () => {
+test('a keeper that cannot start the application reports an error', async () => {
   system.spawnError = new Error('spawn ENOENT')
   await expect(run()).rejects.toMatchObject({
     code: 'ERR_ZERODROP_SPAWN_FAILED',
@@ -56,7 +56,7 @@ test('a keeper that cannot start the application says so', async () => {
   })
 })
 
-test('a successor gets the sockets and a stream to the generation that asked for it', async () => {
+test('a successor gets the sockets and a stream to the generation that requested it', async () => {
   const { first, second } = await restarting()
   expect(second.descriptors).toEqual([17])
   expect(second.orders).toMatchObject({ channel: 5, generation: 2, listeners: [] })
@@ -75,7 +75,7 @@ test('a successor that cannot be started is refused with the reason', async () =
   expect(first.sent.at(-1)?.message).toMatchObject({ type: 'not-started', id: 1, message: 'spawn EAGAIN' })
 })
 
-test('a socket that the keeper has not got is named', async () => {
+test('the error names a socket that the keeper does not hold', async () => {
   const { first } = await serving()
   first.says({ ...start, listeners: ['tcp://[::]:4000'] })
   await turn()
@@ -85,7 +85,7 @@ test('a socket that the keeper has not got is named', async () => {
   })
 })
 
-test('the channel to a parent is taken from whoever hands it over, and closed when the generation that serves says so', async () => {
+test('the keeper takes the parent channel from any generation, and closes it at the request of the serving one', async () => {
   const { first, second } = await restarting()
   const handle = { fd: 23, close: () => {} }
   first.says({ type: 'parent', serialization: 'advanced' }, handle)
@@ -96,7 +96,7 @@ test('the channel to a parent is taken from whoever hands it over, and closed wh
   expect(system.parent).toBe('closed')
 })
 
-test('the end of a successor is told to the generation that serves on', async () => {
+test('the generation that keeps serving is notified of the end of a successor', async () => {
   const { first, second } = await restarting()
   second.ends(7)
   expect(first.sent.at(-1)?.message).toEqual({
@@ -109,14 +109,14 @@ test('the end of a successor is told to the generation that serves on', async ()
   expect(system.ends).toEqual([])
 })
 
-test('a generation can have its successor killed, and nobody else', async () => {
+test('a generation can have its successor killed, but no other process', async () => {
   const { first, second } = await restarting()
   first.says({ type: 'kill', pid: second.pid, signal: 'SIGKILL' })
   first.says({ type: 'kill', pid: 4242, signal: 'SIGKILL' })
   expect(second.kills).toEqual(['SIGKILL'])
 })
 
-test('the keeper ends as the generation that served last did', async () => {
+test('the keeper ends with the exit status of the last serving generation', async () => {
   const { first, second } = await restarting()
   second.says({ type: 'charge', generation: 2 })
   first.ends(0)
@@ -125,7 +125,7 @@ test('the keeper ends as the generation that served last did', async () => {
   expect(system.ends).toEqual([[3, null]])
 })
 
-test('a predecessor that ends after the crash of its successor does not hide it', async () => {
+test('a predecessor that ends after its successor crashed does not hide the crash', async () => {
   const { first, second } = await restarting()
   second.says({ type: 'charge', generation: 2 })
   second.ends(7)
@@ -133,7 +133,7 @@ test('a predecessor that ends after the crash of its successor does not hide it'
   expect(system.ends).toEqual([[7, null]])
 })
 
-test('a predecessor that outlives the successor decides: it may serve again', async () => {
+test('a predecessor that outlives its successor decides, because it may serve again', async () => {
   const { first, second } = await restarting()
   second.says({ type: 'charge', generation: 2 })
   second.ends(null, 'SIGSEGV')
@@ -144,7 +144,7 @@ test('a predecessor that outlives the successor decides: it may serve again', as
   expect(system.ends).toEqual([[0, null]])
 })
 
-test('a signal reaches the generation that serves', async () => {
+test('a signal reaches the serving generation', async () => {
   const { first, second } = await restarting()
   system.deliver('SIGHUP')
   second.says({ type: 'charge', generation: 2 })
@@ -153,7 +153,7 @@ test('a signal reaches the generation that serves', async () => {
   expect([first.kills, second.kills]).toEqual([['SIGHUP'], ['SIGUSR2', 'SIGTERM']])
 })
 
-test('a signal that may mean a restart waits for a generation that is starting, and arrives once', async () => {
+test('a signal that may mean a restart waits for a starting generation, and arrives once', async () => {
   const { first } = await run()
   system.deliver('SIGHUP')
   system.deliver('SIGHUP')
@@ -163,7 +163,7 @@ test('a signal that may mean a restart waits for a generation that is starting, 
 })
 
 test.each([1, 2])(
-  'a signal that ends the serving generation (%i) in the middle of a restart ends the other one too',
+  'a signal that ends the serving generation (%i) during a restart ends the other generation too',
   async (serving) => {
     const { first, second } = await restarting()
     if (serving === 2) second.says({ type: 'charge', generation: 2 })
@@ -176,7 +176,7 @@ test.each([1, 2])(
   },
 )
 
-test('a stop that the serving generation handles reaches no other', async () => {
+test('a stop signal that the serving generation handles reaches no other generation', async () => {
   const { first, second } = await restarting()
   system.deliver('SIGTERM')
   second.ends(null, 'SIGTERM')
@@ -185,7 +185,7 @@ test('a stop that the serving generation handles reaches no other', async () => 
   expect(system.ends).toEqual([[0, null]])
 })
 
-test('a stop reaches a generation that is starting at once', async () => {
+test('a stop signal reaches a starting generation at once', async () => {
   const { first } = await run()
   system.deliver('SIGTERM')
   expect(first.kills).toEqual(['SIGTERM'])
@@ -201,7 +201,7 @@ describe('a generation that the keeper has not started', () => {
     return generation
   }
 
-  test('hears signals before it has said anything', () => {
+  test('receives signals before its first message', () => {
     const generation = adopt()
     system.deliver('SIGHUP')
     system.deliver('SIGTERM')
@@ -218,21 +218,21 @@ describe('a generation that the keeper has not started', () => {
     expect(system.newest.orders).toMatchObject({ generation: 3 })
   })
 
-  test('ends the keeper as it ends', () => {
+  test('ends the keeper with its own status', () => {
     adopt().ends(null, 'SIGSEGV')
     expect(system.ends).toEqual([[null, 'SIGSEGV']])
   })
 })
 
 describe('sockets', () => {
-  test('a generation that serves lets one go', async () => {
+  test('the keeper closes a socket that the serving generation releases', async () => {
     const { first, handle } = await serving()
     first.says({ type: 'drop', bound: 'tcp://[::]:3000' })
     expect(handle.closed).toBe(1)
     expect(first.sent.at(-1)?.message).toMatchObject({ type: 'dropped', bound: 'tcp://[::]:3000' })
   })
 
-  test('a generation that has handed over closes only its own', async () => {
+  test('a generation that has handed over closes only its own sockets', async () => {
     const { first, second, handle } = await restarting()
     second.says({ type: 'charge', generation: 2 })
     first.says({ type: 'drop', bound: 'tcp://[::]:3000' })
@@ -257,7 +257,7 @@ describe('a crash', () => {
     expect(system.ends).toEqual([[null, 'SIGKILL']])
   })
 
-  test('is made good with respawn, on the same sockets, by what was deployed last', async () => {
+  test('with respawn restarts the last deployed version on the same sockets', async () => {
     const { first, second } = await restarting({ respawn: true })
     second.says({ type: 'charge', generation: 2 })
     first.ends(0)
@@ -278,7 +278,7 @@ describe('a crash', () => {
     expect(system.ends).toEqual([])
   })
 
-  test('that follows another waits longer, and at last ends the keeper', async () => {
+  test('soon after another delays the respawn, and eventually ends the keeper', async () => {
     const { first } = await run({ respawn: true, maxCrashes: 3 })
     first.ends(1)
     system.advance(0)
@@ -295,7 +295,7 @@ describe('a crash', () => {
     expect(system.ends).toEqual([[5, null]])
   })
 
-  test('is followed at once by a start that SIGHUP requests', async () => {
+  test('is followed at once by the start that SIGHUP requests', async () => {
     const { first } = await run({ respawn: true })
     first.ends(1)
     system.advance(0)
@@ -311,14 +311,14 @@ describe('a crash', () => {
     expect(system.spawned).toHaveLength(3)
   })
 
-  test('of a generation that was told to stop is its end', async () => {
+  test('of a generation that the keeper stopped counts as its exit', async () => {
     const { first } = await serving({ respawn: true })
     system.deliver('SIGTERM')
     first.ends(1)
     expect(system.ends).toEqual([[1, null]])
   })
 
-  test('of a generation that was asked to stop is its end', async () => {
+  test('of a generation that was asked to stop counts as its exit', async () => {
     const { keeper, first } = await serving({ respawn: true })
     const answer = keeper.ask('stop')
     first.says({ type: 'answer', id: 1, result: {} })
@@ -330,7 +330,7 @@ describe('a crash', () => {
     expect(system.spawned).toHaveLength(1)
   })
 
-  test('an end with status 0 is no crash', async () => {
+  test('is not assumed for an exit with status 0', async () => {
     const { first } = await serving({ respawn: true })
     first.ends(0)
     expect(system.ends).toEqual([[0, null]])
@@ -338,7 +338,7 @@ describe('a crash', () => {
 })
 
 describe('a question', () => {
-  test('goes to the generation that serves, and its answer comes back', async () => {
+  test('goes to the serving generation, and its answer comes back', async () => {
     const { keeper, first } = await serving()
     const answer = keeper.ask('status')
     expect(first.sent.at(-1)?.message).toMatchObject({ type: 'ask', id: 1, what: 'status' })
@@ -346,12 +346,12 @@ describe('a question', () => {
     await expect(answer).resolves.toMatchObject({ result: { state: 'serving' } })
   })
 
-  test('while nobody serves is refused', async () => {
+  test('while no generation serves is refused', async () => {
     const { keeper } = await run()
     await expect(keeper.ask('restart')).rejects.toMatchObject({ code: 'ERR_ZERODROP_NOT_SERVING' })
   })
 
-  test('to a generation that ends without an answer is refused', async () => {
+  test('to a generation that exits without answering is refused', async () => {
     const { keeper, first } = await serving()
     const answer = keeper.ask('restart')
     first.ends(1)

@@ -9,7 +9,7 @@ import { FakeSystem } from '../fake-system.ts'
 const undo: (() => void)[] = []
 const { subscribe } = channels
 beforeEach(() => {
-  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  // A lifecycle watches servers for the life of its process, but here each test has its own.
   jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
     undo.push(() => channels.unsubscribe(name, handler))
     subscribe(name, handler)
@@ -38,7 +38,7 @@ const exited = async (system: FakeSystem): Promise<number[]> => {
 }
 
 describe('a worker of node:cluster', () => {
-  test('tells its primary that it stops only where that ends it', async () => {
+  test('notifies its primary of a stop only if the stop ends the worker', async () => {
     const system = new FakeSystem()
     system.incapacity = 'cluster-worker'
     const lifecycle = new Lifecycle(wire(system))
@@ -49,7 +49,7 @@ describe('a worker of node:cluster', () => {
 })
 
 describe('a primary of node:cluster', () => {
-  test('serves, and handles signals, while it has workers', () => {
+  test('serves and handles signals while it has workers', () => {
     const { system, lifecycle, cluster } = primary()
     expect([lifecycle.state, system.signals.includes('SIGTERM')]).toEqual(['serving', true])
     cluster.exit(1)
@@ -58,7 +58,7 @@ describe('a primary of node:cluster', () => {
     expect([lifecycle.state, system.signals]).toEqual(['starting', []])
   })
 
-  test('passes the signal on at once, and ends when the last of its workers has', async () => {
+  test('forwards the signal at once, and exits after the last of its workers', async () => {
     const { system, cluster } = primary()
     system.deliver('SIGINT')
     await turn()
@@ -83,7 +83,7 @@ describe('a primary of node:cluster', () => {
     expect(cluster.ask()).toBe('closed')
   })
 
-  test('runs its hooks behind the end of the workers', async () => {
+  test('runs its hooks after the workers have exited', async () => {
     const { lifecycle, cluster } = primary()
     const hook = jest.fn()
     lifecycle.onShutdown('database', hook)
@@ -98,7 +98,7 @@ describe('a primary of node:cluster', () => {
     expect(hook).toHaveBeenCalledTimes(1)
   })
 
-  test('fails if one of them does', async () => {
+  test('exits with an error if a worker does', async () => {
     const { system, cluster } = primary()
     system.deliver('SIGTERM')
     cluster.exit(1, false)
@@ -106,7 +106,7 @@ describe('a primary of node:cluster', () => {
     expect(await exited(system)).toEqual([1])
   })
 
-  test('kills those that have not ended some seconds after its own deadline', async () => {
+  test('kills workers that have not exited some seconds after its own deadline', async () => {
     const { system, cluster } = primary({ drainTimeout: 1000 })
     system.deliver('SIGTERM')
     cluster.exit(1)
@@ -119,7 +119,7 @@ describe('a primary of node:cluster', () => {
     expect(system.errors.join('\n')).toContain('killed the cluster workers that had not ended')
   })
 
-  test('passes a second signal on, and does not wait any longer', async () => {
+  test('forwards a second signal, and stops waiting', async () => {
     const { system, cluster } = primary()
     system.deliver('SIGTERM')
     system.advance(500)
@@ -129,7 +129,7 @@ describe('a primary of node:cluster', () => {
     expect(await exited(system)).toEqual([143])
   })
 
-  test('asks a worker that the application forks meanwhile to end, and does not wait for it', async () => {
+  test('stops a worker that the application forks in the meantime, and does not wait for it', async () => {
     const { system, cluster } = primary()
     system.deliver('SIGTERM')
     cluster.exit(1)
@@ -146,7 +146,7 @@ describe('a primary of node:cluster', () => {
 })
 
 describe('a worker of node:cluster', () => {
-  test('whose primary goes away drains, and exits', async () => {
+  test('drains and exits if its primary disappears', async () => {
     const system = new FakeSystem({ incapacity: 'cluster-worker' })
     const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure({ lingerTimeout: 0 })

@@ -5,7 +5,7 @@ import { FakeSystem } from '../fake-system.ts'
 const never = new Promise<void>(() => {})
 const looked: unique symbol = Symbol('looked')
 
-/** A handler that looks who else listens. */
+/** A handler that checks for other listeners. */
 const looking = (call: () => unknown) => Object.assign(call, { [looked]: true })
 
 function setUp() {
@@ -34,7 +34,7 @@ function setUp() {
   return { system, delivery, warnings, run, isDone }
 }
 
-test('handlers that look who else listens and begin nothing are not waited for', async () => {
+test('handlers that check for other listeners and start no work are not waited for', async () => {
   const { system, run, warnings } = setUp()
   const calls: number[] = []
   await run(
@@ -45,7 +45,7 @@ test('handlers that look who else listens and begin nothing are not waited for',
   expect([calls, system.waitingForIdle, warnings]).toEqual([[1, 2], 0, []])
 })
 
-test('one that only sets a flag is waited for: the program may be looking at it', async () => {
+test('a handler that only sets a flag is waited for, because the program may poll the flag', async () => {
   const { system, run, isDone, warnings } = setUp()
   let stopping = false
   const running = run(5000, () => {
@@ -57,7 +57,7 @@ test('one that only sets a flag is waited for: the program may be looking at it'
   expect([system.waitingForIdle, system.timers, warnings]).toEqual([0, 0, []])
 })
 
-test('one that begins something is waited for until nothing keeps the event loop alive', async () => {
+test('a handler that starts work is waited for until nothing keeps the event loop alive', async () => {
   const { system, delivery, run, isDone, warnings } = setUp()
   const running = run(
     5000,
@@ -71,7 +71,7 @@ test('one that begins something is waited for until nothing keeps the event loop
   expect([system.waitingForIdle, system.timers, warnings]).toEqual([0, 0, []])
 })
 
-test('each that ends the process is done, and the others are waited for', async () => {
+test('a handler that ends the process is done, and the others are waited for', async () => {
   const { delivery, run, isDone } = setUp()
   let end = (): void => {}
   const running = run(
@@ -94,7 +94,7 @@ test('each that ends the process is done, and the others are waited for', async 
   await running
 })
 
-test('an exit that no handler has asked for ends the wait for all', async () => {
+test('an exit that no handler requested ends the wait for all handlers', async () => {
   const { delivery, run, isDone } = setUp()
   const running = run(5000, () => never)
   expect(await isDone()).toBe(false)
@@ -102,7 +102,7 @@ test('an exit that no handler has asked for ends the wait for all', async () => 
   await running
 })
 
-test('those that do not finish in time are named', async () => {
+test('handlers that do not finish in time are named', async () => {
   const { system, run, isDone, warnings } = setUp()
   const running = run(
     5000,
@@ -122,7 +122,7 @@ test('those that do not finish in time are named', async () => {
   ])
 })
 
-test('with 0 they are called, and not waited for', async () => {
+test('with a timeout of 0 the handlers are called but not waited for', async () => {
   const { run, warnings } = setUp()
   const call = jest.fn(() => never)
   await run(0, call)
@@ -137,7 +137,7 @@ test.each([
     },
   ],
   ['rejects', () => Promise.reject(new Error('no pool'))],
-])('one that %s is reported, and is done', async (_how, fail) => {
+])('a handler that %s is reported, and is done', async (_how, fail) => {
   const { run, warnings } = setUp()
   const next = jest.fn()
   await run(

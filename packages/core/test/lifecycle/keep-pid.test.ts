@@ -27,26 +27,26 @@ function decide(settings: Partial<Settings> = {}): Promise<boolean> | undefined 
 
 const users = ['container', 'systemd', 'reaper', 'package manager', 'terminal'] as const
 
-test('where nobody relies on the pid it may change', () => {
+test('the pid may change if no other program relies on it', () => {
   expect(decide()).toBeUndefined()
 })
 
-test('below a keeper there is nothing to keep', () => {
+test('a process below a keeper need not keep its pid', () => {
   system.pidKeeping.user = 'container'
   system.keeper = { connected: true } as never
   expect(decide({ keepPid: true })).toBeUndefined()
 })
 
-test.each(users)('where a %s relies on the pid it stays', async (user) => {
+test.each(users)('the pid stays if a %s relies on it', async (user) => {
   system.pidKeeping.user = user
   await expect(decide()).resolves.toBe(true)
 })
 
-test('with keepPid: true it stays', async () => {
+test('the pid stays with keepPid: true', async () => {
   await expect(decide({ keepPid: true })).resolves.toBe(true)
 })
 
-test('with keepPid: true a restart fails where it cannot stay', async () => {
+test('a restart with keepPid: true fails if the process cannot keep its pid', async () => {
   system.pidKeeping.why = 'that needs Linux'
   await expect(decide({ keepPid: true })).rejects.toMatchObject({
     code: 'ERR_ZERODROP_KEEPER_UNAVAILABLE',
@@ -54,7 +54,7 @@ test('with keepPid: true a restart fails where it cannot stay', async () => {
   })
 })
 
-test('systemd that is notified of the new pid does not rely on the old one', () => {
+test('systemd does not rely on the old pid if it is notified of the new one', () => {
   system.pidKeeping.user = 'systemd'
   system.serviceManager = new FakeServiceManager()
   expect(decide()).toBeUndefined()
@@ -76,13 +76,13 @@ describe.each([
     })
   })
 
-  test.each(['package manager', 'terminal'] as const)('%s: the pid changes, which is told', async (user) => {
+  test.each(['package manager', 'terminal'] as const)('%s: the new pid causes a warning', async (user) => {
     system.pidKeeping.user = user
     await expect(decide(settings)).resolves.toBe(false)
     expect(warnings).toEqual([expect.stringContaining(`the ${user} that waits for pid 4242 sees it end`)])
   })
 
-  test('systemd follows a pid file that its unit names', async () => {
+  test('systemd follows the pid file that its unit names', async () => {
     system.pidKeeping.user = 'systemd'
     system.pidKeeping.pidFile = '/run/app.pid'
     await expect(decide({ ...settings, pidFile: '/run/app.pid' })).resolves.toBe(false)
@@ -100,7 +100,7 @@ describe('a process that hands over and keeps its pid', () => {
   let folder: string
   let server: http.Server
   beforeEach(() => {
-    // A lifecycle watches for as long as its process lives; here there is one for each test.
+    // A lifecycle watches servers for the life of its process, but here each test has its own.
     jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
       undo.push(() => channels.unsubscribe(name, handler))
       subscribe(name, handler)
@@ -129,33 +129,33 @@ describe('a process that hands over and keeps its pid', () => {
     return lifecycle
   }
 
-  test('becomes the keeper of its successor, to which it passes a stop on', async () => {
+  test('becomes the keeper of its successor, and forwards a stop signal to it', async () => {
     const lifecycle = await handingOver()
     expect([lifecycle.state, system.pidKeeping.kept]).toEqual(['handing-over', 2])
     system.deliver('SIGTERM')
     expect(system.child.kills).toEqual(['SIGTERM'])
   })
 
-  test('passes a stop on that forces the end of the handover', async () => {
+  test('forwards a stop signal that forces the end of the handover', async () => {
     await handingOver({ signals: { SIGTERM: 'force' } })
     system.deliver('SIGTERM')
     expect(system.child.kills).toEqual(['SIGTERM'])
   })
 
-  test('keeps a signal to itself that its own code has sent', async () => {
+  test('does not forward a signal that its own code has sent', async () => {
     await handingOver()
     system.killItself('SIGTERM')
     expect(system.child.kills).toEqual([])
   })
 
-  test('ends as itself again if its successor dies', async () => {
+  test('ends with its own status if its successor dies', async () => {
     const lifecycle = await handingOver()
     system.child.exits(1)
     for (let turns = 0; turns < 10; turns++) await turn()
     expect([lifecycle.state, system.pidKeeping.kept]).toEqual(['serving', undefined])
   })
 
-  test('waits for a keeper to come before it restarts, and no longer when it stops', async () => {
+  test('waits for the new keeper before it restarts, unless it stops', async () => {
     system.comingKeeper = { pid: 1, arrived: new Promise(() => {}) }
     const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure({ logger: false })
@@ -169,7 +169,7 @@ describe('a process that hands over and keeps its pid', () => {
     await expect(restart).rejects.toMatchObject({ code: 'ERR_ZERODROP_RESTART_ABORTED' })
   })
 
-  test('does not hand over to a successor that does not wait for it', async () => {
+  test('does not hand over to a successor that does not wait for the handover', async () => {
     system.pidKeeping.notAwaited = new Error('connect ECONNREFUSED')
     const lifecycle = await handingOver()
     expect(lifecycle.state).toBe('serving')

@@ -85,7 +85,7 @@ class FakePredecessor {
 
 const inherit = JSON.stringify({ version: protocolVersion, generation: 2, pid: 77, listeners: [] })
 
-/** A process that listens, with what it has told of its keeper's death. */
+/** A listening process, with its reports of the keeper's death. */
 async function listening(
   system: FakeSystem,
   options: LifecycleOptions = {},
@@ -111,7 +111,7 @@ describe('a process whose keeper dies', () => {
     [undefined, 'serve', 'serve'],
     ['drain', 'serve', 'serve'],
     ['serve', 'drain', 'drain'],
-  ] as const)('with option %s and the keeper told %s: %s', async (option, told, action) => {
+  ] as const)('with the option %s and the keeper’s option %s: %s', async (option, told, action) => {
     const system = new FakeSystem()
     const keeper = new FakeKeeper(told)
     system.keeper = keeper
@@ -122,7 +122,7 @@ describe('a process whose keeper dies', () => {
     expect(lifecycle.state === 'serving').toBe(action === 'serve')
   })
 
-  test('restarts without it from then on, and may keep its own pid', async () => {
+  test('restarts without a keeper from then on, and may keep its own pid', async () => {
     const system = new FakeSystem()
     const keeper = new FakeKeeper('serve')
     system.keeper = keeper
@@ -137,7 +137,7 @@ describe('a process whose keeper dies', () => {
     expect([lifecycle.state, system.pidKeeping.kept]).toEqual(['handing-over', 2])
   })
 
-  test('tells it when it takes over, if it is a successor that was starting', async () => {
+  test('reports the death when it takes over, if it is a starting successor', async () => {
     const system = new FakeSystem({ inheritVariable: inherit })
     const keeper = new FakeKeeper('serve')
     const predecessor = new FakePredecessor()
@@ -151,7 +151,7 @@ describe('a process whose keeper dies', () => {
     expect(deaths).toEqual([{ pid: 7, action: 'serve' }])
   })
 
-  test('has handed over: leaves that to the successor, and tells it when it takes over again', async () => {
+  test('leaves the reaction to its successor after a handover, and reports the death when it takes over again', async () => {
     const system = new FakeSystem()
     const keeper = new FakeKeeper('serve')
     system.keeper = keeper

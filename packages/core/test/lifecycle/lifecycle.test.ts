@@ -12,7 +12,7 @@ import { FakeSystem } from '../fake-system.ts'
 const undo: (() => void)[] = []
 const { subscribe } = channels
 beforeEach(() => {
-  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  // A lifecycle watches servers for the life of its process, but here each test has its own.
   jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
     undo.push(() => channels.unsubscribe(name, handler))
     subscribe(name, handler)
@@ -28,7 +28,7 @@ function createAdapter(): Adapter {
   return new Adapter(parts, new Lifecycle(parts))
 }
 
-/** A server on a path, which a successor can inherit; port 0 it could not. */
+/** A server on a path, which a successor can inherit, unlike port 0. */
 async function serve(where: 'path' | 'port 0' = 'path'): Promise<http.Server> {
   const server = http.createServer((_request, response) => response.end('here'))
   undo.push(() => server.close())
@@ -62,7 +62,7 @@ async function answers(server: http.Server): Promise<boolean> {
   return response.statusCode === 200
 }
 
-describe('where a restart is impossible it says so, and the process serves on', () => {
+describe('an impossible restart fails with a reason, and the process keeps serving', () => {
   test.each([
     ['platform', 'ERR_ZERODROP_PLATFORM_UNSUPPORTED', /^This platform cannot .* Stop and start the process/],
     [
@@ -102,7 +102,7 @@ describe('where a restart is impossible it says so, and the process serves on', 
     await close(server, system)
   })
 
-  test('by signal: reported, and nothing else happens', async () => {
+  test('by signal: it is only reported', async () => {
     const system = new FakeSystem({ incapacity: 'platform' })
     const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
@@ -153,7 +153,7 @@ describe('a successor that fails changes nothing', () => {
     return { system, lifecycle, server }
   }
 
-  test('it exits, it is late, it cannot be started; and the next attempt is as good as the first', async () => {
+  test('whether it exits, is late or cannot be started; the next attempt starts afresh', async () => {
     const { system, lifecycle, server } = await restarting()
     const errors: unknown[] = []
     const attempt = async (act: () => void): Promise<void> => {
@@ -184,7 +184,7 @@ describe('a successor that fails changes nothing', () => {
     expect([system.exits, system.timers]).toEqual([[], 0])
   })
 
-  test('a shutdown ends the attempt, and stops', async () => {
+  test('a shutdown ends the attempt and stops the process', async () => {
     const { system, lifecycle } = await restarting()
     const restart = lifecycle.restart().catch((error: unknown) => error)
     const stopped = lifecycle.shutdown()
@@ -204,7 +204,7 @@ describe('a function "successorEnv" that never finishes', () => {
     return { system, lifecycle, failed }
   }
 
-  test('fails its restart in time, and the next one is a new attempt', async () => {
+  test('fails its restart on time, and the next restart is a new attempt', async () => {
     const { system, lifecycle, failed } = await waiting()
     for (const error of [failed, lifecycle.restart().catch((reason: unknown) => reason)]) {
       system.advance(3000)
@@ -218,14 +218,14 @@ describe('a function "successorEnv" that never finishes', () => {
     expect(system.spawned).toEqual([])
   })
 
-  test('and a shutdown ends it', async () => {
+  test('is abandoned at a shutdown', async () => {
     const { system, lifecycle, failed } = await waiting()
     await lifecycle.shutdown()
     await expect(failed).resolves.toMatchObject({ code: 'ERR_ZERODROP_RESTART_ABORTED' })
     expect(system.errors).toEqual([expect.stringContaining('ERR_ZERODROP_RESTART_ABORTED')])
   })
 
-  test('what it takes is taken from what the successor has', async () => {
+  test('counts towards readyTimeout if it finishes after all', async () => {
     const system = new FakeSystem()
     const lifecycle = new Lifecycle(wire(system))
     let go = (_environment: NodeJS.ProcessEnv): void => {}
@@ -242,12 +242,12 @@ describe('a function "successorEnv" that never finishes', () => {
   })
 })
 
-describe('hooks that hold nothing in the event loop', () => {
+describe('hooks that do not keep the event loop alive', () => {
   test.each([
     ['onDrain', () => {}],
     ['onShutdown', () => {}],
     ['onShutdown', () => Promise.reject(new Error('broken'))],
-  ] as const)('the process waits for %s all the same, and no longer', async (kind, end) => {
+  ] as const)('the process waits for %s anyway, and no longer than that', async (kind, end) => {
     const system = new FakeSystem()
     const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
@@ -268,7 +268,7 @@ describe('hooks that hold nothing in the event loop', () => {
     expect(system.held).toBe(0)
   })
 
-  test('a second signal lets go', async () => {
+  test('a second signal ends the wait', async () => {
     const system = new FakeSystem()
     const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
@@ -289,7 +289,7 @@ describe('hooks that hold nothing in the event loop', () => {
   })
 })
 
-describe('onReady() of a process that is ready already', () => {
+describe('an onReady() hook added after the process is ready', () => {
   async function ready() {
     const lifecycle = new Lifecycle(wire(new FakeSystem()))
     lifecycle.configure()
@@ -300,7 +300,7 @@ describe('onReady() of a process that is ready already', () => {
   }
   const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-  test('is called in a turn of its own, once', async () => {
+  test('runs once, on its own event loop turn', async () => {
     const lifecycle = await ready()
     const hook = jest.fn()
     lifecycle.onReady('late', hook)
@@ -310,7 +310,7 @@ describe('onReady() of a process that is ready already', () => {
     expect(hook.mock.calls).toEqual([[{ generation: 1 }]])
   })
 
-  test('is not called if it was taken back, or if the process is stopping', async () => {
+  test('does not run if it was removed or the process is stopping', async () => {
     const lifecycle = await ready()
     const hook = jest.fn()
     lifecycle.onReady('taken back', hook)()
@@ -322,8 +322,8 @@ describe('onReady() of a process that is ready already', () => {
   })
 })
 
-describe('what this process was started with', () => {
-  test('garbage is raised where the application first calls us, each time, and not on import', () => {
+describe('the environment that this process was started with', () => {
+  test('invalid values throw at each call of zerodrop, not on import', () => {
     const lifecycle = new Lifecycle(wire(new FakeSystem({ inheritVariable: '{"version":1}' })))
     const invalid = expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_INVALID' })
     expect(() => lifecycle.configure()).toThrow(invalid)
@@ -333,8 +333,8 @@ describe('what this process was started with', () => {
   })
 })
 
-describe('options of the process', () => {
-  test('a call that is refused changes nothing', () => {
+describe('process-wide options', () => {
+  test('a rejected call changes nothing', () => {
     const lifecycle = new Lifecycle(wire(new FakeSystem()))
     lifecycle.configure({ drainTimeout: 1 })
     for (const options of [
@@ -345,7 +345,7 @@ describe('options of the process', () => {
     lifecycle.configure({ drainTimeout: 1, readyTimeout: 6 })
   })
 
-  test('a refused first call leaves the process to others', async () => {
+  test('a rejected first call leaves the process to later calls', async () => {
     const system = new FakeSystem()
     const lifecycle = new Lifecycle(wire(system))
     expect(() => lifecycle.configure({ nonsense: 1 } as object)).toThrow('no option "nonsense"')
@@ -370,7 +370,7 @@ describe('options of the process', () => {
     )
   })
 
-  test('what a call says of signals holds even while a server listens', async () => {
+  test('the signals of a call apply even while a server listens', async () => {
     const system = new FakeSystem()
     const lifecycle = new Lifecycle(wire(system))
     lifecycle.configure()
@@ -379,7 +379,7 @@ describe('options of the process', () => {
     expect(system.signals).toEqual(['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGUSR1'])
   })
 
-  test('a slip in an option of an adapter is answered with all that it has', () => {
+  test('a misspelled adapter option is answered with the list of its options', () => {
     expect(() => createAdapter().adapt({ onDrainingReqeust: 'refuse' } as object)).toThrow(
       /no option "onDrainingReqeust"\. Did you mean "onDrainingRequest"\? .* signals, onDrainingRequest\.$/,
     )
@@ -401,12 +401,12 @@ describe('options of the process', () => {
     [{ timeut: 5 }, /^The onShutdown hook "db" has no option "timeut"\. Did you mean "timeout"\?/],
     [5000, /^Expected "options of onShutdown hook db" to be an object such as \{ timeout: 5000 \}, got 5000/],
     [{ timeout: '5s' }, /^Expected "timeout of onShutdown hook db" to be a number/],
-  ])('wrong options of a hook, %p, name it', (options, text) => {
+  ])('the error for invalid hook options %p names the hook', (options, text) => {
     const lifecycle = new Lifecycle(wire(new FakeSystem()))
     expect(() => lifecycle.onShutdown('db', () => {}, options as object)).toThrow(text)
   })
 
-  test('options of attach() that are wrong are refused', () => {
+  test('invalid options of attach() are rejected', () => {
     const lifecycle = new Lifecycle(wire(new FakeSystem()))
     for (const options of [{ onDrain: () => {} }, { onDrained: 'close' }, { name: 1 }, null]) {
       expect(() => lifecycle.attach(http.createServer(), options as never)).toThrow(
@@ -416,7 +416,7 @@ describe('options of the process', () => {
   })
 })
 
-describe('a listener of events that throws', () => {
+describe('an event listener that throws', () => {
   async function throwing(event: 'drain:start' | 'restart:start' | 'restart:failed') {
     const system = new FakeSystem()
     const lifecycle = new Lifecycle(wire(system))
@@ -428,12 +428,12 @@ describe('a listener of events that throws', () => {
     return { system, lifecycle }
   }
 
-  test('does not keep a shutdown from its end', async () => {
+  test('does not prevent a shutdown from finishing', async () => {
     const { lifecycle } = await throwing('drain:start')
     await expect(lifecycle.shutdown()).resolves.toMatchObject({ cut: [] })
   })
 
-  test('is not taken for a failure of the restart', async () => {
+  test('does not count as a failure of the restart', async () => {
     const { system, lifecycle } = await throwing('restart:start')
     const restart = lifecycle.restart().catch((error: unknown) => error)
     system.child.exits(1)

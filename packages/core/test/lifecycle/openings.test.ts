@@ -11,7 +11,7 @@ import { FakeSystem } from '../fake-system.ts'
 const undo: (() => unknown)[] = []
 const { subscribe } = channels
 beforeEach(() => {
-  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  // A lifecycle watches servers for the life of its process, but here each test has its own.
   jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
     undo.push(() => channels.unsubscribe(name, handler))
     subscribe(name, handler)
@@ -34,7 +34,7 @@ async function atRest(system: FakeSystem): Promise<unknown[]> {
 
 function configured(conditions: Partial<FakeSystem> = {}) {
   const system = Object.assign(new FakeSystem(), conditions)
-  // Subscribed before the lifecycle is, so called before it knows that the server listens.
+  // Subscribed before the lifecycle, and so called before it knows that the server listens.
   const seen: unknown[] = []
   channels.subscribe('tracing:net.server.listen:asyncEnd', () => seen.push([...system.signals]))
   const lifecycle = new Lifecycle(wire(system))
@@ -44,25 +44,25 @@ function configured(conditions: Partial<FakeSystem> = {}) {
   return { system, lifecycle, server, seen }
 }
 
-/** A name server that answers when the test says so. */
+/** A name server that answers on the test's command. */
 function slowLookup(): { answer: (error: Error | null) => void } {
   const lookup: { answer: (error: Error | null) => void } = { answer: () => {} }
   jest.spyOn(dns, 'lookup').mockImplementation(((_host: string, ...rest: unknown[]) => {
     const callback = rest.at(-1) as (error: Error | null, ...found: unknown[]) => void
     lookup.answer = (error) =>
-      // Newer versions of Node ask for every address.
+      // Newer versions of Node request all addresses.
       callback(error, rest.length > 1 ? [{ address: '127.0.0.1', family: 4 }] : '127.0.0.1', 4)
   }) as never)
   return lookup
 }
 
-describe('signals are handled before the port accepts', () => {
+describe('signals are handled before the port accepts connections', () => {
   test.each<[how: string, options: net.ListenOptions]>([
     ['everywhere', { port: 0 }],
     ['on an address', { port: 0, host: '127.0.0.1' }],
     ['on a host', { port: 0, host: 'localhost' }],
     ['on a port in a frozen object', Object.freeze({ port: 0 })],
-  ])('of a server that listens %s', async (_how, options) => {
+  ])('by a server that listens %s', async (_how, options) => {
     const { lifecycle, server, seen, system } = configured()
     expect(system.signals).toEqual([])
     server.listen(options)
@@ -74,7 +74,7 @@ describe('signals are handled before the port accepts', () => {
     expect([lifecycle.state, system.signals]).toEqual(['starting', []])
   })
 
-  test('of a UDP socket', async () => {
+  test('by a UDP socket', async () => {
     const taken = dgram.createSocket('udp4')
     taken.bind(0, '127.0.0.1')
     await once(taken, 'listening')
@@ -96,7 +96,7 @@ describe('signals are handled before the port accepts', () => {
   })
 })
 
-describe('no handler stays', () => {
+describe('no signal handler stays', () => {
   test.each<[what: string, options: object]>([
     ['a port that is none', { port: 70_000 }],
     ['a port that is none, on a host', { port: 70_000, host: 'localhost' }],
@@ -104,7 +104,7 @@ describe('no handler stays', () => {
     ['nothing', {}],
     ['a signal that is none', { port: 0, host: 'localhost', signal: 'stop' }],
     ['a host that is none', { port: 0, host: 1 }],
-  ])('where listen() throws because of %s', async (_what, options) => {
+  ])('if listen() throws because of %s', async (_what, options) => {
     for (const incapacity of [undefined, 'cluster-worker'] as const) {
       const { server, system } = configured({ incapacity })
       expect(() => server.listen(options)).toThrow(/must (be|have)|should be|is invalid/)
@@ -123,7 +123,7 @@ describe('no handler stays', () => {
       const { server, system } = configured()
       server.listen({ port, ...where })
       await expect(once(server, 'listening')).rejects.toMatchObject({ code: 'EADDRINUSE' })
-      // A signal that the kernel delivered meanwhile is still on its way to the handlers.
+      // A signal that the kernel delivered in the meantime is still on its way to the handlers.
       expect(system.signals).not.toEqual([])
       await expect(atRest(system)).resolves.toEqual([])
       expect([server.eventNames(), server.listening]).toEqual([[], false])
@@ -151,7 +151,7 @@ describe('no handler stays', () => {
     },
   )
 
-  test.each(['succeed', 'fail'] as const)('on the server, if its attempts %s', (end) => {
+  test.each(['succeed', 'fail'] as const)('on the server, if its attempts to listen %s', (end) => {
     const openings = new Openings(new FakeSystem())
     const server = net.createServer()
     for (let attempt = 0; attempt < 2; attempt++) openings.listen(server, { port: 0, host: 'app.test' })
@@ -160,14 +160,14 @@ describe('no handler stays', () => {
     expect(server.eventNames()).toEqual([])
   })
 
-  test('and an error that the application does not handle stays one', async () => {
+  test('and an error that the application does not handle is still thrown', async () => {
     const { server } = configured()
     const lookup = slowLookup()
     server.listen({ port: 0, host: 'app.test' })
     expect(() => lookup.answer(new Error('unknown'))).toThrow('unknown')
   })
 
-  test('but another attempt right behind one that failed keeps them', async () => {
+  test('except if another attempt follows a failed one at once', async () => {
     const { server, system } = configured()
     const lookup = slowLookup()
     server.listen({ port: 0, host: 'one.test' })
@@ -190,7 +190,7 @@ describe('while the host is looked up', () => {
     expect([system.exits, lifecycle.state]).toEqual([[0], 'closed'])
   })
 
-  test('SIGHUP is told that nothing is served yet', async () => {
+  test('SIGHUP is declined because nothing is served yet', async () => {
     const { lifecycle, server, system } = configured()
     const failed = jest.fn()
     lifecycle.events.on('restart:failed', failed)

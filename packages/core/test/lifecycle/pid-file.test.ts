@@ -19,7 +19,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-test('is written beside planted symlinks, and never through one', () => {
+test('is written next to planted symlinks, never through them', () => {
   const victim = path.join(folder, 'victim')
   writeFileSync(victim, 'precious')
   const planted = [file, `${file}.4242`, `${file}.tmp`, `${file}~`]
@@ -32,7 +32,7 @@ test('is written beside planted symlinks, and never through one', () => {
   expect(readdirSync(folder)).toHaveLength(planted.length)
 })
 
-test('that names another process stays', () => {
+test('is kept if it names another process', () => {
   writeFileSync(file, '17\n')
   new PidFile(4242).remove(file)
   expect(readFileSync(file, 'utf8')).toBe('17\n')

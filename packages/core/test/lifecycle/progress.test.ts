@@ -20,7 +20,7 @@ async function serving() {
   lifecycle.configure({ readyTimeout: 3000 })
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   undo.push(() => rmSync(folder, { recursive: true }))
-  // It answers nothing: a request is under way until its client leaves.
+  // It answers no request, so each stays in flight until its client leaves.
   const server = http.createServer()
   undo.push(() => server.close())
   const socket = path.join(folder, 'app.sock')
@@ -32,7 +32,7 @@ async function serving() {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-test('a restart that takes a while is shown until it has failed', async () => {
+test('a slow restart is shown until it has failed', async () => {
   const { system, lifecycle } = await serving()
   const restart = lifecycle.restart().catch((error: unknown) => error)
   system.advance(299)
@@ -50,7 +50,7 @@ test('a restart that takes a while is shown until it has failed', async () => {
   expect([system.progress.at(-1), system.timers]).toEqual([undefined, 0])
 })
 
-test('a shutdown in the middle of one is shown until the drain has ended', async () => {
+test('a shutdown during a restart is shown until the drain has ended', async () => {
   const { system, lifecycle, server, socket } = await serving()
   const client = net.connect(socket)
   undo.push(() => client.destroy())
@@ -70,7 +70,7 @@ test('a shutdown in the middle of one is shown until the drain has ended', async
   expect([system.progress.at(-1), system.timers]).toEqual([undefined, 0])
 })
 
-test('one that ends at once is not shown', async () => {
+test('a drain that ends at once is not shown', async () => {
   const { system, lifecycle } = await serving()
   const restart = lifecycle.restart().catch((error: unknown) => error)
   system.child.exits(1)
@@ -81,7 +81,7 @@ test('one that ends at once is not shown', async () => {
   expect([system.progress, system.timers]).toEqual([[], 0])
 })
 
-test('one that ends while the line is being opened leaves no line', async () => {
+test('a drain that ends while the terminal is being opened leaves no line', async () => {
   const { system, lifecycle } = await serving()
   const restart = lifecycle.restart().catch((error: unknown) => error)
   system.advance(300)

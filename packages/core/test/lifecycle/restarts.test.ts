@@ -24,7 +24,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** Lets everything happen that waits for nothing but an event loop tick. */
+/** Waits until all work that needs only an event loop tick is done. */
 async function turns(): Promise<void> {
   for (let count = 0; count < 5; count++) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -45,11 +45,11 @@ async function serving(
   return { system, lifecycle }
 }
 
-describe('a restart that is asked for while the process stops', () => {
+describe('a restart requested while the process stops', () => {
   const declined =
     '[zerodrop] pid 4242: asked to restart, but this process stops: start the application again'
 
-  test('by a successor that was on probation: it is declined, once, and no restart has failed', async () => {
+  test('by a successor on probation is declined once, and does not count as a failed restart', async () => {
     const { system, lifecycle } = await serving({ probation: 60_000 })
     const restart = lifecycle.restart().catch((error: unknown) => error)
     await turns()
@@ -67,7 +67,7 @@ describe('a restart that is asked for while the process stops', () => {
     expect(system.spawned).toHaveLength(1)
   })
 
-  test('by a signal: it is declined, once', async () => {
+  test('by a signal is declined once', async () => {
     const { system, lifecycle } = await serving()
     const stopped = lifecycle.shutdown()
     for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGHUP'] as const) system.deliver(signal)
@@ -77,7 +77,7 @@ describe('a restart that is asked for while the process stops', () => {
 })
 
 describe('a restart that waits for an earlier generation', () => {
-  test('is given up by a shutdown', async () => {
+  test('is abandoned at a shutdown', async () => {
     const { system, lifecycle } = await serving({ readyTimeout: 1000 })
     const first = lifecycle.restart().catch((error: unknown) => error)
     await turns()
@@ -96,8 +96,8 @@ describe('a restart that waits for an earlier generation', () => {
   })
 })
 
-describe('a restart that is asked for while a keeper starts the successor', () => {
-  test('may mean newer code: one more follows', async () => {
+describe('a restart requested while a keeper starts the successor', () => {
+  test('is followed by one more, because it may mean newer code', async () => {
     const system = new FakeSystem()
     let answer: (child: ChildProcess) => void = () => {}
     const spawn = system.spawn.bind(system)
@@ -123,8 +123,8 @@ describe('a restart that is asked for while a keeper starts the successor', () =
   })
 })
 
-describe('a successor that is not ready when the next restart is asked for', () => {
-  test('is given up after 5 s, in which the time that it waits for a processor does not count', async () => {
+describe('a successor that is not ready when the next restart is requested', () => {
+  test('is abandoned after 5 s, not counting the time it waits for a processor', async () => {
     const { system, lifecycle } = await serving()
     const restart = lifecycle.restart().catch((error: unknown) => error)
     await turns()

@@ -22,13 +22,13 @@ function watched() {
   return { server, log, state }
 }
 
-test('only the handlers of the own requests find the replacement', () => {
+test('only the handlers of self-requests see the replacement', () => {
   const { server, log } = watched()
   for (const request of [ofClient, ofItself, ofClient]) server.emit('request', request)
   expect(log).toEqual(['client', 'replaced', 'itself', 'released', 'client'])
 })
 
-test('a handler that throws does not leave the replacement to the next request', () => {
+test('a handler that throws does not leave the replacement in place for the next request', () => {
   const { server, log } = watched()
   server.once('request', () => {
     throw new Error('on purpose')
@@ -42,7 +42,7 @@ test('a handler that throws does not leave the replacement to the next request',
   expect(log).toEqual(['replaced', 'released', 'client'])
 })
 
-test('nothing listens after the first request that comes when it is over', () => {
+test('no listener remains after the first request that follows the release', () => {
   const { server, log, state } = watched()
   state.over = true
   server.emit('request', ofClient)

@@ -9,7 +9,7 @@ import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
 const undo: (() => void)[] = []
 const { subscribe } = channels
 beforeEach(() => {
-  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  // A lifecycle watches servers for the life of its process, but here each test has its own.
   jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
     undo.push(() => channels.unsubscribe(name, handler))
     subscribe(name, handler)
@@ -42,7 +42,7 @@ async function serve(handler: http.RequestListener = () => {}): Promise<{
   return { system, manager, lifecycle, port: (server.address() as AddressInfo).port }
 }
 
-test('a service that serves is ready, and shows a sign of life at half of the limit', async () => {
+test('a serving process notifies READY, and pings the watchdog at half of the limit', async () => {
   const { manager, port, system } = await serve()
   const ready = { READY: '1', STATUS: `generation 1 serves on tcp://127.0.0.1:${port}` }
   expect(manager.notices).toEqual([ready, { WATCHDOG: '1' }])
@@ -50,7 +50,7 @@ test('a service that serves is ready, and shows a sign of life at half of the li
   expect(manager.notices.slice(2)).toEqual([{ WATCHDOG: '1' }, { WATCHDOG: '1' }])
 })
 
-test('a restart that is refused begins and ends, so that systemctl reload does not wait', async () => {
+test('a refused restart sends both reload notices, so that systemctl reload does not wait', async () => {
   const { lifecycle, manager } = await serve()
   for (let restarts = 0; restarts < 2; restarts++) {
     const told = manager.notices.length
@@ -91,7 +91,7 @@ test('a drain asks for more time every five seconds for as long as it goes on', 
   await once(response, 'end')
   system.advance(60_000)
   await ended
-  // What runs on is the application's: systemd's own limit holds for it.
+  // Any work that continues belongs to the application, and systemd's own limit applies.
   system.advance(5000)
   const asked = manager.notices.length
   system.advance(60_000)
@@ -110,7 +110,7 @@ test.each([
   [5000, 1],
   [10_000, 0],
 ])(
-  'a platform that kills after %i ms: %i warnings that the drain may take longer',
+  'if the platform kills after %i ms: %i warnings that the drain may take longer',
   async (milliseconds, count) => {
     const system = new FakeSystem()
     system.grace = { milliseconds, origin: 'the test' }

@@ -13,7 +13,7 @@ import { FakeSystem } from '../fake-system.ts'
 const undo: (() => void)[] = []
 const { subscribe } = channels
 beforeEach(() => {
-  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  // A lifecycle watches servers for the life of its process, but here each test has its own.
   jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
     undo.push(() => channels.unsubscribe(name, handler))
     subscribe(name, handler)
@@ -24,7 +24,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** A process that serves, with one request under way if wanted: nothing answers it. */
+/** A serving process, optionally with one in-flight request that is never answered. */
 async function serving(options: LifecycleOptions = {}, conditions: Partial<FakeSystem> = {}) {
   const system = Object.assign(new FakeSystem(), conditions)
   const lifecycle = new Lifecycle(wire(system))
@@ -48,7 +48,7 @@ async function serving(options: LifecycleOptions = {}, conditions: Partial<FakeS
   return { system, lifecycle, server, hold }
 }
 
-/** Lets so much time pass that another signal to stop is a second request. */
+/** Advances the clock until another stop signal counts as a second request. */
 const forceable = async (system: FakeSystem, milliseconds = 500): Promise<void> => {
   system.advance(milliseconds)
   await new Promise((resolve) => setImmediate(resolve))
@@ -59,7 +59,7 @@ const exited = async (system: FakeSystem): Promise<number[]> => {
   return system.exits
 }
 
-test('the SIGHUP that the kernel sends at the end of a predecessor acts on nothing, once', async () => {
+test('the SIGHUP that the kernel sends at the end of a predecessor is ignored once', async () => {
   const { system, lifecycle } = await serving({ signals: { SIGHUP: 'shutdown' } })
   system.endsSession = true
   system.deliver('SIGHUP')
@@ -70,7 +70,7 @@ test('the SIGHUP that the kernel sends at the end of a predecessor acts on nothi
 })
 
 describe('a function for a signal', () => {
-  test('is called with it, between the hooks, and the process serves on', async () => {
+  test('is called with the signal, between the hooks, and the process keeps serving', async () => {
     const calls: unknown[] = []
     const note = (name: string) => (signal: NodeJS.Signals) => calls.push([name, signal])
     const { system, lifecycle } = await serving({
@@ -101,7 +101,7 @@ describe('a function for a signal', () => {
     ],
     ['rejects', () => Promise.reject(new Error('no log')), 'no log'],
     ['rejects with nothing', () => Promise.reject(undefined), 'undefined'],
-  ])('that %s is reported, and what it is a hook of happens all the same', async (_how, fail, said) => {
+  ])('that %s is reported, and the action of its hook still happens', async (_how, fail, said) => {
     const { system, lifecycle } = await serving({ signals: { SIGTERM: { before: fail, after: fail } } })
     const warnings: unknown[] = []
     lifecycle.events.on('warning', ({ error }) => warnings.push(error))
@@ -114,7 +114,7 @@ describe('a function for a signal', () => {
     expect(warnings).toEqual([expect.objectContaining(failed), expect.objectContaining(failed)])
   })
 
-  test('the hooks of an action come before it begins and when it has begun', async () => {
+  test('the hooks of an action run before it begins and once it has begun', async () => {
     const states: string[] = []
     const note = () => states.push(lifecycle.state)
     const { system, lifecycle } = await serving({ signals: { SIGTERM: { before: note, after: note } } })
@@ -127,11 +127,11 @@ describe('a function for a signal', () => {
 describe("'force'", () => {
   const signals = { SIGQUIT: 'force' } as const
 
-  test('cuts everything of a process that serves', async () => {
+  test('cuts everything in a serving process', async () => {
     const { system, hold } = await serving({ signals, drainDelay: 9000 })
     await hold()
     system.deliver('SIGQUIT')
-    // What can be ended correctly is given a moment.
+    // Responses that can end correctly get a moment to do so.
     while (system.timers === 0) await new Promise((resolve) => setImmediate(resolve))
     const advancing = setInterval(() => system.advance(250), 5)
     undo.push(() => clearInterval(advancing))
@@ -139,7 +139,7 @@ describe("'force'", () => {
     expect(system.errors.join()).toContain('cut by a signal: GET /held')
   })
 
-  test('cuts what a drain has left', async () => {
+  test('cuts the remaining work of a drain', async () => {
     const { system, hold } = await serving({ signals })
     await hold()
     system.deliver('SIGTERM')
@@ -150,7 +150,7 @@ describe("'force'", () => {
   })
 })
 
-describe('a signal that Node writes a report at', () => {
+describe('a signal for which Node writes a report', () => {
   test('is not handled, unless the application names it', async () => {
     const { system } = await serving({}, { nodeSignals: ['SIGUSR2'] })
     expect(system.signals).toEqual(expect.arrayContaining(['SIGHUP', 'SIGTERM']))
@@ -159,7 +159,7 @@ describe('a signal that Node writes a report at', () => {
     expect(named.system.signals).toContain('SIGUSR2')
   })
 
-  test('is not handled any more if the program gives it away later', async () => {
+  test('is no longer handled if the program assigns it later', async () => {
     const { system, lifecycle } = await serving()
     system.nodeSignals = ['SIGUSR2']
     system.deliver('SIGUSR2')
@@ -168,7 +168,7 @@ describe('a signal that Node writes a report at', () => {
 })
 
 describe('a second signal to stop', () => {
-  test('is ignored where the preset says so', async () => {
+  test('is ignored if the preset says so', async () => {
     const { system, hold } = await serving({ signals: 'endless' })
     await hold()
     system.deliver('SIGTERM')
@@ -179,7 +179,7 @@ describe('a second signal to stop', () => {
     expect(system.signals).toContain('SIGTERM')
   })
 
-  test('takes the default action where the preset says so: nothing of ours is left on it', async () => {
+  test('takes the default action if the preset says so, without a handler of zerodrop', async () => {
     const { system, lifecycle, hold } = await serving({ signals: 'grace' })
     await hold()
     expect(system.signals).toEqual(['SIGINT', 'SIGTERM', 'SIGUSR2'])
@@ -194,7 +194,7 @@ describe('a second signal to stop', () => {
     ['SIGTERM', 'SIGTERM'],
     ['SIGINT', 'SIGINT'],
     ['SIGTERM', 'SIGINT'],
-  ])('%s, then %s within half a second is the same request, and is told once', async (first, second) => {
+  ])('%s, then %s within half a second is one request, reported once', async (first, second) => {
     const { system, lifecycle, hold } = await serving()
     const merged: unknown[] = []
     lifecycle.events.on('signal:merged', (payload) => merged.push(payload))
@@ -209,7 +209,7 @@ describe('a second signal to stop', () => {
     expect(system.errors.filter((line) => line.includes('the same request'))).toHaveLength(1)
   })
 
-  test('forces after half a second, also if it waits in the turn in which that is over', async () => {
+  test('forces after half a second, even if it is pending when that time ends', async () => {
     const { system, lifecycle, hold } = await serving()
     await hold()
     system.deliver('SIGTERM')
@@ -223,7 +223,7 @@ describe('a second signal to stop', () => {
     expect(await exited(system)).toEqual([143])
   })
 
-  test('does not force if this process has sent it to itself', async () => {
+  test('does not force if this process sent it to itself', async () => {
     const { system, lifecycle, hold } = await serving()
     await hold()
     system.deliver('SIGTERM')
@@ -246,7 +246,7 @@ describe('a second signal to stop', () => {
 })
 
 describe('SIGHUP', () => {
-  test('of a terminal that was closed stops at once, and a second one is nothing new', async () => {
+  test('from a closed terminal stops at once, and a second one has no effect', async () => {
     const { system, lifecycle } = await serving({ lingerTimeout: 20_000, drainDelay: 20_000 })
     system.hungUp = true
     system.deliver('SIGHUP')
@@ -255,14 +255,14 @@ describe('SIGHUP', () => {
     expect(await exited(system)).toEqual([0])
   })
 
-  test('of anybody else restarts', async () => {
+  test('from any other sender restarts', async () => {
     const { system, lifecycle } = await serving()
     system.deliver('SIGHUP')
     expect([lifecycle.state, system.spawned.length]).toEqual(['restarting', 1])
     await lifecycle.shutdown()
   })
 
-  test('of a console on Windows stops', async () => {
+  test('from a console on Windows stops', async () => {
     const { system, lifecycle } = await serving({}, { incapacity: 'platform' })
     system.deliver('SIGHUP')
     expect(lifecycle.state).toBe('draining')
@@ -270,13 +270,13 @@ describe('SIGHUP', () => {
   })
 })
 
-test('a watcher of files does not wait for clients that may come back', async () => {
+test('a stop under a file watcher does not wait for clients that may come back', async () => {
   const { system } = await serving({ drainDelay: 20_000 }, { watched: true })
   system.deliver('SIGTERM')
   expect(await exited(system)).toEqual([0])
 })
 
-test('what would restart stops under nodemon, which sends it twice', async () => {
+test('a restart signal from nodemon, which sends it twice, stops the process', async () => {
   const { system } = await serving({ drainDelay: 20_000 }, { watched: true, incapacity: 'nodemon' })
   system.deliver('SIGUSR2')
   system.deliver('SIGUSR2')
@@ -285,7 +285,7 @@ test('what would restart stops under nodemon, which sends it twice', async () =>
 })
 
 describe('a supervisor with a channel', () => {
-  test('is told once that the process serves, and can stop it', async () => {
+  test('is notified once that the process serves, and can stop it', async () => {
     let shutDown = () => {}
     let ready = 0
     const released = jest.fn()
@@ -301,13 +301,13 @@ describe('a supervisor with a channel', () => {
     shutDown()
     expect(lifecycle.state).toBe('draining')
     expect(await exited(system)).toEqual([0])
-    // Heard to the end, as signals are: the process is gone with it.
+    // No release: the process keeps listening until it exits, as it does for signals.
     expect([ready, released.mock.calls.length]).toEqual([1, 0])
   })
 })
 
-describe('somebody who ends the process', () => {
-  test('in the middle of a drain is named, with what was cut, and 0 becomes 1', async () => {
+describe('other code that ends the process', () => {
+  test('during a drain is named in a report of the cut requests, and status 0 becomes 1', async () => {
     const { system, lifecycle, hold } = await serving()
     const warnings: unknown[] = []
     lifecycle.events.on('warning', ({ error }) => warnings.push(error))
@@ -328,7 +328,7 @@ describe('somebody who ends the process', () => {
     expect(system.errors.join('\n')).toMatch(/cut by that: GET \/held from /)
   })
 
-  test('keeps a status of his own, and 0 if nothing is cut', async () => {
+  test('keeps its own status, and 0 if nothing is cut', async () => {
     const { system } = await serving()
     system.deliver('SIGTERM')
     expect([system.end(0), system.end(7)]).toEqual([0, 7])
@@ -338,14 +338,14 @@ describe('somebody who ends the process', () => {
     await exited(system)
   })
 
-  test('before a drain and after it is none of our business', async () => {
+  test('is not reported before or after a drain', async () => {
     const { system, lifecycle } = await serving()
     expect(system.exitListeners).toBe(0)
     await lifecycle.shutdown()
     expect([lifecycle.state, system.exitListeners]).toEqual(['closed', 0])
   })
 
-  test('a third signal is zerodrop’s own doing', async () => {
+  test('is not reported if a third signal ends the process', async () => {
     const { system, hold } = await serving()
     await hold()
     system.deliver('SIGINT')

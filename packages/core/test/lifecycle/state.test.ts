@@ -1,6 +1,6 @@
 import { type State, step } from '../../src/lifecycle/state.ts'
 
-// Written out a second time, from the documentation of `State`.
+// Repeated here from the documentation of `State`.
 const next: Record<State, readonly State[]> = {
   starting: ['serving', 'draining'],
   serving: ['restarting', 'draining', 'starting'],

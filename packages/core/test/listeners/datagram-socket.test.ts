@@ -18,14 +18,14 @@ async function bound(): Promise<DatagramSocket> {
   return socket as DatagramSocket
 }
 
-test('knows a socket, and nothing else', async () => {
+test('recognises sockets, and nothing else', async () => {
   const socket = await bound()
   expect(isDatagramSocket(socket)).toBe(true)
   for (const other of [null, undefined, {}, 'udp', () => {}]) expect(isDatagramSocket(other)).toBe(false)
   await close(socket)
 })
 
-test('a socket has an address from its bind to its close', async () => {
+test('a socket has an address from bind() to close()', async () => {
   const unbound = dgram.createSocket('udp4') as DatagramSocket
   expect(addressOf(unbound)).toBeUndefined()
   await close(unbound)
@@ -52,7 +52,7 @@ test('closing a closed socket does nothing', async () => {
   expect(isConnected(socket)).toBe(false)
 })
 
-test('joining a group again succeeds, and other failures stay', () => {
+test('joining a group again succeeds, and other errors are still thrown', () => {
   const { EADDRINUSE, EADDRNOTAVAIL, EINVAL } = constants.errno
   const handle = {
     addMembership: () => -EADDRINUSE,

@@ -8,7 +8,7 @@ import { descriptorAddress } from '../../src/listeners/descriptor-address.ts'
 import { InheritedListeners } from '../../src/listeners/inheritance.ts'
 import { offerListenFds } from '../../src/listeners/listen-fds.ts'
 
-// The tables are those of Linux.
+// Only Linux has these tables.
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 const undo: (() => void)[] = []
@@ -23,7 +23,7 @@ const folder = () => {
 }
 
 async function listen(options: net.ListenOptions): Promise<{ server: net.Server; fd: number }> {
-  // Frozen, so that a lifecycle which another file has left behind in this worker binds no other path.
+  // Frozen, so that a lifecycle left behind in this worker by another file binds no other path.
   const server = net.createServer().listen(Object.freeze(options))
   undo.push(() => server.close())
   await once(server, 'listening')
@@ -44,7 +44,7 @@ describeLinux('the address of a descriptor', () => {
     expect(descriptorAddress(fd)).toBe(boundAddress(server))
   })
 
-  test('there is none of what does not listen, and of what is no socket', async () => {
+  test('a descriptor has no address if it does not listen or is not a socket', async () => {
     const { server } = await listen({ port: 0, host: '127.0.0.1' })
     const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
     undo.push(() => client.destroy())
@@ -56,7 +56,7 @@ describeLinux('the address of a descriptor', () => {
   })
 })
 
-test('what LISTEN_FDS counts and is no listening socket is refused, and nothing is offered', () => {
+test('a descriptor in LISTEN_FDS that is not a listening socket is rejected, and nothing is offered', () => {
   const inherited = new InheritedListeners([])
   expect(() => offerListenFds(inherited, 5000)).toThrow(
     expect.objectContaining({

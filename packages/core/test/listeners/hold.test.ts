@@ -10,7 +10,7 @@ afterEach(() => {
   for (const each of undo.splice(0).reverse()) each()
 })
 
-/** A server that is held: its socket is bound, and nobody else listens on it here. */
+/** A held server: its socket is bound, and nothing else in this process listens on it. */
 async function listen(hold: Hold, socket = { lent: false, onClosed: jest.fn(), onFailed: jest.fn() }) {
   const server = net.createServer((client) => client.end('here'))
   undo.push(() => server.close())
@@ -26,7 +26,7 @@ async function answer(port: number): Promise<string> {
   return text.toString()
 }
 
-test('a held server listens for its application, and accepts nothing until it is let', async () => {
+test('a held server listens for its application, and accepts nothing until its release', async () => {
   const system = new FakeSystem()
   const hold = new Hold(system, true)
   const { server, isHeld, port } = await listen(hold)
@@ -48,7 +48,7 @@ test('a held server that is closed keeps its descriptor open', async () => {
   closeSync(fd)
 })
 
-test('once it is open it holds nothing, and its servers close as any other', async () => {
+test('after the release nothing is held, and servers close as usual', async () => {
   const hold = new Hold(new FakeSystem(), true)
   const { server, socket, port } = await listen(hold)
   hold.open()
@@ -58,7 +58,7 @@ test('once it is open it holds nothing, and its servers close as any other', asy
   await expect(answer(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
-test('a server whose handle is kept in another way cannot be held, and says so', async () => {
+test('a server whose handle is stored elsewhere cannot be held, which is reported', async () => {
   const hold = new Hold(new FakeSystem(), true)
   const server = net.createServer()
   undo.push(() => server.close())
@@ -76,7 +76,7 @@ test('a server whose handle is kept in another way cannot be held, and says so',
   expect(isHeld()).toBe(false)
 })
 
-test('a listen() that comes to nothing leaves the server as it was', () => {
+test('a listen() that fails leaves the server unchanged', () => {
   const hold = new Hold(new FakeSystem(), true)
   const server = net.createServer()
   const before = Object.getOwnPropertyDescriptor(server, '_handle')
@@ -85,7 +85,7 @@ test('a listen() that comes to nothing leaves the server as it was', () => {
   expect(Object.getOwnPropertyDescriptor(server, '_handle')).toEqual(before)
 })
 
-test('a held UDP socket reads nothing until it is let', () => {
+test('a held UDP socket reads nothing until its release', () => {
   const system = new FakeSystem()
   const hold = new Hold(system, true)
   const recvStart = jest.fn(() => 0)
@@ -100,7 +100,7 @@ test('a held UDP socket reads nothing until it is let', () => {
   expect([close.mock.calls.length, onClosed.mock.calls.length]).toEqual([1, 0])
 })
 
-test('without a predecessor a socket is held for the turn in which it listens: a probe leaves it to the next', async () => {
+test('without a predecessor a socket is held for one event loop turn, so a port probe leaves it to the next server', async () => {
   const system = new FakeSystem()
   const hold = new Hold(system, false)
   const probe = await listen(hold)
@@ -114,7 +114,7 @@ test('without a predecessor a socket is held for the turn in which it listens: a
   expect(socket.onClosed).not.toHaveBeenCalled()
 })
 
-test('a socket that is lent never begins', async () => {
+test('a lent socket never starts accepting', async () => {
   const hold = new Hold(new FakeSystem(), true)
   const socket = { lent: true, onClosed: jest.fn(), onFailed: jest.fn() }
   const { port, server, fd } = await listen(hold, socket)

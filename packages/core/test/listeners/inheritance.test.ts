@@ -28,11 +28,11 @@ test.each<[variable: string, orders: object]>([
     text({ bootSignals: ['SIGKILL', 'SIGHUP', null, 'toString'], readyTimeout: 0 }),
     { bootSignals: ['SIGHUP'], readyTimeout: 0 },
   ],
-])('the preload, which must not fail, reads %p', (variable, orders) => {
+])('the preload, which must not throw, reads %p', (variable, orders) => {
   expect(readOrders(variable)).toEqual(orders)
 })
 
-describe('a variable that no predecessor wrote', () => {
+describe('a variable that was not written by a predecessor', () => {
   test.each([
     '',
     ' ',
@@ -107,11 +107,11 @@ describe('a variable that no predecessor wrote', () => {
     expect((error as Error).message.length).toBeLessThan(700)
   })
 
-  test('keeps why it is no JSON', () => {
+  test('keeps the JSON error as its cause', () => {
     expect(() => readInheritance('{')).toThrow(
       expect.objectContaining({ cause: expect.objectContaining({ name: 'SyntaxError' }) }),
     )
-    // Where there is no cause, none is printed.
+    // No cause is printed if there is none.
     let error: unknown
     try {
       readInheritance('{}')
@@ -122,7 +122,7 @@ describe('a variable that no predecessor wrote', () => {
   })
 })
 
-test.each([0, 1, 17, -1])('version %p of the protocol is another zerodrop’s', (version) => {
+test.each([0, 1, 17, -1])('version %p of the protocol belongs to another version of zerodrop', (version) => {
   expect(() => readInheritance(text({ version, listeners: 'in another form' }))).toThrow(
     expect.objectContaining({
       code: 'ERR_ZERODROP_INHERIT_INVALID',
@@ -135,7 +135,7 @@ test.each([0, 1, 17, -1])('version %p of the protocol is another zerodrop’s', 
   )
 })
 
-// Windows has no descriptors of sockets.
+// Windows has no socket descriptors.
 const describePosix = process.platform === 'win32' ? describe.skip : describe
 
 describePosix('descriptors', () => {
@@ -167,25 +167,25 @@ describePosix('descriptors', () => {
     )
   })
 
-  test('one of a file is refused', () => {
+  test('a descriptor of a file is rejected', () => {
     const fd = openSync(__filename, 'r')
     undo.push(() => closeSync(fd))
     expect(read(fd)).toThrow(expect.objectContaining({ code: 'ERR_ZERODROP_INHERIT_MISMATCH' }))
   })
 
-  test('one of a socket is left to listen(), which alone can tell what it is', async () => {
+  test('a descriptor of a socket is left to listen(), which alone can check it', async () => {
     const { listening, connected } = await sockets()
     expect(read(listening)()).toMatchObject({ generation: 2, listeners: [{ fd: listening }] })
     expect(read(connected)).not.toThrow()
   })
 })
 
-test('what is written is read again', () => {
+test('a written inheritance can be read back', () => {
   const written: Inheritance = { version: protocolVersion, generation: 12, pid: 7, listeners: [] }
   expect(readInheritance(writeInheritance(written))).toEqual(written)
 })
 
-test('a mismatch says what is there, what should be, and what to do', () => {
+test('a mismatch error states what was found, what was expected, and what to do', () => {
   const cause = new Error('EINVAL')
   expect(mismatch(5, 'tcp://[::]:3000', 'tcp://[::]:4000', cause)).toMatchObject({
     code: 'ERR_ZERODROP_INHERIT_MISMATCH',
@@ -200,7 +200,7 @@ describe('inherited listeners', () => {
   const any = { fd: 3, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' }
   const exact = { fd: 4, requested: 'tcp://[::]:3000', bound: 'tcp://[::]:3000' }
 
-  test('the same request comes first, then the same place; each once', () => {
+  test('a socket is claimed by the same request first, then by the same address, each once', () => {
     const listeners = new InheritedListeners([exact, any])
     expect(listeners.take('tcp://*:3000')).toBe(any)
     expect(listeners.take('tcp://*:3000')).toBe(exact)
@@ -208,14 +208,14 @@ describe('inherited listeners', () => {
     expect(listeners.left).toEqual([])
   })
 
-  test('what is not asked for stays', () => {
+  test('unclaimed listeners remain', () => {
     const listeners = new InheritedListeners([any])
     for (const address of ['tcp://*:3001', 'tcp://127.0.0.1:3000', 'unix:///run/app.sock', 'fd://3', ''])
       expect(listeners.take(address)).toBeUndefined()
     expect(listeners.left).toEqual([any])
   })
 
-  test('the rest is closed, once', () => {
+  test('the remaining listeners are closed once', () => {
     const fd = openSync(__filename, 'r')
     const listeners = new InheritedListeners([{ ...any, fd }])
     listeners.closeRest()
@@ -225,7 +225,7 @@ describe('inherited listeners', () => {
   })
 })
 
-test('the file of a socket that nobody asked for stays until it is said that nobody serves there', () => {
+test('the file of an unclaimed Unix socket stays until it is known to be unused', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   try {
     const file = path.join(folder, 'app.sock')
@@ -235,7 +235,7 @@ test('the file of a socket that nobody asked for stays until it is said that nob
     const [left] = new InheritedListeners([listener]).closeRest()
     expect([left?.file, existsSync(file)]).toEqual([file, true])
     expect(() => closeSync(fd)).toThrow('EBADF')
-    // Somebody else's by now.
+    // It belongs to other code by now.
     writeFileSync(`${file}.new`, '')
     renameSync(`${file}.new`, file)
     removeSocketFile(file, left?.inode)

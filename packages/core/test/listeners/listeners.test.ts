@@ -47,19 +47,19 @@ async function listen(host: string, port: number): Promise<net.Server> {
 
 const portOf = (server: net.Server) => (server.address() as net.AddressInfo).port
 
-test('sees every server that listens, and when it has closed', async () => {
+test('sees every listening server, and its close', async () => {
   const { listeners, listening } = watch()
   const server = await listen('127.0.0.1', 0)
   expect(listening).toEqual([server])
   expect(listeners.all).toMatchObject([{ server, requested: undefined }])
-  // A fresh port at every start is nobody's to inherit.
+  // A port that changes at every start cannot be inherited.
   expect(listeners.inheritable).toEqual([])
   server.close()
   await once(server, 'close')
   expect([listening, listeners.all]).toEqual([[], []])
 })
 
-test('of several who watch, as under a runner that loads the package again for each file, the newest looks after it', async () => {
+test('the newest of several copies looks after a server, as under a test runner that loads the package once per file', async () => {
   const older = watch()
   const newer = watch()
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
@@ -74,7 +74,7 @@ test('of several who watch, as under a runner that loads the package again for e
   expect([server.address(), readdirSync(folder), options]).toEqual([file, ['app.sock'], { path: file }])
 })
 
-test('options that are frozen are left alone', async () => {
+test('frozen options are left unchanged', async () => {
   const { listening } = watch()
   const server = net.createServer()
   undo.push(() => server.close())
@@ -90,7 +90,7 @@ test('a server added by hand counts once', async () => {
   expect(listening).toEqual([server])
 })
 
-describe('a port in use: Node’s error for the application, and who holds it for the one who reads the log', () => {
+describe('a port in use: the application gets Node’s error, and the log names the owner of the port', () => {
   async function collide(host: string, port: number) {
     const server = net.createServer().listen(port, host)
     const [error] = (await once(server, 'error')) as [NodeJS.ErrnoException]
@@ -130,12 +130,12 @@ describe('a port in use: Node’s error for the application, and who holds it fo
     expect(warnings).toEqual([inUse(cause, /Another process holds it, .*Stop that process; .* SIGHUP/)])
   })
 
-  test('the predecessor, where this version asks for another host', async () => {
+  test('the predecessor, if this version listens on another host', async () => {
     const server = await listen('127.0.0.1', 0)
     const bound = `tcp://0.0.0.0:${portOf(server)}`
-    // What it holds is never looked at: nobody asks for that address.
+    // Its contents are never read, because no server listens on that address.
     const { warnings, hold } = watch([{ fd: 1_000_000, requested: bound, bound }])
-    // Before that it would be lent for a turn.
+    // Before that, it would be lent for one turn.
     hold.open()
     const cause = await collide('127.0.0.1', portOf(server))
     expect(warnings).toEqual([
@@ -143,7 +143,7 @@ describe('a port in use: Node’s error for the application, and who holds it fo
     ])
   })
 
-  test('any other error of listen() is Node’s alone', async () => {
+  test('any other error of listen() is left unchanged', async () => {
     const { warnings } = watch()
     const server = net.createServer().listen('/nonexistent/app.sock')
     await once(server, 'error')
@@ -151,7 +151,7 @@ describe('a port in use: Node’s error for the application, and who holds it fo
   })
 })
 
-test('a listen() that throws leaves what was inherited to the next', async () => {
+test('a listen() that throws leaves the inherited socket to the next call', async () => {
   const { listeners } = watch([{ fd: 1000, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' }], true)
   const server = net.createServer()
   const own = Object.getOwnPropertyDescriptor(server, '_handle')
@@ -167,7 +167,7 @@ test.each([
   ['tcp://localhost:3000', true],
   ['tcp://127.0.0.1:3001', false],
   ['unix:///run/app.sock', false],
-])('the socket of every address is lent for a moment to a probe of %s: %p', (requested, isLent) => {
+])('a socket on all addresses is lent briefly to a probe of %s: %p', (requested, isLent) => {
   const inherited = new InheritedListeners([
     { fd: 1000, requested: 'tcp://*:3000', bound: 'tcp://[::]:3000' },
   ])

@@ -11,7 +11,7 @@ afterEach(() => {
   for (const each of undo.splice(0).toReversed()) each()
 })
 
-// Elsewhere the kernel does not tell where a descriptor is bound.
+// Other kernels do not report where a descriptor is bound.
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 describeLinux('a Unix socket that is about to close', () => {
@@ -31,7 +31,7 @@ describeLinux('a Unix socket that is about to close', () => {
     return client
   }
 
-  test('serves who is queued, and refuses everybody else', async () => {
+  test('serves queued clients, and refuses all others', async () => {
     const { folder, file, server } = await listen()
     const queued = connect(file)
     refuseUnix(listeningHandle(server)!.fd!)
@@ -46,7 +46,7 @@ describeLinux('a Unix socket that is about to close', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
-  test('leaves a file alone that is no socket', async () => {
+  test('leaves alone a file that is not a socket', async () => {
     const { folder, file, server } = await listen()
     rmSync(file)
     refuseUnix(listeningHandle(server)!.fd!)

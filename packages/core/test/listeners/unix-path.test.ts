@@ -16,7 +16,7 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-/** What a server's `listen()` comes to. */
+/** The outcome of a server's `listen()`. */
 type Outcome = 'listening' | 'closed' | NodeJS.ErrnoException
 
 /** Watches the servers of this process. */
@@ -63,12 +63,12 @@ function crashOn(file: string): void {
   expect(statSync(file).isSocket()).toBe(true)
 }
 
-test('of two that want a path at the same time one listens, and the other fails as in Node', async () => {
+test('if two servers claim a path at the same time, one listens and the other fails as in Node', async () => {
   const file = socketPath()
   crashOn(file)
   let fast: ReturnType<typeof listen> | undefined
   let looks = 0
-  // While the one looks whether the stale file is served, the other takes its place.
+  // While one server checks whether the stale file is in use, the other replaces it.
   const warnings = watch(() => {
     if (looks++ === 0) fast = listen(file)
     return false
@@ -89,7 +89,7 @@ test('of two that want a path at the same time one listens, and the other fails 
   expect(readdirSync(path.dirname(file))).toEqual(['app.sock'])
 })
 
-test('a path that another process takes in the last moment is that process’s', async () => {
+test('a path that another process takes at the last moment is left to that process', async () => {
   const file = socketPath()
   const blocker = net.createServer()
   undo.push(() => blocker.close())

@@ -12,7 +12,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 const manifest = (value: unknown, where = folder) =>
   writeFileSync(path.join(where, 'package.json'), JSON.stringify(value))
 
-test('variables are read as JSON, or as text', () => {
+test('variables are read as JSON, or else as text', () => {
   expect(
     foundOptions(folder, {
       ZERODROP_DRAIN_TIMEOUT: '20000',
@@ -41,7 +41,7 @@ test('variables are read as JSON, or as text', () => {
   })
 })
 
-test('the nearest package.json counts, and variables hold over it', () => {
+test('the nearest package.json applies, and variables override it', () => {
   manifest({ zerodrop: { drainTimeout: 1, lingerTimeout: 'Infinity', signals: { SIGUSR2: false } } })
   const inner = path.join(folder, 'src', 'deep')
   mkdirSync(inner, { recursive: true })
@@ -66,7 +66,7 @@ test.each([
     /SIGTERM.*ZERODROP_SIGNALS\.$/,
   ],
   [{ ZERODROP_DRAINTIMEOUT: '1' }, 'ERR_ZERODROP_OPTION_UNKNOWN', /Did you mean ZERODROP_DRAIN_TIMEOUT\?$/],
-])('%j is refused, and says where it comes from', (environment, code, message) => {
+])('%j is rejected with an error that names its source', (environment, code, message) => {
   const found = () => foundOptions(folder, environment)
   expect(found).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) as string }))
 })
@@ -78,7 +78,7 @@ test.each([
     /Did you mean "drainTimeout"\?.*"zerodrop" in .*package\.json\.$/,
   ],
   [true, 'ERR_ZERODROP_OPTION_INVALID', /to be an object of options/],
-])('"zerodrop": %j in package.json is refused', (zerodrop, code, message) => {
+])('"zerodrop": %j in package.json is rejected', (zerodrop, code, message) => {
   manifest({ zerodrop })
   const found = () => foundOptions(folder, {})
   expect(found).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) as string }))

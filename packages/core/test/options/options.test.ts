@@ -7,7 +7,7 @@ import {
   mergeOptions,
 } from '../../src/options/options.ts'
 
-/** What a user without types may write. */
+/** Values that a user without type checking may pass. */
 const check = (options: unknown) => () => checkOptions(options as LifecycleOptions)
 const durations = Object.keys(defaults).filter(
   (name) => typeof defaults[name as keyof typeof defaults] === 'number',
@@ -15,13 +15,13 @@ const durations = Object.keys(defaults).filter(
 
 describe('checkOptions', () => {
   test.each([undefined, 0, -0, 1, 1.5, 2 ** 31 - 1, 2 ** 31, 1e12, 1e308])(
-    'takes %p for a duration',
+    'accepts %p for a duration',
     (value) => {
       for (const name of durations) expect(check({ [name]: value })).not.toThrow()
     },
   )
 
-  test('takes Infinity for a duration, unless nothing would ever come after it', () => {
+  test('accepts Infinity for every duration except drainDelay and closeSpread', () => {
     const refused = durations.filter((name) => {
       try {
         check({ [name]: Infinity })()
@@ -72,7 +72,7 @@ describe('checkOptions', () => {
     ['restartConcurrency', null, '"newest", "queue", "coalesce" or "reject"'],
     ['successorEnv', {}, '"start", "current" or a function that returns an environment'],
     ['successorEnv', 'now', '"start", "current" or a function that returns an environment'],
-  ])('refuses for %s the value %p', (name, value, expected) => {
+  ])('refuses, for %s, the value %p', (name, value, expected) => {
     expect(check({ [name]: value })).toThrow(
       expect.objectContaining({
         code: 'ERR_ZERODROP_OPTION_INVALID',
@@ -95,7 +95,7 @@ describe('checkOptions', () => {
     },
   )
 
-  test('an option of __proto__ is unknown too', () => {
+  test('an option named __proto__ is unknown too', () => {
     expect(check(JSON.parse('{ "__proto__": 1 }'))).toThrow(
       expect.objectContaining({ code: 'ERR_ZERODROP_OPTION_UNKNOWN' }),
     )
@@ -133,7 +133,7 @@ describe('checkOptions', () => {
     expect(check({ signals })).toThrow(expect.objectContaining({ code: 'ERR_ZERODROP_OPTION_INVALID' }))
   })
 
-  test('takes each action for a signal, false and undefined', () => {
+  test('accepts each action for a signal, false and undefined', () => {
     const signals = {
       SIGTERM: false,
       SIGINT: undefined,
@@ -144,7 +144,7 @@ describe('checkOptions', () => {
       SIGUSR1: () => {},
       SIGURG: { before: () => {} },
       SIGIO: { action: () => {}, after: undefined },
-      // Of another platform, or of none: whoever leaves it to others asks for nothing.
+      // A signal of another platform, or an unknown one: false asks for nothing.
       SIGBREAK: false,
       SIGINFO: false,
       SIGKILL: false,
@@ -152,13 +152,13 @@ describe('checkOptions', () => {
     for (const each of [signals, {}, undefined]) expect(check({ signals: each })).not.toThrow()
   })
 
-  test('an action that does not exist is refused with those that do', () => {
+  test('the error for an unknown action lists the existing actions', () => {
     expect(check({ signals: { SIGTERM: 'stop' } })).toThrow(
       'Expected "signals.SIGTERM" to be one of "shutdown", "restart", "force", "status", "ignore", a function, an object of "action", "before", "after", "hold", or false, got "stop".',
     )
   })
 
-  test('a value that cannot be made JSON is shown all the same', () => {
+  test('a value that cannot be serialised as JSON is still shown', () => {
     const circular: Record<string, unknown> = { big: 1n }
     circular['self'] = circular
     expect(check({ drainTimeout: circular })).toThrow(
@@ -169,7 +169,7 @@ describe('checkOptions', () => {
 })
 
 describe('mergeOptions', () => {
-  test('completes with the defaults and leaves them as they are', () => {
+  test('adds the defaults and does not modify them', () => {
     const before = structuredClone(defaults)
     expect(mergeOptions(defaults, {})).toEqual(defaults)
     expect(mergeOptions(defaults, { drainTimeout: 1, lingerTimeout: undefined } as object)).toEqual({
@@ -182,7 +182,7 @@ describe('mergeOptions', () => {
   const reactionsOf = (signals: LifecycleOptions['signals']) =>
     mergeOptions(defaults, { signals } as LifecycleOptions).signals.reactions
 
-  test('signals add to the defaults; false takes one away; undefined says nothing', () => {
+  test('signals add to the defaults; false removes one; undefined has no effect', () => {
     const log = () => {}
     const options = {
       SIGUSR1: 'restart',
@@ -202,7 +202,7 @@ describe('mergeOptions', () => {
     })
   })
 
-  test('a preset stands in place of the defaults, and signals add to it', () => {
+  test('a preset replaces the defaults, and signals add to it', () => {
     const reopen = () => {}
     expect(reactionsOf('grace')).toEqual({
       SIGINT: { action: 'shutdown' },
@@ -218,7 +218,7 @@ describe('mergeOptions', () => {
     })
   })
 
-  test('two calls are joined', () => {
+  test('two calls are merged', () => {
     const joined = joinOptions({ drainTimeout: 1, signals: 'nginx' }, {
       readyTimeout: 2,
       drainTimeout: undefined,
@@ -242,7 +242,7 @@ describe('checkConflict', () => {
     [{ signals: { SIGHUP: false } }, { signals: { SIGHUP: false, SIGUSR1: 'restart' } }],
     [{ signals: 'nginx' }, { signals: { preset: 'nginx', SIGUSR1: 'restart' } }],
     [{ signals: { SIGHUP: { action: 'ignore' } } }, { signals: { SIGHUP: { action: 'ignore' } } }],
-  ])('%p and then %p go together', (earlier, later) => {
+  ])('%p and then %p are compatible', (earlier, later) => {
     expect(() => checkConflict(earlier, later)).not.toThrow()
   })
 
@@ -262,7 +262,7 @@ describe('checkConflict', () => {
     )
   })
 
-  test('the message says what both asked for', () => {
+  test('the message states both values', () => {
     expect(() => checkConflict({ drainTimeout: 1 }, { drainTimeout: 2 })).toThrow(
       'Option "drainTimeout" is 1 by an earlier call in this process and 2 by this one. ' +
         'It holds for the whole process: state it once, or alike.',

@@ -36,7 +36,7 @@ async function listen(front: net.Server, event: string) {
   return { servers, server, port: (front.address() as net.AddressInfo).port }
 }
 
-test.each(['net', 'tls'] as const)('a %s server in front gives up what it passes on', async (kind) => {
+test.each(['net', 'tls'] as const)('a %s server in front hands over its connections', async (kind) => {
   const isSecure = kind === 'tls'
   const front = isSecure ? tls.createServer({ key: pem('key'), cert: pem('cert') }) : net.createServer()
   const { servers, server, port } = await listen(front, isSecure ? 'secureConnection' : 'connection')
@@ -62,7 +62,7 @@ test.each([
     'HTTP on a Node that makes its list of connections elsewhere',
     () => http.createServer().removeAllListeners('listening'),
   ],
-])('a server of %s is not taken', (_kind, create) => {
+])('a server of %s is not tracked when it is fed', (_kind, create) => {
   const servers = new ManagedServers(new FakeSystem(), new DrainingSignals(), () => false)
   const server = create()
   expect(servers.addFed(server, new net.Socket())).toBe(false)

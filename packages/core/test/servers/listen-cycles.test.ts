@@ -10,7 +10,7 @@ import { FakeSystem } from '../fake-system.ts'
 const undo: (() => void)[] = []
 const { subscribe } = channels
 beforeEach(() => {
-  // A lifecycle watches for as long as its process lives; here there is one for each test.
+  // A lifecycle watches servers for the life of its process, but here each test has its own.
   jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
     undo.push(() => channels.unsubscribe(name, handler))
     subscribe(name, handler)
@@ -32,7 +32,7 @@ async function listen(server: net.Server): Promise<void> {
   await once(server, 'listening')
 }
 
-/** One request, or whatever else these servers are asked. */
+/** One request, or its equivalent for these servers. */
 async function use(server: net.Server): Promise<void> {
   const client = net.connect(portOf(server), '127.0.0.1')
   client.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
@@ -62,7 +62,7 @@ describe.each<[string, () => net.Server]>([
   test.each([
     ['used', use],
     ['not used', async () => {}],
-  ])('that listens, is %s and closes has the listeners that it had, however often', async (_what, act) => {
+  ])('that listens, is %s and closes has as many listeners as before, however often', async (_what, act) => {
     const warned = jest.fn()
     process.on('warning', warned)
     undo.push(() => process.off('warning', warned))
@@ -79,7 +79,7 @@ describe.each<[string, () => net.Server]>([
     expect(warned).not.toHaveBeenCalled()
   })
 
-  test('that nobody has connected to frees its address in close()', async () => {
+  test('without connections frees its address in close()', async () => {
     const first = create()
     await listen(first)
     const port = portOf(first)
@@ -93,7 +93,7 @@ describe.each<[string, () => net.Server]>([
     expect(events).toEqual(['close', 'callback'])
   })
 
-  test('can listen again in the turn in which it closes', async () => {
+  test('can listen again in the same turn in which it closes', async () => {
     const server = create()
     undo.push(() => server.close())
     await listen(server)
@@ -104,7 +104,7 @@ describe.each<[string, () => net.Server]>([
   })
 })
 
-test('a wrapper of close() that somebody has put on in between stays', async () => {
+test('keeps a wrapper of close() that was installed in between', async () => {
   const server = http.createServer((_request, response) => response.end())
   await listen(server)
   const own = Reflect.get(server, 'close')

@@ -9,14 +9,14 @@ afterEach(() => {
   if (system.timers > 0) throw new Error('a timer was left running')
 })
 
-/** The end of the server's last connection, from which the time of its hook runs. */
+/** The end of the server's last connection, which starts the timeout of its hook. */
 const ended = Promise.resolve()
 const never = () => new Promise(() => {})
 
 test.each([
   ['returns', () => 1],
   ['resolves', async () => 1],
-])('a hook that %s is no error', async (_what, hook) => {
+])('a hook that %s succeeds', async (_what, hook) => {
   await expect(
     runHook(system, { name: 'hook "db"', hook, timeout: hookTimeout }, ended),
   ).resolves.toBeUndefined()
@@ -43,7 +43,7 @@ test.each([
   }
 })
 
-test('a hook that hangs is given up at its deadline', async () => {
+test('a hook that hangs is abandoned at its deadline', async () => {
   const run = runHook(system, { name: 'hook "db"', hook: never, timeout: hookTimeout }, ended)
   await ended
   system.advance(4999)
@@ -55,7 +55,7 @@ test('a hook that hangs is given up at its deadline', async () => {
   })
 })
 
-test('a hook that fails after its deadline does no harm', async () => {
+test('a hook that fails after its deadline has no effect', async () => {
   let fail: (error: Error) => void = () => {}
   const run = runHook(
     system,
@@ -69,7 +69,7 @@ test('a hook that fails after its deadline does no harm', async () => {
   await new Promise((resolve) => setImmediate(resolve))
 })
 
-test('the time of a hook begins when the last connection has ended', async () => {
+test('the timeout of a hook starts when the last connection has ended', async () => {
   let end = () => {}
   const run = runHook(
     system,
@@ -84,7 +84,7 @@ test('the time of a hook begins when the last connection has ended', async () =>
   await expect(run).resolves.toMatchObject({ code: 'ERR_ZERODROP_HOOK_TIMEOUT' })
 })
 
-test('a hook that was done before leaves no timer behind', async () => {
+test('a hook that has already finished leaves no timer behind', async () => {
   let end = () => {}
   await runHook(
     system,

@@ -17,7 +17,7 @@ function world() {
   return { system, hub, open }
 }
 
-/** As long as it takes until a default action is back. */
+/** Waits until a default action is back in place. */
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -26,7 +26,7 @@ const gives = (value: NodeJS.Signals) => ({ done: false, value })
 const done = { done: true, value: undefined }
 
 describe('a channel', () => {
-  test('gives what arrived, in order, and what arrives', async () => {
+  test('yields signals that arrived, in order, and those that arrive later', async () => {
     const { system, open } = world()
     const channel = open(16, 'SIGTERM', 'SIGHUP')
     system.deliver('SIGHUP')
@@ -39,7 +39,7 @@ describe('a channel', () => {
     await expect(both).resolves.toEqual([gives('SIGTERM'), gives('SIGHUP')])
   })
 
-  test('drops what its buffer has no room for, and counts it', async () => {
+  test('drops signals that do not fit into its buffer, and counts them', async () => {
     const { system, open } = world()
     const [narrow, wide, none] = [open(1, 'SIGTERM'), open(3, 'SIGTERM'), open(0, 'SIGTERM')]
     const waiting = none.next()
@@ -51,7 +51,7 @@ describe('a channel', () => {
     expect(narrow.dropped).toBe(2)
   })
 
-  test('the first on a signal takes it, the last gives it back, and each has its copy meanwhile', async () => {
+  test('the first channel takes a signal, the last gives it back, and each gets its own copy', async () => {
     const { system, open } = world()
     expect(system.deliver('SIGTERM')).toBe(false)
     const [one, other] = [open(9, 'SIGTERM'), open(9, 'SIGTERM', 'SIGHUP')]
@@ -73,7 +73,7 @@ describe('a channel', () => {
     ])
   })
 
-  test('a next() that waits ends when the channel is stopped', async () => {
+  test('a pending next() ends when the channel is stopped', async () => {
     const { open } = world()
     const channel = open(1, 'SIGTERM')
     const waiting = [channel.next(), channel.next()]
@@ -83,7 +83,7 @@ describe('a channel', () => {
     await expect(channel.next()).resolves.toEqual(done)
   })
 
-  test('add() adds up; a signal listed twice comes once', async () => {
+  test('add() accumulates; a signal listed twice arrives once', async () => {
     const { system, open } = world()
     const channel = open(9, 'SIGTERM', 'SIGTERM')
     channel.add('SIGHUP', 'SIGTERM')
@@ -95,7 +95,7 @@ describe('a channel', () => {
     expect(all).toEqual(['SIGTERM', 'SIGHUP'])
   })
 
-  test('without a list it takes all that can be caught', async () => {
+  test('takes all signals that can be caught if no list is given', async () => {
     const { system, open } = world()
     const channel = open(1)
     expect(system.signals).toEqual(allSignals())
@@ -104,7 +104,7 @@ describe('a channel', () => {
     expect(system.signals).toEqual([])
   })
 
-  test('leaving a for await stops it and forgets the rest', async () => {
+  test('is stopped and emptied when a for await loop exits', async () => {
     const { system, open } = world()
     const channel = open(9, 'SIGTERM')
     system.deliver('SIGTERM')
@@ -118,7 +118,7 @@ describe('a channel', () => {
     expect(system.signals).toEqual([])
   })
 
-  test('its scope stops it', async () => {
+  test('is stopped at the end of its scope', async () => {
     const { system, open } = world()
     open(1, 'SIGTERM')[Symbol.dispose]()
     await open(1, 'SIGHUP')[Symbol.asyncDispose]()
@@ -134,7 +134,7 @@ describe('a channel', () => {
     expect(system.kills).toEqual([[system.pid, 'SIGTERM']])
   })
 
-  test('unless somebody else in the process has seen it', async () => {
+  test('a signal that other code in the process has seen does not take the default action', async () => {
     const { system, open } = world()
     open(1, 'SIGTERM').stop()
     system.onSignal('SIGTERM', () => {})
@@ -166,7 +166,7 @@ describe('a channel', () => {
     expect([system.kills, system.signals]).toEqual([[], []])
   })
 
-  test('what arrived in between is forgotten by ignore(), and kept by reset()', async () => {
+  test('a signal that arrived in between is dropped by ignore(), and kept by reset()', async () => {
     const { system, hub, open } = world()
     open(1, 'SIGTERM', 'SIGHUP').stop()
     system.deliver('SIGTERM')
@@ -177,7 +177,7 @@ describe('a channel', () => {
     expect(system.kills).toEqual([[system.pid, 'SIGHUP']])
   })
 
-  test('a channel that begins and stops within the turn has a whole turn of its own', async () => {
+  test('a channel that starts and stops within one turn still has a whole turn', async () => {
     const { system, open } = world()
     open(1, 'SIGTERM').stop()
     await new Promise((resolve) => setImmediate(resolve))
@@ -188,7 +188,7 @@ describe('a channel', () => {
     expect(system.signals).toEqual([])
   })
 
-  test('what arrived while nobody wanted a signal that stays taken is not kept', async () => {
+  test('a signal that stays taken is not buffered while no channel subscribes to it', async () => {
     const { system, open } = world()
     open(1, 'SIGPIPE').stop()
     await turns()
@@ -198,7 +198,7 @@ describe('a channel', () => {
     await expect(next.next()).resolves.toEqual(done)
   })
 
-  test('what given back would kill the process stays taken', async () => {
+  test('a signal that would kill the process if given back stays taken', async () => {
     const { system, hub, open } = world()
     open(1, 'SIGPIPE', 'SIGUSR1', 'SIGTERM').stop()
     await turns()
@@ -206,7 +206,7 @@ describe('a channel', () => {
     expect([hub.isIgnored('SIGPIPE'), hub.isIgnored('SIGTERM')]).toEqual([true, false])
   })
 
-  test('that is wrong takes nothing', () => {
+  test('takes nothing if its arguments are invalid', () => {
     const { system, open } = world()
     expect(() => open(1, 'SIGTERM', 'SIGTREM' as never)).toThrow(
       expect.objectContaining({ code: 'ERR_ZERODROP_SIGNAL_UNKNOWN' }),
@@ -217,7 +217,7 @@ describe('a channel', () => {
     expect(system.signals).toEqual([])
   })
 
-  test.each([-1, 1.5, NaN, Infinity, '1', null])('a buffer of %p is refused', (buffer) => {
+  test.each([-1, 1.5, NaN, Infinity, '1', null])('a buffer of %p is rejected', (buffer) => {
     const before = process.listenerCount('SIGWINCH')
     expect(() => notify({ buffer: buffer as number }, 'SIGWINCH')).toThrow(
       expect.objectContaining({ code: 'ERR_ZERODROP_OPTION_INVALID' }),
@@ -226,7 +226,7 @@ describe('a channel', () => {
   })
 })
 
-describe('what is no list of signals', () => {
+describe('invalid lists of signals', () => {
   const refused = (code: string, message: unknown) => expect.objectContaining({ code, message })
 
   test.each([[['SIGWINCH']], [[]], [null]])('notify(%p) takes nothing', (list) => {
@@ -240,7 +240,7 @@ describe('what is no list of signals', () => {
     expect(process.listenerCount('SIGWINCH')).toBe(before)
   })
 
-  test('an option that there is not', () => {
+  test('an unknown option', () => {
     expect(() => notify({ bufer: 1 } as never, 'SIGWINCH')).toThrow(
       refused('ERR_ZERODROP_OPTION_UNKNOWN', 'notify() has no option "bufer". Its options are buffer.'),
     )
@@ -262,7 +262,7 @@ describe('what is no list of signals', () => {
       { buffer: 1 },
       expect.stringMatching(/^There is no signal { buffer: 1 }: signals go by name\. Those of /),
     ],
-  ])('%p is no name', (value, message) => {
+  ])('%p is not a signal name', (value, message) => {
     const before = process.listenerCount('SIGWINCH')
     const name = value as never
     const expected = refused('ERR_ZERODROP_SIGNAL_UNKNOWN', message)
@@ -273,7 +273,7 @@ describe('what is no list of signals', () => {
 })
 
 describe('ignore and reset', () => {
-  test('ignore takes a signal from all channels, notify ends that', async () => {
+  test('ignore() takes a signal from all channels until the next notify()', async () => {
     const { system, hub, open } = world()
     const channel = open(9, 'SIGTERM', 'SIGHUP')
     hub.ignore(['SIGTERM'])
@@ -288,7 +288,7 @@ describe('ignore and reset', () => {
     expect([system.signals, system.kills]).toEqual([[], []])
   })
 
-  test('reset gives signals back, channels or not', async () => {
+  test('reset() gives signals back, even with open channels', async () => {
     const { system, hub, open } = world()
     open(1, 'SIGTERM', 'SIGHUP')
     hub.ignore(['SIGINT'])
@@ -297,7 +297,7 @@ describe('ignore and reset', () => {
     expect([system.signals, hub.isIgnored('SIGINT')]).toEqual([['SIGHUP'], false])
   })
 
-  test('what the kernel ignores is ignored, until a channel takes it', () => {
+  test('a signal that the kernel ignores stays ignored until a channel takes it', () => {
     const { system, hub, open } = world()
     system.ignoredSignals.add('SIGHUP')
     expect(hub.isIgnored('SIGHUP')).toBe(true)

@@ -10,7 +10,7 @@ const unknown = (message: string) => expect.objectContaining({ code: 'ERR_ZERODR
 const uncatchable = ['SIGKILL', 'SIGSTOP']
 
 describe('checkSignal', () => {
-  test('takes every signal that this platform lets a process handle', () => {
+  test('accepts every signal that a process can handle on this platform', () => {
     const names = Object.keys(constants.signals).filter((name) => !uncatchable.includes(name))
     for (const name of names) expect(check(name)).not.toThrow()
   })
@@ -18,7 +18,7 @@ describe('checkSignal', () => {
   test.each([
     ['SIGKILL', 'SIGTERM'],
     ['SIGSTOP', 'SIGTSTP'],
-  ])('refuses %s, which nobody can handle, and names %s', (name, instead) => {
+  ])('rejects %s, which no process can handle, and suggests %s', (name, instead) => {
     expect(check(name)).toThrow(
       expect.objectContaining({
         code: 'ERR_ZERODROP_SIGNAL_UNSUPPORTED',
@@ -69,7 +69,7 @@ describe('checkSignal', () => {
     },
   )
 
-  test('refuses a signal that exists, but not here', () => {
+  test('rejects a signal that exists on another platform only', () => {
     // Each platform lacks at least one of these.
     const elsewhere = [
       ['SIGBREAK', 'SIGINT'],
@@ -88,7 +88,7 @@ describe('checkSignal', () => {
   })
 })
 
-test('a signal that exists on another platform only can be left to others', () => {
+test('a signal that exists on another platform only passes checkSignalExists()', () => {
   for (const name of ['SIGBREAK', 'SIGINFO', 'SIGUSR2', 'SIGKILL', 'SIGTERM'])
     expect(() => checkSignalExists(name)).not.toThrow()
   expect(() => checkSignalExists('SIGTREM')).toThrow(
@@ -96,12 +96,12 @@ test('a signal that exists on another platform only can be left to others', () =
   )
 })
 
-test('what does not end the process is survived', () => {
+test('a signal that does not end the process is survived', () => {
   expect(survivedSignals(defaultSignalTable)).toEqual(['SIGHUP', 'SIGUSR2'])
   expect(survivedSignals(signalPresets.goagain)).toEqual(['SIGUSR2', 'SIGHUP', 'SIGUSR1'])
 })
 
-test('all signals: each once, none that cannot be taken, belongs to Node or tells of a fault', () => {
+test('the list of all signals has each once, without signals that cannot be caught, belong to Node or report a fault', () => {
   const all = allSignals()
   expect(all).toEqual(expect.arrayContaining(['SIGINT', 'SIGTERM', 'SIGHUP']))
   const numbers = all.map((name) => constants.signals[name])
@@ -111,7 +111,7 @@ test('all signals: each once, none that cannot be taken, belongs to Node or tell
 })
 
 describe('watchSignals', () => {
-  test('tells of the listed signals until it is released, more than once if need be', () => {
+  test('reports the listed signals until its release, as often as they arrive', () => {
     const system = new FakeSystem()
     const received: string[] = []
     const release = watchSignals(system, ['SIGTERM', 'SIGHUP'], (signal) => received.push(signal))
@@ -124,7 +124,7 @@ describe('watchSignals', () => {
     expect(system.signals).toEqual([])
   })
 
-  test('leaves out what the platform lacks: a default action is no mistake of the user', () => {
+  test('omits signals that the platform lacks, because a default is not a user error', () => {
     const system = new FakeSystem()
     const names: NodeJS.Signals[] = ['SIGBREAK', 'SIGINFO', 'SIGLOST']
     const lacking = names.filter((name) => !(name in constants.signals))
@@ -132,7 +132,7 @@ describe('watchSignals', () => {
     expect(system.signals).toEqual([])
   })
 
-  test('the exit status of a signal is the shell’s', () => {
+  test('the exit status of a signal follows the shell convention', () => {
     expect([exitStatus('SIGINT'), exitStatus('SIGTERM')]).toEqual([130, 143])
   })
 })

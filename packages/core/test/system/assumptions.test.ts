@@ -37,7 +37,7 @@ async function connect(server: net.Server): Promise<net.Socket> {
   return client
 }
 
-/** A request that its server has received and not answered. */
+/** A request that its server has received but not answered. */
 async function exchange() {
   const server = await listening(http.createServer())
   undo.push(() => server.closeAllConnections())
@@ -398,7 +398,7 @@ const elsewhere: Record<string, string> = {
   parentPipe: 'packages/conformance/test/parent-channel.test.ts',
 }
 
-test('each function of node-internals/ has a test of its name here', () => {
+test('each function of node-internals/ has a test with its name in this file', () => {
   const tested = [...readFileSync(__filename, 'utf8').matchAll(/^test\('(\w+)'/gm)].map(([, name]) => name)
   const functions = Object.entries(internals).filter(([, value]) => typeof value === 'function')
   const names = functions.map(([name]) => name)

@@ -46,7 +46,7 @@ function ask(file: string, what: string): Promise<string> {
 const describePosix = process.platform === 'win32' ? describe.skip : describe
 
 describePosix('the control socket', () => {
-  test('is for its user alone, and passes on what a keeper says', async () => {
+  test('is accessible to its user only, and relays the keeper’s answers', async () => {
     const file = path.join(folder, 'control.sock')
     await open(file)
     controls[0]!.serve({ ask: async (what) => ({ result: { asked: what } }) })
@@ -57,21 +57,21 @@ describePosix('the control socket', () => {
     })
   })
 
-  test('of a keeper that lives is refused to another, and the one that a dead keeper left is replaced', async () => {
+  test('of a live keeper is not replaced, but that of a dead keeper is', async () => {
     const file = path.join(folder, 'control.sock')
     await open(file)
     await expect(open(file)).rejects.toMatchObject({ code: 'ERR_ZERODROP_CONTROL_UNAVAILABLE' })
     const stale = path.join(folder, 'stale.sock')
     const server = net.createServer()
     await new Promise<void>((resolve) => server.listen(path.join(folder, 'first.sock'), resolve))
-    // As if its process had been killed: closing removes the file of the name that it was bound to.
+    // As if its process had been killed, because closing removes the file at the bound path.
     linkSync(path.join(folder, 'first.sock'), stale)
     await new Promise((resolve) => server.close(resolve))
     await open(stale)
     expect(controls).toHaveLength(2)
   })
 
-  test('does not take the place of a file that is no socket', async () => {
+  test('does not replace a file that is not a socket', async () => {
     const file = path.join(folder, 'precious')
     writeFileSync(file, 'text')
     await expect(open(file)).rejects.toMatchObject({
@@ -81,7 +81,7 @@ describePosix('the control socket', () => {
     expect(readFileSync(file, 'utf8')).toBe('text')
   })
 
-  test('has no path that is longer than the name of a socket, or empty', async () => {
+  test('rejects a path that is empty or too long for a socket', async () => {
     const prefix = path.join(folder, 'long')
     for (const file of ['', `${prefix}${'g'.repeat(108 - prefix.length)}`])
       await expect(open(file)).rejects.toMatchObject({
@@ -91,7 +91,7 @@ describePosix('the control socket', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
-  test('is no port, if its path is a number', async () => {
+  test('is a file, not a port, if its path is a number', async () => {
     const before = process.cwd()
     process.chdir(folder)
     try {
@@ -104,11 +104,11 @@ describePosix('the control socket', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
-  test('leaves the file of another keeper that has replaced it', async () => {
+  test('leaves the file of a keeper that has replaced it', async () => {
     const file = path.join(folder, 'control.sock')
     await open(file)
     rmSync(file)
-    // So that the file system does not give its number to the next file.
+    // Keeps the file system from reusing its inode number for the next file.
     writeFileSync(path.join(folder, 'other'), '')
     await open(file)
     const [first, second] = controls.splice(0)
@@ -118,7 +118,7 @@ describePosix('the control socket', () => {
     expect(readdirSync(folder)).toEqual(['other'])
   })
 
-  test('is not opened in a folder that others can write to', async () => {
+  test('is not opened in a directory that other users can write to', async () => {
     process.env['XDG_RUNTIME_DIR'] = folder
     mkdirSync(path.join(folder, 'zerodrop'))
     chmodSync(path.join(folder, 'zerodrop'), 0o777)
@@ -136,7 +136,7 @@ test.each([
   [{ RUNTIME_DIRECTORY: '/run/app:/run/other', XDG_RUNTIME_DIR: '/run/user/7' }, '/run/app/zerodrop.sock'],
   [{ XDG_RUNTIME_DIR: '/run/user/7' }, '/run/user/7/zerodrop/42.sock'],
   [{ RUNTIME_DIRECTORY: '', XDG_RUNTIME_DIR: '', TMPDIR: '/scratch' }, '/scratch/zerodrop-7/42.sock'],
-])('a process that was started with %j is asked at %s', (env, file) => {
+])('a process that was started with %j answers at %s', (env, file) => {
   const controlled = { pid: 42, uid: 7, env }
   expect(controlPath(controlled)).toBe(file)
   expect(askPath(controlled)).toBe(path.join(path.dirname(file), '42.ask'))

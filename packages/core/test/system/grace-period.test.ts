@@ -8,7 +8,7 @@ test.each([
   ['0', undefined],
   ['infinity', undefined],
   ['', undefined],
-])('a time span of systemd: %j', (text, milliseconds) => {
+])('a systemd time span: %j', (text, milliseconds) => {
   expect(spanOf(text)).toBe(milliseconds)
 })
 

@@ -7,7 +7,7 @@ import {
 } from '../../src/system/keeper-protocol.ts'
 
 // A keeper may be years older than the generations below it. A change here breaks those that run: add a type instead.
-test('the protocol between a keeper and its generations stays what it is', () => {
+test('the protocol between a keeper and its generations does not change', () => {
   expect(keeperVersion).toBe(1)
   expect(
     Object.fromEntries(Object.entries(keeperFields).map(([type, fields]) => [type, Object.keys(fields)])),
@@ -28,7 +28,7 @@ test('the protocol between a keeper and its generations stays what it is', () =>
   })
 })
 
-test('a message goes over the wire with its version', () => {
+test('a message is sent with the protocol version', () => {
   const message = { type: 'charge', generation: 2 } as const
   expect(toWire(message)).toEqual({ zerodropKeeper: 1, ...message })
   expect(fromWire(JSON.parse(JSON.stringify(toWire(message))))).toMatchObject(message)
@@ -50,13 +50,13 @@ test.each([
   { zerodropKeeper: 1, type: 'start', id: 1, file: 'node', args: [], cwd: '/', env: { A: 1 }, listeners: [] },
   { zerodropKeeper: 1, type: 'start', id: 1, file: 'node', args: [], cwd: '/', env: null, listeners: [] },
   { zerodropKeeper: 1, type: 'ended', pid: 1, code: 'x', signal: null },
-])('%j is no message', (value) => {
+])('%j is not a message', (value) => {
   expect(fromWire(value)).toBeUndefined()
 })
 
 const orders = { version: 1, pid: 7, channel: 3, generation: 1, listeners: [] }
 
-test('the variable of a keeper is read', () => {
+test('the keeper variable is read', () => {
   const listeners = [{ bound: 'tcp://[::]:3000', requested: 'tcp://*:3000', fd: 3 }]
   expect(readKeeperOrders(JSON.stringify({ ...orders, listeners }))).toEqual({ ...orders, listeners })
 })

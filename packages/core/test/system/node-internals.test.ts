@@ -8,13 +8,13 @@ import { holdAccepted, holdsAccepted, openChannel, spawnUntold } from '../../src
 test.each([
   ['of no file', () => 10_000],
   ['of a file', () => openSync(__filename, 'r')],
-])('a descriptor %s is no channel', (_which, open) => {
+])('a descriptor %s is not a channel', (_which, open) => {
   const fd = open()
   expect(openChannel(fd)).toBeUndefined()
   if (fd < 10_000) closeSync(fd)
 })
 
-/** Opens the channel on its descriptor 4, and says what it hears. */
+/** Opens the channel on descriptor 4, and echoes what it receives. */
 const program = `
 import { openChannel } from './node-internals.ts'
 const channel = openChannel(4)
@@ -26,7 +26,7 @@ channel.on('disconnect', () => clearInterval(hold))
 const hold = setInterval(() => {}, 60_000)
 `
 
-test('a child is not told of its channel, and can open it on its descriptor: messages and handles go both ways, and it ends', async () => {
+test('a child without NODE_CHANNEL_FD can open its channel by descriptor, and send and receive messages and handles', async () => {
   const { outputFiles } = buildSync({
     stdin: { contents: program, resolveDir: path.join(__dirname, '../../src/system') },
     bundle: true,
@@ -52,7 +52,7 @@ test('a child is not told of its channel, and can open it on its descriptor: mes
   await expect(once(child, 'exit')).resolves.toEqual([0, null])
 })
 
-test('a program that is not there is an error event of its process, as Node has it', async () => {
+test('a missing program emits "error" on its process, as in Node', async () => {
   const program = {
     file: '/nowhere',
     args: ['nowhere'],
@@ -64,7 +64,7 @@ test('a program that is not there is an error event of its process, as Node has 
   await expect(once(child, 'error')).resolves.toMatchObject([{ code: 'ENOENT', syscall: 'spawn /nowhere' }])
 })
 
-test('a server tells that its connections are held, until they are given to it', async () => {
+test('a server reports that its connections are held until they are released', async () => {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   expect(holdsAccepted(server)).toBe(false)

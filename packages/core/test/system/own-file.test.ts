@@ -13,7 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const isOwn = (name: string): boolean => readFileSync(name, 'utf8') === 'ours'
 
-test('an own file is removed, another’s is not, and a missing one is no error', () => {
+test('a process removes its own file but not another’s, and a missing file is not an error', () => {
   expect(removeOwnFile(file, isOwn)).toBe(true)
   writeFileSync(file, 'ours')
   expect([removeOwnFile(file, isOwn), readdirSync(folder)]).toEqual([true, []])
@@ -21,7 +21,7 @@ test('an own file is removed, another’s is not, and a missing one is no error'
   expect([removeOwnFile(file, isOwn), readFileSync(file, 'utf8')]).toEqual([false, 'theirs'])
 })
 
-test('one that another process replaces behind the look is put back', () => {
+test('a file that another process replaces after the check is restored', () => {
   writeFileSync(file, 'ours')
   const removed = removeOwnFile(file, (name) => {
     const own = isOwn(name)
@@ -31,7 +31,7 @@ test('one that another process replaces behind the look is put back', () => {
   expect([removed, readFileSync(file, 'utf8'), readdirSync(folder)]).toEqual([false, 'theirs', ['app.pid']])
 })
 
-test('it is not put back over a newer one', () => {
+test('a file is not restored over a newer one', () => {
   writeFileSync(file, 'ours')
   removeOwnFile(file, (name) => {
     const own = isOwn(name)
@@ -41,12 +41,12 @@ test('it is not put back over a newer one', () => {
   expect([readFileSync(file, 'utf8'), readdirSync(folder)]).toEqual(['newer', ['app.pid']])
 })
 
-test('a second name is taken once', () => {
+test('a second name is claimed once', () => {
   writeFileSync(file, 'ours')
   expect([linkIfFree(file, `${file}2`), linkIfFree(file, `${file}2`)]).toEqual([true, false])
 })
 
-test('a name beside a file is short, in the same folder and never the same', () => {
+test('a temporary name for a file is short, unique and in the same directory', () => {
   const names = [nameBeside('/run/a-long-name.sock'), nameBeside('/run/a-long-name.sock')]
   for (const name of names) expect(name).toMatch(/^\/run\/\.a-long-n-[0-9a-f]{10}$/)
   expect(names[0]).not.toBe(names[1])

@@ -11,7 +11,7 @@ const words = {
 }
 const typed = [...words.options, ...words.rest]
 
-test('the preload comes before what the application preloads', () => {
+test('the preload comes before the application’s own preloads', () => {
   const env = { NODE_OPTIONS: '--no-warnings --title=require' }
   expect(startWith('/p.js', words, env)).toEqual({ args: ['--require', '/p.js', ...typed], env })
 })
@@ -28,7 +28,7 @@ test.each(['-r ./a.cjs', '--require ./a.cjs', '--title=x --require=./a.cjs', '"-
   },
 )
 
-test('Node finds it there whatever its folder is called', () => {
+test('Node finds the preload whatever its directory is called', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'zero "drop\\" '))
   try {
     const [own, other] = ['own.cjs', 'other.cjs'].map((name) => path.join(folder, name)) as [string, string]
@@ -43,7 +43,7 @@ test('Node finds it there whatever its folder is called', () => {
   }
 })
 
-test('under Plug’n’Play it comes after what the application preloads: before that nobody can read an archive', () => {
+test('under Plug’n’Play the preload comes after the application’s own, which make archives readable', () => {
   process.versions['pnp'] = '3'
   try {
     expect(startWith('/a.zip/p.js', words, { NODE_OPTIONS: '-r ./.pnp.cjs' })).toEqual({
@@ -55,6 +55,6 @@ test('under Plug’n’Play it comes after what the application preloads: before
   }
 })
 
-test('without one, the words are those that were typed', () => {
+test('without a preload, the arguments are unchanged', () => {
   expect(startWith(undefined, words, {})).toEqual({ args: typed, env: {} })
 })

@@ -17,7 +17,7 @@ test.each([
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 describeLinux('/proc', () => {
-  test('a process is described, whatever its name', async () => {
+  test('a process is described correctly, whatever its name', async () => {
     const child = spawn('/bin/sh', ['-c', 'printf ") R 1 " >/proc/self/comm 2>/dev/null; echo; read -r _'], {
       stdio: ['pipe', 'pipe', 'ignore'],
     })
@@ -28,7 +28,7 @@ describeLinux('/proc', () => {
     await once(child, 'exit')
   })
 
-  test('of a process that is not there nothing is said', () => {
+  test('a missing process has no description', () => {
     expect(processStat(2 ** 22 + 1)).toBeUndefined()
     expect(commandOf(2 ** 22 + 1)).toEqual([])
   })

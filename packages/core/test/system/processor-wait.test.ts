@@ -3,7 +3,7 @@ import { processorWait } from '../../src/system/processor-wait.ts'
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 describeLinux('how long a process has waited for a processor', () => {
-  test('only grows', () => {
+  test('the processor wait only grows', () => {
     const before = processorWait(process.pid)!
     const end = performance.now() + 20
     while (performance.now() < end);
@@ -12,6 +12,6 @@ describeLinux('how long a process has waited for a processor', () => {
   })
 })
 
-test('that of a process that is gone cannot be told', () => {
+test('the processor wait of a missing process is unknown', () => {
   expect(processorWait(2 ** 30)).toBeUndefined()
 })

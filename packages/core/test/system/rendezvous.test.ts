@@ -3,11 +3,11 @@ import net from 'node:net'
 import type { Channel } from '../../src/system/node-internals.ts'
 import { awaitAt, isAwaitedAt, meetAt, newRendezvous } from '../../src/system/rendezvous.ts'
 
-// Abstract sockets are Linux's.
+// Only Linux has abstract sockets.
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
 describeLinux('a rendezvous', () => {
-  test('lets in the one that knows the token, who can be sent a socket', async () => {
+  test('accepts a client that knows the token, which can be sent a socket', async () => {
     const rendezvous = newRendezvous()
     const met = new Promise<Channel>((resolve) => void awaitAt(rendezvous, resolve))
     const there = await meetAt(rendezvous)
@@ -25,7 +25,7 @@ describeLinux('a rendezvous', () => {
     await once(there, 'disconnect')
   })
 
-  test('does not let in anybody else, and goes on waiting', async () => {
+  test('rejects any other client, and keeps waiting', async () => {
     const rendezvous = newRendezvous()
     const met = jest.fn()
     const release = awaitAt(rendezvous, met)
@@ -39,7 +39,7 @@ describeLinux('a rendezvous', () => {
     release()
   })
 
-  test('at which nobody waits is seen', async () => {
+  test('an abandoned rendezvous is detected', async () => {
     await expect(isAwaitedAt(newRendezvous())).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 })

@@ -18,7 +18,7 @@ const loudly = (door: Door) =>
       },
   )
 
-test('the replacement is called in place of the method, with its receiver', () => {
+test('the replacement is called instead of the method, with its receiver', () => {
   const door = new Door()
   loudly(door)
   expect(door.say('open')).toEqual(['OPEN'])
@@ -32,7 +32,7 @@ test('the undo leaves an inherited method inherited', () => {
   expect(door.say('open')).toEqual(['open'])
 })
 
-test('the undo puts an own property back as it was', () => {
+test('the undo restores an own property as it was', () => {
   const door = new Door()
   const say = () => ['own']
   Object.defineProperty(door, 'say', { value: say, configurable: true, enumerable: true, writable: false })
@@ -41,7 +41,7 @@ test('the undo puts an own property back as it was', () => {
   expect(Object.getOwnPropertyDescriptor(door, 'say')).toEqual(before)
 })
 
-test('the undo keeps the wrapper that somebody has put on top', () => {
+test('the undo keeps a wrapper that was installed on top', () => {
   const door = new Door()
   const undo = loudly(door)
   const wrapped = Reflect.get(door, 'say') as (this: Door, word: string) => string[]

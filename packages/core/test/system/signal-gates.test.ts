@@ -1,7 +1,7 @@
 import { signalGates } from '../../src/system/signal-gates.ts'
 import type { Release } from '../../src/system/system.ts'
 
-// A signal that nobody sends and that does nothing by default. It is emitted here as Node does it, and not raised.
+// A signal that no program sends and that does nothing by default. The tests emit it as Node does, and do not raise it.
 const signal = 'SIGURG'
 const undo: Release[] = []
 const calls: unknown[] = []
@@ -21,7 +21,7 @@ function watch(holds = true): Release {
   return release
 }
 
-test('handlers that were there and those that come later are held; none is lost to those who look', async () => {
+test('earlier and later handlers are held, and listeners() still shows all of them', async () => {
   const [before, after] = [note('before'), note('after')]
   process.on(signal, before)
   watch()
@@ -36,7 +36,7 @@ test('handlers that were there and those that come later are held; none is lost 
   expect(process.listeners(signal)).not.toContain(before)
 })
 
-test('what was held is called later, once, in order, and with the signal', async () => {
+test('held handlers are called later, once, in order, and with the signal', async () => {
   process.once(signal, note('first'))
   process.on(signal, note('second'))
   watch()
@@ -48,7 +48,7 @@ test('what was held is called later, once, in order, and with the signal', async
   expect(process.listenerCount(signal)).toBe(2)
 })
 
-test('what was not held has been heard', () => {
+test('handlers that are not held are called at once', () => {
   process.once(signal, note('once'))
   process.on(signal, note('on'))
   watch(false)
@@ -58,7 +58,7 @@ test('what was not held has been heard', () => {
   expect(process.listenerCount(signal)).toBe(2)
 })
 
-test('a marked handler hears at once', () => {
+test('a marked handler is called at once', () => {
   const marked = Object.assign(note('marked'), { [Symbol.for('zerodrop.immediate')]: true })
   process.on(signal, note('held'))
   process.on(signal, marked)
@@ -72,7 +72,7 @@ test('a marked handler hears at once', () => {
   ).toHaveLength(1)
 })
 
-test('the hold lasts to the end of a delivery in which it was released', async () => {
+test('a hold lasts until the end of the delivery in which it is released', async () => {
   process.on(signal, note('other'))
   const release = signalGates().watch(signal, () => release(), true)
   process.emit(signal, signal)
@@ -82,7 +82,7 @@ test('the hold lasts to the end of a delivery in which it was released', async (
   expect(calls).toEqual([['other', signal]])
 })
 
-test('one function that is there twice is held twice', () => {
+test('a function that is registered twice is held twice', () => {
   const twice = note('twice')
   process.on(signal, twice)
   process.on(signal, twice)
@@ -95,7 +95,7 @@ test('one function that is there twice is held twice', () => {
   expect(process.listenerCount(signal)).toBe(0)
 })
 
-test('nothing is left behind but what others have put there', async () => {
+test('only handlers of other code are left behind', async () => {
   const listening = process.listenerCount('newListener')
   const other = note('other')
   process.on(signal, other)
@@ -117,7 +117,7 @@ const scenes = removals.flatMap(([title, removeAll]) =>
 )
 
 test.each(scenes)(
-  '%s, among %i of others: ours comes back, and before the signal does',
+  '%s, among %i other handlers: our handler is restored before the signal arrives',
   async (_how, others, removeAll) => {
     for (let index = 0; index < others; index++) process.on(signal, note('removed'))
     watch()
@@ -131,7 +131,7 @@ test.each(scenes)(
   },
 )
 
-test('ours that others put back is there once', async () => {
+test('our handler is registered once if other code restores it', async () => {
   watch()
   const saved = process.rawListeners(signal) as (() => void)[]
   process.removeAllListeners(signal)
@@ -141,7 +141,7 @@ test('ours that others put back is there once', async () => {
   expect([calls, process.listenerCount(signal)]).toEqual([['own'], 1])
 })
 
-test('ours that is let go does not come back', async () => {
+test('our handler does not come back after its release', async () => {
   const release = watch()
   watch()()
   process.removeAllListeners(signal)
@@ -152,7 +152,7 @@ test('ours that is let go does not come back', async () => {
   expect(process.listenerCount(signal)).toBe(0)
 })
 
-test('Node does not warn of ours, nor again of those of others', async () => {
+test('Node does not warn about our handler, nor again about other handlers', async () => {
   const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {})
   for (let index = 0; index < process.getMaxListeners(); index++) process.on(signal, note('other'))
   watch()
@@ -162,7 +162,7 @@ test('Node does not warn of ours, nor again of those of others', async () => {
   warn.mockRestore()
 })
 
-test('a handler that looks who else listens is known by that', () => {
+test('a handler that checks for other listeners is recognised by that', () => {
   process.on(signal, () => process.listeners(signal).length)
   process.on(signal, () => {})
   watch()

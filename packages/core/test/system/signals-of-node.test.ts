@@ -15,7 +15,7 @@ test.each<[args: string[], options: string, signals: string[]]>([
   [['--heapsnapshot_signal=SIGHUP'], '', ['SIGHUP']],
   [[], '--max-old-space-size=100 --heapsnapshot-signal=SIGUSR2', ['SIGUSR2']],
   [['--heapsnapshot-near-heap-limit=2'], '', []],
-])('%j with NODE_OPTIONS=%j gives Node %j', (args, variable, signals) => {
+])('%j with NODE_OPTIONS=%j reserves %j for Node', (args, variable, signals) => {
   process.execArgv = args
   process.env['NODE_OPTIONS'] = variable
   expect(signalsOfNode()).toEqual(signals)

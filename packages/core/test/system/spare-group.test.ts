@@ -1,7 +1,7 @@
 import { spareGroup } from '../../src/system/spare-group.ts'
 
 describe('spareGroup', () => {
-  test.each([0, '0'])('sends no signal to the group of process.kill(%j)', (pid) => {
+  test.each([0, '0'])('sends no signal to the process group in process.kill(%j)', (pid) => {
     const spared: string[] = []
     const release = spareGroup((signal) => spared.push(signal))
     try {
@@ -14,7 +14,7 @@ describe('spareGroup', () => {
     expect(spared).toEqual(['SIGTERM', 'SIGHUP', 'SIGKILL'])
   })
 
-  test('passes on what is for other processes, asks only, or is wrong', () => {
+  test('passes on calls that target other processes, only probe, or are invalid', () => {
     const calls: unknown[][] = []
     const kill = jest.spyOn(process, 'kill').mockImplementation((...args) => {
       calls.push(args)

@@ -6,7 +6,7 @@ afterEach(() => jest.useRealTimers())
 const longest = 2 ** 31 - 1
 
 test.each([0, 1, 1.5, longest, longest + 1, 3 * longest + 5])(
-  'a timer of %p ms fires when that is over',
+  'a timer of %p ms fires after that time',
   (milliseconds) => {
     const fired = jest.fn()
     realSystem().setTimeout(fired, milliseconds)
@@ -18,12 +18,12 @@ test.each([0, 1, 1.5, longest, longest + 1, 3 * longest + 5])(
   },
 )
 
-test('one of Infinity never does, and holds nothing', () => {
+test('a timer of Infinity never fires, and does not keep the process alive', () => {
   realSystem().setTimeout(() => {}, Infinity)
   expect(jest.getTimerCount()).toBe(0)
 })
 
-test('one that takes several of Node can be taken back at any time', () => {
+test('a timer made of several Node timers can be cancelled at any time', () => {
   const fired = jest.fn()
   const release = realSystem().setTimeout(fired, 2 * longest)
   jest.advanceTimersByTime(longest + 1)

@@ -11,13 +11,13 @@ const [key, cert, crl] = [pem('key'), pem('cert'), pem('crl')]
 const make = (options: TlsOptions = {}): Server => tls.createServer({ key, cert, ...options })
 const policy = (options?: TlsOptions) => tlsPolicyOf(make(options))
 
-test('two servers that ask the same of their clients have the same one, of whatever kind', () => {
+test('two servers with the same client requirements have the same policy, whatever their type', () => {
   const one = policy()
   expect(one).toEqual(expect.any(String))
   expect(policy()).toBe(one)
   for (const other of [https.createServer({ key, cert }), http2.createSecureServer({ key, cert })])
     expect(tlsPolicyOf(other)).toEqual(expect.any(String))
-  // A certificate is renewed every few weeks, and asks nothing of a client.
+  // A certificate is renewed every few weeks, and imposes no requirement on clients.
   expect(tlsPolicyOf(tls.createServer())).toBe(one)
   expect(policy({ ca: cert })).toBe(policy({ ca: cert.toString() }))
   expect(policy({ crl })).toBe(policy({ crl: crl.toString() }))
@@ -38,7 +38,7 @@ test.each<[string, TlsOptions]>([
   ['ecdhCurve', { ecdhCurve: 'P-384' }],
   ['sigalgs', { sigalgs: 'RSA-PSS+SHA256' }],
   ['dhparam', { dhparam: 'auto' }],
-])('one that differs in %s has another', (_name, options) => {
+])('a server that differs in %s has another policy', (_name, options) => {
   const other = policy(options)
   expect(other).not.toBe(policy())
 })
@@ -58,11 +58,11 @@ test.each<[string, () => Server]>([
   ],
   ['of a Node that keeps it elsewhere', () => Object.assign(make(), { _contexts: undefined })],
   ['that was given what cannot be compared', () => Object.assign(make(), { ca: { toJSON: () => 'x' } })],
-])('a server %s has none', (_what, server) => {
+])('a server %s has no policy', (_what, server) => {
   expect(tlsPolicyOf(server())).toBeUndefined()
 })
 
-test('it is that of this moment', () => {
+test('the policy reflects the current settings', () => {
   const server = make()
   const before = tlsPolicyOf(server)
   server.setSecureContext({ key, cert, minVersion: 'TLSv1.3' })

@@ -19,7 +19,7 @@ test.each([
   [['bun', 'run', 'start']],
   [['/root/.bun/bin/bun', '--silent', 'run', 'start']],
   [['deno', 'task', 'start']],
-])('%j runs a script of a package', (words) => {
+])('%j runs a package script', (words) => {
   expect(waitingProgram(words)).toBe('package manager')
 })
 
@@ -36,7 +36,7 @@ test.each([
   [['bash', '-ec', 'node server.js']],
   [['sh', './start.sh']],
   [['-bash', 'start.sh']],
-])('%j runs a script of a shell', (words) => {
+])('%j runs a shell script', (words) => {
   expect(waitingProgram(words)).toBe('shell')
 })
 
@@ -52,6 +52,6 @@ test.each([
   [['bun', 'server.ts', 'run']],
   [['deno', 'run', 'task']],
   [['/lib/systemd/systemd']],
-])('%j does not wait, as far as can be seen', (words) => {
+])('%j does not visibly wait', (words) => {
   expect(waitingProgram(words)).toBeUndefined()
 })

@@ -24,28 +24,28 @@ const waitFor = (work: Promise<string>) =>
     onAbort: fail('aborted'),
   })
 
-test('the result comes in time', async () => {
+test('a result in time is returned', async () => {
   await expect(waitFor(Promise.resolve('done'))).resolves.toBe('done')
 })
 
-test('a failure is the failure of the wait', async () => {
+test('a failure fails the wait', async () => {
   await expect(waitFor(Promise.reject(new Error('failed')))).rejects.toThrow('failed')
 })
 
-test('the deadline decides', async () => {
+test('the deadline ends the wait', async () => {
   const waiting = waitFor(new Promise(() => {}))
   system.advance(100)
   await expect(waiting).resolves.toBe('too late')
 })
 
-test('an abort decides, also one that came before', async () => {
+test('an abort ends the wait, even one that came before', async () => {
   const waiting = waitFor(new Promise(() => {}))
   abort.abort()
   await expect(waiting).rejects.toThrow('aborted')
   await expect(waitFor(Promise.resolve('done'))).rejects.toThrow('aborted')
 })
 
-test('a pause ends by time or by an abort', async () => {
+test('a pause ends on time or by an abort', async () => {
   const waiting = pause(system, 50, abort.signal)
   system.advance(50)
   await expect(waiting).resolves.toBeUndefined()

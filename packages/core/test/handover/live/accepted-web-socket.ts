@@ -6,13 +6,13 @@ import { type Movable, movable } from '../movable-socket.ts'
 export interface Accepted extends Movable {
   readonly webSocket: WebSocket
   readonly upgraded: Upgraded
-  /** The messages that the application has heard. */
+  /** The messages that the application has received. */
   readonly messages: string[]
 }
 
 export const requestHead = 'GET /chat?room=7 HTTP/1.1\r\nHost: x\r\nCookie: a=1\r\n\r\n'
 
-/** A WebSocket that a server of `ws` has accepted, on a connection in memory. */
+/** A WebSocket that a `ws` server has accepted, on an in-memory connection. */
 export function accept(server: WebSocketServer, extensions?: string): Accepted {
   const connection = movable()
   const headers = {
@@ -35,7 +35,7 @@ export function accept(server: WebSocketServer, extensions?: string): Accepted {
   return { ...connection, webSocket: accepted, messages, upgraded: upgrade(connection) }
 }
 
-/** What is known of a connection that has become a WebSocket. */
+/** The record of a connection that has become a WebSocket. */
 export function upgrade({ socket }: Movable, frames?: { position: string }): Upgraded {
   return { socket, stream: socket, protocol: 'websocket', head: requestHead, frames } as unknown as Upgraded
 }

@@ -35,18 +35,18 @@ describe('the position in an event stream', () => {
     ['bytes', [Buffer.from('id: 3\ndata: x\n\n')], '3', true],
     ['an empty chunk', ['id: 3\ndata: x\n\n', ''], '3', true],
     ['retry', ['retry: 100\n\n'], 'before', true],
-  ])('behind %s', (_name, chunks, id, between) => {
+  ])('after %s', (_name, chunks, id, between) => {
     expect(at(...(chunks as string[]))).toEqual([id, between])
   })
 
-  test('takes an id for its bytes, as a header has them', () => {
+  test('reads an id as bytes, as a header carries them', () => {
     const [id] = at('id: ünï\ndata: x\n\n')
     expect(Buffer.from(id as string, 'latin1').toString()).toBe('ünï')
     const bytes = Buffer.from('id: ü\n\n')
     expect(at(bytes.subarray(0, 5), bytes.subarray(5))).toEqual([Buffer.from('ü').toString('latin1'), true])
   })
 
-  test('keeps little of a line that does not end', () => {
+  test('buffers little of a line that does not end', () => {
     const position = new EventPosition()
     for (let each = 0; each < 100; each++) position.add(`data: ${'x'.repeat(100_000)}`, 'utf8')
     position.add('\n\nid: 1\n\n', 'utf8')

@@ -4,7 +4,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { keptWindow } from '../../../src/connections/ws-deflate.ts'
 import { Handover } from '../../../src/handover/live/handover.ts'
 
-test('says what it takes, each server once', () => {
+test('announces the servers it takes, each once', () => {
   const changes: string[][] = []
   const handover = new Handover(() => changes.push([...handover.takes.webSockets]))
   const [one, other] = [
@@ -17,7 +17,7 @@ test('says what it takes, each server once', () => {
   expect(changes).toEqual([['*'], ['*', '/x'], ['/x', 'one']])
 })
 
-test('a server without a name is known by its path, and a name belongs to the server that took it last', () => {
+test('a server without a name is identified by its path, and a name belongs to the server that took it last', () => {
   const handover = new Handover(() => {})
   const [one, other] = [server('/one'), server('/other')]
   handover.websockets(one)
@@ -27,7 +27,7 @@ test('a server without a name is known by its path, and a name belongs to the se
   expect(handover.registrationOf(client(one))).toBeUndefined()
 })
 
-test('a WebSocket belongs to the server that tracks it, or to the only one that does not track', () => {
+test('a WebSocket belongs to the server that tracks it, or to the only server without tracking', () => {
   const handover = new Handover(() => {})
   const [tracking, silent] = [server('/a'), new WebSocketServer({ noServer: true, clientTracking: false })]
   handover.websockets(tracking)
@@ -39,7 +39,7 @@ test('a WebSocket belongs to the server that tracks it, or to the only one that 
   expect(handover.registrationOf({} as WebSocket)).toBeUndefined()
 })
 
-test('the options of a server come before those for all', () => {
+test('the options of a server override the options for all servers', () => {
   const changes: unknown[] = []
   const handover = new Handover((takes) => changes.push(takes.streams))
   const [own, other] = [http.createServer(), http.createServer()]
@@ -52,7 +52,7 @@ test('the options of a server come before those for all', () => {
   expect(changes).toEqual([true, true])
 })
 
-test('what was saved is found by the request of Node, of Fastify and of Koa', () => {
+test('the saved state is found through the request of Node, Fastify and Koa', () => {
   const handover = new Handover(() => {})
   const request = {} as http.IncomingMessage
   handover.restore(request, { room: 7 })
@@ -61,7 +61,7 @@ test('what was saved is found by the request of Node, of Fastify and of Koa', ()
   expect(handover.restored({})).toBeUndefined()
 })
 
-test('a server that keeps windows gives each WebSocket the one that came with its connection, once', () => {
+test('a server with keepWindow gives each WebSocket the window that came with its connection, once', () => {
   const handover = new Handover(() => {})
   const wss = server('/deflate')
   const deflate = { params: {}, _options: {}, decompress: () => {} }

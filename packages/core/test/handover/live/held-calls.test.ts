@@ -18,7 +18,7 @@ beforeEach(() => {
   }) as unknown as WebSocketLike
 })
 
-test('calls are held while the WebSocket is on its way, and repeated here when it stays', () => {
+test('calls are held while the WebSocket is being moved, and made here if it stays', () => {
   const held = new HeldCalls(webSocket)
   webSocket.send('one')
   webSocket.close(1000, 'bye')
@@ -32,7 +32,7 @@ test('calls are held while the WebSocket is on its way, and repeated here when i
   ])
 })
 
-test('calls are forwarded when it has moved, those to come as well, and none of them is made here', () => {
+test('calls are forwarded once the WebSocket has moved, including later ones, and none is made here', () => {
   const held = new HeldCalls(webSocket)
   const forwarded: string[] = []
   webSocket.send('one')
@@ -42,7 +42,7 @@ test('calls are forwarded when it has moved, those to come as well, and none of 
   expect([forwarded.length, called]).toEqual([2, []])
 })
 
-test('the callback of a forwarded call is called, with an error where the call cannot travel', async () => {
+test('the callback of a forwarded call is called, with an error if the call cannot be forwarded', async () => {
   const held = new HeldCalls(webSocket)
   held.forward(() => {})
   const sent = new Promise<unknown>((resolve) => {

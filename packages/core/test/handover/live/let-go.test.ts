@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { WebSocketLike } from '../../../src/connections/web-socket.ts'
 import { letGo } from '../../../src/handover/live/let-go.ts'
 
-test('a WebSocket that has moved stays open for its application, which hears no close and no error', () => {
+test('a moved WebSocket stays open for its application, which gets neither "close" nor "error"', () => {
   const heard: string[] = []
   let state = 1
   const webSocket = new EventEmitter()

@@ -101,7 +101,7 @@ async function send(offer: Offer, sent = true) {
   return { ...connection, closes: handle.close, native: handle }
 }
 
-/** The server serves event streams, and notes what was restored. */
+/** The server serves event streams, and records the restored states. */
 function serveStreams(listener: http.RequestListener): void {
   handover.streams(server)
   server.on('request', listener)
@@ -122,7 +122,7 @@ function serveWebSockets(options: { protocol?: string } = {}): void {
 }
 
 describe('an event stream', () => {
-  test('is handled again, and its client sees one answer', async () => {
+  test('is handled again, and its client sees a single response', async () => {
     const seen: unknown[] = []
     serveStreams((request, response) => {
       seen.push(request.url, request.headers['last-event-id'], handover.restored(request))
@@ -149,13 +149,13 @@ describe('an event stream', () => {
       'has another form',
       (_request, response) => response.writeHead(200, { ...events, 'Content-Encoding': 'gzip' }).end('x'),
     ],
-  ])('ends for its client where the new answer %s', async (_what, listener) => {
+  ])('ends for its client if the new response %s', async (_what, listener) => {
     serveStreams(listener)
     const { text, socket } = await send(stream)
     expect([text(), socket.writableEnded]).toEqual(['0\r\n\r\n', true])
   })
 
-  test('that is not sent in chunks ends with its connection', async () => {
+  test('without chunked encoding ends with its connection', async () => {
     serveStreams((_request, response) => response.writeHead(200, events).end('x'))
     const { text, socket } = await send({ ...stream, chunked: false })
     expect([text(), socket.writableEnded]).toEqual(['', true])
@@ -170,7 +170,7 @@ describe('an event stream', () => {
     for (const each of [subscribe, unsubscribe]) each.mockRestore()
   })
 
-  test('has a state of its own, and later requests have none', async () => {
+  test('has its own saved state, and later requests have none', async () => {
     const states: unknown[] = []
     serveStreams((request, response) => {
       states.push(handover.restored(request))
@@ -186,7 +186,7 @@ describe('an event stream', () => {
 })
 
 describe('a WebSocket', () => {
-  test('is accepted again, with its state and the half of a message, and its client notices nothing', async () => {
+  test('is accepted again with its state and a partial message, and its client notices nothing', async () => {
     serveWebSockets()
     const frame = masked(1, 'hello')
     const half = frame.subarray(0, 8).toString('base64')
@@ -200,13 +200,13 @@ describe('a WebSocket', () => {
   test.each([
     ['subprotocol', { protocol: 'v1' }],
     ['extensions', { extensions: 'permessage-deflate' }],
-  ])('is told to come back where the new answer has other %s', async (_what, told) => {
+  ])('is asked to reconnect if the new response has a different %s', async (_what, told) => {
     serveWebSockets()
     const { take, socket } = await send({ ...webSocket, ...told })
     expect([take(), socket.writableEnded]).toEqual([farewell, true])
   })
 
-  test('is told to come back where the new answer is no upgrade', async () => {
+  test('is asked to reconnect if the new response is not an upgrade', async () => {
     handover.websockets(new WebSocketServer({ noServer: true }), { name: 'chat' })
     server.on('upgrade', (_request, socket: Duplex) => socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'))
     const { take } = await send(webSocket)
@@ -220,7 +220,7 @@ describe('a WebSocket', () => {
     expect(server.listenerCount('upgrade')).toBe(before)
   })
 
-  test('makes the calls that are late, those first that came before its own handlers had it', async () => {
+  test('makes the late calls, first the ones that came before its handlers were attached', async () => {
     serveWebSockets()
     const { native, take } = await send(webSocket, false)
     handlers.call({ type: 'live-handle', id: 1 }, native)
@@ -247,35 +247,35 @@ describe('a connection is declined, and its handle closed', () => {
     expect(arrivals.taken).toEqual({ websockets: 0, streams: 0 })
   }
 
-  test('for an address at which nobody listens', async () => {
+  test('for an address without a server', async () => {
     serveStreams(() => {})
     await expectDeclined({ ...stream, listener: 'tcp://[::]:9' })
   })
 
-  test('where streams are not taken', () => expectDeclined(stream))
+  test('if streams are not taken', () => expectDeclined(stream))
 
-  test('where WebSockets of that name are not taken', async () => {
+  test('if WebSockets of that name are not taken', async () => {
     serveWebSockets()
     await expectDeclined({ ...webSocket, name: 'other' })
   })
 
-  test('where nobody listens for upgrades', async () => {
+  test('if the server has no "upgrade" listener', async () => {
     handover.websockets(new WebSocketServer({ noServer: true }), { name: 'chat' })
     await expectDeclined(webSocket)
   })
 
-  test('where this process cannot read its state', async () => {
+  test('if this process cannot read its state', async () => {
     serveStreams(() => {})
     await expectDeclined({ ...stream, state: 'AAAA' })
   })
 
-  test('where the server is full', async () => {
+  test('if the server is at maxConnections', async () => {
     serveStreams(() => {})
     server.maxConnections = 0
     await expectDeclined(stream)
   })
 
-  test('while the connections of its server are held: it drains', async () => {
+  test('while the connections of its server are held for a drain', async () => {
     serveStreams(() => {})
     Object.assign(Reflect.get(server, '_handle') as object, { close: () => {} })
     const queue = holdAccepted(server)
@@ -305,12 +305,12 @@ describe('a connection is declined, and its handle closed', () => {
   })
 })
 
-test('says when it has caught up', () => {
+test('reports when it has caught up', () => {
   handlers.call({ type: 'catch-up' }, undefined)
   expect(answers).toEqual(['caught up'])
 })
 
-test('hears nothing after the release', async () => {
+test('handles no messages after the release', async () => {
   serveStreams(() => {})
   release()
   await send(stream)

@@ -15,7 +15,7 @@ import { FakeSystem } from '../../fake-system.ts'
 import { destroyAll, movable, turns } from '../movable-socket.ts'
 import { accept, type Accepted } from './accepted-web-socket.ts'
 
-/** A successor that answers as the test says. */
+/** A successor whose answers are scripted by the test. */
 class FakeSuccessor {
   connected = true
   handlesAtOnce = 8
@@ -130,13 +130,13 @@ async function start(): Promise<void> {
   await turns()
 }
 
-/** The time after which it looks again. */
+/** The time until the next check. */
 async function lookAgain(): Promise<void> {
   system.advance(20)
   await turns()
 }
 
-test('a WebSocket moves, and what the application still sends on it goes along', async () => {
+test('a WebSocket moves, along with what the application still sends on it', async () => {
   const { socket, handle, webSocket } = register()
   await start()
   expect(successor.offers).toMatchObject([{ id: 1, listener: 'tcp://*:3000', kind: 'websocket' }])
@@ -174,14 +174,14 @@ test.each([
     () => (successor.takes = { webSockets: [], streams: false }),
     'not-taken',
   ],
-])('a connection stays with the reason where %s', async (_when, forbid, reason) => {
+])('a connection stays, with a reason, if %s', async (_when, forbid, reason) => {
   const { handle } = register()
   forbid()
   await start()
   expect([stays.map((each) => each.reason), successor.offers, handle.isRead]).toEqual([[reason], [], true])
 })
 
-test('a connection that is busy is looked at again after 20 ms, and so is what has been opened since', async () => {
+test('a busy connection is checked again after 20 ms, as are connections opened since', async () => {
   const { handle } = register()
   handle.writeQueueSize = 1
   await start()
@@ -198,7 +198,7 @@ test('a connection that is busy is looked at again after 20 ms, and so is what h
   expect(successor.offers).toHaveLength(2)
 })
 
-test('a connection that closes before its turn is forgotten', async () => {
+test('a connection that closes before its turn is dropped', async () => {
   const { socket, handle } = register()
   handle.writeQueueSize = 1
   await start()
@@ -207,7 +207,7 @@ test('a connection that closes before its turn is forgotten', async () => {
   expect([successor.offers, stays]).toEqual([[], []])
 })
 
-test('one at a time where the channel takes no more', async () => {
+test('connections move one at a time if the channel accepts no more', async () => {
   successor.handlesAtOnce = 1
   register()
   connect()
@@ -217,7 +217,7 @@ test('one at a time where the channel takes no more', async () => {
   expect(successor.offers).toHaveLength(2)
 })
 
-test('a WebSocket whose library does what nobody expects stays, and that is told once', async () => {
+test('a WebSocket whose library behaves unexpectedly stays, and this is reported once', async () => {
   const both = [register(), connect()]
   for (const { webSocket } of both)
     Object.defineProperty(webSocket, 'bufferedAmount', {
@@ -230,7 +230,7 @@ test('a WebSocket whose library does what nobody expects stays, and that is told
   expect(warnings).toMatchObject([{ code: 'ERR_ZERODROP_WEBSOCKETS_UNKNOWN' }])
 })
 
-test('what "stay" throws is told, and the connection stays', async () => {
+test('an error thrown by "stay" is reported, and the connection stays', async () => {
   const cause = new Error('broken on purpose')
   register({
     stay: () => {
@@ -245,7 +245,7 @@ test('what "stay" throws is told, and the connection stays', async () => {
   ])
 })
 
-test('what is wrong with a state is told as it is', async () => {
+test('an error about an invalid state is reported unchanged', async () => {
   register({ save: () => Buffer.alloc(65 * 1024) })
   await start()
   expect([stays[0]?.reason, warnings.map(({ code }) => code)]).toEqual([
@@ -254,7 +254,7 @@ test('what is wrong with a state is told as it is', async () => {
   ])
 })
 
-test('a WebSocket is to leave as long as it may', () => {
+test('a WebSocket is going to move for as long as it may', () => {
   const leaves = (protocol = 'websocket'): boolean =>
     migration.leaves({ socket: [...upgraded.keys()][0], protocol } as Upgraded)
   connect()
@@ -269,7 +269,7 @@ test('a WebSocket is to leave as long as it may', () => {
   expect(leaves()).toBe(false)
 })
 
-test('so is a request that is an open event stream, or whose connection has become a WebSocket', async () => {
+test('a request that is an open event stream or has become a WebSocket is going to move', async () => {
   const response = await openStream()
   const other = await openStream('text/plain')
   const { socket } = connect()
@@ -287,13 +287,13 @@ test('so is a request that is an open event stream, or whose connection has beco
   expect(isLeaving()).toEqual([false, false, false, false, false])
 })
 
-test('nothing is looked for where nobody has asked for that', async () => {
+test('nothing is checked if the application has enabled no moves', async () => {
   connect()
   await start()
   expect([successor.offers, system.timers]).toEqual([[], 0])
 })
 
-test('the application has half a second for late answers, from the last that has moved or was sent', async () => {
+test('the application has half a second for late calls after the last move or the last late call', async () => {
   await migration.quiet()
   const { webSocket } = register()
   await start()
@@ -311,7 +311,7 @@ test('the application has half a second for late answers, from the last that has
   expect(quiet).toHaveBeenCalledTimes(1)
 })
 
-test('what was on its way to a successor that is gone goes on here, and nothing is looked for any more', async () => {
+test('connections on their way to a lost successor continue here, and no more are checked', async () => {
   const { handle, socket } = register()
   await start()
   expect(handle.isRead).toBe(false)
@@ -320,7 +320,7 @@ test('what was on its way to a successor that is gone goes on here, and nothing 
   expect([handle.isRead, stays, migration.isUnderWay(socket), system.timers]).toEqual([true, [], false, 0])
 })
 
-test('dispose() reads what was made to rest again', async () => {
+test('dispose() resumes reading on paused connections', async () => {
   const { handle } = register()
   handle.writeQueueSize = 1
   await start()

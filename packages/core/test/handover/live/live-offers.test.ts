@@ -26,7 +26,7 @@ beforeEach(() => {
 
 const offer = () => offers.make('tcp://[::]:3000', { offer: {}, handle: {} } as unknown as Departure)
 
-test('each connection has its own answer', async () => {
+test('each connection gets its own answer', async () => {
   const answers = [offer(), offer()]
   onAnswer({ id: 2, taken: false })
   onAnswer({ id: 1, taken: true })
@@ -36,7 +36,7 @@ test('each connection has its own answer', async () => {
   ])
 })
 
-test('a connection that cannot be sent stays here: declined, or gone with the successor', async () => {
+test('a connection that cannot be sent stays: the offer is declined, or the successor is gone', async () => {
   successor.breaks = true
   expect(await offer()).toMatchObject({ answer: 'declined' })
   successor.connected = false
@@ -49,6 +49,6 @@ test('giving up ends every wait', async () => {
   expect(await Promise.all(answers)).toMatchObject([{ answer: 'gone' }, { answer: 'gone' }])
 })
 
-test('nobody waits for a late call that is lost', () => {
+test('a lost late call is not waited for', () => {
   expect(() => offers.sendLate(1, 'a call')).not.toThrow()
 })

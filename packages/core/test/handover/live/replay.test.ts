@@ -42,14 +42,14 @@ test('the server reads the request again', () => {
   expect(read).toBe(request.toString())
 })
 
-test('the head of the answer is judged and not sent, and the rest goes to the client', async () => {
+test('the head of the response is checked but not sent, and the rest goes to the client', async () => {
   socket.write(`${head}data: 1\n\n`)
   socket.write('data: 2\n\n')
   await turns()
   expect([judged, received]).toEqual([[head], 'data: 1\n\ndata: 2\n\n'])
 })
 
-test('a head may come in pieces, of text and of bytes', async () => {
+test('a head may arrive in pieces, as strings and as buffers', async () => {
   socket.write(head.slice(0, 10))
   socket.write(Buffer.from(head.slice(10, -2)).toString('hex'), 'hex')
   await turns()
@@ -59,7 +59,7 @@ test('a head may come in pieces, of text and of bytes', async () => {
   expect([judged, received]).toEqual([[head], 'x'])
 })
 
-test('pieces that are written together are one', async () => {
+test('pieces that are written together count as one', async () => {
   socket.cork()
   for (const piece of [head.slice(0, 20), head.slice(20), 'data: 1\n\n', 'data: 2\n\n']) socket.write(piece)
   socket.uncork()
@@ -67,27 +67,27 @@ test('pieces that are written together are one', async () => {
   expect([judged, received]).toEqual([[head], 'data: 1\n\ndata: 2\n\n'])
 })
 
-test('informational answers are not sent either, and are not judged', async () => {
+test('informational responses are neither sent nor checked', async () => {
   socket.write(`HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${head}body`)
   await turns()
   expect([judged, received]).toEqual([[head], 'body'])
 })
 
-test('101 is an answer', async () => {
+test('101 is a final response', async () => {
   const upgrade = 'HTTP/1.1 101 Switching Protocols\r\n\r\n'
   socket.write(`${upgrade}frame`)
   await turns()
   expect([judged, received]).toEqual([[upgrade], 'frame'])
 })
 
-test('a connection has its own methods back behind the head: later heads are sent', async () => {
+test('a connection gets its own methods back after the head, so later heads are sent', async () => {
   socket.write(head)
   socket.write(head)
   await turns()
   expect([judged, received]).toEqual([[head], head])
 })
 
-test('a socket may write text in any encoding, and several pieces at once', () => {
+test('a socket may write strings in any encoding, and several pieces at once', () => {
   const connection = movable()
   replay(system, connection.socket, { bytes: request, judge: (text) => void judged.push(text) })
   const hex = (text: string): string => Buffer.from(text).toString('hex')
@@ -100,7 +100,7 @@ test('a socket may write text in any encoding, and several pieces at once', () =
   connection.socket.destroy()
 })
 
-describe('an answer that is refused', () => {
+describe('a refused response', () => {
   beforeEach(async () => {
     farewell = Buffer.from('goodbye')
     socket.write(`${head}body`)
@@ -108,11 +108,11 @@ describe('an answer that is refused', () => {
     await turns()
   })
 
-  test('is replaced by the farewell, and the connection ends behind that', async () => {
+  test('is replaced by the farewell, and the connection ends after it', async () => {
     expect([received, client.readableEnded, judged.length]).toEqual(['goodbye', true, 1])
   })
 
-  test('the connection closes when its client has closed, and nothing before that can reset it', async () => {
+  test('leaves the connection open until its client has closed, and nothing resets it before', async () => {
     socket.destroy()
     expect(socket.destroyed).toBe(false)
     client.write('still talking')
@@ -123,7 +123,7 @@ describe('an answer that is refused', () => {
     expect([socket.destroyed, system.timers]).toEqual([true, 0])
   })
 
-  test('the connection closes after 2 s at most', () => {
+  test('closes the connection after at most 2 s', () => {
     system.advance(1999)
     expect(socket.destroyed).toBe(false)
     system.advance(1)

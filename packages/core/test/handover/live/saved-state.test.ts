@@ -7,8 +7,8 @@ import {
   mostState,
 } from '../../../src/handover/live/saved-state.ts'
 
-describe('a state', () => {
-  test('is copied as the structured clone algorithm does', () => {
+describe('a saved state', () => {
+  test('is copied by the structured clone algorithm', () => {
     const state = { map: new Map([[1, new Set(['x'])]]), date: new Date(0), big: 1n, bytes: Buffer.from('x') }
     expect(decodeState(encodeState(() => state))).toEqual(state)
   })
@@ -23,11 +23,11 @@ describe('a state', () => {
         throw new Error('x')
       },
     ],
-  ])('that is %s is an error', (_name, save) => {
+  ])('with %s throws', (_name, save) => {
     expect(() => encodeState(save)).toThrow(expect.objectContaining({ code: 'ERR_ZERODROP_SAVE_FAILED' }))
   })
 
-  test('has a limit', () => {
+  test('has a size limit', () => {
     const size = (length: number): number => serialize(Buffer.alloc(length)).length
     const most = 2 * (mostState - 100) + 100 - size(mostState - 100)
     expect(size(most)).toBe(mostState)
@@ -37,7 +37,7 @@ describe('a state', () => {
     )
   })
 
-  test('a call goes along with its arguments, and without callbacks', () => {
+  test('carries a call with its arguments and without callbacks', () => {
     const call = encodeCall('send', [Buffer.from('x'), { binary: true }, () => {}])
     expect(decodeCall(call!)).toEqual(['send', Buffer.from('x'), { binary: true }])
     expect(encodeCall('send', [{ method: () => {} }])).toBeUndefined()

@@ -85,7 +85,7 @@ describe('a stream', () => {
     expect(move.look()).toBe('ready')
   })
 
-  test('is busy while something is not flushed', async () => {
+  test('is busy while data is waiting to be flushed', async () => {
     const { move, handle } = await open()
     handle.writeQueueSize = 1
     expect(move.look()).toBe('busy')
@@ -94,14 +94,14 @@ describe('a stream', () => {
     expect(move.look()).toBe('busy')
   })
 
-  test('is busy while a request has begun behind it', async () => {
+  test('is busy while the next request is arriving', async () => {
     const { move, socket } = await open()
     socket.push('GET / HT')
     await turns()
     expect(move.look()).toBe('busy')
   })
 
-  test('is busy while a request waits behind it', async () => {
+  test('is busy while a pipelined request waits', async () => {
     const { move, socket } = await open()
     socket.push('GET /other HTTP/1.1\r\nHost: x\r\n\r\n')
     await turns()
@@ -111,7 +111,7 @@ describe('a stream', () => {
   test.each([
     ['its response has ended', () => response.end()],
     ['its connection has closed', () => void response.socket!.destroy()],
-  ])('is over when %s', async (_when, end) => {
+  ])('has ended when %s', async (_when, end) => {
     const { move } = await open()
     end()
     expect(move.look()).toBe('over')
@@ -123,12 +123,12 @@ describe('a stream', () => {
     ['encoded', { fields: { ...events, 'Content-Length': '1000' } }],
     ['match', { options: { match: () => false } }],
     ['event-id', { body: 'id: a\x01b\ndata: x\n\n' }],
-  ])('never leaves: %s', async (reason, asked) => {
+  ])('never moves because of: %s', async (reason, asked) => {
     const { move } = await open(asked)
     expect([move.look(), warnings]).toEqual([reason, []])
   })
 
-  test('never leaves where nobody asked for that, or the successor does not take streams', async () => {
+  test('never moves if the application has not enabled it or the successor does not take streams', async () => {
     const { move } = await open()
     const other = http.createServer()
     const stranger = new StreamMove(other, response, {
@@ -141,12 +141,12 @@ describe('a stream', () => {
     expect(move.look()).toBe('not-taken')
   })
 
-  test('never leaves where its events were not followed from the first', async () => {
+  test('never moves if its events were not followed from the start', async () => {
     const { move } = await open({ head: 'GET /events HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n' })
     expect([move.look(), move.depart()]).toEqual(['not-seen', 'not-seen'])
   })
 
-  test('never leaves if "match" throws, which is asked once', async () => {
+  test('never moves if "match" throws, and "match" is called once', async () => {
     const cause = new Error('broken on purpose')
     const match = jest.fn(() => {
       throw cause
@@ -157,8 +157,8 @@ describe('a stream', () => {
   })
 })
 
-describe('a stream that departs', () => {
-  test('takes its request along, with the id of its last event, and what was saved', async () => {
+describe('a stream being moved', () => {
+  test('carries its request with the id of its last event, and the saved state', async () => {
     const { move, handle, socket } = await open({
       options: { save: () => ({ room: 7 }) },
       head: 'GET /events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 0\r\n',
@@ -176,12 +176,12 @@ describe('a stream that departs', () => {
     socket.setTimeout(0)
   })
 
-  test('has no id where its events have none', async () => {
+  test('carries no id if its events have none', async () => {
     const { move } = await open({ body: 'data: x\n\n' })
     expect(departed(move).offer.head).toBe('GET /events HTTP/1.1\r\nHost: x\r\n\r\n')
   })
 
-  test('is closed here when it was taken, and nothing that was written on its way is sent', async () => {
+  test('is closed here once taken, and data written in the meantime is not sent', async () => {
     const { move, socket, text } = await open()
     const before = text()
     const departure = departed(move)
@@ -191,7 +191,7 @@ describe('a stream that departs', () => {
     expect([hasMoved(socket), socket.destroyed, text()]).toEqual([true, true, before])
   })
 
-  test('goes on here when it stays: read again, with what was written meanwhile', async () => {
+  test('continues here if it stays: it is read again and sends what was written in the meantime', async () => {
     const { move, handle, socket, text } = await open()
     socket.setTimeout(5000)
     const departure = departed(move)

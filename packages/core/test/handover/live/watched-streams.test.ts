@@ -29,7 +29,7 @@ beforeEach(() => {
 })
 afterEach(() => release())
 
-test('follows what may become an event stream, with its address as the client sent it', () => {
+test('follows responses that may become event streams, with the URL as the client sent it', () => {
   expect(streams.of(exchange({}))).toMatchObject({ url: '/events' })
   expect(streams.of(exchange({ headers: { accept: 'text/event-stream' } }))).toBeDefined()
 })
@@ -42,7 +42,7 @@ test.each([
   expect(streams.of(exchange(request))).toBeUndefined()
 })
 
-test('forgets a response that turns out to be none, at its first write', () => {
+test('stops following a response at its first write if it is not an event stream', () => {
   const other = exchange({}, 'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n')
   const stream = exchange({})
   for (const response of [other, stream]) response.write('data: 1\n\n')

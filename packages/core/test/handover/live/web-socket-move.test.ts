@@ -46,7 +46,7 @@ const departed = (move: WebSocketMove): Departure => {
 }
 
 describe('a WebSocket', () => {
-  test('is ready when it is at rest', () => {
+  test('is ready when no data is in flight', () => {
     const { move, socket } = open()
     expect([move.look(), move.target, move.socket === socket]).toEqual([
       'ready',
@@ -55,20 +55,20 @@ describe('a WebSocket', () => {
     ])
   })
 
-  test('is ready in the middle of a message that arrives', async () => {
+  test('is ready in the middle of an incoming message', async () => {
     const { move, socket } = open()
     socket.push(masked(1, 'hello').subarray(0, 8))
     await turns()
     expect(move.look()).toBe('ready')
   })
 
-  test('is over when its connection has closed', () => {
+  test('has ended when its connection has closed', () => {
     const { move, socket } = open()
     socket.destroy()
     expect(move.look()).toBe('over')
   })
 
-  test('is busy while its upgrade is not answered; then it is of another implementation', () => {
+  test('is busy until its upgrade is answered, and then belongs to another implementation', () => {
     const frames = { position: 'unanswered' }
     const move = moveOf(upgrade(movable(), frames))
     expect(move.look()).toBe('busy')
@@ -76,20 +76,20 @@ describe('a WebSocket', () => {
     expect(move.look()).toBe('other-implementation')
   })
 
-  test('is busy while it closes', () => {
+  test('is busy while it is closing', () => {
     const { move, webSocket } = open()
     webSocket.close()
     expect(move.look()).toBe('busy')
   })
 
-  test('never leaves where its server is not registered, or the successor has no server of its name', () => {
+  test('never moves if its server is not registered or the successor has no server of that name', () => {
     const stranger = moveOf(accept(new WebSocketServer({ noServer: true })).upgraded)
     const { move } = open()
     takes = false
     expect([stranger.look(), move.look()]).toEqual(['not-registered', 'not-taken'])
   })
 
-  test('never leaves where its ws is not understood', () => {
+  test('never moves if its version of ws is unknown', () => {
     open()
     const unknown = { close: () => {}, on: () => {}, _receiver: {} }
     wss.clients.add(unknown as never)
@@ -99,7 +99,7 @@ describe('a WebSocket', () => {
     expect(warnings).toEqual([['ERR_ZERODROP_WEBSOCKETS_UNKNOWN', undefined]])
   })
 
-  test('never leaves where its client may refer to compressed messages that this process has read', () => {
+  test('never moves if its client may refer to compressed messages that this process has read', () => {
     const { move, webSocket } = open({}, 'permessage-deflate')
     expect(move.look()).toBe('ready')
     const [deflate] = Object.values(webSocket['_extensions' as never] as Record<string, object>)
@@ -116,7 +116,7 @@ describe('a WebSocket', () => {
     expect(move.look()).toBe('ready')
   })
 
-  test('never leaves where the application throws', () => {
+  test('never moves if the application throws', () => {
     const cause = new Error('broken on purpose')
     const { move } = open({
       isAtRest: () => {
@@ -128,7 +128,7 @@ describe('a WebSocket', () => {
   })
 })
 
-test('a client that sends without a pause is not read for a second, and then read for one', () => {
+test('pauses reading for one second, then reads for one, if its client sends without a pause', () => {
   const { move, handle } = open()
   handle.writeQueueSize = 1
   const read: [at: number, isRead: boolean][] = []
@@ -146,7 +146,7 @@ test('a client that sends without a pause is not read for a second, and then rea
   expect(handle.isRead).toBe(true)
 })
 
-test('its client is read while the application does not agree: the answer may have to come from there', () => {
+test('keeps reading until the application agrees, which may depend on the client’s answer', () => {
   const { move, handle } = open({ isAtRest: () => false })
   handle.writeQueueSize = 1
   move.look()
@@ -157,8 +157,8 @@ test('its client is read while the application does not agree: the answer may ha
   expect([move.look(), handle.isRead]).toEqual(['busy', true])
 })
 
-describe('a WebSocket that departs', () => {
-  test('takes its request along, the half of a message, and what was saved', async () => {
+describe('a WebSocket being moved', () => {
+  test('carries its request, a partial message and the saved state', async () => {
     const save = jest.fn(() => ({ room: 7 }))
     const { move, socket, handle, webSocket } = open({ save })
     const half = masked(1, 'hello').subarray(0, 8)
@@ -186,7 +186,7 @@ describe('a WebSocket that departs', () => {
     expect([sent === handle, handle.isRead, socket.timeout]).toEqual([true, false, 0])
   })
 
-  test('stays open for its application when it was taken, and its calls are made over there', async () => {
+  test('stays open for its application once taken, and its calls are made in the successor', async () => {
     const { move, socket, webSocket, take } = open()
     const closed = jest.fn()
     webSocket.on('close', closed)
@@ -209,7 +209,7 @@ describe('a WebSocket that departs', () => {
     expect([wss.clients.size, take().length]).toEqual([0, 0])
   })
 
-  test('goes on here when it stays: what it has sent is sent, and it is read again', async () => {
+  test('continues here if it stays: held messages are sent, and reading resumes', async () => {
     const stay = jest.fn()
     const { move, socket, handle, webSocket, take } = open({ save: () => 'state', stay })
     socket.setTimeout(5000)
@@ -223,7 +223,7 @@ describe('a WebSocket that departs', () => {
     await turns()
   })
 
-  test('takes along what was read and given to nobody, and gets it back when it stays', async () => {
+  test('carries data that was read but not delivered, and gets it back if it stays', async () => {
     const { move, socket, messages } = open()
     const bytes = masked(1, 'held')
     socket.pause()
@@ -237,7 +237,7 @@ describe('a WebSocket that departs', () => {
     expect(messages).toEqual(['held'])
   })
 
-  test('says nothing to an application whose WebSocket has closed meanwhile', () => {
+  test('calls no application code if the WebSocket has closed in the meantime', () => {
     const stay = jest.fn()
     const { move, socket } = open({ stay })
     const departure = departed(move)
@@ -258,11 +258,11 @@ describe('a WebSocket that departs', () => {
     })
     expect(move.depart()).toBe('save-failed')
     expect(warnings).toEqual([['ERR_ZERODROP_SAVE_FAILED', expect.objectContaining({ cause })]])
-    // What it had sent by then is sent here.
+    // The data written by then is sent here.
     expect([handle.isRead, take().length, stay.mock.calls.length]).toEqual([true, 5, 0])
   })
 
-  test('is given back to its application if its state cannot be sent', () => {
+  test('is returned to its application if its state cannot be sent', () => {
     const stay = jest.fn()
     const state = { callback: () => {} }
     const { move, handle, webSocket } = open({ save: () => state, stay })
@@ -270,7 +270,7 @@ describe('a WebSocket that departs', () => {
     expect(stay.mock.calls).toEqual([[webSocket, state]])
   })
 
-  test('reports what "stay" throws then', () => {
+  test('reports an error thrown by "stay" in that case', () => {
     const cause = new Error('broken on purpose')
     const { move } = open({
       save: () => () => {},
@@ -282,7 +282,7 @@ describe('a WebSocket that departs', () => {
     expect(warnings.map(([, error]) => error === cause)).toEqual([false, true])
   })
 
-  test('stays if the kernel does not know its connection, or nobody is registered for it', () => {
+  test('stays if the kernel does not know its connection or its server is not registered', () => {
     const { move, socket } = open()
     const stranger = moveOf(accept(new WebSocketServer({ noServer: true })).upgraded)
     Reflect.set(socket, '_handle', null)
