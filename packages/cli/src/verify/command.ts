@@ -5,6 +5,7 @@ import type { VerifyFlags } from './flags.ts'
 import { closing, endWhenInterrupted, flushed } from './interruption.ts'
 import { Launcher } from './launcher.ts'
 import { play } from './play.ts'
+import { unsteadyOf } from './report.ts'
 import type { Report } from './report.ts'
 import { checkReportFiles, deliverReport } from './reporters/files.ts'
 import { LiveTable, listing, summary } from './reporters/table.ts'
@@ -78,6 +79,7 @@ export async function verify(
       passed: count('pass'),
       failed: count('fail'),
       skipped: count('skip'),
+      unsteady: unsteadyOf(reports).map(({ name }) => name),
     }
     table.close()
     table.say(summary(report, flags.json ? process.stderr : process.stdout))

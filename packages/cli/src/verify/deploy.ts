@@ -11,22 +11,34 @@ export interface DeployOutcome {
   readonly took: number
 }
 
+export interface DeployOptions {
+  readonly port: number
+  readonly trigger: () => Promise<void>
+  /** In milliseconds. */
+  readonly limit: number
+  /** Called repeatedly, because a child process can be recognized only while its parent lives. */
+  readonly look: () => unknown
+  /** The number of requests that have been answered so far. */
+  readonly answered: () => number
+}
+
 /** One deploy, seen from outside: which processes listen on the port before and after it. */
 export class Deploy {
   readonly #port: number
   readonly #trigger: () => Promise<void>
   readonly #limit: number
   readonly #look: () => unknown
+  readonly #answered: () => number
   #before: readonly Holder[] = []
   /** The processes that ran before the deploy and did not listen on the port. */
   #strangers: ReadonlySet<number> = new Set()
 
-  /** @param look called repeatedly, because a child process can be recognized only while its parent lives */
-  constructor(port: number, trigger: () => Promise<void>, limit: number, look: () => unknown) {
+  constructor({ port, trigger, limit, look, answered }: DeployOptions) {
     this.#port = port
     this.#trigger = trigger
     this.#limit = limit
     this.#look = look
+    this.#answered = answered
   }
 
   /** @param onSent called when the signal has been sent or the command has started */
@@ -83,9 +95,19 @@ export class Deploy {
     if (newcomer !== undefined)
       await until(() => processEntry(newcomer.pid)?.started !== newcomer.started || undefined, deadline, POLL)
     const took = Math.round(performance.now() - from)
-    if ((await this.#holders()).some((holder) => isAmong(this.#before, holder)))
-      return { faults: [], words: 'the old version serves on', took }
+    // A process that leaves with the new version takes a moment to do so.
+    const enough = this.#answered() + SERVED
+    await until(
+      async () => this.#answered() >= enough || !(await this.#oldListens()) || undefined,
+      deadline,
+      POLL,
+    )
+    if (await this.#oldListens()) return { faults: [], words: 'the old version serves on', took }
     return failed('old-gone', 'the old process is gone, though the new version could not start', from)
+  }
+
+  async #oldListens(): Promise<boolean> {
+    return (await this.#holders()).some((holder) => isAmong(this.#before, holder))
   }
 
   /** A process outside `than` that listens on the port. */
@@ -135,6 +157,9 @@ function ancestors(pid: number): number[] {
 
 /** In milliseconds. */
 const POLL = 20
+
+/** The number of requests that the old version has to answer after the new version has ended. */
+const SERVED = 100
 
 const words = {
   'not-deployed': 'not deployed',

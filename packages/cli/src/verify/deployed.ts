@@ -11,6 +11,7 @@ import type { Settings } from './settings.ts'
 import { ShellCommand } from './shell-command.ts'
 import type { Situation } from './situations/situation.ts'
 import { Stage } from './stage.ts'
+import { unspanned } from './stopped.ts'
 import { lossFaults } from './verdict.ts'
 
 /** One server that every situation deploys. After a failed deploy, the next situation starts another server. */
@@ -30,12 +31,6 @@ export class Deployed {
     const { server, findings } = launched
     const settings = this.#settings
     const over = new AbortController()
-    const deploy = new Deploy(
-      findings.address.port,
-      () => this.#trigger(situation),
-      settings.limit,
-      () => server.members(),
-    )
     let outcome: Promise<DeployOutcome> | undefined
     const { broken } = settings
     const breaks = situation.event === 'broken' ? broken : undefined
@@ -52,6 +47,13 @@ export class Deployed {
       })
     }
     const stage = new Stage({ settings, findings, server, trigger, over: over.signal })
+    const deploy = new Deploy({
+      port: findings.address.port,
+      trigger: () => this.#trigger(situation),
+      limit: settings.limit,
+      look: () => server.members(),
+      answered: () => stage.ledger.counts().answered ?? 0,
+    })
     let acted: Acted
     try {
       acted = await act(situation, stage)
@@ -61,13 +63,14 @@ export class Deployed {
     const deployed = await outcome
     stage.ledger.closeAll()
     const timeline = stage.ledger.entries()
-    const { skipped } = acted
+    const skipped = acted.skipped ?? (acted.faults.length === 0 ? unspanned(situation, timeline) : undefined)
     const faults =
       skipped === undefined ? [...acted.faults, ...lossFaults(timeline), ...(deployed?.faults ?? [])] : []
     if (deployed === undefined || deployed.faults.length > 0) await this.end()
     return {
       verdict: skipped !== undefined ? 'skip' : faults.length > 0 ? 'fail' : 'pass',
       ...(skipped !== undefined && { reason: skipped }),
+      remark: stage.remark,
       counts: stage.ledger.counts(),
       faults,
       endingInWords: deployed?.words ?? '',

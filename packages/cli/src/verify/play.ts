@@ -52,11 +52,12 @@ async function playOne(
   const runs: RunReport[] = []
   if (reason !== undefined) runs.push(skipped(reason))
   for (let run = 0; reason === undefined && run < repeat; run += 1) {
-    if (settings.event.kind !== 'stop') {
-      runs.push(await deployed.play(situation))
-      continue
-    }
-    runs.push(await stopped(situation, options, settings.event.signal))
+    const { event } = settings
+    const playOnce =
+      event.kind === 'stop' ? () => stopped(situation, options, event.signal) : () => deployed.play(situation)
+    runs.push(
+      await spanning(playOnce, event.kind === 'stop' && !options.launcher.startsServers ? 1 : ATTEMPTS),
+    )
   }
   return summarise(situation, runs, settings)
 }
@@ -64,20 +65,24 @@ async function playOne(
 /** On a busy machine, the response may arrive before the signal. The situation then runs again. */
 const ATTEMPTS = 3
 
+async function spanning(playOnce: () => Promise<RunReport>, attempts: number): Promise<RunReport> {
+  for (let attempt = 1; ; attempt += 1) {
+    const run = await playOnce()
+    if (run.reason !== tooQuick || attempt === attempts) return run
+  }
+}
+
 async function stopped(
   situation: Situation,
   { launcher, settings }: PlayOptions,
   signal: NodeJS.Signals,
 ): Promise<RunReport> {
-  for (let attempt = 1; ; attempt += 1) {
-    const { server, findings } =
-      situation.event === 'early' ? await launcher.launchUnready() : await launcher.launch()
-    try {
-      const run = await stopOnce(situation, server, findings, settings, signal)
-      if (run.reason !== tooQuick || attempt === ATTEMPTS || !launcher.startsServers) return run
-    } finally {
-      await launcher.end(server)
-    }
+  const { server, findings } =
+    situation.event === 'early' ? await launcher.launchUnready() : await launcher.launch()
+  try {
+    return await stopOnce(situation, server, findings, settings, signal)
+  } finally {
+    await launcher.end(server)
   }
 }
 

@@ -15,6 +15,8 @@ export interface RunReport {
   readonly verdict: 'pass' | 'fail' | 'skip'
   /** Why the run was skipped. */
   readonly reason?: string
+  /** What the run does not show, if that is less than the situation says. */
+  readonly remark?: string | undefined
   readonly counts: Partial<Record<Outcome, number>>
   readonly faults: readonly Fault[]
   /** Undefined if the process has not ended, and in a restart. */
@@ -52,6 +54,13 @@ export interface Report {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** The names of the situations whose runs did not all get the same verdict, with `--repeat`. */
+  readonly unsteady: readonly string[]
+}
+
+/** The situations whose runs did not all get the same verdict. */
+export function unsteadyOf(situations: readonly SituationReport[]): SituationReport[] {
+  return situations.filter(({ runs }) => new Set(runs.map(({ verdict }) => verdict)).size > 1)
 }
 
 export function latencyOf(entries: readonly Entry[]): RunReport['latency'] {

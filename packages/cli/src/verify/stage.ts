@@ -7,6 +7,7 @@ import { isLoss, outcomeOf, outcomeOfError } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { clientOptions } from './server/address.ts'
 import { pendingSignals } from './server/proc.ts'
+import { bitOf, SignalWatch } from './server/signal-watch.ts'
 import { serverEnd, waitingConnections } from './server/sockets.ts'
 import type { Running } from './server/running.ts'
 import type { Findings, Routes, Settings } from './settings.ts'
@@ -26,6 +27,11 @@ export interface StageOptions {
 
 /** In milliseconds. The kernel queues connections at once until the backlog is full; a client's next SYN takes a second. */
 const BACKLOG_FULL = 500
+/**
+ * How long a paused server waits for the signal of `--restart-command`, in milliseconds. The command itself may wait for the
+ * paused server, as `pm2 reload` waits for pm2's daemon.
+ */
+const PAUSED = 2000
 
 /** What a situation works with: one server, its clients, and the event. */
 export class Stage {
@@ -36,6 +42,8 @@ export class Stage {
   readonly ledger: Ledger = new Ledger()
   /** How many of the keep-alive clients are still on their first connection at the end. */
   kept: { clients: number; kept: number } | undefined
+  /** What the run does not show, if that is less than the situation says. */
+  remark: string | undefined
   readonly #trigger: () => Promise<void>
   readonly #closing: (() => unknown)[] = []
   #proxy: Promise<DelayProxy> | undefined
@@ -174,14 +182,31 @@ export class Stage {
   /** Tells the server to stop or restart, and resumes it if it was paused. */
   async event(): Promise<void> {
     this.ledger.mark()
+    const watch =
+      this.#frozen && this.settings.event.kind === 'restart-command'
+        ? new SignalWatch(this.server.members())
+        : undefined
     await this.#trigger()
+    if (watch !== undefined) await this.#signalled(watch)
     if (this.#frozen) this.server.thaw()
     this.#frozen = false
   }
 
+  /** Resolves when the command of `--restart-command` has signalled the paused server, or has not done so in time. */
+  async #signalled(watch: SignalWatch): Promise<void> {
+    const isSignalled = (): true | undefined => watch.isSignalled() || this.over.aborted || undefined
+    if ((await until(isSignalled, performance.now() + PAUSED)) === undefined)
+      this.remark = `the command of --restart-command sent the paused server no signal within ${PAUSED} ms, so the server continued before the deploy reached it`
+  }
+
   /** Resolves when the kernel has delivered the signal. A second signal sent before that would merge with the first. */
   async delivered(): Promise<void> {
-    const isDelivered = (): true | undefined => pendingSignals(this.server.pid) === 0n || undefined
+    const { event } = this.settings
+    // A command sends its signal at a time of its own.
+    if (event.kind === 'restart-command') return
+    const bit = bitOf(event.signal)
+    const isDelivered = (): true | undefined =>
+      this.server.members().every(({ pid }) => (pendingSignals(pid) & bit) === 0n) || undefined
     await until(isDelivered, performance.now() + this.settings.limit, 1)
   }
 

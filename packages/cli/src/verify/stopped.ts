@@ -1,4 +1,5 @@
 import { act } from './act.ts'
+import type { Entry } from './ledger.ts'
 import { latencyOf } from './report.ts'
 import type { RunReport } from './report.ts'
 import type { Running } from './server/running.ts'
@@ -32,8 +33,7 @@ export async function stopOnce(
   over.abort()
   stage.ledger.closeAll()
   const timeline = stage.ledger.entries()
-  const quick = situation.spansEvent === true && timeline.length > 0 && timeline.every(({ to }) => to < 0)
-  const skipped = acted.skipped ?? (quick && acted.faults.length === 0 ? tooQuick : undefined)
+  const skipped = acted.skipped ?? (acted.faults.length === 0 ? unspanned(situation, timeline) : undefined)
   const ending = server.exit && endingOf(server.exit, eventAt)
   const faults = [...acted.faults, ...lossFaults(timeline)]
   if (stage.ledger.eventAt !== undefined)
@@ -53,6 +53,11 @@ export async function stopOnce(
 }
 
 export const tooQuick = 'the response was there before the signal: name a slower route'
+
+/** Why a run shows nothing, if every response arrived before the event although one had to be in flight. */
+export function unspanned({ spansEvent }: Situation, timeline: readonly Entry[]): string | undefined {
+  return spansEvent && timeline.length > 0 && timeline.every(({ to }) => to < 0) ? tooQuick : undefined
+}
 
 /** Resolves when no process of the server is left, or at the deadline. */
 async function untilGone(server: Running, deadline: number): Promise<void> {

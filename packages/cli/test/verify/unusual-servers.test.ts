@@ -30,6 +30,17 @@ describeLinux('zerodrop verify judges', () => {
     expect(verdicts(ended)).toEqual({ silent: 'pass' })
   })
 
+  test('a server that waits for its restart command in vain, and says what that does not show', async () => {
+    const late = 'sleep 2.5; kill -HUP $ZERODROP_VERIFY_PID'
+    const flags = ['--only', 'accept-queue', '--restart-command', late]
+    const ended = await verifyCleanly([...flags, '--', node, fixture('right.mjs')])
+    expect(ended.stdout).toMatch(/^✓ connection in the accept queue/m)
+    expect(ended.stdout).toMatch(
+      /^! connection in the accept queue: the command of --restart-command sent the paused server no signal within 2000 ms/m,
+    )
+    expect(ended.status).toBe(0)
+  })
+
   test('nothing where the server keeps no connection, and says so', async () => {
     const ended = await verifyCleanly([
       '--only',

@@ -29,6 +29,19 @@ describeLinux('zerodrop verify catches in every situation around a restart', () 
     expect(existsSync(file)).toBe(false)
   })
 
+  test('a server that resets what waits when the signal of its restart command arrives', async () => {
+    const late = 'sleep 0.5; kill -HUP $ZERODROP_VERIFY_PID'
+    const ended = await verifyCleanly([
+      '--restart-command',
+      late,
+      '--only',
+      'accept-queue',
+      '--json',
+      ...server(),
+    ])
+    expect(verdicts(ended)).toEqual({ 'accept-queue': 'fail' })
+  })
+
   test('a server that never ends', async () => {
     const flags = [
       '--restart',

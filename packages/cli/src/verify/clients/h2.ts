@@ -52,8 +52,15 @@ export function requestOn(session: ClientHttp2Session, path: string, method: str
     stream.once('close', () => {
       const code = stream.rstCode ?? 0
       if (ended && status > 0 && code === constants.NGHTTP2_NO_ERROR) resolve({ status })
-      else reject(new StreamFailure(code, status > 0, cause || 'the session ended before the response'))
+      else reject(new StreamFailure(code, status > 0, cause || whyEnded(session, code)))
     })
   })
   return { stream, answer }
+}
+
+/** Node gives the streams of an ended session the code CANCEL, as a server does that cancels one. */
+function whyEnded(session: ClientHttp2Session, code: number): string {
+  return session.destroyed
+    ? 'the session ended before the response'
+    : `the server reset the stream with code ${code}`
 }

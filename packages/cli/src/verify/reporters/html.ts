@@ -52,7 +52,7 @@ function section(situation: SituationReport): string {
   const head = `<h2 class="${verdict}">${escape(title)}</h2><p>${escape(does)}; ${escape(judges)}.</p>`
   if (verdict === 'skip')
     return `<section>${head}<p class="skip">Skipped: ${escape(run.reason ?? '')}.</p></section>`
-  const told = `<p><b class="${verdict}">${escape(countsInWords(run) + repeated(situation))}</b>, ${escape(endInWords(run))}${latency(run)}</p>`
+  const told = `<p><b class="${verdict}">${escape(countsInWords(run) + repeated(situation))}</b>, ${escape(endInWords(run))}${latency(run)}${run.remark === undefined ? '' : `; ${escape(run.remark)}`}</p>`
   const mended = cures.map(
     ({ saw, cure }) =>
       `<dl><dt>Seen</dt><dd>${escape(saw)}</dd><dt>Usual cause</dt><dd>${escape(cure.cause)}</dd><dt>Express</dt><dd>${escape(cure.express)}</dd><dt>Koa</dt><dd>${escape(cure.koa)}</dd><dt>Fastify</dt><dd>${escape(cure.fastify)}</dd><dt>Elsewhere</dt><dd>${escape(cure.elsewhere)}</dd></dl>`,

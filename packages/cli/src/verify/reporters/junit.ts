@@ -32,6 +32,6 @@ function testCase(
     ...(verdict === 'fail' && {
       failures: cures.map((each) => ({ type: each.kind, message: cureInWords(each) })),
     }),
-    systemOut: [countsInWords(telling(situation))],
+    systemOut: [countsInWords(telling(situation)), ...runs.flatMap(({ remark }) => remark ?? [])],
   }
 }

@@ -2,6 +2,7 @@ import Table from 'cli-table3'
 import yoctoSpinner from 'yocto-spinner'
 import type { Spinner } from 'yocto-spinner'
 import type { Cure } from '../cures.ts'
+import { unsteadyOf } from '../report.ts'
 import type { Report, SituationReport } from '../report.ts'
 import type { Situation } from '../situations/situation.ts'
 import { paintFor } from './paint.ts'
@@ -115,10 +116,25 @@ export function summary(report: Report, stream: NodeJS.WriteStream): string {
     ] as const)
       lines.push(`  ${paint('dim', name.padEnd(11))}  ${text}`)
   }
+  for (const situation of unsteadyOf(report.situations))
+    lines.push(
+      '',
+      `${paint('red', `! ${situation.title}`)}: not the same verdict each time${repeated(situation)}`,
+    )
+  for (const [remark, titles] of remarks(report)) lines.push('', `! ${titles.join(', ')}: ${remark}`)
   const { passed, failed, skipped, took } = report
   const sum = `${passed} passed, ${failed} failed, ${skipped} skipped in ${(took / 1000).toFixed(1)} s`
   lines.push('', paint(failed > 0 ? 'red' : 'green', sum))
   return lines.join('\n')
+}
+
+/** The titles of the situations by what their runs do not show. */
+function remarks({ situations }: Report): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const { title, runs } of situations)
+    for (const remark of new Set(runs.flatMap((run) => run.remark ?? [])))
+      found.set(remark, [...(found.get(remark) ?? []), title])
+  return found
 }
 
 function byCure(report: Report): Map<Cure, { title: string; saw: string }[]> {

@@ -53,5 +53,5 @@ export function telling({ runs }: SituationReport): RunReport {
 
 export function repeated({ runs }: SituationReport): string {
   if (runs.length < 2) return ''
-  return ` (${runs.filter(({ verdict }) => verdict === 'pass').length} of ${runs.length} times)`
+  return ` (passed ${runs.filter(({ verdict }) => verdict === 'pass').length} of ${runs.length} times)`
 }
