@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Way } from './keep-pid-host.ts'
-import { canRunSystemd, systemdUnit } from './systemd-unit.ts'
+import { isNotified, systemdUnit, systemdVersion } from './systemd-unit.ts'
 
 /** What a host needs to know to run a server. */
 export interface HostedProgram {
@@ -78,16 +78,17 @@ function scriptRunner(name: string, needs: string, command: readonly string[] | 
 
 const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ')
 
-function systemd(type: string, more: { socket?: boolean } = {}): Host {
+/** @param oldest the first version of systemd that has this type */
+function systemd(type: string, { socket = false, oldest = 1 } = {}): Host {
   return {
-    name: `systemd, Type=${type}${more.socket ? ', a socket unit' : ''}`,
-    needs: 'root and systemd',
-    wrap: canRunSystemd ? (program) => systemdUnit(program, { type, ...more }) : undefined,
+    name: `systemd, Type=${type}${socket ? ', a socket unit' : ''}`,
+    needs: `root and systemd${oldest > 1 ? ` ${oldest}` : ''}`,
+    wrap: systemdVersion >= oldest ? (program) => systemdUnit(program, { type, socket }) : undefined,
     rare: true,
     signals: 'lines',
     below: '/var/tmp',
     // Notified of the new pid, systemd follows it.
-    ...(type === 'notify' ? {} : { refusal: isRefused }),
+    ...(isNotified(type) ? {} : { refusal: isRefused }),
   }
 }
 
@@ -150,10 +151,5 @@ export const hosts: readonly Host[] = [
   systemd('exec'),
   systemd('notify'),
   systemd('simple', { socket: true }),
-  {
-    name: 'systemd, Type=notify-reload',
-    needs: 'systemd 253',
-    wrap: undefined,
-    rare: true,
-  },
+  systemd('notify-reload', { oldest: 253 }),
 ]

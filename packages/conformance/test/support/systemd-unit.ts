@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { HostedProgram } from './keep-pid-hosts.ts'
@@ -9,8 +10,19 @@ const besideSystemd = path.join(root, 'packages/cli/test/support/beside-systemd.
 export const canRunSystemd: boolean =
   process.platform === 'linux' && process.getuid?.() === 0 && !root.startsWith('/tmp/')
 
+/** The version of the systemd that runs in the box; 0 without one. */
+export const systemdVersion: number = canRunSystemd ? versionOf('/lib/systemd/systemd') : 0
+
+function versionOf(program: string): number {
+  const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' })
+  return Number(/^systemd (\d+)/.exec(stdout ?? '')?.[1] ?? 0)
+}
+
 /** In a unit file a percent sign begins a specifier. */
 const quote = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&').replaceAll('%', '%%')}"`
+
+/** Whether a unit of this type lets its processes notify systemd. */
+export const isNotified = (type: string): boolean => type.startsWith('notify')
 
 /** systemd itself does not wait for a main process that it has not started. */
 const stopThatWaits =
@@ -35,11 +47,12 @@ export function systemdUnit(
     '[Service]',
     `Type=${type}`,
     // Where it may notify systemd of a new pid, it keeps none.
-    ...(type === 'notify' ? ['NotifyAccess=all'] : []),
+    ...(isNotified(type) ? ['NotifyAccess=all'] : []),
     `WorkingDirectory=${folder}`,
     ...Object.entries(variables).map(([name, value]) => `Environment=${quote(`${name}=${value}`)}`),
     `ExecStart=${words.map(quote).join(' ')}`,
-    'ExecReload=/bin/kill -HUP $MAINPID',
+    // systemd itself sends the signal then, and waits for the notices of a restart.
+    ...(type === 'notify-reload' ? [] : ['ExecReload=/bin/kill -HUP $MAINPID']),
     ...(way === 'plain' ? [stopThatWaits] : []),
     'TimeoutStopSec=90',
     `StandardOutput=append:${log}`,

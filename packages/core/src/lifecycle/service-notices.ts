@@ -47,6 +47,8 @@ export class ServiceNotices {
     hooks.add('beforeExit', 'systemd', () => manager.told(), {})
     reporter.addWitness((name, payload) => {
       if (name === 'restart:start') this.#onRestart(payload as LifecycleEvents['restart:start'][0])
+      else if (name === 'restart:merged') this.#onMerged(payload as LifecycleEvents['restart:merged'][0])
+      else if (name === 'warning') this.#onWarning(payload as LifecycleEvents['warning'][0])
       else if (name === 'restart:handing-over')
         this.#onHandOver(payload as LifecycleEvents['restart:handing-over'][0])
       else if (name === 'restart:failed') this.#onFailed(payload as LifecycleEvents['restart:failed'][0])
@@ -75,6 +77,24 @@ export class ServiceNotices {
 
   #onRestart({ generation }: LifecycleEvents['restart:start'][0]): void {
     if (this.#isService) this.#reload(`generation ${generation} starts`)
+  }
+
+  /** The current restart serves this request too, unless another one follows, which has notices of its own. */
+  #onMerged({ generation, follows }: LifecycleEvents['restart:merged'][0]): void {
+    if (!follows) this.#repeat(`generation ${generation} starts`)
+  }
+
+  #onWarning({ error }: LifecycleEvents['warning'][0]): void {
+    if (error.code === 'ERR_ZERODROP_RESTART_IN_PROGRESS') this.#repeat('another restart is refused')
+  }
+
+  /**
+   * After a reload signal, systemd waits for a RELOADING=1 that is newer than the signal. The one of the current
+   * restart may be older, or may not have arrived before systemd sent the signal:
+   * https://github.com/systemd/systemd/blob/v253/src/core/service.c (service_notify_message)
+   */
+  #repeat(what: string): void {
+    if (this.#reloading && this.#context.servingRole.held) this.#reload(what)
   }
 
   #reload(what: string): void {

@@ -30,6 +30,12 @@ export interface ServiceManager {
 /** The steps of a service, which happen one after another: two of them in one notice would have no order. */
 const steps: readonly string[] = ['READY', 'RELOADING', 'STOPPING']
 
+/**
+ * The longest status, in bytes. systemd ignores a notice of more than 4096 bytes as a whole, with the `READY=1` in it:
+ * https://github.com/systemd/systemd/blob/v252/src/core/manager.c (NOTIFY_BUFFER_MAX, manager_dispatch_notify_fd)
+ */
+const longestStatus = 2048
+
 /** `systemd-notify` itself waits five seconds for systemd to have read the notice. */
 const notifyTimeout = 8000
 
@@ -123,8 +129,7 @@ class NotifyingProgram implements ServiceManager {
 
   /** @returns why it could not be sent */
   #send(notice: Notice): Promise<string | undefined> {
-    // One line per field: a line break would begin another field.
-    const fields = Object.entries(notice).map(([name, value]) => `${name}=${value.replace(/\s+/g, ' ')}`)
+    const fields = Object.entries(notice).map(([name, value]) => `${name}=${line(value)}`)
     return new Promise((resolve) => {
       let child: ChildProcess
       try {
@@ -144,6 +149,18 @@ class NotifyingProgram implements ServiceManager {
       child.once('exit', (code, signal) => resolve(code === 0 ? undefined : ending(code, signal)))
     })
   }
+}
+
+/**
+ * One line: a line break would begin another field, a program's argument cannot contain a NUL, and the message of an
+ * error may have any length.
+ */
+function line(text: string): string {
+  const words = text.replace(/[\s\p{Cc}]+/gu, ' ')
+  const bytes = Buffer.from(words)
+  if (bytes.length <= longestStatus) return words
+  // Without the part of a character at the cut.
+  return `${bytes.toString('utf8', 0, longestStatus).replace(/\uFFFD+$/, '')}...`
 }
 
 function ending(code: number | null, signal: string | null): string | undefined {

@@ -1,9 +1,13 @@
 import channels from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
+import type { LifecycleOptions } from '../../src/options/options.ts'
 import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
 
 const undo: (() => void)[] = []
@@ -20,7 +24,11 @@ afterEach(() => {
   jest.restoreAllMocks()
 })
 
-async function serve(handler: http.RequestListener = () => {}): Promise<{
+async function serve(
+  handler: http.RequestListener = () => {},
+  options: LifecycleOptions = {},
+  address: { readonly path: string } | { readonly port: number } = { port: 0 },
+): Promise<{
   system: FakeSystem
   manager: FakeServiceManager
   lifecycle: Lifecycle
@@ -31,9 +39,9 @@ async function serve(handler: http.RequestListener = () => {}): Promise<{
   manager.watchdog = 1000
   system.serviceManager = manager
   const lifecycle = new Lifecycle(wire(system))
-  lifecycle.configure({ drainTimeout: 60_000 })
+  lifecycle.configure({ drainTimeout: 60_000, ...options })
   const ready = once(lifecycle.events, 'ready')
-  const server = http.createServer(handler).listen(0, '127.0.0.1')
+  const server = http.createServer(handler).listen({ host: '127.0.0.1', ...address })
   undo.push(() => {
     server.closeAllConnections()
     server.close()
@@ -66,6 +74,37 @@ test('a refused restart sends both reload notices, so that systemctl reload does
     ])
   }
 })
+
+test.each([
+  ['joins the current one', 'newest', /, generation 2 starts$/],
+  ['is refused', 'reject', /, another restart is refused$/],
+] as const)(
+  'a restart signal that %s sends another reload notice, which systemd may be waiting for',
+  async (_what, restartConcurrency, status) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+    undo.push(() => rmSync(folder, { recursive: true }))
+    // Until it resolves, no process is spawned, and restarts are one deploy.
+    const successorEnv = (): Promise<NodeJS.ProcessEnv> => new Promise(() => {})
+    const { lifecycle, manager, system } = await serve(
+      undefined,
+      { restartConcurrency, successorEnv },
+      { path: path.join(folder, 'app.sock') },
+    )
+    lifecycle.restart().catch(() => {})
+    await new Promise(setImmediate)
+    const told = manager.notices.length
+    expect(manager.notices[told - 1]).toMatchObject({ RELOADING: '1' })
+    system.deliver('SIGHUP')
+    expect(manager.notices.slice(told)).toEqual([
+      {
+        RELOADING: '1',
+        MONOTONIC_USEC: expect.stringMatching(/^\d+$/),
+        STATUS: expect.stringMatching(status),
+      },
+    ])
+    await lifecycle.shutdown()
+  },
+)
 
 test('a drain asks for more time every five seconds for as long as it goes on', async () => {
   const requests: http.ServerResponse[] = []
