@@ -47,7 +47,7 @@ export function systemdUnit(
     '[Service]',
     `Type=${type}`,
     // Where it may notify systemd of a new pid, it keeps none.
-    ...(isNotified(type) ? ['NotifyAccess=all'] : []),
+    ...(isNotified(type) ? ['NotifyAccess=all', 'WatchdogSec=5'] : []),
     `WorkingDirectory=${folder}`,
     ...Object.entries(variables).map(([name, value]) => `Environment=${quote(`${name}=${value}`)}`),
     `ExecStart=${words.map(quote).join(' ')}`,
