@@ -27,7 +27,7 @@ export function addVerify(
     .option('--h2', 'use HTTP/2 as well', false)
     .option('--url <url>', 'the address of the server (default: detected)')
     .option('--pid <pid>', 'a server that is already running, instead of a command', wholeNumber)
-    .option('--stop <signal>', 'stop it with this signal (default: SIGTERM)')
+    .option('--stop <signal>', 'stop it with this signal (default: SIGTERM, or the STOPSIGNAL of the image)')
     .option('--restart <signal>', 'deploy over it with this signal instead')
     .option(
       '--restart-command <command>',
@@ -36,7 +36,11 @@ export function addVerify(
     .option('--break <command>', 'breaks the next version, for the broken deploy')
     .option('--mend <command>', 'undoes --break')
     .option('--rtt <ms>', "the network's round trip", wholeNumber, 30)
-    .option('--limit <ms>', 'a server or a response that takes longer counts as hung', wholeNumber, 15_000)
+    .option(
+      '--limit <ms>',
+      'a server or a response that takes longer counts as hung (default: 15000; 10000 for a container that stops, as docker stop waits)',
+      wholeNumber,
+    )
     .option('--start-limit <ms>', 'how long the server may take to answer at the start', wholeNumber, 20_000)
     .option('--jobs <n>', 'how many servers run side by side, if the server listens on PORT', wholeNumber, 6)
     .option('--repeat <n>', 'run each situation this many times', wholeNumber, 1)

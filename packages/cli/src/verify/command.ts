@@ -30,20 +30,25 @@ export async function verify(
       'zerodrop verify reads /proc, which only Linux has. Run it in a container or a virtual machine.',
       { status: 2 },
     )
-  const { settings, target, only, chosen, said } = settingsOf(command, flags)
+  const plan = settingsOf(command, flags)
+  const { target, only } = plan
   const baseline = flags.baseline === undefined ? undefined : readBaseline(flags.baseline)
   checkReportFiles(flags)
-  const launcher = new Launcher(target, settings, only)
+  const launcher = new Launcher(target, plan.settings, only)
   const release = endWhenInterrupted(launcher)
   // With --json, the report goes to standard output, and stderr may have no reader.
   process.stderr.on('error', () => {})
   // With the report on standard output, the table goes to stderr.
   const table = new LiveTable(
     flags.json ? process.stderr : process.stdout,
-    chosen.map(({ title }) => title),
+    plan.chosen.map(({ title }) => title),
   )
+  const imageSignal = async (name: string): Promise<string | undefined> =>
+    (await launcher.image(name, (line) => table.say(line))).stopSignal
   const judge = async (): Promise<number> => {
     const from = performance.now()
+    const stopSignal = target.kind === 'docker' ? await imageSignal(target.image) : undefined
+    const { settings, chosen, said } = settingsOf(command, flags, stopSignal)
     const findings = await launcher.examine()
     const address = originOf(findings.address)
     table.say(`${said.command}: ${said.event}, found at ${address}`)

@@ -1,5 +1,7 @@
 import { closest } from './closest.ts'
-import { addressOf, signalOf, wrong } from './flag-values.ts'
+import { eventInWords, eventOf } from './event.ts'
+import type { EventFlags } from './event.ts'
+import { addressOf, wrong } from './flag-values.ts'
 import type { Target } from './launcher.ts'
 import type { Address } from './server/running.ts'
 import type { Event, Settings } from './settings.ts'
@@ -7,7 +9,7 @@ import type { Situation } from './situations/situation.ts'
 import { situations } from './situations/table.ts'
 
 /** The options, as commander parses them. */
-export interface VerifyFlags {
+export interface VerifyFlags extends EventFlags {
   readonly get: string
   readonly slow?: string
   readonly large?: string
@@ -17,13 +19,10 @@ export interface VerifyFlags {
   readonly h2: boolean
   readonly url?: string
   readonly pid?: number
-  readonly stop?: string
-  readonly restart?: string
-  readonly restartCommand?: string
   readonly break?: string
   readonly mend?: string
   readonly rtt: number
-  readonly limit: number
+  readonly limit?: number
   readonly startLimit: number
   readonly jobs: number
   readonly repeat: number
@@ -47,16 +46,21 @@ export interface Plan {
   readonly said: { readonly command: string; readonly event: string }
 }
 
-/** @throws Failure with status 2 if the options conflict or are invalid */
-export function settingsOf(command: readonly string[], flags: VerifyFlags): Plan {
+/**
+ * @param imageSignal the `STOPSIGNAL` of the image, which stops a container without `--stop`
+ * @throws Failure with status 2 if the options conflict or are invalid
+ */
+export function settingsOf(command: readonly string[], flags: VerifyFlags, imageSignal?: string): Plan {
   const target = targetOf(command, flags)
-  const event = eventOf(flags)
+  const event = eventOf(flags, imageSignal)
   if ((flags.break === undefined) !== (flags.mend === undefined))
     throw wrong('--break and --mend go together.')
   if (flags.repeat < 1) throw wrong('--repeat takes a whole number from 1 on.')
   if (flags.jobs < 1) throw wrong('--jobs takes a whole number from 1 on.')
-  for (const name of ['limit', 'startLimit'] as const)
-    if (flags[name] < 1 || flags[name] > LONGEST)
+  const limit =
+    flags.limit ?? (target.kind === 'docker' && event.kind === 'stop' ? DOCKER_LIMIT : DEFAULT_LIMIT)
+  for (const milliseconds of [limit, flags.startLimit])
+    if (milliseconds < 1 || milliseconds > LONGEST)
       throw wrong(`--limit and --start-limit take milliseconds from 1 to ${LONGEST}, which is an hour.`)
   if (flags.rtt > LONGEST_ROUND_TRIP) throw wrong(`--rtt takes milliseconds from 0 to ${LONGEST_ROUND_TRIP}.`)
   if (flags.pid !== undefined && event.kind === 'stop' && (flags.only?.length !== 1 || flags.repeat > 1))
@@ -85,7 +89,7 @@ export function settingsOf(command: readonly string[], flags: VerifyFlags): Plan
       event,
       broken,
       roundTrip: flags.rtt,
-      limit: flags.limit,
+      limit,
       startLimit: flags.startLimit,
     },
     target,
@@ -113,15 +117,11 @@ function targetOf([file, ...args]: readonly string[], { pid, docker }: VerifyFla
   )
 }
 
-function eventOf({ stop, restart, restartCommand }: VerifyFlags): Event {
-  if ([stop, restart, restartCommand].filter((each) => each !== undefined).length > 1)
-    throw wrong('Give one of --stop, --restart and --restart-command.')
-  if (restartCommand !== undefined) return { kind: 'restart-command', command: restartCommand }
-  if (restart !== undefined) return { kind: 'restart', signal: signalOf(restart, '--restart') }
-  return { kind: 'stop', signal: signalOf(stop ?? 'SIGTERM', '--stop') }
-}
-
-/** In milliseconds. A timer that overflows in Node fires at once. */
+/** In milliseconds, as the two after it. */
+const DEFAULT_LIMIT = 15_000
+/** After this time, `docker stop` kills a container. */
+const DOCKER_LIMIT = 10_000
+/** A timer that overflows in Node fires at once. */
 const LONGEST = 3_600_000
 const LONGEST_ROUND_TRIP = 10_000
 
@@ -148,9 +148,4 @@ function targetInWords(target: Target): string {
   return target.kind === 'docker'
     ? ['docker', target.image, ...target.command].join(' ')
     : target.command.join(' ')
-}
-
-function eventInWords(event: Event): string {
-  if (event.kind === 'restart-command') return `deployed by "${event.command}"`
-  return event.kind === 'stop' ? `stopped by ${event.signal}` : `restarted by ${event.signal}`
 }

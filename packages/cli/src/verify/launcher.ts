@@ -8,6 +8,8 @@ import type { Found } from './server/listening.ts'
 import { authorityOf } from './server/running.ts'
 import type { Address, Running } from './server/running.ts'
 import { startContainer } from './server/container.ts'
+import { findImage } from './server/image.ts'
+import type { Image } from './server/image.ts'
 import { startServer } from './server/started.ts'
 import type { Findings, Settings } from './settings.ts'
 import { freePort } from './traffic.ts'
@@ -38,7 +40,7 @@ export class Launcher {
   readonly #owed = new Set<() => Promise<void>>()
   /** Servers that are still starting. They are not in `#running` yet, so `endAll()` waits for them. */
   readonly #starting = new Set<Promise<unknown>>()
-  #ended = false
+  readonly #ending = new AbortController()
   /** Whether the server listens on `PORT`. */
   #followsPort = false
   #findings: Findings | undefined
@@ -47,6 +49,14 @@ export class Launcher {
     this.#target = target
     this.#settings = settings
     this.#only = only
+  }
+
+  /**
+   * Looks for the image of the container, and pulls it if the engine does not have it.
+   * @throws Failure if no Docker engine answers, or if the image cannot be pulled
+   */
+  async image(name: string, say: (line: string) => void): Promise<Image> {
+    return this.#unlessEnded(findImage(name, { signal: this.#ending.signal, say }))
   }
 
   /**
@@ -114,7 +124,7 @@ export class Launcher {
 
   /** Ends every server, including those still starting. No server can be started afterwards. */
   async endAll(): Promise<void> {
-    this.#ended = true
+    this.#ending.abort()
     for (const undo of [...this.#owed].reverse()) await undo()
     await Promise.allSettled(this.#starting)
     await Promise.all([...this.#running].map((server) => this.end(server)))
@@ -130,12 +140,16 @@ export class Launcher {
     return this.#findings
   }
 
-  async #start(onFreePort: boolean): Promise<Started> {
-    const starting = this.#begin(onFreePort)
+  #start(onFreePort: boolean): Promise<Started> {
+    return this.#unlessEnded(this.#begin(onFreePort))
+  }
+
+  /** Passes on what has started, unless `endAll()` was called meanwhile. */
+  async #unlessEnded<Result>(starting: Promise<Result>): Promise<Result> {
     this.#starting.add(starting)
     try {
       const started = await starting
-      if (!this.#ended) return started
+      if (!this.#ending.signal.aborted) return started
     } finally {
       this.#starting.delete(starting)
     }
@@ -143,15 +157,17 @@ export class Launcher {
   }
 
   async #begin(onFreePort: boolean): Promise<Started> {
-    if (this.#ended) throw new Failure('Everything has been ended.', { status: 2 })
+    if (this.#ending.signal.aborted) throw new Failure('Everything has been ended.', { status: 2 })
     const target = this.#target
     if (target.kind === 'pid') return { server: this.#note(new AdoptedServer(target.pid)), port: undefined }
-    if (target.kind === 'docker')
-      return { server: this.#note(await startContainer(target.image, target.command)), port: undefined }
     if (this.#only !== undefined) await failIfInUse(this.#only)
-    const port = onFreePort && this.#only === undefined ? await freePort() : undefined
-    const server = this.#note(await startServer({ command: target.command, port }))
-    return { server, port: port ?? numberOr(process.env['PORT']) }
+    const free = onFreePort && this.#only === undefined ? await freePort() : undefined
+    const port = free ?? numberOr(process.env['PORT'])
+    const server =
+      target.kind === 'docker'
+        ? await startContainer({ ...target, port })
+        : await startServer({ command: target.command, port: free })
+    return { server: this.#note(server), port }
   }
 
   #note(server: Running): Running {

@@ -77,8 +77,11 @@ function exitFaults(
   { limit }: Settings,
   signal: NodeJS.Signals,
 ): Fault[] {
-  if (ending === undefined)
-    return [{ kind: 'running', saw: `the server was still running ${limit} ms after ${signal}` }]
+  if (ending === undefined) {
+    const why = server.whyItStays?.(signal)
+    const because = why === undefined ? '' : `: ${why}`
+    return [{ kind: 'running', saw: `the server was still running ${limit} ms after ${signal}${because}` }]
+  }
   const left = server.members()
   if (left.length > 0) {
     const pids = left.map(({ pid }) => pid).join(', ')

@@ -76,5 +76,11 @@ export function endingInWords(ending: Ending | undefined, sent: NodeJS.Signals):
   if (status === undefined) return 'ended'
   if (isOwnSignal(ending, sent))
     return signal === null ? `exit ${status} (${sent})` : `${sent} (${128 + constants.signals[sent]})`
-  return signal ?? `exit ${status}`
+  return signal ?? `exit ${status}${standsFor(status)}`
+}
+
+/** A shell and Docker report a process that a signal has ended with 128 and its number. */
+function standsFor(status: number | null): string {
+  const [name] = Object.entries(constants.signals).find(([, number]) => status === 128 + Number(number)) ?? []
+  return name === undefined ? '' : ` (${name})`
 }

@@ -1,67 +1,111 @@
-import { execFile, spawnSync } from 'node:child_process'
-import { promisify } from 'node:util'
+import { spawnSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import path from 'node:path'
 import { Failure } from '../../fail.ts'
 import { until } from '../until.ts'
-import { Family } from './family.ts'
-import { isStopped } from './proc.ts'
+import { docker, read, startDocker } from './docker.ts'
+import { Family, send } from './family.ts'
+import { commandLineOf, handles, hasInEnvironment, isStopped, processEntry } from './proc.ts'
 import type { ProcessEntry } from './proc.ts'
 import type { Exit, Running } from './running.ts'
 
-const run = promisify(execFile)
+const END = 5000
+const VISIBLE = 2000
+const OUTPUT = 4000
+const shells: ReadonlySet<string> = new Set(['sh', 'ash', 'bash', 'dash', 'busybox', 'zsh'])
+
+export interface ContainerOptions {
+  readonly image: string
+  readonly command: readonly string[]
+  readonly port: number | undefined
+}
 
 /**
  * Starts a container in the host's network namespace, so that clients reach it and its sockets are visible in /proc.
- * @throws Failure if Docker is not available or the container cannot be started
+ * @throws Failure if the container cannot be started, or if its processes are not visible
  */
-export async function startContainer(image: string, command: readonly string[]): Promise<Container> {
+export async function startContainer({ image, command, port }: ContainerOptions): Promise<Container> {
+  const id = randomUUID()
+  const mark = `ZERODROP_VERIFY=${id}`
+  // Chosen here, so that the container can be removed whatever becomes of the command that creates it.
+  const name = `zerodrop-verify-${id}`
+  const network = ['--network', 'host', '--log-driver', 'json-file']
+  const environment = ['--env', mark, ...(port === undefined ? [] : ['--env', `PORT=${port}`])]
+  const label = ['--label', 'zerodrop.verify']
   try {
-    await docker('version', '--format', '{{.Server.Version}}')
+    await docker(['create', '--name', name, ...label, ...network, ...environment, image, ...command])
+    await docker(['start', name])
+    const pid = await pidOf(name)
+    await checkVisible(name, pid, mark)
+    return new Container(name, pid, mark)
   } catch (error) {
-    throw new Failure(`--docker needs a Docker engine, and none answers: ${lastLine(error)}`, { status: 2 })
+    await docker(removal(name)).catch(() => {})
+    throw new Failure(`The container of ${image} cannot be started: ${(error as Error).message}`, {
+      status: 2,
+    })
   }
+}
+
+/** Removes the volumes too that Docker has made for the `VOLUME` of an image. */
+function removal(name: string): readonly string[] {
+  return ['rm', '--force', '--volumes', name]
+}
+
+/** The pid of its process 1 in the pid namespace of the engine; 0 if that has ended. */
+async function pidOf(name: string): Promise<number> {
+  return Number(await docker(['inspect', '--format', '{{.State.Pid}}', name]))
+}
+
+/** @throws Failure if the container runs, and its process 1 cannot be examined */
+async function checkVisible(name: string, pid: number, mark: string): Promise<void> {
+  // For an instant after the start, the process still has the environment of the container runtime.
+  const seen = await until(
+    () => processEntry(pid) === undefined || hasInEnvironment(pid, mark) || undefined,
+    performance.now() + VISIBLE,
+  )
+  if ((seen === true && processEntry(pid) !== undefined) || (await pidOf(name)) === 0) return
+  const why = isOfAnotherUser(pid)
+    ? 'its processes belong to another user. Run verify as root.'
+    : 'its processes are not visible here. Run verify on the machine of the engine, outside of a container.'
+  throw new Failure(why)
+}
+
+function isOfAnotherUser(pid: number): boolean {
   try {
-    const id = await docker(
-      'run',
-      '--detach',
-      '--network',
-      'host',
-      '--label',
-      'zerodrop.verify',
-      image,
-      ...command,
-    )
-    return new Container(id, Number(await docker('inspect', '--format', '{{.State.Pid}}', id)))
+    process.kill(pid, 0)
+    return false
   } catch (error) {
-    throw new Failure(`The container of ${image} cannot be started: ${lastLine(error)}`, { status: 2 })
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
-async function docker(...args: string[]): Promise<string> {
-  const { stdout } = await run('docker', args)
-  return stdout.trim()
-}
-
-function lastLine(error: unknown): string {
-  const { code, stderr, message } = error as { code?: string; stderr?: string; message: string }
-  if (code === 'ENOENT') return 'there is no command "docker".'
-  return (stderr ?? message).trim().split('\n').at(-1) ?? message
-}
-
-/** A container. Its main process receives the signals, as with `docker stop`. */
+/** A container. Its process 1 receives the signals, as with `docker stop`. */
 export class Container implements Running {
   readonly pid: number
   readonly exited: Promise<Exit>
   exit: Exit | undefined
   output = ''
-  readonly outputEnded = Promise.resolve()
-  readonly #id: string
+  readonly outputEnded: Promise<void>
+  readonly mark: string
+  readonly #name: string
   readonly #family: Family
+  readonly #logs: ChildProcess
+  #removed: Promise<unknown> | undefined
 
-  constructor(id: string, pid: number) {
-    this.#id = id
+  constructor(name: string, pid: number, mark: string) {
+    this.#name = name
     this.pid = pid
-    this.#family = new Family(pid)
-    this.exited = docker('wait', id).then(
+    this.mark = mark
+    this.#family = new Family(pid, { environment: mark })
+    this.#logs = startDocker(['logs', '--follow', name])
+    for (const stream of [this.#logs.stdout, this.#logs.stderr])
+      read(stream, (text) => (this.output = (this.output + text).slice(-OUTPUT)))
+    this.outputEnded = new Promise((resolve) => {
+      this.#logs.once('close', () => resolve())
+      this.#logs.once('error', () => resolve())
+    })
+    this.exited = docker(['wait', name]).then(
       (status) => this.#ended(Number(status)),
       () => this.#ended(undefined),
     )
@@ -71,9 +115,17 @@ export class Container implements Running {
     return this.#family.members()
   }
 
+  whyItStays(signal: NodeJS.Signals): string | undefined {
+    if (handles(this.pid, signal)) return undefined
+    const [program = ''] = commandLineOf(this.pid).split(' ')
+    return shells.has(path.basename(program))
+      ? `process 1 of the container is a shell, which does not pass ${signal} on: write CMD and ENTRYPOINT as lists`
+      : `process 1 of the container has no handler for ${signal}, and the kernel then ignores the signal`
+  }
+
+  /** Sends the signal itself: `docker kill` takes some time, in which a thawed server would go on. */
   signal(signal: NodeJS.Signals): void {
-    // Fails if the container is already gone.
-    docker('kill', '--signal', signal, this.#id).catch(() => {})
+    if (this.#family.members().some(({ pid }) => pid === this.pid)) send(this.pid, signal)
   }
 
   async freeze(): Promise<void> {
@@ -86,13 +138,21 @@ export class Container implements Running {
   }
 
   killNow(): void {
-    spawnSync('docker', ['rm', '--force', this.#id], { stdio: 'ignore' })
+    spawnSync('docker', removal(this.#name), { stdio: 'ignore' })
   }
 
   async kill(): Promise<void> {
-    this.output = await docker('logs', '--tail', '20', this.#id).catch(() => '')
-    await docker('rm', '--force', this.#id).catch(() => {})
+    // Docker refuses a second removal while the first is in progress.
+    this.#removed ??= docker(removal(this.#name)).catch(() => {})
+    await this.#removed
+    const gone = (): true | undefined => {
+      // A command of --restart-command may have started processes outside of the container.
+      this.#family.signal('SIGKILL')
+      return this.members().length === 0 || undefined
+    }
+    await until(gone, performance.now() + END)
     await until(() => this.exit, performance.now() + END)
+    this.#logs.kill('SIGKILL')
   }
 
   #ended(status: number | undefined): Exit {
@@ -100,5 +160,3 @@ export class Container implements Running {
     return this.exit
   }
 }
-
-const END = 5000

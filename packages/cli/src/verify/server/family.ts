@@ -5,8 +5,8 @@ import type { ProcessEntry } from './proc.ts'
 export interface Mark {
   /** An environment variable, as `NAME=value`. */
   readonly environment: string
-  /** The name of a file that only these processes have open. */
-  readonly file: string
+  /** The name of a file that only these processes have open. A container inherits none. */
+  readonly file?: string
 }
 
 /**
@@ -21,6 +21,7 @@ export class Family {
   /** Unrelated processes. They stay unrelated: a child inherits the environment and the files of its parent at its start. */
   readonly #others = new Set<number>()
 
+  /** @param root 0 if the first process had ended before its pid was read */
   constructor(root: number, mark?: Mark) {
     this.#root = root
     this.#mark = mark
@@ -65,9 +66,10 @@ export class Family {
     if (this.#mark === undefined) return entry.pid === this.#root && this.#members.size === 0
     const { environment, file } = this.#mark
     return (
-      entry.session === this.#root ||
+      // Session 0 is that of processes whose session leader is outside of this pid namespace.
+      (this.#root > 0 && entry.session === this.#root) ||
       hasInEnvironment(entry.pid, environment) ||
-      hasOpenAsMark(entry.pid, file)
+      (file !== undefined && hasOpenAsMark(entry.pid, file))
     )
   }
 }

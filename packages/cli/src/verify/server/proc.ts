@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { constants } from 'node:os'
 
 /** `started`, in clock ticks of the kernel, distinguishes a process from a later process with the same pid. */
 export interface ProcessEntry {
@@ -49,6 +50,12 @@ export function commandLineOf(pid: number): string {
 export function pendingSignals(pid: number): bigint {
   const mask = read(`/proc/${pid}/status`)?.match(/^ShdPnd:\s*([0-9a-f]+)$/m)?.[1]
   return mask === undefined ? 0n : BigInt(`0x${mask}`)
+}
+
+/** Whether the process has a handler for the signal. */
+export function handles(pid: number, signal: NodeJS.Signals): boolean {
+  const mask = read(`/proc/${pid}/status`)?.match(/^SigCgt:\s*([0-9a-f]+)$/m)?.[1]
+  return mask !== undefined && (BigInt(`0x${mask}`) & (1n << BigInt(constants.signals[signal] - 1))) !== 0n
 }
 
 /** Whether every thread of the process is stopped, as SIGSTOP leaves it. */

@@ -41,6 +41,8 @@ export interface Running {
   /** Every live process of the server, oldest first. */
   members(): ProcessEntry[]
   signal(signal: NodeJS.Signals): void
+  /** Why the server still runs after this signal, if that can be seen from outside. */
+  whyItStays?(signal: NodeJS.Signals): string | undefined
   /** Pauses every process with SIGSTOP. Resolves when all have stopped. */
   freeze(): Promise<void>
   thaw(): void
