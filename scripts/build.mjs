@@ -11,9 +11,17 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
-export const publicPackages = ['core', 'express', 'koa', 'fastify', 'prometheus', 'socket.io', 'cli']
-// The CLI has the code of @zerodrop/traffic in it.
-const packages = ['traffic', ...publicPackages, 'hono', 'conformance']
+/** The folders below `packages/` that are compiled, with their manifests; a package comes after those that it needs. */
+const manifests = inOrder(
+  readdirSync(join(root, 'packages'))
+    .filter((name) => existsSync(join(root, 'packages', name, 'tsconfig.build.json')))
+    .map((name) => [name, JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8'))]),
+)
+const packages = manifests.map(([name]) => name)
+
+export const publicPackages = manifests
+  .filter(([, manifest]) => manifest.private !== true)
+  .map(([name]) => name)
 
 export function build() {
   const fingerprint = createHash('sha256')
@@ -22,7 +30,6 @@ export function build() {
   addFile(fingerprint, join('scripts', 'build.mjs'))
   for (const name of packages) {
     const folder = join('packages', name)
-    if (!existsSync(join(root, folder, 'src'))) continue
     addFile(fingerprint, join(folder, 'package.json'))
     addFile(fingerprint, join(folder, 'tsconfig.build.json'))
     for (const file of sourceFiles(join(folder, 'src'))) addFile(fingerprint, file)
@@ -178,6 +185,21 @@ function publicNames(bundle) {
     write: false,
   })
   return Object.values(metafile.outputs)[0].exports
+}
+
+function inOrder(all) {
+  const needs = ([, { dependencies, devDependencies }]) =>
+    Object.keys({ ...dependencies, ...devDependencies })
+  const seen = new Set()
+  const ordered = []
+  const add = (entry) => {
+    if (seen.has(entry)) return
+    seen.add(entry)
+    for (const name of needs(entry)) all.filter(([, manifest]) => manifest.name === name).forEach(add)
+    ordered.push(entry)
+  }
+  all.forEach(add)
+  return ordered
 }
 
 function sourceFiles(folder) {
