@@ -23,7 +23,8 @@ export class Adapter {
   }
 
   /**
-   * Calls `lifecycle.configure()` with the options of an adapter, which include `onDrainingRequest`.
+   * Calls `lifecycle.configure()` with the options of an adapter, which include `onDrainingRequest`. From now on,
+   * the adapter has to answer health probes.
    * @param frameworkLog the framework's logger, used unless the option `logger` names another
    * @returns the policy for requests that arrive during a drain
    * @throws what `lifecycle.configure()` throws
@@ -35,6 +36,7 @@ export class Adapter {
     checkPlain(options)
     const { onDrainingRequest = 'serve', ...processWide } = options
     checkOptions(processWide, ['onDrainingRequest'])
+    this.#parts.probed.leaveToAdapter()
     this.#lifecycle.configure(processWide)
     if (frameworkLog !== undefined) this.#parts.context.reporter.logToFramework(frameworkLog)
     checkPolicy(onDrainingRequest)

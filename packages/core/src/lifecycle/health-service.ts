@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:net'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { HealthPort } from '../health/health-port.ts'
@@ -55,7 +54,7 @@ export class HealthService {
   }
 
   /** The answer to such a request; undefined for any other. */
-  answer(request: IncomingMessage, condition?: () => Condition): Promise<HealthAnswer> | undefined {
+  answer(request: ProbeRequest, condition?: () => Condition): Promise<HealthAnswer> | undefined {
     return this.#port === undefined ? this.#probes?.answer(request, condition) : undefined
   }
 

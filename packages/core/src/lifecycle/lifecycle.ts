@@ -111,8 +111,9 @@ export class Lifecycle {
   }
 
   /**
-   * Answers a health probe, for servers without an adapter:
-   * `if (lifecycle.answerHealth(request, response)) return`.
+   * Answers a health probe: `if (lifecycle.answerHealth(request, response)) return`. Only a server beside those of
+   * an adapter needs this. In a process without an adapter, the option `health` makes every HTTP server answer
+   * before its handlers see the probe.
    * @returns false for any other request, which it does not touch
    * @example
    * ```ts
@@ -148,7 +149,7 @@ export class Lifecycle {
    * ```
    */
   configure(options: LifecycleOptions = {}): void {
-    const { configuration, health, origin, reactions, readiness, serving } = this.#parts
+    const { configuration, health, origin, probed, reactions, readiness, serving } = this.#parts
     const { listeners, predecessor, reporter, system } = this.#context
     if (origin.error !== undefined) throw origin.error
     const wanted = configuration.add(options)
@@ -160,6 +161,7 @@ export class Lifecycle {
     serving.watch()
     if (!configuration.configured) this.#begin()
     health.configure(configuration.settings.health, () => readiness.condition())
+    probed.update()
     // A successor opens the health port when it is ready: until then its predecessor answers there.
     if (predecessor === undefined) void health.open()
     if (options.signals !== undefined) reactions.release()
@@ -206,7 +208,7 @@ export class Lifecycle {
     }
     this.configure()
     checkAttachOptions(options)
-    const { health, verdicts } = this.#parts
+    const { health, probed, verdicts } = this.#parts
     const { listeners, reporter, servers } = this.#context
     const { name = 'onSettled', onSettled, onDrainingRequest, migrate } = options
     const settings = servers.settingsOf(server)
@@ -216,7 +218,11 @@ export class Lifecycle {
         health.isFor(request) ? 'serve' : verdicts.of(onDrainingRequest, request)
     if (migrate !== undefined) settings.migrate = migrate
     if (server.listening) listeners.add(server)
-    else onFed(server, (first) => servers.addFed(server, first) || reporter.warn(notListening()))
+    else
+      onFed(server, (first) => {
+        if (servers.addFed(server, first)) probed.update()
+        else reporter.warn(notListening())
+      })
   }
 
   /**

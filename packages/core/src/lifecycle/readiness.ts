@@ -66,7 +66,7 @@ export class Readiness {
    * The state from which to answer the process's own `readyCheck` on `/readyz`: it leaves out the check
    * itself, which would otherwise wait for its own result. Undefined for any other request.
    */
-  conditionFor({ socket }: IncomingMessage): (() => Condition) | undefined {
+  conditionFor({ socket }: Pick<IncomingMessage, 'socket'>): (() => Condition) | undefined {
     return this.#checking && isCheck(socket) ? () => ({ ...this.condition(), ready: true }) : undefined
   }
 

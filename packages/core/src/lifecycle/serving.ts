@@ -10,6 +10,7 @@ import type { Context } from './context.ts'
 import type { Ending } from './ending.ts'
 import type { HealthService } from './health-service.ts'
 import type { Kept } from './kept.ts'
+import type { ProbedServers } from './probed-servers.ts'
 import type { Readiness } from './readiness.ts'
 import type { SignalReactions } from './signal-reactions.ts'
 import type { Succession } from './succession.ts'
@@ -19,6 +20,7 @@ export interface ServingParts {
   readonly openings: Openings
   readonly health: HealthService
   readonly readiness: Readiness
+  readonly probed: ProbedServers
   readonly succession: Succession
   readonly ending: Ending
   readonly reactions: SignalReactions
@@ -109,12 +111,13 @@ export class Serving {
   #onListening(listener: Listener): void {
     const { server } = listener
     const { drains, reporter, servers } = this.#context
-    const { health, isInherited, kept, openings, ticketKeys } = this.#parts
+    const { health, isInherited, kept, openings, probed, ticketKeys } = this.#parts
     const isOwn = health.owns(server)
     drains.onListening(server)
     for (const fed of servers.fedBy(server)) drains.onListening(fed.server)
     servers.add(listener, isOwn, () => this.close(server, [server])?.closed(server))
     ticketKeys?.onListening(server)
+    probed.update()
     const address = servers.get(server)?.address
     if (address !== undefined) reporter.tell('listening', { address, inherited: isInherited(address) })
     if (isOwn) kept?.update()

@@ -26,6 +26,7 @@ import { Hooks } from './hooks.ts'
 import { Kept } from './kept.ts'
 import { type Origin, originOf } from './origin.ts'
 import { ProgressDisplay } from './progress.ts'
+import { ProbedServers } from './probed-servers.ts'
 import { firstHttpServer, Readiness } from './readiness.ts'
 import { Restarts } from './restarts.ts'
 import { ServiceNotices } from './service-notices.ts'
@@ -52,6 +53,7 @@ export interface Parts {
   readonly status: StatusReader
   readonly reactions: SignalReactions
   readonly serving: Serving
+  readonly probed: ProbedServers
 }
 
 /**
@@ -171,11 +173,13 @@ export function wire(system: System): Parts {
     })
   if (keeper !== undefined) kept?.keepBy(keeper, addresses)
   else if (comingKeeper !== undefined) void kept?.expect(comingKeeper)
+  const probed = new ProbedServers(servers, health, readiness)
   const serving = new Serving(context, {
     configuration,
     openings,
     health,
     readiness,
+    probed,
     succession,
     ending,
     reactions,
@@ -224,5 +228,6 @@ export function wire(system: System): Parts {
     status,
     reactions,
     serving,
+    probed,
   }
 }
