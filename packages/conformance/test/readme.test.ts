@@ -23,6 +23,9 @@ afterEach(() => undo.disposeAll())
 // A restart needs a platform that hands on listening sockets, and finding its orphans needs /proc.
 const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
+// Windows has no signals that a process could handle.
+const describePosix = process.platform === 'win32' ? describe.skip : describe
+
 /** The programs of a page: its blocks of TypeScript and JavaScript, as a reader would copy them. */
 function snippets(readme: string): { name: string; language: string; code: string }[] {
   const text = readFileSync(path.join(root, readme), 'utf8')
@@ -60,6 +63,13 @@ async function start(language: string, code: string): Promise<{ app: AppProcess;
 function docPrograms(page: string): { name: string; code: string }[] {
   return blocks(page)
     .filter(({ code }) => /^import .*'@zerodrop\//m.test(code) && /\.listen\((?:\{ port: )?3000/.test(code))
+    .map(({ place, code }) => ({ name: place, code }))
+}
+
+/** The programs of a page that use another library and listen. */
+function peerPrograms(page: string): { name: string; code: string }[] {
+  return blocks(page)
+    .filter(({ code }) => !code.includes("'@zerodrop/") && /\.listen\((?:\{ port: )?3000/.test(code))
     .map(({ place, code }) => ({ name: place, code }))
 }
 
@@ -103,6 +113,27 @@ test.each(['docs/getting-started.md', 'docs/migrating.md'].flatMap(docPrograms))
     expect(await app.exited).toEqual({ code: 0, signal: null })
   },
 )
+
+// The workspace of the benchmarks installs them, except lightship, which brings a second Fastify.
+const peers = peerPrograms('docs/migrating.md').filter(({ code }) => !code.includes("'lightship'"))
+
+test('the page has a program of every other library', () => {
+  expect(peers).toHaveLength(7)
+})
+
+describePosix.each(peers)('before: $name', ({ code }) => {
+  test('serves, and stops at its signal as the library does', async () => {
+    const { app, port } = await start(
+      'ts',
+      `globalThis.pool = { query: async () => {}, end: async () => {} }\n${code.replace(', 5000)', ', 0)')}`,
+    )
+    expect(await get(port)).toBe('200 hello')
+    app.signal(code.includes("'SIGTERM'") || !code.includes("'SIGINT'") ? 'SIGTERM' : 'SIGINT')
+    // terminus ends the process by the signal that it got.
+    const exit = code.includes('terminus') ? { code: null, signal: 'SIGTERM' } : { code: 0, signal: null }
+    expect(await app.exited).toEqual(exit)
+  })
+})
 
 describeLinux('restart', () => {
   test.each(programs)('$name goes on in a new process at SIGHUP', async ({ language, code }) => {
