@@ -113,6 +113,24 @@ const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 // A browser is not part of what `npm ci` installs: on Debian it is the package chromium.
 const describeInBrowser = chromium === undefined ? describe.skip : describePosix
 
+/** In the page: fetches again and again, and counts. Chromium repeats a GET by itself, but not a POST. */
+const fetchAgainAndAgain = `
+  const asked = (globalThis.asked = { answered: 0, failed: 0, over: false })
+  const ask = async (method) => {
+    while (!asked.over) {
+      try {
+        await (await fetch('/', { method, cache: 'no-store', ...(method === 'POST' && { body: 'x' }) })).text()
+        asked.answered++
+      } catch {
+        asked.failed++
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  }
+  void ask('GET')
+  void ask('POST')
+`
+
 describeInBrowser('a page in Chromium', () => {
   const open = async (chat: Chat) => {
     const { chromium: browsers } = await import('playwright-core')
@@ -129,12 +147,15 @@ describeInBrowser('a page in Chromium', () => {
     return { page, say }
   }
 
-  test('sees neither its WebSocket nor its event stream close across three deploys', async () => {
+  test('sees no fetch fail, and neither its WebSocket nor its event stream close, across three deploys', async () => {
     const chat = await Chat.start()
     const { page, say } = await open(chat)
+    await page.evaluate(fetchAgainAndAgain)
     for (const version of ['2', '3', '4']) {
+      const answered = (await page.evaluate('asked.answered')) as number
       await say(`before ${version}`)
       await chat.deploy(version)
+      await page.waitForFunction(`asked.answered > ${answered + 2}`)
       await say(`after ${version}`)
       await page.waitForFunction(
         `document.getElementById('clock').textContent.includes('version ${version}')`,
@@ -151,6 +172,10 @@ describeInBrowser('a page in Chromium', () => {
     const seconds = (await page.evaluate('chat.clock.seen')) as number[]
     expect(seconds).toEqual(Array.from(seconds, (_, index) => seconds[0]! + index))
     expect(await page.textContent('#messages')).toContain('somebody: after 4 (version 4)')
+    expect(await page.evaluate('asked.failed')).toBe(0)
+    // Without a server, the page notices.
+    chat.app.signal('SIGKILL')
+    await page.waitForFunction('asked.failed > 0')
   })
 
   test('sees both close without the calls', async () => {

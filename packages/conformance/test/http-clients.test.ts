@@ -127,8 +127,12 @@ describePosix('the usual HTTP clients', () => {
       await generations.restart()
       await answered(version)
     }
-    await Promise.all(asking.map(({ stop }) => stop()))
-    const wrong = asking.map(({ seen }, index) => [names[index], seen.wrong])
+    const wrong = asking.map(({ seen }, index) => [names[index], [...seen.wrong]])
     expect(wrong).toEqual(names.map((name) => [name, []]))
+    // Without a server, each client notices.
+    generations.app.signal('SIGKILL', generations.pid)
+    while (!asking.every(({ seen }) => seen.wrong.length > 0))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    await Promise.all(asking.map(({ stop }) => stop()))
   })
 })
