@@ -29,8 +29,8 @@ export async function run(script: string, args: readonly string[], flags: RunFla
   // Bind the socket first: a second keeper for the same socket must not start a second server.
   const opened = await open(flags.control)
   const keeper = await runKeeper({
-    file: process.execPath,
     args: [...flags.nodeOption, script, ...args],
+    script,
     cwd: process.cwd(),
     env: process.env,
     respawn: flags.respawn,

@@ -1,4 +1,5 @@
 import { ZerodropError } from '../errors/zerodrop-error.ts'
+import type { KeptProgram } from '../system/found-program.ts'
 import {
   type FromKeeper,
   fromWire,
@@ -10,15 +11,6 @@ import {
 } from '../system/keeper-protocol.ts'
 import type { Child, KeeperSystem } from '../system/keeper-system.ts'
 import { Backoff } from './backoff.ts'
-
-/** The program of the first generation, and of any that replaces a crashed one before a restart. */
-export interface KeptProgram {
-  readonly file: string
-  /** The arguments; the first is the program's `argv[0]`. */
-  readonly args: readonly string[]
-  readonly cwd: string
-  readonly env: Readonly<NodeJS.ProcessEnv>
-}
 
 export interface KeeperOptions {
   /**
@@ -67,8 +59,11 @@ export class Keeper {
   readonly #backoff: Backoff
   readonly #generations = new Map<number, Child>()
   readonly #listeners = new Map<string, Listener>()
-  /** Undefined until an adopted generation has started another one. */
-  #program: KeptProgram | undefined
+  /**
+   * Finds the program to start without a predecessor. Undefined until an adopted generation has started
+   * another one.
+   */
+  #program: (() => KeptProgram) | undefined
   /** The number of the serving generation, or of the last one that served. */
   #generation = 1
   #serving: Child | undefined
@@ -95,7 +90,7 @@ export class Keeper {
   /** @param program the program to start first; undefined if a generation is adopted */
   constructor(system: KeeperSystem, program: KeptProgram | undefined, options: KeeperOptions) {
     this.#system = system
-    this.#program = program
+    this.#program = program && system.finder(program)
     this.#options = options
     this.#backoff = new Backoff(system)
   }
@@ -154,7 +149,7 @@ export class Keeper {
   async #startFirst(): Promise<void> {
     if (this.#program === undefined) return
     this.#last = undefined
-    const { file, args, cwd, env } = this.#program
+    const { file, args, cwd, env } = this.#program()
     // The application may rely on these descriptor numbers.
     const activated = Array.from({ length: this.#system.activated }, (_, index) => 3 + index)
     const behind = 3 + activated.length
@@ -163,7 +158,7 @@ export class Keeper {
       given: { bound, requested, fd: behind + index },
     }))
     const generation = this.#ended === undefined ? 1 : this.#generation + 1
-    const variables = this.#tell(env, {
+    const variables = this.#tell(activated.length === 0 ? env : { ...env, ...this.#activation }, {
       channel: behind + listeners.length,
       generation,
       listeners: listeners.map(({ given }) => given),
@@ -182,6 +177,12 @@ export class Keeper {
         { cause },
       )
     }
+  }
+
+  /** A successor learns about these descriptors from its predecessor; one that replaces a crashed one has none. */
+  get #activation(): NodeJS.ProcessEnv {
+    const names = ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'] as const
+    return Object.fromEntries(names.map((name) => [name, this.#system.env[name]]))
   }
 
   /** The environment of a generation, with the variables for this keeper. */
@@ -248,7 +249,7 @@ export class Keeper {
   }
 
   async #start(from: Child, message: ToKeeper & { type: 'start' }): Promise<void> {
-    const { id, file, args, cwd, env, listeners } = message
+    const { id, file, args, cwd, env, script, listeners } = message
     try {
       const descriptors = listeners.map((address) => {
         const fd = this.#listeners.get(address)?.handle.fd
@@ -266,7 +267,7 @@ export class Keeper {
       const child = await this.#system.spawn({ file, args, cwd, env: variables }, descriptors, true)
       this.#add(child)
       // The newest deployed program starts after a crash.
-      this.#program = { file, args, cwd, env }
+      this.#program = this.#system.finder({ file, args, cwd, env, script })
       const { stream } = child
       from.send(toWire({ type: 'started', id, pid: child.pid }), stream?.handle, () => stream?.close())
     } catch (error) {

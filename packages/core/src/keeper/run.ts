@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { ownPlace } from '../system/found-program.ts'
 import { keeperSystem } from '../system/keeper-system.ts'
 import { Keeper, type KeeperOptions } from './keeper.ts'
 
@@ -8,10 +9,10 @@ export type { Said } from '../system/asker.ts'
 export { holdParentChannel } from '../system/parent-channel.ts'
 
 export interface RunOptions extends Partial<KeeperOptions> {
-  /** The node binary, such as `process.execPath`. */
-  readonly file: string
   /** Node's own options, the script and the script's arguments. */
   readonly args: readonly string[]
+  /** The script, absolute or relative to `cwd`. */
+  readonly script: string
   readonly cwd: string
   readonly env: Readonly<NodeJS.ProcessEnv>
   /** Called once, right before this process ends. */
@@ -32,8 +33,8 @@ export interface RunningKeeper {
  * Rejects with `ERR_ZERODROP_SPAWN_FAILED` if the first generation cannot be started.
  */
 export async function runKeeper({
-  file,
   args,
+  script,
   cwd,
   env,
   respawn = false,
@@ -43,7 +44,8 @@ export async function runKeeper({
   onEnd = () => {},
 }: RunOptions): Promise<RunningKeeper> {
   const preload = join(__dirname, '..', 'system', 'preload.js')
-  const program = { file, args: [file, '--require', preload, ...args], cwd, env }
+  const place = ownPlace(cwd, env)
+  const program = { ...place, args: [place.file, '--require', preload, ...args], script, env }
   const keeper = new Keeper(keeperSystem(onEnd), program, { respawn, maxCrashes, register, onDeath })
   await keeper.run()
   return keeper

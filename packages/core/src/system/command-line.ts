@@ -1,7 +1,8 @@
 import path from 'node:path'
 import { type Boot, bootKey, inheritVariableName } from './boot.ts'
+import { folderOf, ownBinary } from './found-program.ts'
 import { keeperKey } from './keeper-protocol.ts'
-import { preloadFile, type Start, startWith } from './preloading.ts'
+import { movedPreload, ownPreload, type Start, startWith } from './preloading.ts'
 import { realPath } from './real-path.ts'
 import { StartDirectory } from './start-directory.ts'
 import { startEnvironment } from './start-environment.ts'
@@ -15,6 +16,8 @@ export interface RecordedCommandLine extends CommandLine {
   preload(): string | undefined
   /** The arguments after the program's name, as this process was started. */
   readonly words: readonly string[]
+  /** The script as it was typed; undefined if it is unknown or if there is none. */
+  readonly script: string | undefined
 }
 
 const rememberedKey = Symbol.for('zerodrop.command-line.v1')
@@ -55,11 +58,14 @@ export function recordCommandLine(preload: string | undefined): RecordedCommandL
       : folderOf(path.resolve(directory.current, script))
   }
   const first = place()
+  const own = ownPreload()
+  const moved = (): string | undefined => own && movedPreload(own, first, place())
   return {
     command: nodeBinary(directory.logical),
-    start: (env) => startWith(preloadFile(first, place()), words, env),
-    preload: () => preloadFile(first, place()),
+    start: (env) => startWith(moved(), words, env),
+    preload: moved,
     words: [...words.options, ...words.rest],
+    script: words.script,
     get cwd() {
       return directory.current
     },
@@ -67,22 +73,10 @@ export function recordCommandLine(preload: string | undefined): RecordedCommandL
   }
 }
 
-/** A script can be named without its extension, and can be a symlink itself. */
-function folderOf(script: string): string | undefined {
-  const real = realPath(script)
-  return real === undefined ? realPath(path.dirname(script)) : path.dirname(real)
-}
-
-/**
- * `execPath` is a resolved path: with a version manager it names the old binary forever. So the typed name
- * is resolved again instead, if it leads to this binary now.
- */
+/** The binary as it was typed, resolved again at each restart. */
 function nodeBinary(directory: string): () => string {
-  const { argv0, execPath } = process
-  const candidates = argv0.includes(path.sep)
-    ? [path.resolve(directory, argv0)]
-    : (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, argv0))
-  const typed = candidates.find((candidate) => realPath(candidate) !== undefined)
-  if (typed === undefined || realPath(typed) !== realPath(execPath)) return () => execPath
+  const { execPath } = process
+  const typed = ownBinary(directory)
+  if (typed === undefined) return () => execPath
   return () => (realPath(typed) === undefined ? execPath : typed)
 }

@@ -1,5 +1,6 @@
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import { isMainThread } from 'node:worker_threads'
+import type { KeptProgram } from './found-program.ts'
 import {
   type FromKeeper,
   fromWire,
@@ -10,7 +11,7 @@ import {
   toWire,
   type ToKeeper,
 } from './keeper-protocol.ts'
-import { KeptChildren, type KeptProgram, type NativeHandle } from './kept-children.ts'
+import { KeptChildren, type NativeHandle } from './kept-children.ts'
 import { type Channel, openChannel } from './node-internals.ts'
 import { ParentChannel } from './parent-channel.ts'
 import { shadow } from './shadow.ts'

@@ -71,6 +71,11 @@ export type ToKeeper =
       readonly cwd: string
       readonly env: Readonly<Record<string, string>>
       readonly listeners: readonly string[]
+      /**
+       * The script, absolute or relative to `cwd`: where to find the current release after a crash. A program from
+       * before 0.2 does not send this.
+       */
+      readonly script?: string
     }
   /**
    * With the handle of the channel to the parent that forked the keeper before it replaced its program: pass

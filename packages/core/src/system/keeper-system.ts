@@ -5,6 +5,7 @@ import { type Socket as NodeSocket } from 'node:net'
 import { activationOf } from './activation.ts'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { type KeptProgram, programFinder } from './found-program.ts'
 import { type Program, spawnUntold, stopReading } from './node-internals.ts'
 import { setOomScore, spareThisProcess } from './oom-score.ts'
 import { type ClosableHandle, type KeptChannel, ParentChannel } from './parent-channel.ts'
@@ -38,6 +39,8 @@ export interface KeeperSystem {
    * @throws an error with Node's words if it cannot be started
    */
   spawn(program: Omit<Program, 'stdio'>, descriptors: readonly number[], withStream: boolean): Promise<Child>
+  /** Records a program so that it can be started again from the current release: see `programFinder`. */
+  finder(program: KeptProgram): () => KeptProgram
   /**
    * From now on passes a channel to a parent, which this process's earlier program had, on to each
    * generation. Without this call, a channel that this process was started with is passed on.
@@ -84,6 +87,7 @@ export function keeperSystem(
       if (score !== undefined) setOomScore(child.pid, score)
       return child
     },
+    finder: programFinder,
     takeParent(handle, serialization) {
       parent?.close()
       parent = ParentChannel.handed(handle, serialization)

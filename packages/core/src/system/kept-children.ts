@@ -1,16 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
+import type { KeptProgram } from './found-program.ts'
 import type { FromKeeper, ToKeeper } from './keeper-protocol.ts'
 import { type Channel, openChannel } from './node-internals.ts'
 import { hasEnded } from './process-stat.ts'
-
-/** A program to start as a copy of this process. */
-export interface KeptProgram {
-  readonly file: string
-  /** The arguments; the first is the program's `argv[0]`. */
-  readonly args: readonly string[]
-  readonly cwd: string
-  readonly env: Readonly<NodeJS.ProcessEnv>
-}
 
 /**
  * A successor that the keeper has started, as this process sees it: its channel, and the end of its process.
@@ -50,7 +42,7 @@ export class KeptChildren {
    * Starts a program through the keeper.
    * @returns the child, as `child_process.spawn()` would return it with a channel
    */
-  start({ file, args, cwd, env }: KeptProgram, listeners: readonly string[]): Promise<ChildProcess> {
+  start({ file, args, cwd, env, script }: KeptProgram, listeners: readonly string[]): Promise<ChildProcess> {
     const id = ++this.#lastId
     const variables = Object.fromEntries(
       Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
@@ -65,7 +57,8 @@ export class KeptChildren {
         } else if (answer?.type === 'not-started') reject(new Error(answer.message))
         else reject(new Error('the keeper is gone'))
       })
-      const isSent = this.#send({ type: 'start', id, file, args, cwd, env: variables, listeners })
+      const message = { type: 'start', id, file, args, cwd, env: variables, listeners } as const
+      const isSent = this.#send({ ...message, ...(script !== undefined && { script }) })
       if (!isSent) this.#starting.get(id)?.(undefined, undefined)
     })
   }

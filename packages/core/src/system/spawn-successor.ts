@@ -1,5 +1,6 @@
 import { inheritVariableName } from './boot.ts'
 import type { recordCommandLine } from './command-line.ts'
+import type { KeptProgram } from './found-program.ts'
 import type { KeeperLink } from './keeper-link.ts'
 import { spawnUntold } from './node-internals.ts'
 import { ParentChannel } from './parent-channel.ts'
@@ -23,10 +24,11 @@ export function successorSpawner(parts: SpawnParts): System['spawn'] {
   return (listeners, environment, isKept = false) => {
     const { args, env } = commandLine.start(forSuccessor(environment))
     const stdio = ['inherit', 'inherit', 'inherit', ...listeners.map(({ fd }) => fd), 'ipc'] as const
-    const program = {
+    const program: KeptProgram = {
       file: commandLine.command(),
       args: [process.argv0, ...args],
       cwd: commandLine.cwd,
+      script: commandLine.script,
       env: {
         ...env,
         [inheritVariableName]: environment[inheritVariableName],

@@ -82,6 +82,10 @@ export class FakeKeeperSystem implements KeeperSystem {
     return child
   }
 
+  finder<Given>(program: Given): () => Given {
+    return () => program
+  }
+
   /** The state of the channel to a parent. */
   parent: { handle: object | undefined; serialization: string } | 'closed' | undefined
 

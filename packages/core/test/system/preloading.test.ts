@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { startWith, withoutPreload } from '../../src/system/preloading.ts'
+import { preloadOf, startWith, withOtherPreload, withoutPreload } from '../../src/system/preloading.ts'
 
 const words = {
   options: ['--no-warnings', '-r', './app.cjs'],
@@ -58,3 +58,16 @@ test('under Plug’n’Play the preload comes after the application’s own, whi
 test('without a preload, the arguments are unchanged', () => {
   expect(startWith(undefined, words, {})).toEqual({ args: typed, env: {} })
 })
+
+test.each([undefined, '-r ./a.cjs'])(
+  'a preload is found in a start, and exchanged or left out: %s',
+  (NODE_OPTIONS) => {
+    const env = NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS }
+    const [own, other] = ['/a "b"\\c/system/preload.js', '/d/system/preload.js']
+    const start = startWith(own, words, env)
+    expect(preloadOf(start)).toBe(own)
+    expect(withOtherPreload(start, own, other)).toEqual(startWith(other, words, env))
+    expect(withOtherPreload(start, own, undefined)).toEqual(startWith(undefined, words, env))
+    expect(preloadOf({ args: typed, env })).toBeUndefined()
+  },
+)
