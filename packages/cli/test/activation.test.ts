@@ -154,6 +154,28 @@ describeLinux('sockets that systemd has opened', () => {
     expect(stderr().split('systemd has opened')).toHaveLength(2)
   })
 
+  test('a connection, as Accept=yes of a socket unit passes it, is named as the reason', async () => {
+    const [holder] = (await open({ port: 0, host: '127.0.0.1' })) as [net.Server]
+    const client = net.connect(portOf(holder), '127.0.0.1')
+    undo.add(() => client.destroy())
+    const [connection] = (await once(holder, 'connection')) as [net.Server & net.Socket]
+    undo.add(() => connection.destroy())
+    const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', process.execPath, server], {
+      stdio: ['ignore', 'pipe', 'pipe', descriptorOf(connection)],
+      env: {
+        PATH: process.env['PATH'],
+        LISTEN_FDS: '1',
+        LISTEN_FDNAMES: 'connection',
+        LISTEN: JSON.stringify([{ port: portOf(holder), host: '127.0.0.1' }]),
+        SOCKET_NAMES: '{}',
+      },
+    })
+    let stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    await once(child, 'close')
+    expect(stderr).toMatch(/ERR_ZERODROP_ADDRESS_IN_USE: .* set Accept=no in the socket unit\./)
+  })
+
   test('sockets of another process are left alone', async () => {
     const sockets = await open({ port: 0, host: '127.0.0.1' })
     const child = spawn(process.execPath, [server], {

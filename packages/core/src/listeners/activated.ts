@@ -20,6 +20,9 @@ interface Socket {
 /** The first descriptor after stdin, stdout and stderr. */
 const first = 3
 
+/** https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html#FileDescriptorName= */
+const connectionName = 'connection'
+
 /** The sockets that a service manager has opened for this process and that no server has adopted yet. */
 export class ActivatedListeners {
   #left: Socket[] = []
@@ -46,6 +49,11 @@ export class ActivatedListeners {
       const called = name === undefined ? '' : `, named "${name}"`
       return `${bound ?? 'a socket'} (descriptor ${fd}${called})`
     })
+  }
+
+  /** Whether there is a connection that systemd has accepted: `Accept=yes` in the socket unit. */
+  get hasConnection(): boolean {
+    return this.#left.some(({ bound, name }) => bound === undefined && name === connectionName)
   }
 
   /** Forgets a socket that this process got in another way. */

@@ -30,6 +30,11 @@ function describe(requested: Address | undefined, { servers, inherited }: Holder
   const opened = inherited.activated.left.find((socket) => port !== undefined && socket.includes(`:${port} `))
   if (opened !== undefined)
     return `systemd has opened that port as ${opened}: listen on the same host, or name the socket in "socketNames".`
+  if (inherited.activated.hasConnection)
+    return (
+      'systemd has passed one connection to this process instead of the socket that accepts connections: ' +
+      'set Accept=no in the socket unit.'
+    )
   return (
     'Another process holds it, which did not hand it over. Stop that process; if it is an earlier generation of ' +
     'this application, send it SIGHUP instead of starting a second one.'
