@@ -25,7 +25,10 @@ http {
   }),
   haproxy: (folder, port) => ({
     file: path.join(folder, 'haproxy.cfg'),
-    text: `defaults
+    // Of several threads, one takes the signal while the others go on: the verdict would be a matter of chance.
+    text: `global
+  nbthread 1
+defaults
   mode http
   timeout connect 5s
   timeout client 5s

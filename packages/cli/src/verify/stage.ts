@@ -8,6 +8,7 @@ import type { Outcome } from './outcome.ts'
 import { clientOptions } from './server/address.ts'
 import { pendingSignals } from './server/proc.ts'
 import { bitOf, SignalWatch } from './server/signal-watch.ts'
+import { thaw } from './server/thaw.ts'
 import { serverEnd, waitingConnections } from './server/sockets.ts'
 import type { Running } from './server/running.ts'
 import type { Findings, Routes, Settings } from './settings.ts'
@@ -150,6 +151,14 @@ export class Stage {
     await until(isTaken, performance.now() + this.settings.limit)
   }
 
+  /** Resolves when bytes of the client are in the server's kernel. For a paused server, which does not read them. */
+  async arrived({ localPort }: Pick<RawClient, 'localPort'>): Promise<void> {
+    const { port } = this.findings.address
+    const isThere = async (): Promise<true | undefined> =>
+      ((await serverEnd(port, localPort))?.unread ?? 0) > 0 || undefined
+    await until(isThere, performance.now() + this.settings.limit)
+  }
+
   /** Makes one request on a new connection and records its outcome. */
   async connectAndAsk(name: string): Promise<void> {
     try {
@@ -182,13 +191,12 @@ export class Stage {
   /** Tells the server to stop or restart, and resumes it if it was paused. */
   async event(): Promise<void> {
     this.ledger.mark()
-    const watch =
-      this.#frozen && this.settings.event.kind === 'restart-command'
-        ? new SignalWatch(this.server.members())
-        : undefined
+    const watch = this.#frozen ? new SignalWatch(this.server.members()) : undefined
     await this.#trigger()
-    if (watch !== undefined) await this.#signalled(watch)
-    if (this.#frozen) this.server.thaw()
+    if (watch !== undefined) {
+      if (this.settings.event.kind === 'restart-command') await this.#signalled(watch)
+      await thaw(this.server, watch.signalled)
+    }
     this.#frozen = false
   }
 

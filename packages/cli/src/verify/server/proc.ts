@@ -64,6 +64,16 @@ export function isStopped(pid: number): boolean {
   return state === undefined || state === 'T' || state === 'Z'
 }
 
+/**
+ * What a sleeping process has done so far, as a string that changes when it wakes up. Undefined while it runs.
+ */
+export function activityOf(pid: number): string | undefined {
+  const status = read(`/proc/${pid}/status`)
+  const state = status?.match(/^State:\s*(\S)/m)?.[1]
+  if (status === undefined || state === 'Z' || state === 'X') return 'ended'
+  return state === 'S' ? status.match(/^(non)?voluntary_ctxt_switches:.*$/gm)?.join(' ') : undefined
+}
+
 /** The inodes of the sockets that a process has open. */
 export function socketInodes(pid: number): Set<number> {
   const inodes = new Set<number>()

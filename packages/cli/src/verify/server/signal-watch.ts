@@ -37,6 +37,13 @@ export class SignalWatch {
     this.#paused = paused.map((entry) => ({ ...entry, pending: pendingSignals(entry.pid) }))
   }
 
+  /** The processes that have got a signal since, and have not continued. */
+  get signalled(): readonly number[] {
+    return this.#paused
+      .filter(({ pid, pending }) => isStopped(pid) && (pendingSignals(pid) & ~pending & related) !== 0n)
+      .map(({ pid }) => pid)
+  }
+
   /** Whether one of the processes has got a signal since, has been continued, or has ended. */
   isSignalled(): boolean {
     return this.#paused.some(

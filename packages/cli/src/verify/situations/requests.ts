@@ -59,6 +59,7 @@ export const pipelining: Situation = {
     client.socket.cork()
     const asked = [1, 2, 3, 4].map((number) => stage.ask(client, `request ${number}`, 'get'))
     client.socket.uncork()
+    await stage.arrived(client)
     await stage.event()
     await Promise.all(asked)
   },
@@ -79,6 +80,7 @@ export const arrived: Situation = {
     await client.request({ path: stage.route('get') })
     await stage.freeze()
     const asked = stage.ask(client, 'client', 'get')
+    await stage.arrived(client)
     await stage.event()
     await asked
   },
