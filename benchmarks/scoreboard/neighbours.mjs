@@ -6,7 +6,7 @@ import { freePort } from '@zerodrop/traffic'
 
 const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 
-/** @type {Record<string, (folder: string, port: number) => { file: string, text: string, command: string[] }>} */
+/** @type {Record<string, (folder: string, port: number) => { file: string, text: string, command: string[], restart?: string }>} */
 const configurations = {
   nginx: (folder, port) => ({
     file: path.join(folder, 'nginx.conf'),
@@ -37,18 +37,20 @@ frontend web
   bind 127.0.0.1:${port}
   http-request return status 200 content-type text/plain string hello
 `,
-    command: ['haproxy', '-W', '-db', '-f', path.join(folder, 'haproxy.cfg')],
+    command: ['haproxy', '-db', '-f', path.join(folder, 'haproxy.cfg')],
+    // The master of `haproxy -W` loses a SIGUSR2 that comes soon after the last one (2.6.12).
+    restart: `haproxy -D -f ${path.join(folder, 'haproxy.cfg')} -sf $ZERODROP_VERIFY_PID`,
   }),
 }
 
 /**
  * Writes the configuration of a program into a folder of its own.
  * @param {string} name
- * @returns {Promise<{ command: string[], remove: () => void }>}
+ * @returns {Promise<{ command: string[], restart?: string, remove: () => void }>}
  */
 export async function configure(name) {
   const folder = mkdtempSync(path.join(os.tmpdir(), `zerodrop-${name}-`))
-  const { file, text, command } = configurations[name](folder, await freePort())
+  const { file, text, command, restart } = configurations[name](folder, await freePort())
   writeFileSync(file, text)
-  return { command, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  return { command, restart, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }

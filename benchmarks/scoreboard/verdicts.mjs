@@ -25,7 +25,7 @@ const haproxy = () => configure('haproxy')
 
 /**
  * The situations of one server around one event.
- * @type {Record<string, { needs?: string, flags: string[], server: () => any }>}
+ * @type {Record<string, { needs?: string, flags: string[], byCommand?: boolean, server: () => any }>}
  */
 const cases = {
   'http-zerodrop stop': { flags: routes, server: node('http-zerodrop') },
@@ -40,7 +40,7 @@ const cases = {
   'nginx restart': { needs: 'nginx', flags: [...brief, '--restart', 'SIGHUP'], server: nginx },
   'haproxy SIGUSR1': { needs: 'haproxy', flags: [...brief, '--stop', 'SIGUSR1'], server: haproxy },
   'haproxy SIGTERM': { needs: 'haproxy', flags: [...brief], server: haproxy },
-  'haproxy restart': { needs: 'haproxy', flags: [...brief, '--restart', 'SIGUSR2'], server: haproxy },
+  'haproxy restart': { needs: 'haproxy', flags: brief, byCommand: true, server: haproxy },
 }
 
 const { values, positionals } = parseArgs({
@@ -60,13 +60,15 @@ if (unknown.length > 0) {
 const burners = values.busy ? os.cpus().map(() => spawn(process.execPath, ['-e', 'for (;;);'])) : []
 const results = []
 try {
-  for (const [name, { needs, flags, server }] of Object.entries(cases)) {
+  for (const [name, { needs, flags, byCommand, server }] of Object.entries(cases)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue
     if (needs !== undefined && spawnSync(needs, ['-v']).error) {
       console.log(`– ${name}: ${needs} is not installed`)
       continue
     }
-    const result = await verdictsOf(name, flags, await server())
+    const started = await server()
+    const all = byCommand ? [...flags, '--restart-command', started.restart] : flags
+    const result = await verdictsOf(name, all, started)
     results.push(result)
     tell(result)
   }
