@@ -37,13 +37,18 @@ async function keepsFor(context: Context, user: User): Promise<boolean> {
 }
 
 const container =
-  'This process is number 1 of its container, and the container would end with it, its successor included.'
+  'This process is number 1 of its container, or number 1 waits for it, and the container would end with it, its successor included.'
 
 /** @param why this process cannot keep its pid */
 async function changesPid(context: Context, user: User, why: string): Promise<false> {
   if (user === 'container') throw supervised(container, why)
   if (user === 'reaper')
     throw supervised('The process that started this one ends with it, and so would the container.', why)
+  if (user === 'supervisor')
+    throw supervised(
+      'A process manager started this process, and would start another beside its successor.',
+      why,
+    )
   if (user === 'systemd' && !(await isFollowed(context)))
     throw supervised(
       'This is the main process of a systemd unit, and systemd would end the unit with it.',

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
+import path from 'node:path'
 
 /** The status of a process on Linux: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 export interface ProcessStat {
@@ -66,5 +67,23 @@ export function commandOf(pid: number): string[] {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
   } catch {
     return []
+  }
+}
+
+/** The name of the file of a process's program; undefined if it cannot be read, as for another user's process. */
+export function executableOf(pid: number): string | undefined {
+  try {
+    return path.basename(readlinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ''))
+  } catch {
+    return undefined
+  }
+}
+
+/** The name that the kernel knows a process by: that of its program, unless the process has changed it. */
+export function nameOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trimEnd()
+  } catch {
+    return undefined
   }
 }

@@ -1,12 +1,31 @@
 import path from 'node:path'
 
 /** A program that, according to its command line, waits for the pid of its child. */
-export type WaitingProgram = 'reaper' | 'package manager' | 'shell'
+export type WaitingProgram = 'reaper' | 'supervisor' | 'package manager' | 'shell' | 'program'
 
-const shells = new Set(['sh', 'dash', 'bash', 'ash', 'ksh', 'zsh', 'busybox'])
+const shells = new Set('sh dash bash rbash ash ksh mksh lksh oksh yash zsh fish csh tcsh nu pwsh'.split(' '))
+
+/** Options of a shell whose value is the next word. */
+const withValue = /^(--init-file|--rcfile|[-+]O|[-+][a-z]*o|--init-command|-C)$/
 
 /** Programs that run as process 1 instead of a container's command, and end with it. */
 const reapers = new Set(['tini', 'tini-static', 'docker-init', 'dumb-init', 'catatonit'])
+
+/** Programs that start their child again when it ends, or end everything else with it. */
+const supervisors = new Set(
+  (
+    'supervisord runsv s6-supervise supervise supervise-daemon perpd dinit circusd monit god immortal daemon nomad ' +
+    'foreman goreman hivemind honcho process-compose nf forever'
+  ).split(' '),
+)
+
+/** Programs for Node that run another program and end with it. A Node program in general may do anything. */
+const wrappers = new Set(
+  (
+    'tsx ts-node-dev tsnd node-dev cross-env cross-env-shell dotenv dotenv-cli dotenvx @dotenvx/dotenvx env-cmd ' +
+    'concurrently conc npm-run-all npm-run-all2 run-p run-s turbo nx lerna wireit c8 nyc'
+  ).split(' '),
+)
 
 /** npm's title is its command line. */
 const packageManager = /^(npm|pnpm|pn|yarn|yarnpkg|corepack)(-cli)?(-\d[\w.-]*)?(\.[cm]?js)?( .*)?$/
@@ -14,17 +33,52 @@ const packageManager = /^(npm|pnpm|pn|yarn|yarnpkg|corepack)(-cli)?(-\d[\w.-]*)?
 /** Programs that do more than run a package's scripts, with the arguments that make them run scripts. */
 const runners: Readonly<Record<string, RegExp>> = {
   node: /^--run(=|$)/,
+  nodejs: /^--run(=|$)/,
   bun: /^(run|start)$/,
   deno: /^task$/,
 }
 
-/** Classifies a command line; undefined if it does not show that the program waits. */
-export function waitingProgram(words: readonly string[]): WaitingProgram | undefined {
-  const [program = '', ...others] = words
-  const name = path.basename(program).replace(/^-/, '')
+/** Programs whose first argument is often the script that they run. */
+const interpreters = /^(python|ruby|perl)[\d.]*$/
+
+/**
+ * Classifies a command line; undefined if it does not show that the program waits.
+ * @param executable the name of the program's file, which it cannot change as it can its command line
+ */
+export function waitingProgram(
+  words: readonly string[],
+  executable: string = nameOf(words[0]),
+): WaitingProgram | undefined {
+  const [program = '', ...others] = applet(words)
+  const name = nameOf(program)
+  // systemd is recognised by its variable: it also adopts processes whose parent has ended.
+  if (name === '' || name === 'systemd') return undefined
   if (reapers.has(name)) return 'reaper'
   if (isPackageManager(name, words)) return 'package manager'
-  return shells.has(name) && isScripted(others) ? 'shell' : undefined
+  if (shells.has(name)) return isScripted(others) ? 'shell' : undefined
+  const isNode = [name, executable].some((each) => runners[each.replace(/\d+$/, '')] !== undefined)
+  const names = isNode || interpreters.test(name) ? scriptNames(others) : [name]
+  if (names.some((each) => supervisors.has(each))) return 'supervisor'
+  return isNode && !names.some((each) => wrappers.has(each)) ? undefined : 'program'
+}
+
+/** Whether it is a shell, with or without a script. */
+export function isShell(words: readonly string[]): boolean {
+  return shells.has(nameOf(applet(words)[0]))
+}
+
+/** A login shell's name begins with a dash. A title such as `tmux: server` names the program first. */
+const nameOf = (word = ''): string => path.basename(word.replace(/(:? .*|:)$/, '')).replace(/^-/, '')
+
+/** `busybox sh` is `sh`. */
+const applet = (words: readonly string[]): readonly string[] =>
+  nameOf(words[0]) === 'busybox' ? words.slice(1) : words
+
+/** The names under which a script is known: its file's, and its package's. */
+function scriptNames(words: readonly string[]): string[] {
+  const script = words.find((word) => !word.startsWith('-')) ?? ''
+  const owner = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(script)?.[1]
+  return [path.basename(script).replace(/\.[cm]?js$/, ''), ...(owner === undefined ? [] : [owner])]
 }
 
 function isPackageManager(name: string, words: readonly string[]): boolean {
@@ -37,6 +91,19 @@ function isPackageManager(name: string, words: readonly string[]): boolean {
 }
 
 /** A shell that runs a given command. An interactive shell continues by itself. */
-function isScripted(words: readonly string[]): boolean {
-  return words.some((word) => !word.startsWith('-') || /^-[a-z]*c$/.test(word))
+const isScripted = (words: readonly string[]): boolean => firstScript(words) !== undefined
+
+/** Whether a shell runs a file, which may do more than wait for one program, and not a command. */
+export function runsFile(words: readonly string[]): boolean {
+  return /^[^-+]/.test(firstScript(applet(words).slice(1)) ?? '')
+}
+
+/** The option that says that a command follows, or the file. */
+function firstScript(words: readonly string[]): string | undefined {
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? ''
+    if (/^-[a-z]*c$/.test(word) || !/^[-+]/.test(word)) return word
+    if (withValue.test(word)) index++
+  }
+  return undefined
 }

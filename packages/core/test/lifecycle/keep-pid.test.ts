@@ -25,7 +25,16 @@ function decide(settings: Partial<Settings> = {}): Promise<boolean> | undefined 
   return keepPid({ system, settings: { ...defaults, ...settings }, reporter } as unknown as Context)
 }
 
-const users = ['container', 'systemd', 'reaper', 'package manager', 'terminal'] as const
+const users = [
+  'container',
+  'systemd',
+  'reaper',
+  'supervisor',
+  'package manager',
+  'terminal',
+  'shell script',
+  'program',
+] as const
 
 test('the pid may change if no other program relies on it', () => {
   expect(decide()).toBeUndefined()
@@ -68,19 +77,25 @@ describe.each([
     system.pidKeeping.why = why
   })
 
-  test.each(['container', 'systemd', 'reaper'] as const)('%s: a restart fails', async (user) => {
-    system.pidKeeping.user = user
-    await expect(decide(settings)).rejects.toMatchObject({
-      code: 'ERR_ZERODROP_SUPERVISED',
-      message: expect.stringMatching(new RegExp(`${reason}.*"zerodrop run".*SIGTERM drains`)),
-    })
-  })
+  test.each(['container', 'systemd', 'reaper', 'supervisor'] as const)(
+    '%s: a restart fails',
+    async (user) => {
+      system.pidKeeping.user = user
+      await expect(decide(settings)).rejects.toMatchObject({
+        code: 'ERR_ZERODROP_SUPERVISED',
+        message: expect.stringMatching(new RegExp(`${reason}.*"zerodrop run".*SIGTERM drains`)),
+      })
+    },
+  )
 
-  test.each(['package manager', 'terminal'] as const)('%s: the new pid causes a warning', async (user) => {
-    system.pidKeeping.user = user
-    await expect(decide(settings)).resolves.toBe(false)
-    expect(warnings).toEqual([expect.stringContaining(`the ${user} that waits for pid 4242 sees it end`)])
-  })
+  test.each(['package manager', 'terminal', 'shell script', 'program'] as const)(
+    '%s: the new pid causes a warning',
+    async (user) => {
+      system.pidKeeping.user = user
+      await expect(decide(settings)).resolves.toBe(false)
+      expect(warnings).toEqual([expect.stringContaining(`the ${user} that waits for pid 4242 sees it end`)])
+    },
+  )
 
   test('systemd follows the pid file that its unit names', async () => {
     system.pidKeeping.user = 'systemd'

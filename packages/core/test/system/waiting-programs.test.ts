@@ -32,10 +32,47 @@ test.each([
 })
 
 test.each([
+  [['/usr/bin/python3', '/usr/bin/supervisord', '-n', '-c', '/etc/supervisord.conf']],
+  [['/usr/bin/python3', '-u', '/usr/local/bin/circusd', 'circus.ini']],
+  [['runsv', 'app']],
+  [['busybox', 'runsv', 'app']],
+  [['s6-supervise', 'app']],
+  [['supervise', 'app']],
+  [['foreman: master']],
+  [['node', '/app/node_modules/.bin/nf', 'start']],
+  [['node', '/usr/lib/node_modules/forever/bin/monitor', 'server.js']],
+])('%j starts its child again, or ends with it', (words) => {
+  expect(waitingProgram(words)).toBe('supervisor')
+})
+
+test.each([
+  [['timeout', '60', 'node', 'server.js']],
+  [['sudo', 'node', 'server.js']],
+  [['doppler', 'run', '--', 'node', 'server.js']],
+  [['tmux: server']],
+  [['sshd: app@notty']],
+  [['python3', 'start.py']],
+  [['node', '/app/node_modules/.bin/cross-env', 'A=1', 'node', 'server.js']],
+  [['node', '--no-warnings', '/app/node_modules/tsx/dist/cli.mjs', 'server.ts']],
+  [['node', '/app/node_modules/@dotenvx/dotenvx/src/cli/dotenvx.js', 'run', '--', 'node', 'server.js']],
+])('%j waits', (words) => {
+  expect(waitingProgram(words)).toBe('program')
+})
+
+test('a Node program with a title of its own is one', () => {
+  expect(waitingProgram(['PM2 v6.0.13: God Daemon (/root/.pm2)'], 'node')).toBeUndefined()
+  expect(waitingProgram(['next-server'], 'node22')).toBeUndefined()
+})
+
+test.each([
   [['/bin/sh', '-c', 'node server.js; exit $?']],
   [['bash', '-ec', 'node server.js']],
   [['sh', './start.sh']],
   [['-bash', 'start.sh']],
+  [['/bin/bash', '-O', 'extglob', '-m', './start.sh']],
+  [['bash', '-o', 'pipefail', '-ec', 'node server.js']],
+  [['busybox', 'sh', '-c', 'node server.js; exit']],
+  [['fish', '-c', 'node server.js']],
 ])('%j runs a shell script', (words) => {
   expect(waitingProgram(words)).toBe('shell')
 })
@@ -45,6 +82,9 @@ test.each([
   [['']],
   [['bash']],
   [['-zsh']],
+  [['bash', '--init-file', '/usr/share/code/shellIntegration-bash.sh']],
+  [['bash', '--rcfile', 'rc', '-i']],
+  [['busybox', 'sh']],
   [['node', 'server.js']],
   [['node', 'server.js', '--run']],
   [['node', '-e', '0', '--run', 'start']],
