@@ -25,9 +25,13 @@ const pages = new Map([
     .map((name) => [`docs/${name}`, name]),
 ])
 
+/** Links to what is not in the repository. VitePress would not see them: they are mapped before it runs. */
+const dead = []
+
 install()
 copyPages()
-process.exitCode = vitepress()
+for (const link of dead) console.error(`Dead link: ${link}`)
+process.exitCode = dead.length > 0 ? 1 : vitepress()
 
 function install() {
   if (existsSync(join(site, 'node_modules/vitepress'))) return
@@ -48,23 +52,24 @@ function copyPages() {
     cpSync(join(root, 'docs/images'), join(pagesFolder, 'images'), { recursive: true })
   for (const [file, name] of pages) {
     const text = readFileSync(join(root, file), 'utf8')
-    writeFileSync(join(pagesFolder, name), mapLinks(text, dirname(file)))
+    writeFileSync(join(pagesFolder, name), mapLinks(text, file))
   }
 }
 
 /** Points links at the pages of the site. A link to a folder or file that is no page becomes its path. */
-function mapLinks(text, folder) {
+function mapLinks(text, from) {
   return text
     .split(/(^```[^]*?^```$)/m)
-    .map((part, index) => (index % 2 === 1 ? part : mapLinksOfProse(part, folder)))
+    .map((part, index) => (index % 2 === 1 ? part : mapLinksOfProse(part, from)))
     .join('')
 }
 
-function mapLinksOfProse(text, folder) {
+function mapLinksOfProse(text, from) {
   return text.replaceAll(/(!?)\[([^\]]*)\]\(([^)\s]+)\)/g, (all, image, label, link) => {
     if (/^[a-z]+:/.test(link) || link.startsWith('#')) return all
     const [file, anchor] = link.split('#')
-    const target = normalize(join(folder, file))
+    const target = normalize(join(dirname(from), file))
+    if (!existsSync(join(root, target))) dead.push(`${link} in ${from}`)
     if (image !== '') return `![${label}](./${relative('docs', target)})`
     const page = pages.get(target)
     if (page !== undefined) return `[${label}](./${page}${anchor === undefined ? '' : `#${anchor}`})`
