@@ -27,6 +27,7 @@ const headers: HealthAnswer['headers'] = {
 
 /** Makes the responses to `/livez` and `/readyz`, in the format of Kubernetes's own endpoints. */
 export class Probes {
+  readonly paths: readonly string[]
   readonly #condition: () => Condition
   readonly #onChange: (result: CheckResult) => void
   readonly #checks: readonly Check[]
@@ -45,14 +46,11 @@ export class Probes {
     const { livez, readyz, verbose, checks = {} } = options
     this.#livez = livez ?? defaultHealth.livez
     this.#readyz = readyz ?? defaultHealth.readyz
+    this.paths = [this.#livez, this.#readyz].filter((path) => path !== false)
     this.#verbose = verbose ?? defaultHealth.verbose
     this.#checks = Object.entries(checks).map(([name, check]) => new Check(system, name, check))
     this.#condition = condition
     this.#onChange = onChange
-  }
-
-  get paths(): readonly string[] {
-    return [this.#livez, this.#readyz].filter((path) => path !== false)
   }
 
   isFor({ method, url }: ProbeRequest): boolean {
