@@ -18,7 +18,7 @@ export function checkGracePeriod(context: Context): void {
       reporter.warn(
         new ZerodropError(
           'ERR_ZERODROP_GRACE_PERIOD',
-          `A stop may take ${longest} ms (drainDelay + drainTimeout), and the platform kills this process after ${grace.milliseconds} ms, by ` +
+          `A stop may take ${Number.isFinite(longest) ? `${longest} ms` : 'any time'} (drainDelay + drainTimeout), and the platform kills this process after ${grace.milliseconds} ms, by ` +
             `${grace.origin}. Raise that, or lower drainTimeout.`,
         ),
       )

@@ -19,8 +19,8 @@ export async function gracePeriodOf(
   // https://devcenter.heroku.com/articles/dynos#graceful-shutdown-with-sigterm
   if (env['DYNO'] !== undefined) return { milliseconds: 30_000, origin: 'Heroku' }
   // https://docs.railway.com/reference/variables
-  const seconds = env['RAILWAY_DEPLOYMENT_DRAINING_SECONDS']
-  if (seconds !== undefined && seconds !== '' && Number(seconds) >= 0)
+  const seconds = env['RAILWAY_DEPLOYMENT_DRAINING_SECONDS']?.trim() ?? ''
+  if (seconds !== '' && Number(seconds) >= 0)
     return { milliseconds: Number(seconds) * 1000, origin: 'RAILWAY_DEPLOYMENT_DRAINING_SECONDS' }
   if (!isMain) return undefined
   const milliseconds = spanOf((await unitProperty('TimeoutStopUSec')) ?? '')

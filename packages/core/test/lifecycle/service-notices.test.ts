@@ -146,25 +146,25 @@ test('a notice that cannot be sent is a warning', async () => {
 })
 
 test.each([
-  [5000, 1],
-  [10_000, 0],
+  [5000, undefined, 'A stop may take 10000 ms'],
+  [10_000, undefined, undefined],
+  [0, 0, undefined],
+  [5000, Infinity, 'A stop may take any time'],
 ])(
-  'if the platform kills after %i ms: %i warnings that the drain may take longer',
-  async (milliseconds, count) => {
+  'if the platform kills after %i ms, with the drainTimeout %s, the warning is %j',
+  async (milliseconds, drainTimeout, said) => {
     const system = new FakeSystem()
     system.grace = { milliseconds, origin: 'the test' }
     const lifecycle = new Lifecycle(wire(system))
     const warned = jest.fn()
     lifecycle.events.on('warning', warned)
-    lifecycle.configure()
+    lifecycle.configure(drainTimeout === undefined ? {} : { drainTimeout })
     const ready = once(lifecycle.events, 'ready')
     const server = http.createServer().listen(0, '127.0.0.1')
     undo.push(() => server.close())
     await ready
     await new Promise(setImmediate)
-    expect(warned).toHaveBeenCalledTimes(count)
-    expect(system.errors.join()).toContain(
-      count === 0 ? '' : 'ERR_ZERODROP_GRACE_PERIOD: A stop may take 10000 ms',
-    )
+    expect(warned).toHaveBeenCalledTimes(said === undefined ? 0 : 1)
+    expect(system.errors.join()).toContain(said === undefined ? '' : `ERR_ZERODROP_GRACE_PERIOD: ${said}`)
   },
 )

@@ -17,6 +17,8 @@ test.each([
   [{ RAILWAY_DEPLOYMENT_DRAINING_SECONDS: '5' }, 5000],
   [{ RAILWAY_DEPLOYMENT_DRAINING_SECONDS: '0' }, 0],
   [{ RAILWAY_DEPLOYMENT_DRAINING_SECONDS: 'x' }, undefined],
+  [{ RAILWAY_DEPLOYMENT_DRAINING_SECONDS: ' ' }, undefined],
+  [{ RAILWAY_DEPLOYMENT_DRAINING_SECONDS: '-1' }, undefined],
   [{}, undefined],
 ])('the grace period by %j', async (env, milliseconds) => {
   expect((await gracePeriodOf(env, false))?.milliseconds).toBe(milliseconds)
