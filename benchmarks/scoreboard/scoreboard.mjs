@@ -23,6 +23,7 @@ const routes = ['--slow', '/slow', '--large', '/large', '--upload', '/upload', '
 const own = [
   ['Node.js http, no shutdown code', 'http', []],
   ['Node.js http, `server.close()`', 'http-server-close', []],
+  ['**Node.js http, zerodrop**', 'http-zerodrop', []],
   ['Express', 'express', ['express']],
   ['Express, `server.close()` as its guide has it', 'express-server-close', ['express']],
   ['Express, http-terminator', 'express-http-terminator', ['express', 'http-terminator']],

@@ -20,7 +20,9 @@ export async function act(situation: Situation, stage: Stage): Promise<Acted> {
   } catch (error) {
     if (error instanceof NothingToJudge) return { skipped: error.message, faults: [] }
     if (!isOfTheServer(error)) throw error
-    return { faults: [{ kind: 'down', saw: `a client came to nothing (${(error as Error).message})` }] }
+    const early = stage.ledger.eventAt === undefined
+    const saw = `a client got no response${early ? ' before the event' : ''} (${(error as Error).message})`
+    return { faults: [{ kind: 'down', saw, ...(early && { early }) }] }
   } finally {
     await stage.clear()
   }

@@ -150,6 +150,14 @@ export const cures = {
     elsewhere:
       'hand the listening socket to the new process, and keep the old one until the new one is ready',
   },
+  before: {
+    cause:
+      'the server loses requests while it runs, or serves fewer clients at once than there are: the event is not the cause',
+    express: 'look for a crash, a timeout or a limit of connections in what the server prints',
+    koa: 'look for a crash, a timeout or a limit of connections in what the server prints',
+    fastify: 'look for a crash, a timeout or a limit of connections in what the server prints',
+    elsewhere: 'let the server serve 30 clients at once, with more threads or workers',
+  },
 } as const satisfies Record<string, Cure>
 
 /** For situations without a cure of their own. */

@@ -1,4 +1,4 @@
-import { cureFor } from './cures.ts'
+import { cureFor, cures } from './cures.ts'
 import { Deployed } from './deployed.ts'
 import type { Launcher } from './launcher.ts'
 import type { RunReport, SituationReport } from './report.ts'
@@ -119,13 +119,14 @@ export function summarise(
       ? 'skip'
       : 'pass'
   const seen = new Set<FaultKind>()
-  const cures = runs.flatMap(({ faults, ending }) => {
+  const cured = runs.flatMap(({ faults, ending }) => {
     const died = event.kind === 'stop' && ending?.signal === event.signal
     return faults.flatMap((fault) => {
       if (seen.has(fault.kind)) return []
       seen.add(fault.kind)
-      return [{ ...fault, cure: cureFor(fault.kind, situation.cures, died) }]
+      const cure = fault.early ? cures.before : cureFor(fault.kind, situation.cures, died)
+      return [{ ...fault, cure }]
     })
   })
-  return { name, title, does, judges, verdict, runs, cures }
+  return { name, title, does, judges, verdict, runs, cures: cured }
 }

@@ -26,6 +26,8 @@ export interface Fault {
   readonly kind: FaultKind
   /** What the clients saw, as the end of a sentence. */
   readonly saw: string
+  /** Whether the clients saw it before the event, which therefore did not cause it. */
+  readonly early?: boolean
 }
 
 /** How the process that received the signal ended. */
@@ -45,6 +47,8 @@ const lossWords: Record<Loss, string> = {
   down: 'got no connection',
 }
 
+const webSocketWords = { ...lossWords, cut: 'had their WebSocket closed without a close frame' }
+
 /** The faults that the clients saw, worst first. */
 export function lossFaults(entries: readonly Entry[]): Fault[] {
   const clients = new Set(entries.map(({ client }) => client))
@@ -53,8 +57,10 @@ export function lossFaults(entries: readonly Entry[]): Fault[] {
     if (lost.length === 0) return []
     const who = new Set(lost.map(({ client }) => client)).size
     const detail = lost.find((entry) => entry.detail !== undefined)?.detail
-    const saw = `${who} of ${clients.size} clients ${lossWords[kind]}${detail === undefined ? '' : ` (${detail})`}`
-    return [{ kind, saw }]
+    const early = lost.every(({ to }) => to < 0)
+    const words = lost.every(({ what }) => what.startsWith('WebSocket ')) ? webSocketWords : lossWords
+    const saw = `${who} of ${clients.size} clients ${words[kind]}${early ? ', before the event' : ''}${detail === undefined ? '' : ` (${detail})`}`
+    return [{ kind, saw, ...(early && { early }) }]
   })
 }
 

@@ -104,7 +104,7 @@ export const webSocket: Situation = {
     await stage.event()
     const code = await Promise.race([closed, stage.untilOver().then(() => undefined)])
     if (code === undefined) note('kept')
-    else if (code === 1006) note('cut', 'no close frame (1006)')
+    else if (code === 1006) note('cut', 'code 1006')
     else note('answered', `close code ${code}`)
   },
 }
