@@ -34,12 +34,14 @@ export const slowReader: Situation = {
       )
     await stage.event()
     const end = performance.now() + SLOW_FOR
+    // Node reads up to 2 MB in one tick unless the first chunk pauses the socket.
+    const afterChunk = (): void => client.pause()
+    client.socket.on('data', afterChunk)
     while (performance.now() < end && client.open) {
       client.resume()
-      await turn()
-      client.pause()
-      await delay(10)
+      await delay(20)
     }
+    client.socket.off('data', afterChunk)
     client.resume()
     await asked
   },
