@@ -5,7 +5,7 @@ import type { RunReport } from '../../src/verify/report.ts'
 import { unsteadyOf } from '../../src/verify/report.ts'
 import type { Settings } from '../../src/verify/settings.ts'
 import { keepAliveRace } from '../../src/verify/situations/keep-alive-race.ts'
-import { lossFaults } from '../../src/verify/verdict.ts'
+import { endingInWords, lossFaults } from '../../src/verify/verdict.ts'
 import type { Fault } from '../../src/verify/verdict.ts'
 
 const entry = (to: number, what: string = 'GET /'): Entry => ({
@@ -52,4 +52,16 @@ test('a situation is unsteady if its runs differ', () => {
   const steady = summary(runWith('pass'), runWith('pass'))
   const unsteady = summary(runWith('pass'), runWith('fail'))
   expect(unsteadyOf([steady, unsteady])).toEqual([unsteady])
+})
+
+test.each([
+  [{ status: 0, signal: null }, 'exit 0'],
+  [{ status: 3, signal: null }, 'exit 3'],
+  [{ status: null, signal: 'SIGTERM' as const }, 'SIGTERM (143)'],
+  [{ status: 143, signal: null }, 'exit 143 (SIGTERM)'],
+  // A container that was killed: Docker reports no signals.
+  [{ status: 137, signal: null }, 'exit 137 (SIGKILL)'],
+  [{ status: 255, signal: null }, 'exit 255'],
+])('%j after a SIGTERM is %s', (exit, words) => {
+  expect(endingInWords({ ...exit, after: 0 }, 'SIGTERM')).toBe(words)
 })
