@@ -19,6 +19,8 @@ interface Restarted {
   readonly milliseconds: number
   readonly migrated: number
   readonly cut: readonly unknown[]
+  /** Whether the server had crashed, so that there was nothing to hand over. */
+  readonly respawned?: boolean
 }
 
 /** Restarts a server and waits for the outcome. */
@@ -27,12 +29,12 @@ export async function restart(pid: string | undefined, flags: AskFlags): Promise
   const result = (await ((await isAskable(target))
     ? ask('restart', target, flags.timeout)
     : restartByPid(processOf(target), flags.timeout, () => isThere(target.socket)))) as Restarted
-  const { generation, pid: successor, milliseconds, migrated, cut } = result
-  print(
-    flags,
-    result,
-    `generation ${generation} (pid ${successor}) serves: ${migrated} connections moved, ${cut.length} cut, drained in ${Math.round(milliseconds)} ms`,
-  )
+  const { generation, pid: successor, milliseconds, migrated, cut, respawned = false } = result
+  const duration = `${Math.round(milliseconds)} ms`
+  const how = respawned
+    ? `the server had crashed, and started in ${duration}`
+    : `${migrated} connections moved, ${cut.length} cut, drained in ${duration}`
+  print(flags, result, `generation ${generation} (pid ${successor}) serves: ${how}`)
 }
 
 /** Stops a server and waits until its keeper has ended. */

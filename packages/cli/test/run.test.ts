@@ -322,6 +322,35 @@ describeUnix('zerodrop run', () => {
     expect((await app.waitFor('listening', { from })).pid).toBe(answer.pid)
   })
 
+  test('with --respawn a restart does not wait until a crashed server starts again, and says how it went', async () => {
+    const { app, port, control, deploy } = await keep('--respawn')
+    deploy('broken')
+    await get(port, '/exit?code=7').catch(() => {})
+    await app.waitForStderr(/it starts again in 1500 ms/)
+    const status = await command('status', '--control', control)
+    expect(JSON.parse(status.stdout)).toMatchObject({ ready: false, exit: { code: 1, signal: null } })
+    const failed = await command('restart', '--control', control)
+    expect(failed).toMatchObject({ status: 1, stdout: '' })
+    expect(failed.stderr).toMatch(/^zerodrop: The application exited with code 1; it starts again in \d+ ms/)
+    expect(failed.stderr).toContain('this version is broken')
+    deploy('2')
+    const { stdout } = await command('restart', '--control', control)
+    expect(stdout).toMatch(/^generation \d+ \(pid \d+\) serves: /)
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '2' })
+    expect(await command('stop', '--control', control)).toMatchObject({ status: 0 })
+    expect(await app.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('with --respawn a stop ends a keeper whose server has crashed', async () => {
+    const { app, port, control, deploy } = await keep('--respawn')
+    deploy('broken')
+    await get(port, '/exit?code=7').catch(() => {})
+    await app.waitForStderr(/it starts again in 1500 ms/)
+    expect(await command('stop', '--control', control)).toMatchObject({ status: 0, stdout: 'stopped\n' })
+    // With the status of the crash, or by SIGTERM if the next start was under way.
+    expect(await app.exited).not.toEqual({ code: 0, signal: null })
+  })
+
   test('a server whose keeper is killed drains and ends', async () => {
     const { app, port } = await keep()
     const { pid } = JSON.parse(await get(port)) as { pid: number }

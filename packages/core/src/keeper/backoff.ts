@@ -30,6 +30,16 @@ export class Backoff {
     return ++this.#crashes
   }
 
+  /** The application may start from new code: its next crash counts as the second in a row at most. */
+  renew(): void {
+    this.#crashes = Math.min(this.#crashes, 1)
+  }
+
+  /** The number of crashes in a row. */
+  get crashes(): number {
+    return this.#crashes
+  }
+
   /** Milliseconds to wait; 0 after the first crash. */
   get delay(): number {
     return this.#crashes <= 1 ? 0 : Math.min(longest, Math.round(1000 * 1.5 ** (this.#crashes - 1)))

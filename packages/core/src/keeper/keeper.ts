@@ -11,6 +11,7 @@ import {
 } from '../system/keeper-protocol.ts'
 import type { Child, KeeperSystem } from '../system/keeper-system.ts'
 import { Backoff } from './backoff.ts'
+import { type Outcome, type Reply, revive } from './revival.ts'
 
 export interface KeeperOptions {
   /**
@@ -35,6 +36,9 @@ const stops: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
 
 /** These signals may mean a restart, and would end a generation that is starting. */
 const others: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
+
+/** How much of a generation's output to repeat in an answer, in characters. */
+const mostPrinted = 8000
 
 /** A native handle of a socket, which never listens in this process. */
 interface Handle {
@@ -86,6 +90,12 @@ export class Keeper {
     { readonly of: Child; readonly settle: (answer?: ToKeeper & { type: 'answer' }) => void }
   >()
   #lastAsked = 0
+  /** When a crashed application that waits starts again. */
+  #startsAt = 0
+  /** Who waits for the next start of a crashed application to succeed or fail. */
+  readonly #awaited = new Set<(outcome: Outcome | undefined) => void>()
+  /** The last output on stderr of a starting generation that somebody waits for. */
+  #printed = ''
 
   /** @param program the program to start first; undefined if a generation is adopted */
   constructor(system: KeeperSystem, program: KeptProgram | undefined, options: KeeperOptions) {
@@ -122,11 +132,15 @@ export class Keeper {
   /**
    * Sends a request to the serving generation, and resolves with its answer.
    *
+   * While a crashed application waits for its next start, `restart` starts it at once, and resolves when it
+   * is ready or has crashed again; `status` resolves with what the keeper knows.
+   *
    * Rejects with `ERR_ZERODROP_NOT_SERVING` if there is none, or if it ends without an answer.
+   * @param abort the program that asks no longer waits
    */
-  ask(what: (FromKeeper & { type: 'ask' })['what']): Promise<{ result?: unknown; error?: unknown }> {
+  ask(what: (FromKeeper & { type: 'ask' })['what'], abort?: AbortSignal): Promise<Reply> {
     const generation = this.#serving
-    if (generation === undefined) return Promise.reject(notServing())
+    if (generation === undefined) return this.#askCrashed(what, abort) ?? Promise.reject(notServing())
     // A stop that cuts requests ends with status 1, which is no crash.
     if (what === 'stop') this.#stopping = true
     const id = ++this.#lastAsked
@@ -139,6 +153,66 @@ export class Keeper {
       this.#asked.set(id, { of: generation, settle })
       generation.send(toWire({ type: 'ask', id, what }))
     })
+  }
+
+  /** @returns undefined if the application has not crashed, or does not start again */
+  #askCrashed(
+    what: 'restart' | 'stop' | 'status',
+    abort: AbortSignal | undefined,
+  ): Promise<Reply> | undefined {
+    const isCrashed = this.#options.respawn && this.#ended !== undefined && this.#last === undefined
+    const waits = this.#startAgain !== undefined
+    if (what === 'stop' || this.#stopping || !(isCrashed || waits)) return undefined
+    if (what === 'status') return Promise.resolve({ result: this.#crashStatus() })
+    const system = this.#system
+    return revive(
+      {
+        waits,
+        startNow: () => this.#startNow(),
+        outcome: (signal) => this.#outcome(signal),
+        ask: (question) => this.ask(question),
+        setTimeout: (callback, milliseconds) => system.setTimeout(callback, milliseconds),
+        now: () => system.now(),
+      },
+      abort,
+    )
+  }
+
+  #crashStatus(): object {
+    const waits = this.#startAgain !== undefined
+    return {
+      state: waits ? 'crashed' : 'starting',
+      ready: false,
+      keeper: this.#system.pid,
+      crashes: this.#backoff.crashes,
+      exit: this.#ended,
+      ...(waits && { startsIn: Math.max(0, Math.round(this.#startsAt - this.#system.now())) }),
+    }
+  }
+
+  #outcome(abort: AbortSignal | undefined): Promise<Outcome | undefined> {
+    return new Promise((resolve) => {
+      const settle = (outcome: Outcome | undefined): void => {
+        this.#awaited.delete(settle)
+        abort?.removeEventListener('abort', onAbort)
+        resolve(outcome)
+      }
+      const onAbort = (): void => settle(undefined)
+      this.#awaited.add(settle)
+      abort?.addEventListener('abort', onAbort)
+      if (abort?.aborted === true) onAbort()
+    })
+  }
+
+  #settle(outcome: Outcome): void {
+    for (const settle of this.#awaited) settle(outcome)
+  }
+
+  /** A deploy does not wait for the back-off: the code that crashed is not what starts. */
+  #startNow(): void {
+    if (this.#startAgain === undefined) return
+    this.#backoff.renew()
+    this.#startAgain()
   }
 
   #watchSignals(): void {
@@ -162,7 +236,9 @@ export class Keeper {
       channel: behind + listeners.length,
       generation,
       listeners: listeners.map(({ given }) => given),
+      ...(this.#awaited.size > 0 && { tells: true }),
     })
+    this.#printed = ''
     try {
       const child = await this.#system.spawn(
         { file, args, cwd, env: variables },
@@ -188,7 +264,7 @@ export class Keeper {
   /** The environment of a generation, with the variables for this keeper. */
   #tell(
     env: Readonly<NodeJS.ProcessEnv>,
-    own: Pick<KeeperOrders, 'channel' | 'generation' | 'listeners'>,
+    own: Pick<KeeperOrders, 'channel' | 'generation' | 'listeners' | 'tells'>,
   ): NodeJS.ProcessEnv {
     const { onDeath, register } = this.#options
     const orders: KeeperOrders = {
@@ -215,7 +291,8 @@ export class Keeper {
     else if (message.type === 'start') void this.#start(from, message)
     else if (message.type === 'kill') this.#generations.get(message.pid)?.kill(message.signal)
     else if (message.type === 'answer') this.#asked.get(message.id)?.settle(message)
-    else if (message.type === 'keep' && handle !== undefined) this.#keep(message, handle)
+    else if (message.type === 'keep') this.#keep(message, handle)
+    else if (message.type === 'stderr') this.#printed = (this.#printed + message.text).slice(-mostPrinted)
     else if (message.type === 'parent') this.#system.takeParent(handle, message.serialization)
     else if (message.type === 'parent-closed' && this.#serving === from) this.#system.closeParent()
     else if (message.type === 'drop') {
@@ -229,7 +306,12 @@ export class Keeper {
     return this.#serving === undefined || this.#serving === from
   }
 
-  #keep({ bound, requested }: ToKeeper & { type: 'keep' }, handle: Handle): void {
+  /** @param handle undefined if this process has no room for its descriptor */
+  #keep({ bound, requested }: ToKeeper & { type: 'keep' }, handle: Handle | undefined): void {
+    if (handle === undefined)
+      return this.#say(
+        `this keeper has too many open files (EMFILE) to hold the socket of ${bound}: the application serves on, but cannot restart. Raise the limit (ulimit -n, or LimitNOFILE= of the unit), and start the service again`,
+      )
     this.#drop(bound)
     this.#listeners.set(bound, { handle, requested })
   }
@@ -246,6 +328,7 @@ export class Keeper {
     this.#backoff.succeeded()
     for (const signal of this.#waiting) from.kill(signal)
     this.#waiting.clear()
+    this.#settle({ pid: from.pid })
   }
 
   async #start(from: Child, message: ToKeeper & { type: 'start' }): Promise<void> {
@@ -293,28 +376,43 @@ export class Keeper {
     else this.#system.endAs(ended.code, ended.signal)
   }
 
-  #respawn(): void {
+  /** @param error why it could not be started, if it could not */
+  #respawn(error?: string): void {
     const { code, signal } = this.#ended ?? { code: null, signal: null }
-    const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
+    const exited = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
+    const how = `the application ${exited}`
     const crashes = this.#backoff.failed()
-    if (crashes >= this.#options.maxCrashes) {
-      this.#say(`the application ${how}; that was crash ${crashes} in a row, so the keeper ends too`)
-      this.#system.endAs(code, signal)
-      return
-    }
+    const isLast = crashes >= this.#options.maxCrashes
     const delay = this.#backoff.delay
-    this.#say(`the application ${how}; it starts again in ${delay} ms, and its ports stay open`)
+    const follows = isLast
+      ? `that was crash ${crashes} in a row, so the keeper ends too`
+      : `it starts again in ${delay} ms, and its ports stay open`
+    this.#say(`${how}; ${follows}`)
+    const isAwaited = this.#awaited.size > 0
+    this.#settle({
+      crash: `${error?.replace(/\.$/, '') ?? `T${how.slice(1)}`}; ${follows}.`,
+      stderr: this.#printed,
+    })
+    const end = (): void => this.#system.endAs(code, signal)
+    // First the answers leave.
+    if (isLast && isAwaited) this.#system.setTimeout(end, 0)
+    else if (isLast) end()
+    else this.#startAfter(delay, end)
+  }
+
+  #startAfter(delay: number, end: () => void): void {
     const startAgain = (): void => {
       release()
       this.#startAgain = undefined
-      if (this.#stopping) this.#system.endAs(code, signal)
+      if (this.#stopping) end()
       else
-        this.#startFirst().catch((error: unknown) => {
-          this.#say((error as Error).message)
-          this.#respawn()
+        this.#startFirst().catch(({ message }: Error) => {
+          this.#say(message)
+          this.#respawn(message)
         })
     }
     const release = this.#system.setTimeout(startAgain, delay)
+    this.#startsAt = this.#system.now() + delay
     this.#startAgain = startAgain
   }
 
@@ -332,8 +430,7 @@ export class Keeper {
     if (this.#serving !== undefined) return this.#serving.kill(signal)
     // The application decides what it means.
     this.#waiting.add(signal)
-    // A deploy does not wait for the back-off: the code that crashed is not what starts.
-    if (signal === 'SIGHUP') this.#startAgain?.()
+    if (signal === 'SIGHUP') this.#startNow()
   }
 
   #say(line: string): void {

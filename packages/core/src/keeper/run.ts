@@ -23,7 +23,11 @@ export interface RunOptions extends Partial<KeeperOptions> {
 export interface RunningKeeper {
   /** The pid of the serving generation; undefined while there is none. */
   readonly serving: number | undefined
-  ask(what: 'restart' | 'stop' | 'status'): Promise<{ result?: unknown; error?: unknown }>
+  /** @param abort the program that asks no longer waits */
+  ask(
+    what: 'restart' | 'stop' | 'status',
+    abort?: AbortSignal,
+  ): Promise<{ result?: unknown; error?: unknown }>
 }
 
 /**

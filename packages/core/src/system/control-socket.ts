@@ -15,7 +15,8 @@ export interface Answer {
 
 /** The commands of a keeper. */
 export interface Controllable {
-  ask(what: Verb): Promise<{ result?: unknown; error?: unknown }>
+  /** @param abort the program that asks no longer waits */
+  ask(what: Verb, abort: AbortSignal): Promise<{ result?: unknown; error?: unknown }>
 }
 
 export interface Control {
@@ -132,6 +133,8 @@ function connectTo(file: string): Promise<string | undefined> {
 
 function answer(socket: Socket, running: Promise<Controllable>): void {
   let asked = ''
+  const gone = new AbortController()
+  socket.on('close', () => gone.abort())
   socket.setEncoding('utf8')
   socket.on('error', () => socket.destroy())
   socket.on('data', (piece: string) => {
@@ -144,7 +147,7 @@ function answer(socket: Socket, running: Promise<Controllable>): void {
     if (verb === undefined) say({ error: { message: `A keeper knows ${verbs.join(', ')}.` } })
     else
       running
-        .then((keeper) => keeper.ask(verb))
+        .then((keeper) => keeper.ask(verb, gone.signal))
         .then(
           (said) => say(said as Answer),
           ({ code, message }: { code?: string; message: string }) => {

@@ -53,6 +53,8 @@ export class KeeperLink implements Keeper {
   /** Whether zerodrop manages the servers of this process even if the application does not use it. */
   readonly registers: boolean
   readonly onDeath: KeeperOrders['onDeath']
+  /** Whether the keeper asks for the output on stderr until this process serves. */
+  readonly tells: boolean
   readonly #channel: Channel
   /** The sockets of which the keeper has descriptors. */
   readonly #kept: Set<string>
@@ -61,9 +63,10 @@ export class KeeperLink implements Keeper {
   readonly #dropping = new Map<string, () => void>()
   readonly #drops = new Map<string, Promise<void>>()
   #served = false
+  readonly #onServing: Release[] = []
 
   constructor(
-    { pid, generation, listeners, register, onDeath }: KeeperOrders,
+    { pid, generation, listeners, register, onDeath, tells }: KeeperOrders,
     channel: Channel,
     preload: string | undefined,
   ) {
@@ -73,6 +76,7 @@ export class KeeperLink implements Keeper {
     this.listeners = listeners
     this.registers = register === true
     this.onDeath = onDeath === 'serve' || onDeath === 'drain' ? onDeath : undefined
+    this.tells = tells === true
     this.#channel = channel
     this.#kept = new Set(listeners.map(({ bound }) => bound))
     channel.on('message', (value: unknown, handle: unknown) => {
@@ -132,7 +136,18 @@ export class KeeperLink implements Keeper {
     // Sent again, because the successor has died and this process does not know which sockets it has dropped.
     if (this.#served) this.#kept.clear()
     this.#served = true
+    for (const release of this.#onServing.splice(0)) release()
     this.#send({ type: 'charge', generation })
+  }
+
+  /** Sends the keeper a part of the output on stderr. */
+  tell(text: string): void {
+    this.#send({ type: 'stderr', text })
+  }
+
+  /** Calls back when this process serves. */
+  onServing(listener: Release): void {
+    this.#onServing.push(listener)
   }
 
   onGone(listener: () => void): Release {

@@ -48,6 +48,8 @@ export interface KeeperOrders {
    * 0.2 does not set this.
    */
   readonly onDeath?: 'drain' | 'serve'
+  /** Whether the generation tells the keeper what it prints to stderr until it serves, because somebody waits for it. */
+  readonly tells?: boolean
 }
 
 /** From a generation to its keeper. */
@@ -87,6 +89,8 @@ export type ToKeeper =
   | { readonly type: 'kill'; readonly pid: number; readonly signal: NodeJS.Signals }
   /** The outcome of a request through the control socket. */
   | { readonly type: 'answer'; readonly id: number; readonly result?: unknown; readonly error?: unknown }
+  /** A part of the output that the keeper has asked for with `tells`. */
+  | { readonly type: 'stderr'; readonly text: string }
 
 /** From a keeper to a generation. */
 export type FromKeeper =
@@ -142,6 +146,7 @@ export const keeperFields: {
   'parent-closed': {},
   kill: { pid: isCount, signal: isText },
   answer: { id: isCount },
+  stderr: { text: isText },
   started: { id: isCount, pid: isCount },
   'not-started': { id: isCount, message: isText },
   dropped: { bound: isText },

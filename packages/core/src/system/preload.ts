@@ -24,6 +24,7 @@ if (own > 0) process.execArgv.splice(own - 1, 2)
 // Worker threads run the preload of the process, too.
 const keeper = isMainThread ? takeKeeper(__filename) : undefined
 if (keeper !== undefined) Object.defineProperty(globalThis, keeperKey, { value: keeper })
+if (keeper?.tells === true) keeper.onServing(tellErrors((text) => keeper.tell(text)))
 const coming = isMainThread ? takeComingKeeper(__filename) : undefined
 if (coming !== undefined) Object.defineProperty(globalThis, comingKeeperKey, { value: coming })
 const orders = isMainThread ? takeOrders() : undefined
@@ -31,7 +32,10 @@ if (orders !== undefined) {
   const { variable, given, channel } = orders
   const takeOver = endIfOrphaned(given, channel)
   const survived = new Set<NodeJS.Signals>()
-  const releases = [surviveSignals(given, channel, survived), tellErrors(channel)]
+  const releases = [
+    surviveSignals(given, channel, survived),
+    tellErrors((text) => tellPredecessor(channel, text)),
+  ]
   withoutPreload(process.env, __filename)
   ParentChannel.own()?.wait()
   const boot: Boot = {
@@ -92,16 +96,20 @@ function surviveSignals(
   }
 }
 
+function tellPredecessor(channel: Channel | undefined, text: string): void {
+  if (channel?.connected !== true) return
+  channel.send({ zerodrop: protocolVersion, type: 'stderr', text }, undefined, {}, () => {})
+}
+
 /**
- * Also sends the application's stderr output and the error that ends it to the predecessor, whose restart
- * fails.
+ * Also tells the application's stderr output, and the error that ends it, to the process that waits for its
+ * start.
  */
-function tellErrors(channel: Channel | undefined): () => void {
+function tellErrors(listener: (text: string) => void): () => void {
   const { stderr } = process
   let over = false
   const tell = (text: string): void => {
-    if (over || channel?.connected !== true) return
-    channel.send({ zerodrop: protocolVersion, type: 'stderr', text }, undefined, {}, () => {})
+    if (!over) listener(text)
   }
   const onUncaught = (error: unknown): void => tell(`${inspect(error)}\n`)
   const restore = shadow(

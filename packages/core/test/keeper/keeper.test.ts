@@ -225,6 +225,14 @@ describe('a generation that the keeper has not started', () => {
 })
 
 describe('sockets', () => {
+  test('the keeper says that it has no room for a descriptor', async () => {
+    const { first } = await run()
+    first.says({ type: 'keep', bound: 'tcp://[::]:3000', requested: 'tcp://*:3000' })
+    expect(system.errors).toEqual([
+      expect.stringMatching(/\(EMFILE\) to hold the socket of tcp:\/\/\[::]:3000/),
+    ])
+  })
+
   test('the keeper closes a socket that the serving generation releases', async () => {
     const { first, handle } = await serving()
     first.says({ type: 'drop', bound: 'tcp://[::]:3000' })
@@ -309,6 +317,107 @@ describe('a crash', () => {
     system.advance(10_000)
     await turn()
     expect(system.spawned).toHaveLength(3)
+  })
+
+  describe('of one generation after another', () => {
+    /** The keeper waits for the third start. */
+    async function waiting(): Promise<Keeper> {
+      const { keeper, first } = await run({ respawn: true })
+      first.ends(1)
+      system.advance(0)
+      await turn()
+      system.newest.ends(7)
+      return keeper
+    }
+
+    /** Answers the last question. */
+    const answer = async (generation: FakeGeneration, result: object): Promise<void> => {
+      const { message } = generation.sent.at(-1) ?? {}
+      const { id } = message as { id: number }
+      generation.says({ type: 'answer', id, result })
+      await turn()
+    }
+
+    test('shows in the status', async () => {
+      const keeper = await waiting()
+      system.advance(500)
+      const exit = { code: 7, signal: null }
+      await expect(keeper.ask('status')).resolves.toEqual({
+        result: { state: 'crashed', ready: false, keeper: 1, crashes: 2, exit, startsIn: 1000 },
+      })
+      system.advance(1000)
+      await turn()
+      await expect(keeper.ask('status')).resolves.toMatchObject({
+        result: { state: 'starting', ready: false },
+      })
+    })
+
+    test('is followed at once by a requested restart, which succeeds when the generation is ready', async () => {
+      const keeper = await waiting()
+      const restart = keeper.ask('restart')
+      await turn()
+      const { newest } = system
+      expect(system.spawned).toHaveLength(3)
+      newest.says({ type: 'charge', generation: 3 })
+      await turn()
+      await answer(newest, { pid: newest.pid, ready: false, generation: 3 })
+      system.advance(100)
+      await turn()
+      await answer(newest, { pid: newest.pid, ready: true, generation: 3 })
+      await expect(restart).resolves.toEqual({
+        result: { generation: 3, pid: newest.pid, milliseconds: 100, migrated: 0, cut: [], respawned: true },
+      })
+    })
+
+    test('fails a requested restart if the generation crashes too, with its last output', async () => {
+      const { keeper, first } = await run({ respawn: true, maxCrashes: 2 })
+      first.ends(1)
+      const restart = keeper.ask('restart')
+      await turn()
+      expect(system.newest.orders).toMatchObject({ tells: true })
+      system.newest.says({ type: 'stderr', text: 'Error: no database' })
+      system.newest.ends(3)
+      await expect(restart).resolves.toEqual({
+        error: {
+          code: 'ERR_ZERODROP_SUCCESSOR_EXITED',
+          message: 'The application exited with code 3; that was crash 2 in a row, so the keeper ends too.',
+          stderr: 'Error: no database',
+        },
+      })
+      expect(system.ends).toEqual([])
+      system.advance(0)
+      expect(system.ends).toEqual([[3, null]])
+    })
+
+    test('while a generation starts: the restart follows, since that one may have read older code', async () => {
+      const keeper = await waiting()
+      system.advance(1500)
+      await turn()
+      const restart = keeper.ask('restart')
+      system.newest.says({ type: 'charge', generation: 3 })
+      await turn()
+      expect(system.newest.sent.at(-1)?.message).toMatchObject({ type: 'ask', what: 'restart' })
+      await answer(system.newest, { generation: 4 })
+      await expect(restart).resolves.toMatchObject({ result: { generation: 4 } })
+    })
+
+    test('fails a requested restart if the generation crashes before it is ready', async () => {
+      const keeper = await waiting()
+      const restart = keeper.ask('restart')
+      await turn()
+      system.newest.says({ type: 'charge', generation: 3 })
+      await turn()
+      system.newest.ends(1)
+      await expect(restart).resolves.toMatchObject({ error: { code: 'ERR_ZERODROP_SUCCESSOR_EXITED' } })
+    })
+
+    test('a request that is given up waits for nothing', async () => {
+      const keeper = await waiting()
+      const abort = new AbortController()
+      const restart = keeper.ask('restart', abort.signal)
+      abort.abort()
+      await expect(restart).resolves.toMatchObject({ error: { code: 'ERR_ZERODROP_SUCCESSOR_EXITED' } })
+    })
   })
 
   test('of a generation that the keeper stopped counts as its exit', async () => {

@@ -20,6 +20,7 @@ test('the protocol between a keeper and its generations does not change', () => 
     'parent-closed': [],
     kill: ['pid', 'signal'],
     answer: ['id'],
+    stderr: ['text'],
     started: ['id', 'pid'],
     'not-started': ['id', 'message'],
     dropped: ['bound'],
