@@ -18,7 +18,11 @@ interface KeptChild extends Channel {
 /** A native handle that has brought a descriptor. */
 export interface NativeHandle {
   readonly fd: number
+  close(): void
 }
+
+/** How long a suspended or busy keeper may take to start a program, in milliseconds. */
+const startTimeout = 10_000
 
 /** How often to look whether a successor has ended that a dead keeper had started, in milliseconds. */
 const interval = 50
@@ -32,10 +36,12 @@ export class KeptChildren {
     (answer: FromKeeper | undefined, handle: NativeHandle | undefined) => void
   >()
   readonly #children = new Map<number, KeptChild>()
+  readonly #startTimeout: number
   #lastId = 0
 
-  constructor(send: (message: ToKeeper) => boolean) {
+  constructor(send: (message: ToKeeper) => boolean, timeout: number = startTimeout) {
     this.#send = send
+    this.#startTimeout = timeout
   }
 
   /**
@@ -48,14 +54,29 @@ export class KeptChildren {
       Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
     )
     return new Promise((resolve, reject) => {
-      this.#starting.set(id, (answer, handle) => {
+      const fail = (reason: string): void => {
+        clearTimeout(timer)
         this.#starting.delete(id)
-        if (answer?.type === 'started' && handle !== undefined) {
-          const child = this.#adopt(answer.pid, handle)
-          if (child !== undefined) resolve(child as unknown as ChildProcess)
-          else reject(new Error('the channel to it could not be opened'))
-        } else if (answer?.type === 'not-started') reject(new Error(answer.message))
-        else reject(new Error('the keeper is gone'))
+        reject(new Error(reason))
+      }
+      const timer = setTimeout(
+        () => fail(`the keeper has not answered for ${this.#startTimeout} ms; it may be suspended`),
+        this.#startTimeout,
+      )
+      this.#starting.set(id, (answer, handle) => {
+        if (answer === undefined) return fail('the keeper is gone')
+        if (answer.type === 'not-started') return fail(answer.message)
+        if (answer.type !== 'started') return
+        const child = handle && this.#adopt(answer.pid, handle)
+        if (child === undefined) {
+          this.#send({ type: 'kill', pid: answer.pid, signal: 'SIGKILL' })
+          return fail(
+            'the channel to it could not be opened; this process may have too many open files (EMFILE)',
+          )
+        }
+        clearTimeout(timer)
+        this.#starting.delete(id)
+        resolve(child as unknown as ChildProcess)
       })
       const message = { type: 'start', id, file, args, cwd, env: variables, listeners } as const
       const isSent = this.#send({ ...message, ...(script !== undefined && { script }) })
@@ -68,7 +89,11 @@ export class KeptChildren {
     answer: FromKeeper & { type: 'started' | 'not-started' },
     handle: NativeHandle | undefined,
   ): void {
-    this.#starting.get(answer.id)?.(answer, handle)
+    const onAnswer = this.#starting.get(answer.id)
+    if (onAnswer !== undefined) return onAnswer(answer, handle)
+    // The restart has failed already: the late successor must not wait for its predecessor.
+    handle?.close()
+    if (answer.type === 'started') this.#send({ type: 'kill', pid: answer.pid, signal: 'SIGKILL' })
   }
 
   /** A child has ended. */
@@ -90,10 +115,7 @@ export class KeptChildren {
   /** The handle that brought the descriptor stays as it is: closing it would close the channel's descriptor. */
   #adopt(pid: number, { fd }: NativeHandle): KeptChild | undefined {
     const child = openChannel(fd) as KeptChild | undefined
-    if (child === undefined) {
-      this.#send({ type: 'kill', pid, signal: 'SIGKILL' })
-      return undefined
-    }
+    if (child === undefined) return undefined
     child.pid = pid
     child.kill = (signal = 'SIGTERM') => {
       const isSent = this.#send({ type: 'kill', pid, signal })
