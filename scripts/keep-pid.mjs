@@ -24,10 +24,17 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { only: text, kills: text, seed: text },
 })
-const [restarts = '10'] = positionals
+const [restarts = '10', ...others] = positionals
 
-await setup()
-process.exitCode = values.kills === undefined ? battery() : kills()
+if (/^[1-9]\d*$/.test(restarts) && others.length === 0) {
+  await setup()
+  process.exitCode = values.kills === undefined ? battery() : kills()
+} else {
+  console.error(
+    'Usage: npm run keep-pid -- [restarts] [--only <text>], where restarts is a whole number from 1 on; 10 without it',
+  )
+  process.exitCode = 2
+}
 
 function kills() {
   const seed = values.seed === undefined ? [] : ['--seed', values.seed]

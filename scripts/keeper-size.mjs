@@ -20,6 +20,12 @@ const [deploys = '300', how = 'execve' in process ? 'itself' : 'run'] = process.
 const count = Number(deploys)
 const mebibyte = 1024 ** 2
 
+if (!/^[1-9]\d*$/.test(deploys) || !['itself', 'run'].includes(how)) {
+  console.error(
+    'Usage: npm run keeper-size -- [deploys] [itself|run], a whole number from 1 on; 300 without it',
+  )
+  process.exit(2)
+}
 if (process.platform !== 'linux') {
   console.log(`keeper-size needs Linux, this is ${process.platform}: nothing was run`)
   process.exit(0)
