@@ -75,6 +75,12 @@ class Releases {
   }
 }
 
+/** Until the old process has drained, it takes over again from a new one that crashes. */
+async function restart({ app }: { app: AppProcess }, generation: number): Promise<void> {
+  app.signal('SIGHUP')
+  await app.waitForStderr(new RegExp(`handed over to generation ${generation} `))
+}
+
 async function crash(port: number): Promise<void> {
   const client = await RawClient.connect({ port })
   await client.request({ path: '/crash' }).catch(() => {})
@@ -120,13 +126,13 @@ describeLinux('after a release was removed', () => {
       await crash(site.port)
       await expectServing(site, '2', 2)
       releases.deploy('3')
-      site.app.signal('SIGHUP')
+      await restart(site, 3)
       await expectServing(site, '3', 3)
       releases.deploy('4')
       await crash(site.port)
       await expectServing(site, '4', 4)
       releases.deploy('5')
-      site.app.signal('SIGHUP')
+      await restart(site, 5)
       await expectServing(site, '5', 5)
       site.app.signal('SIGTERM')
       expect(await site.app.exited).toEqual({ code: 0, signal: null })
@@ -137,7 +143,7 @@ describeLinux('after a release was removed', () => {
     const releases = new Releases()
     const site = await releases.start('server.cjs', [], releases.current)
     releases.deploy('2')
-    site.app.signal('SIGHUP')
+    await restart(site, 2)
     const line = await expectServing(site, '2', 2)
     expect(line).toContain(path.join('2/node_modules/@zerodrop/core/dist/system/preload.js'))
   })
