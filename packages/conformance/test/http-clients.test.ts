@@ -118,6 +118,7 @@ describePosix('the usual HTTP clients', () => {
     const port = await freePort()
     const generations = await Generations.start({ file, env: { PORT: String(port) } }, undo)
     const asking = names.map((name) => askAgainAndAgain(clients[name]!(), `http://127.0.0.1:${port}/`))
+    for (const { stop } of asking) undo.add(stop)
     const answered = async (version: string): Promise<void> => {
       while (!asking.every(({ seen }) => seen.versions.has(version)))
         await new Promise((resolve) => setTimeout(resolve, 10))
@@ -133,6 +134,5 @@ describePosix('the usual HTTP clients', () => {
     generations.app.signal('SIGKILL', generations.pid)
     while (!asking.every(({ seen }) => seen.wrong.length > 0))
       await new Promise((resolve) => setTimeout(resolve, 10))
-    await Promise.all(asking.map(({ stop }) => stop()))
   })
 })
