@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
-import type { AppProcess } from '../src/app-process.ts'
+import type { AppOptions, AppProcess } from '../src/app-process.ts'
 import { Deployment, type ServerSpec } from './support/deployment.ts'
 import { type Gates, openGates } from './support/gates.ts'
 import { describePosix } from './support/site.ts'
@@ -49,11 +50,24 @@ interface Orphan {
   gates: Gates
   spec: ServerSpec
   pidFile: string
+  predecessor: number
   pid: number
 }
 
+/** A Node program below one that adopts processes whose parent has ended, as number 1 of a container does. */
+const adopting: Partial<AppOptions> = {
+  execPath: 'python3',
+  execArgv: [
+    path.join(__dirname, '../fixtures/restart/supervisord'),
+    process.execPath,
+    path.join(__dirname, '../fixtures/restart/starter.mjs'),
+  ],
+}
+
+const canAdopt = process.platform === 'linux' && spawnSync('python3', ['-c', 'import ctypes']).status === 0
+
 /** Kills a predecessor before its successor has imported zerodrop, and resolves when that one serves. */
-async function orphan(kind: 'http' | 'https'): Promise<Orphan> {
+async function orphan(kind: 'http' | 'https', below: Partial<AppOptions> = {}): Promise<Orphan> {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
   undo.add(() => rmSync(folder, { recursive: true }))
   const pidFile = path.join(folder, 'app.pid')
@@ -62,42 +76,51 @@ async function orphan(kind: 'http' | 'https'): Promise<Orphan> {
   const { app } = await Deployment.start(
     undo,
     { servers: [spec], options: { pidFile } },
-    { file: lateImport(folder, gates) },
+    { ...below, file: lateImport(folder, gates) },
   )
+  const predecessor = (await app.waitFor('listening')).pid!
   const from = app.lines.length
-  app.signal('SIGHUP')
+  app.signal('SIGHUP', predecessor)
   const one = await gates.visit()
-  process.kill(app.pid, 'SIGKILL')
-  await app.exited
+  process.kill(predecessor, 'SIGKILL')
+  await app.exitOf(predecessor)
   one.open()
   // Between the two gates it has seen that the channel is closed.
   ;(await gates.visit()).open()
   const { pid } = await app.waitFor('listening', { from })
   expect(pid).toBe(one.pid)
-  return { app, gates, spec, pidFile, pid: one.pid }
+  return { app, gates, spec, pidFile, predecessor, pid: one.pid }
 }
 
-describePosix.each(['http', 'https'] as const)(
-  'a predecessor that dies before its successor imports zerodrop: %s',
-  (kind) => {
-    test('the successor serves, reports it, is in the pid file, and restarts', async () => {
-      const { app, gates, spec, pidFile, pid } = await orphan(kind)
-      await expect(nameOf(spec)).resolves.toMatchObject({ pid, generation: 2 })
-      await app.waitForStderr(
-        new RegExp(
-          `pid ${pid}: the predecessor \\(pid ${app.pid}\\) has died; this process serves in its place`,
-        ),
-      )
-      expect(readFileSync(pidFile, 'utf8').trim()).toBe(`${pid}`)
-      const from = app.lines.length
-      app.signal('SIGHUP', pid)
-      for (const _ of ['one', 'two']) (await gates.visit()).open()
-      const next = await app.waitFor('listening', { from })
-      await app.exitOf(pid)
-      await expect(nameOf(spec)).resolves.toMatchObject({ pid: next.pid, generation: 3 })
-      app.signal('SIGTERM', next.pid!)
-      await app.exitOf(next.pid!)
-      expect(app.stderr.match(/has died/g)).toHaveLength(1)
-    })
-  },
-)
+async function expectSurvival({ app, gates, spec, pidFile, predecessor, pid }: Orphan): Promise<void> {
+  await expect(nameOf(spec)).resolves.toMatchObject({ pid, generation: 2 })
+  await app.waitForStderr(
+    new RegExp(
+      `pid ${pid}: the predecessor \\(pid ${predecessor}\\) has died; this process serves in its place`,
+    ),
+  )
+  expect(readFileSync(pidFile, 'utf8').trim()).toBe(`${pid}`)
+  const from = app.lines.length
+  app.signal('SIGHUP', pid)
+  for (const _ of ['one', 'two']) (await gates.visit()).open()
+  const next = await app.waitFor('listening', { from })
+  await app.exitOf(pid)
+  await expect(nameOf(spec)).resolves.toMatchObject({ pid: next.pid, generation: 3 })
+  app.signal('SIGTERM', next.pid!)
+  await app.exitOf(next.pid!)
+  expect(app.stderr.match(/has died/g)).toHaveLength(1)
+}
+
+describePosix('a predecessor that dies before its successor imports zerodrop', () => {
+  test.each(['http', 'https'] as const)(
+    '%s: the successor serves, reports it, is in the pid file, and restarts',
+    async (kind) => expectSurvival(await orphan(kind)),
+  )
+})
+
+const describeAdopted = canAdopt ? describe : describe.skip
+
+describeAdopted('a successor that another program adopts before it imports zerodrop (needs python3)', () => {
+  test('does not take that program for one that relies on its pid, and restarts', async () =>
+    expectSurvival(await orphan('http', adopting)))
+})

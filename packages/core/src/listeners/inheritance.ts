@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import { type Activation, isActivation } from '../system/activation.ts'
-import { isDescriptor, isDuration, isSurvivable, protocolVersion } from '../system/boot.ts'
+import { isDescriptor, isDuration, isPid, isSurvivable, protocolVersion } from '../system/boot.ts'
 import { isSocket } from '../system/file-status.ts'
 import { ActivatedListeners } from './activated.ts'
 import { type Address, isBoundAs, mayExclude } from './address.ts'
@@ -81,8 +81,9 @@ function isInheritance(value: unknown): value is Inheritance {
     value as Record<keyof Inheritance, unknown>
   return (
     version === protocolVersion &&
-    isCount(generation, 2) &&
-    isCount(pid, 1) &&
+    Number.isInteger(generation) &&
+    (generation as number) > 1 &&
+    isPid(pid) &&
     (channel === undefined || isDescriptor(channel)) &&
     (activated === undefined || isActivation(activated)) &&
     (ticketKeys === undefined || typeof ticketKeys === 'boolean') &&
@@ -99,10 +100,6 @@ function isListener(value: unknown): value is InheritedListener {
   const { fd, requested, bound, foreign } = value as Record<keyof InheritedListener, unknown>
   const isMarked = foreign === undefined || typeof foreign === 'boolean'
   return isDescriptor(fd) && typeof requested === 'string' && typeof bound === 'string' && isMarked
-}
-
-function isCount(value: unknown, least: number): value is number {
-  return Number.isInteger(value) && (value as number) >= least
 }
 
 function checkSocket(fd: number, bound: Address): void {

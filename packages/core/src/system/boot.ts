@@ -31,6 +31,8 @@ export const protocolVersion = 4
 
 /** The part of the inheritance that is needed before zerodrop is imported. */
 export interface BootOrders {
+  /** The process that wrote the orders, which may have died since. */
+  readonly pid?: number
   /** The descriptor of the channel to the predecessor. */
   readonly channel?: number
   /** The inherited sockets that a service manager has opened. */
@@ -70,6 +72,11 @@ export function isDuration(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < Infinity
 }
 
+/** Whether this can be the pid of a process. */
+export function isPid(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0
+}
+
 /** Whether this can be a descriptor after stdin, stdout and stderr. */
 export function isDescriptor(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) > 2
@@ -86,11 +93,12 @@ export function readOrders(variable: string): BootOrders {
   } catch {
     value = undefined
   }
-  const { channel, activated, bootSignals, readyTimeout, register } = (value ?? {}) as Record<
+  const { pid, channel, activated, bootSignals, readyTimeout, register } = (value ?? {}) as Record<
     keyof BootOrders,
     unknown
   >
   return {
+    ...(isPid(pid) && { pid }),
     ...(isDescriptor(channel) && { channel }),
     ...(isActivation(activated) && { activated }),
     bootSignals: Array.isArray(bootSignals) ? bootSignals.filter(isSurvivable) : [],

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { keeperObstacle, type Replacement, replaceAtExit } from './become-keeper.ts'
 import type { RecordedCommandLine } from './command-line.ts'
 import { adoptVariableName, comingVariableName, keeperVersion } from './keeper-protocol.ts'
-import { pidUser } from './pid-user.ts'
+import { pidUser, realProcessTable } from './pid-user.ts'
 import { isAwaitedAt, newRendezvous, type Rendezvous } from './rendezvous.ts'
 import { forSuccessor } from './start-environment.ts'
 import type { PidKeeping } from './system.ts'
@@ -18,10 +18,14 @@ export interface RealPidKeeping extends PidKeeping {
   started(child: ChildProcess): void
 }
 
+/** @param starter the keeper or the predecessor that started this process; undefined if it was another program */
 export function realPidKeeping(
   commandLine: RecordedCommandLine,
   writeError: (line: string) => void,
+  starter: number | undefined,
 ): RealPidKeeping {
+  // Read now, when the starter is most likely still there.
+  const processes = realProcessTable(starter)
   let rendezvous: Rendezvous | undefined
   // Loaded on demand: node:crypto would take two milliseconds of a server's start.
   const current = (): Rendezvous => (rendezvous ??= newRendezvous())
@@ -29,7 +33,7 @@ export function realPidKeeping(
   let begun = false
   return {
     get user() {
-      return pidUser()
+      return pidUser(processes)
     },
     obstacle: () => keeperObstacle(keeperFile(commandLine)),
     isAwaited: () => isAwaitedAt(current()),

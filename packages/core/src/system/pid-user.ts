@@ -15,7 +15,7 @@ export type PidUser =
 /** The processes of this machine, as a process sees them. */
 export interface ProcessTable {
   readonly pid: number
-  /** The parent of this process when it started. */
+  /** The process that started this one. It may have died since, and another process may be the parent now. */
   readonly starter: number
   readonly env: NodeJS.ProcessEnv
   stat(pid: number): Pick<ProcessStat, 'parent' | 'group' | 'session' | 'terminal' | 'foreground'> | undefined
@@ -26,14 +26,20 @@ export interface ProcessTable {
   name(pid: number): string | undefined
 }
 
-const real: ProcessTable = {
-  pid: process.pid,
-  starter: process.ppid,
-  env: process.env,
-  stat: processStat,
-  command: commandOf,
-  executable: executableOf,
-  name: nameOf,
+/**
+ * The processes of the system.
+ * @param starter undefined if it is only known who the parent is now
+ */
+export function realProcessTable(starter: number = process.ppid): ProcessTable {
+  return {
+    pid: process.pid,
+    starter,
+    env: process.env,
+    stat: processStat,
+    command: commandOf,
+    executable: executableOf,
+    name: nameOf,
+  }
 }
 
 /** The depth limit, for example for a package manager's script that starts another one. */
@@ -43,7 +49,7 @@ const deepest = 20
  * Finds the program that relies on the pid now; undefined if none is found. A parent that lives waits for its child,
  * except for shells at which a person types, and for Node programs that nothing is known of.
  */
-export function pidUser(table: ProcessTable = real): PidUser | undefined {
+export function pidUser(table: ProcessTable): PidUser | undefined {
   const { pid, env, starter } = table
   const own = table.stat(pid)
   /** This process, or the outermost program that waits for it. */

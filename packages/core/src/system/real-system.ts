@@ -2,7 +2,7 @@ import { isMainThread } from 'node:worker_threads'
 import { show } from '../errors/reason.ts'
 import { activationOf, takeListenFds } from './activation.ts'
 import { waitingAsker } from './asker.ts'
-import { type Boot, bootKey } from './boot.ts'
+import { type Boot, bootKey, readOrders } from './boot.ts'
 import { callerOfExit } from './caller-of-exit.ts'
 import { comingKeeperOf } from './coming-keeper.ts'
 import { realCluster } from './cluster.ts'
@@ -47,7 +47,9 @@ export function realSystem(): System {
   const keeper = keeperOf()
   const comingKeeper = comingKeeperOf()
   const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file ?? keeper?.preload)
-  const pidKeeping = realPidKeeping(commandLine, writeError)
+  // By the time zerodrop is loaded, a starter that has died has been replaced by whoever adopts orphans.
+  const starter = keeper?.pid ?? (inheritVariable === undefined ? undefined : readOrders(inheritVariable).pid)
+  const pidKeeping = realPidKeeping(commandLine, writeError, starter)
   const parent = isMainThread ? ParentChannel.own() : undefined
   if (orders !== undefined) parent?.wait()
   const terminals = new Terminals()

@@ -22,11 +22,13 @@ test.each<[variable: string, orders: object]>([
   ['null', { bootSignals: [] }],
   ['5', { bootSignals: [] }],
   ['"x"', { bootSignals: [] }],
-  [text({ bootSignals: 5, readyTimeout: '5' }), { bootSignals: [] }],
-  [text({ bootSignals: 'SIGHUP', readyTimeout: -5 }), { bootSignals: [] }],
+  [text({ bootSignals: 5, readyTimeout: '5' }), { pid: 7, bootSignals: [] }],
+  [text({ bootSignals: 'SIGHUP', readyTimeout: -5 }), { pid: 7, bootSignals: [] }],
+  [text({ pid: 0 }), { bootSignals: [] }],
+  [text({ pid: '7' }), { bootSignals: [] }],
   [
     text({ bootSignals: ['SIGKILL', 'SIGHUP', null, 'toString'], readyTimeout: 0 }),
-    { bootSignals: ['SIGHUP'], readyTimeout: 0 },
+    { pid: 7, bootSignals: ['SIGHUP'], readyTimeout: 0 },
   ],
 ])('the preload, which must not throw, reads %p', (variable, orders) => {
   expect(readOrders(variable)).toEqual(orders)
