@@ -3,7 +3,6 @@ import { show } from '../errors/reason.ts'
 import { activationOf, takeListenFds } from './activation.ts'
 import { waitingAsker } from './asker.ts'
 import { type Boot, bootKey, readOrders } from './boot.ts'
-import { callerOfExit } from './caller-of-exit.ts'
 import { comingKeeperOf } from './coming-keeper.ts'
 import { realCluster } from './cluster.ts'
 import { recordCommandLine, rememberedCommandLine } from './command-line.ts'
@@ -20,6 +19,7 @@ import { ParentChannel } from './parent-channel.ts'
 import { realPidKeeping } from './pid-keeping.ts'
 import { isRunning } from './process-stat.ts'
 import { processorWait } from './processor-wait.ts'
+import { onExit } from './on-exit.ts'
 import { openProgressLine } from './progress-line.ts'
 import { realSignals } from './real-signals.ts'
 import { spareGroup } from './spare-group.ts'
@@ -48,7 +48,7 @@ export function realSystem(): System {
   const comingKeeper = comingKeeperOf()
   const commandLine = rememberedCommandLine() ?? recordCommandLine(boot?.file ?? keeper?.preload)
   // By the time zerodrop is loaded, a starter that has died has been replaced by whoever adopts orphans.
-  const starter = keeper?.pid ?? (inheritVariable === undefined ? undefined : readOrders(inheritVariable).pid)
+  const starter = keeper?.pid ?? readOrders(inheritVariable ?? '').pid
   const pidKeeping = realPidKeeping(commandLine, writeError, starter)
   const parent = isMainThread ? ParentChannel.own() : undefined
   if (orders !== undefined) parent?.wait()
@@ -137,14 +137,7 @@ export function realSystem(): System {
         release()
       }
     },
-    onExit(listener) {
-      const onExit = (status: number): void => {
-        // Called inside process.exit(), so the stack shows who called it.
-        process.exitCode = listener(status, callerOfExit(new Error('exit').stack))
-      }
-      process.on('exit', onExit)
-      return () => process.off('exit', onExit)
-    },
+    onExit,
     writeError,
     openProgressLine,
     processorWait,
