@@ -110,8 +110,6 @@ const longFiles: Record<string, string> = {
   'packages/core/src/handover/migration.ts': 'one loop over the connections that may leave, and its state',
   'packages/core/src/handover/successor.ts':
     'all messages to and from a successor, the mirror of predecessor.ts',
-  'packages/core/src/keeper/keeper.ts':
-    'one state machine: which generation serves, and what happens when one ends',
   'packages/core/src/lifecycle/ending.ts':
     'one state machine: the end of a process, which a handover and a stop share',
   'packages/core/src/lifecycle/lifecycle.ts': 'the public class: one short method for each member',
