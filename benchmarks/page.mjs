@@ -1,9 +1,9 @@
 /**
  * Puts the results of `npm run bench -- --write` into docs/benchmarks.md: between the comments `<!-- result NAME -->` and
- * `<!-- end -->` go the table, and how, where and when it was measured. What is around them is written by hand.
+ * `<!-- end -->` go the plot, the table, and how, where and when it was measured. What is around them is written by hand.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { barChart } from './lib/plot.mjs'
+import { alternative, barChart } from './lib/plot.mjs'
 import { readResults } from './lib/results.mjs'
 import { plots } from './plots.mjs'
 
@@ -13,29 +13,27 @@ const images = new URL('../docs/images/', import.meta.url)
 export async function writePage() {
   const results = readResults()
   mkdirSync(images, { recursive: true })
-  const drawn = new Set()
-  for (const [name, plot] of Object.entries(plots)) {
-    const result = results.get(name)
-    if (result === undefined) continue
-    writeFileSync(new URL(`bench-${name}.svg`, images), await barChart(plot(result)))
-    drawn.add(name)
+  for (const [name, result] of results) {
+    const plot = plots[name]
+    if (plot !== undefined) writeFileSync(new URL(image(name), images), await barChart(plot(result)))
   }
-  const text = readFileSync(page, 'utf8').replaceAll(
-    /<!-- result ([\w-]+) -->\n[^]*?<!-- end -->/g,
-    (whole, name) => {
-      const result = results.get(name)
-      if (result === undefined) return whole
-      return `<!-- result ${name} -->\n${section(result, drawn.has(name))}<!-- end -->`
-    },
-  )
-  writeFileSync(page, text)
+  writeFileSync(page, pageText(readFileSync(page, 'utf8'), results))
 }
 
-function section(result, isDrawn) {
+/** The page with these results in it. A place without a result stays as it is. */
+export function pageText(text, results) {
+  return text.replaceAll(/<!-- result ([\w-]+) -->\n[^]*?<!-- end -->/g, (whole, name) => {
+    const result = results.get(name)
+    return result === undefined ? whole : `<!-- result ${name} -->\n${section(result)}<!-- end -->`
+  })
+}
+
+function section(result) {
   const { name, title, rows, note, command, machine, date } = result
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const plot = plots[name]
   const lines = [
-    ...(isDrawn ? ['', `![${title}](images/bench-${name}.svg)`] : []),
+    ...(plot === undefined ? [] : ['', `![${alternative(plot(result))}](images/${image(name)})`]),
     '',
     `${title}.`,
     '',
@@ -48,6 +46,10 @@ function section(result, isDrawn) {
     '',
   ]
   return `${lines.join('\n')}\n`
+}
+
+function image(name) {
+  return `bench-${name}.svg`
 }
 
 function cell(row, column) {
