@@ -1,46 +1,28 @@
 /** nginx and HAProxy, as far as `zerodrop verify` needs them: a route that answers at once. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { freePort } from '@zerodrop/traffic'
+import { freePort, haproxyConfiguration, nginxCommand } from '@zerodrop/traffic'
 
-const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-
-/** @type {Record<string, (folder: string, port: number) => { file: string, text: string, command: string[], restart?: string }>} */
-const configurations = {
+/** @type {Record<string, (folder: string, port: number) => { command: string[], restart?: string }>} */
+const programs = {
   nginx: (folder, port) => ({
-    file: path.join(folder, 'nginx.conf'),
-    text: `daemon off;
-${process.getuid?.() === 0 ? 'user root;' : ''}
-worker_processes 1;
-pid ${folder}/nginx.pid;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  server { listen 127.0.0.1:${port}; location / { return 200 hello; } }
-}
-`,
-    command: ['nginx', '-p', folder, '-e', 'stderr', '-c', path.join(folder, 'nginx.conf')],
+    command: nginxCommand(folder, { port, server: ['location / { return 200 hello; }'] }),
   }),
-  haproxy: (folder, port) => ({
-    file: path.join(folder, 'haproxy.cfg'),
-    // Of several threads, one takes the signal while the others go on: the verdict would be a matter of chance.
-    text: `global
-  nbthread 1
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
-frontend web
-  bind 127.0.0.1:${port}
-  http-request return status 200 content-type text/plain string hello
-`,
-    command: ['haproxy', '-db', '-f', path.join(folder, 'haproxy.cfg')],
-    // The master of `haproxy -W` loses a SIGUSR2 that comes soon after the last one (2.6.12).
-    restart: `haproxy -D -f ${path.join(folder, 'haproxy.cfg')} -sf $ZERODROP_VERIFY_PID`,
-  }),
+  haproxy(folder, port) {
+    const file = haproxyConfiguration(folder, {
+      port,
+      // Of several threads, one takes the signal while the others go on: the verdict would be a matter of chance.
+      global: ['nbthread 1'],
+      timeout: '5s',
+      frontend: ['http-request return status 200 content-type text/plain string hello'],
+    })
+    return {
+      command: ['haproxy', '-db', '-f', file],
+      // The master of `haproxy -W` loses a SIGUSR2 that comes soon after the last one (2.6.12).
+      restart: `haproxy -D -f ${file} -sf $ZERODROP_VERIFY_PID`,
+    }
+  },
 }
 
 /**
@@ -50,7 +32,6 @@ frontend web
  */
 export async function configure(name) {
   const folder = mkdtempSync(path.join(os.tmpdir(), `zerodrop-${name}-`))
-  const { file, text, command, restart } = configurations[name](folder, await freePort())
-  writeFileSync(file, text)
-  return { command, restart, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  const program = programs[name](folder, await freePort())
+  return { ...program, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }

@@ -1,9 +1,9 @@
 /** zerodrop verify on servers that nobody wrote for it. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { freePort } from '@zerodrop/traffic'
+import { freePort, haproxyConfiguration, nginxCommand } from '@zerodrop/traffic'
 import { processEntry } from '../../src/verify/server/proc.ts'
 import { undo, verdicts, verify } from './support/verify.ts'
 
@@ -34,40 +34,27 @@ function temporary(): string {
 const [describeNginx, nginx] = describeIf('nginx', has('nginx'))
 describeNginx(nginx, () => {
   /** Writes its configuration into a folder of its own; returns the command and the file with the pid. */
-  async function prepare(daemon: 'on' | 'off'): Promise<{ command: string[]; pidFile: string }> {
+  async function prepare({ daemon }: { daemon: boolean }): Promise<{ command: string[]; pidFile: string }> {
     const folder = temporary()
-    const file = path.join(folder, 'nginx.conf')
-    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    writeFileSync(
-      file,
-      `
-daemon ${daemon};
-${process.getuid?.() === 0 ? 'user root;' : ''}
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log ${folder}/error.log;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  ${paths.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  server { listen 127.0.0.1:${await freePort()}; location / { return 200 hello; } }
-}
-`,
-    )
+    const command = nginxCommand(folder, {
+      port: await freePort(),
+      daemon,
+      server: ['location / { return 200 hello; }'],
+    })
     return {
-      command: ['--', 'nginx', '-p', folder, '-e', 'stderr', '-c', file],
+      command: ['--', ...command],
       pidFile: path.join(folder, 'nginx.pid'),
     }
   }
 
   test('loses the keep-alive race at SIGQUIT, its graceful stop', async () => {
-    const { command } = await prepare('off')
+    const { command } = await prepare({ daemon: false })
     const ended = await verify(['--stop', 'SIGQUIT', ...only, ...command])
     expect(verdicts(ended)).toEqual({ 'keep-alive-race': 'fail', 'early-signal': 'pass' })
   })
 
   test('is judged and ended as a daemon, too', async () => {
-    const { command, pidFile } = await prepare('on')
+    const { command, pidFile } = await prepare({ daemon: true })
     const stopped = await verify(['--only', 'silent', '--json', ...command])
     expect(verdicts(stopped)).toEqual({ silent: 'pass' })
     const mistaken = await verify(['--url', 'http://127.0.0.1:9', '--start-limit', '1500', ...command])
@@ -84,20 +71,13 @@ function running(pidFile: string): boolean {
 const [describeHaproxy, haproxy] = describeIf('HAProxy', has('haproxy'))
 describeHaproxy(haproxy, () => {
   test('loses the keep-alive race at SIGUSR1, its soft stop', async () => {
-    const file = path.join(temporary(), 'haproxy.cfg')
-    writeFileSync(
-      file,
-      `
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 5s
-  timeout server 5s
-frontend web
-  bind 127.0.0.1:${await freePort()}
-  http-request return status 200 content-type text/plain string hello
-`,
-    )
+    const file = haproxyConfiguration(temporary(), {
+      port: await freePort(),
+      // Of several threads, one takes the signal while the others go on: the verdict would be a matter of chance.
+      global: ['nbthread 1'],
+      timeout: '5s',
+      frontend: ['http-request return status 200 content-type text/plain string hello'],
+    })
     const ended = await verify(['--stop', 'SIGUSR1', ...only, '--', 'haproxy', '-db', '-f', file])
     expect(verdicts(ended)).toEqual({ 'keep-alive-race': 'fail', 'early-signal': 'pass' })
   })

@@ -5,7 +5,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { freePort, type Leftovers } from '@zerodrop/traffic'
+import { freePort, haproxyConfiguration, type Leftovers, nginxCommand } from '@zerodrop/traffic'
 
 export type ProxyKind = 'nginx' | 'haproxy'
 
@@ -35,16 +35,9 @@ export async function startProxy(undo: Leftovers, kind: ProxyKind, options: Prox
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-proxy-'))
   undo.add(() => rmSync(folder, { recursive: true, force: true }))
   const port = await freePort()
-  const file = path.join(folder, 'proxy.conf')
   const configure = kind === 'nginx' ? nginx : haproxy
-  writeFileSync(file, configure(port, folder, options))
-  if (options.tls === true)
-    writeFileSync(
-      path.join(folder, 'both.pem'),
-      readFileSync(pem('cert'), 'utf8') + readFileSync(pem('key'), 'utf8'),
-    )
-  const args = kind === 'nginx' ? ['-p', folder, '-e', 'stderr', '-c', file] : ['-db', '-f', file]
-  const child = spawn(kind, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const [program = kind, ...args] = configure(port, folder, options)
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   undo.add(() => end(child))
@@ -74,61 +67,49 @@ export async function accepts(port: number): Promise<boolean> {
 }
 
 /** As docs/load-balancers.md recommends it. */
-function nginx(port: number, folder: string, { servers, keepsAlive, tls = false }: ProxyOptions): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  return `
-daemon off;
-${process.getuid?.() === 0 ? 'user root;' : ''}
-worker_processes 1;
-pid ${folder}/nginx.pid;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  map $http_upgrade $connection_upgrade { default upgrade; '' ${keepsAlive ? "''" : 'close'}; }
-  upstream app {
-    ${servers.map((server) => `server 127.0.0.1:${server} max_fails=0;`).join('\n    ')}
-    ${keepsAlive ? 'keepalive 32;\n    keepalive_timeout 2s;' : ''}
-  }
-  server {
-    listen 127.0.0.1:${port}${tls ? ' ssl' : ''};
-    ${tls ? `ssl_certificate ${pem('cert')};\n    ssl_certificate_key ${pem('key')};` : ''}
-    location / {
-      proxy_pass http://app;
-      proxy_http_version 1.1;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_buffering off;
-      proxy_read_timeout 1h;
-      proxy_next_upstream error timeout;
-    }
-  }
-}
-`
+function nginx(port: number, folder: string, { servers, keepsAlive, tls = false }: ProxyOptions): string[] {
+  return nginxCommand(folder, {
+    port,
+    listen: tls ? 'ssl' : '',
+    http: [
+      `map $http_upgrade $connection_upgrade { default upgrade; '' ${keepsAlive ? "''" : 'close'}; }`,
+      'upstream app {',
+      ...servers.map((server) => `server 127.0.0.1:${server} max_fails=0;`),
+      ...(keepsAlive ? ['keepalive 32;', 'keepalive_timeout 2s;'] : []),
+      '}',
+    ],
+    server: [
+      ...(tls ? [`ssl_certificate ${pem('cert')};`, `ssl_certificate_key ${pem('key')};`] : []),
+      'location / {',
+      'proxy_pass http://app;',
+      'proxy_http_version 1.1;',
+      'proxy_set_header Upgrade $http_upgrade;',
+      'proxy_set_header Connection $connection_upgrade;',
+      'proxy_buffering off;',
+      'proxy_read_timeout 1h;',
+      'proxy_next_upstream error timeout;',
+      '}',
+    ],
+  })
 }
 
-function haproxy(port: number, folder: string, options: ProxyOptions): string {
+function haproxy(port: number, folder: string, options: ProxyOptions): string[] {
   const { servers, keepsAlive, probes = false, tls = false } = options
-  return `
-global
-  maxconn 1024
-  ${tls ? 'ssl-default-bind-options ssl-min-ver TLSv1.2' : ''}
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 1h
-  timeout server 1h
-  timeout tunnel 1h
-  timeout check 10s
-  retries 3
-  option redispatch 1
-frontend all
-  bind 127.0.0.1:${port}${tls ? ` ssl crt ${folder}/both.pem` : ''}
-  default_backend app
-backend app
-  ${keepsAlive ? 'http-reuse safe' : 'option http-server-close\n  http-reuse never'}
-  ${probes ? 'option httpchk GET /readyz' : ''}
-  default-server ${probes ? 'check inter 100ms fall 1 rise 1 ' : ''}pool-purge-delay 1s
-  ${servers.map((server, index) => `server app${index} 127.0.0.1:${server}`).join('\n  ')}
-`
+  const both = path.join(folder, 'both.pem')
+  if (tls) writeFileSync(both, readFileSync(pem('cert'), 'utf8') + readFileSync(pem('key'), 'utf8'))
+  const file = haproxyConfiguration(folder, {
+    port,
+    global: ['maxconn 1024', ...(tls ? ['ssl-default-bind-options ssl-min-ver TLSv1.2'] : [])],
+    timeout: '1h',
+    defaults: ['timeout tunnel 1h', 'timeout check 10s', 'retries 3', 'option redispatch 1'],
+    bind: tls ? `ssl crt ${both}` : '',
+    frontend: ['default_backend app'],
+    backend: [
+      ...(keepsAlive ? ['http-reuse safe'] : ['option http-server-close', 'http-reuse never']),
+      ...(probes ? ['option httpchk GET /readyz'] : []),
+      `default-server ${probes ? 'check inter 100ms fall 1 rise 1 ' : ''}pool-purge-delay 1s`,
+      ...servers.map((server, index) => `server app${index} 127.0.0.1:${server}`),
+    ],
+  })
+  return ['haproxy', '-db', '-f', file]
 }
