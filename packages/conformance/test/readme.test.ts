@@ -114,18 +114,22 @@ test.each(['docs/getting-started.md', 'docs/migrating.md'].flatMap(docPrograms))
   },
 )
 
-// The workspace of the benchmarks installs them, except lightship, which brings a second Fastify.
-const peers = peerPrograms('docs/migrating.md').filter(({ code }) => !code.includes("'lightship'"))
+// The workspace of the benchmarks installs them.
+const peers = peerPrograms('docs/migrating.md')
 
 test('the page has a program of every other library', () => {
-  expect(peers).toHaveLength(7)
+  expect(peers).toHaveLength(8)
 })
 
 describePosix.each(peers)('before: $name', ({ code }) => {
   test('serves, and stops at its signal as the library does', async () => {
+    const quick = code
+      .replace('port: 9000', `port: ${await freePort()}`)
+      .replace('shutdownDelay: 5000', 'shutdownDelay: 0')
+      .replace(', 5000)', ', 0)')
     const { app, port } = await start(
       'ts',
-      `globalThis.pool = { query: async () => {}, end: async () => {} }\n${code.replace(', 5000)', ', 0)')}`,
+      `globalThis.pool = { query: async () => {}, end: async () => {} }\n${quick}`,
     )
     expect(await get(port)).toBe('200 hello')
     app.signal(code.includes("'SIGTERM'") || !code.includes("'SIGINT'") ? 'SIGTERM' : 'SIGINT')
