@@ -46,7 +46,7 @@ function folder(): string {
   return made
 }
 
-/** Starts a snippet as it stands but for the port, and resolves when it listens. */
+/** Starts a snippet as it stands but for the port, and resolves when it listens there: a port for probes may come first. */
 async function start(language: string, code: string): Promise<{ app: AppProcess; port: number }> {
   expect(code).toContain('3000')
   const port = await freePort()
@@ -55,7 +55,7 @@ async function start(language: string, code: string): Promise<{ app: AppProcess;
   const preload = path.join(__dirname, 'fixtures/announce-listening.mjs')
   const app = await startApp({ file, execArgv: ['--import', preload] })
   undo.add(() => app.stop())
-  await app.waitFor('listening')
+  await app.waitFor((event) => event.event === 'listening' && event['port'] === port)
   return { app, port }
 }
 
