@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { type Control, openControl, runKeeper } from '@zerodrop/core/keeper'
+import { type Control, openControl, runKeeper, writeError } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 
 export interface RunFlags {
@@ -52,7 +52,7 @@ async function open(control: string | undefined): Promise<Control | undefined> {
   } catch (error) {
     const { message, cause } = error as { message: string; cause?: NodeJS.ErrnoException }
     if (control !== undefined || !unwritable.has(cause?.code)) throw error
-    process.stderr.write(`zerodrop: "zerodrop restart" and the like cannot ask this keeper: ${message}\n`)
+    writeError(`zerodrop: "zerodrop restart" and the like cannot ask this keeper: ${message}`)
     return undefined
   }
 }

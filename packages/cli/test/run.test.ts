@@ -7,7 +7,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort, leftovers, RawClient, startDelayProxy, startTraffic } from '@zerodrop/traffic'
 import { startApp } from '../../conformance/src/app-process.ts'
-import type { AppProcess } from '../../conformance/src/app-process.ts'
+import type { AppOptions, AppProcess } from '../../conformance/src/app-process.ts'
 import { bin, command } from './support/command.ts'
 
 const server = path.join(__dirname, 'fixtures/server.mjs')
@@ -48,7 +48,13 @@ async function keepProgram(
     flags = [],
     env = {},
     version = '1',
-  }: { flags?: readonly string[]; env?: Record<string, string>; version?: string } = {},
+    start = {},
+  }: {
+    flags?: readonly string[]
+    env?: Record<string, string>
+    version?: string
+    start?: Partial<AppOptions>
+  } = {},
 ): Promise<Kept> {
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-cli-'))
   undo.add(() => rmSync(folder, { recursive: true, force: true }))
@@ -57,6 +63,7 @@ async function keepProgram(
   const deploy = (version: string): void => writeFileSync(path.join(folder, 'version.txt'), version)
   deploy(version)
   const app = await startApp({
+    ...start,
     file: bin,
     args: ['run', '--control', control, ...flags, path.join(__dirname, 'fixtures', program), 'an argument'],
     env: { PORT: String(port), VERSION_FILE: path.join(folder, 'version.txt'), ...env },
@@ -320,6 +327,16 @@ describeUnix('zerodrop run', () => {
     const answer = JSON.parse(await get(port)) as { pid: number; generation: number }
     expect(answer).toMatchObject({ version: '1', generation: 2 })
     expect((await app.waitFor('listening', { from })).pid).toBe(answer.pid)
+  })
+
+  test('with --respawn a crash is followed by the next start although nobody reads the output any more', async () => {
+    const command = '{ "$0" "$@" 2>&1 >&3 | true; } 3>&1'
+    const { port } = await keepProgram('server.mjs', {
+      flags: ['--respawn'],
+      start: { execPath: '/bin/sh', execArgv: ['-c', command, process.execPath] },
+    })
+    await get(port, '/exit?code=1').catch(() => {})
+    expect(JSON.parse(await get(port))).toMatchObject({ version: '1', generation: 2 })
   })
 
   test('with --respawn a restart does not wait until a crashed server starts again, and says how it went', async () => {

@@ -6,14 +6,9 @@ import { Launcher, type LaunchOptions } from './launcher.ts'
 import { type Exit, Recovery, type RecoveryOptions } from './recovery.ts'
 import { notServing, Requests } from './requests.ts'
 import type { Reply } from './revival.ts'
+import { passedOn, stops } from './signals.ts'
 
 export type KeeperOptions = RecoveryOptions & LaunchOptions
-
-/** These signals end a process that does not handle them, and one that is starting. */
-const stops: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT']
-
-/** These signals may mean a restart, and would end a generation that is starting. */
-const others: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2']
 
 /**
  * Holds the pid that other programs rely on, and a descriptor of every listening socket, while generations
@@ -100,7 +95,7 @@ export class Keeper {
 
   #watchSignals(): void {
     for (const signal of stops) this.#system.onSignal(signal, () => this.#stop(signal))
-    for (const signal of others) this.#system.onSignal(signal, () => this.#passOn(signal))
+    for (const signal of passedOn(this.#system)) this.#system.onSignal(signal, () => this.#passOn(signal))
   }
 
   /** Starts a generation without a predecessor. */

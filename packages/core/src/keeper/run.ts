@@ -7,6 +7,7 @@ export { askPath, type Controlled, controlPath, namedSocket, thisProcess } from 
 export { type Answer, type Control, openControl, type Verb } from '../system/control-socket.ts'
 export type { Said } from '../system/asker.ts'
 export { holdParentChannel } from '../system/parent-channel.ts'
+export { writeError } from '../system/write-error.ts'
 
 export interface RunOptions extends Partial<KeeperOptions> {
   /** Node's own options, the script and the script's arguments. */

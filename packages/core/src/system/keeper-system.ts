@@ -1,15 +1,16 @@
-import type { ChildProcess, SendHandle } from 'node:child_process'
 import inspector from 'node:inspector'
 import { constants } from 'node:os'
-import { type Socket as NodeSocket } from 'node:net'
 import { activationOf } from './activation.ts'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type KeptProgram, programFinder } from './found-program.ts'
-import { type Program, spawnUntold, stopReading } from './node-internals.ts'
+import type { Program } from './node-internals.ts'
 import { setOomScore, spareThisProcess } from './oom-score.ts'
 import { type ClosableHandle, type KeptChannel, ParentChannel } from './parent-channel.ts'
+import { processStat } from './process-stat.ts'
+import { spawnGeneration } from './spawned-child.ts'
 import type { Release } from './system.ts'
+import { writeError } from './write-error.ts'
 
 /** A generation as its keeper sees it. */
 export interface Child {
@@ -33,6 +34,8 @@ export interface KeeperSystem {
   readonly env: Readonly<NodeJS.ProcessEnv>
   /** How many sockets a service manager has opened for this process, as descriptors 3 and up. */
   readonly activated: number
+  /** Whether this process has a terminal, or may have one. */
+  readonly terminal: boolean
   /**
    * Starts a generation, with the descriptors as 3 and up, then the stream if it is requested, then the
    * channel.
@@ -82,8 +85,9 @@ export function keeperSystem(
     pid: process.pid,
     env: process.env,
     activated: activatedFor(process.env),
+    terminal: processStat(process.pid)?.terminal !== 0,
     async spawn(program, descriptors, withStream) {
-      const child = await spawn(program, descriptors, { withStream, parent })
+      const child = await spawnGeneration(program, descriptors, { withStream, parent })
       if (score !== undefined) setOomScore(child.pid, score)
       return child
     },
@@ -110,7 +114,7 @@ export function keeperSystem(
     },
     now: () => performance.now(),
     collectGarbage: collector(),
-    writeError: (line) => void process.stderr.write(`${line}\n`),
+    writeError,
     endAs(code, signal) {
       onEnd()
       for (const release of releases) release()
@@ -130,66 +134,4 @@ function activatedFor(env: NodeJS.ProcessEnv): number {
 function collector(): () => void {
   setFlagsFromString('--expose-gc')
   return runInNewContext('gc') as () => void
-}
-
-async function spawn(
-  program: Omit<Program, 'stdio'>,
-  descriptors: readonly number[],
-  { withStream, parent }: { readonly withStream: boolean; readonly parent: KeptChannel | undefined },
-): Promise<Child> {
-  const stdio = ['inherit', 'inherit', 'inherit', ...descriptors, ...(withStream ? ['pipe'] : []), 'ipc']
-  const env = { ...program.env, ...parent?.variables(stdio.length) }
-  const entries = parent === undefined ? stdio : [...stdio, parent.stdio]
-  const child = spawnUntold({ ...program, env, stdio: entries as never })
-  if (child === undefined)
-    throw new Error(`this version of Node (${process.version}) is not known to zerodrop`)
-  if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
-  // The signal cannot be sent, or the process has just died: only its end matters.
-  child.on('error', () => {})
-  if (parent !== undefined) ParentChannel.keep(child, stdio.length)
-  return new SpawnedChild(child, child.pid, withStream ? streamOf(child, 3 + descriptors.length) : undefined)
-}
-
-/** Passes the stream on unread: it belongs to the two generations. */
-function streamOf(child: ChildProcess, index: number): Child['stream'] {
-  const socket = child.stdio[index] as unknown as NodeSocket
-  const stopped = stopReading(socket)
-  if (stopped === undefined) throw new Error('a stream for it could not be opened')
-  return { handle: stopped.handle, close: () => void socket.destroy() }
-}
-
-class SpawnedChild implements Child {
-  readonly pid: number
-  readonly stream: Child['stream']
-  readonly #child: ChildProcess
-
-  constructor(child: ChildProcess, pid: number, stream: Child['stream']) {
-    this.#child = child
-    this.pid = pid
-    this.stream = stream
-  }
-
-  send(message: object, handle?: object, sent: () => void = () => {}): void {
-    if (!this.#child.connected) sent()
-    else this.#child.send(message, handle as SendHandle | undefined, {}, () => sent())
-  }
-
-  onMessage(listener: (message: unknown, handle: unknown) => void): void {
-    this.#child.on('message', listener)
-  }
-
-  onEnd(listener: (code: number | null, signal: NodeJS.Signals | null) => void): void {
-    const child = this.#child
-    const check = (): void => {
-      const isOver = child.exitCode !== null || child.signalCode !== null
-      if (!isOver || child.connected) return
-      child.off('exit', check).off('disconnect', check)
-      listener(child.exitCode, child.signalCode)
-    }
-    child.on('exit', check).on('disconnect', check)
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
-  }
 }

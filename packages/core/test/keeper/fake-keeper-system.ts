@@ -66,6 +66,7 @@ export class FakeKeeperSystem implements KeeperSystem {
   readonly pid = 1
   readonly env = {}
   activated = 0
+  terminal = false
   readonly spawned: FakeGeneration[] = []
   readonly errors: string[] = []
   readonly ends: Ended[] = []
@@ -100,6 +101,10 @@ export class FakeKeeperSystem implements KeeperSystem {
   onSignal(signal: NodeJS.Signals, listener: () => void): Release {
     this.#signals.set(signal, listener)
     return () => this.#signals.delete(signal)
+  }
+
+  handles(signal: NodeJS.Signals): boolean {
+    return this.#signals.has(signal)
   }
 
   deliver(signal: NodeJS.Signals): void {

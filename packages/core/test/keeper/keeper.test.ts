@@ -162,6 +162,31 @@ test('a signal that may mean a restart waits for a starting generation, and arri
   expect(first.kills).toEqual(['SIGHUP'])
 })
 
+test.each<[NodeJS.Signals]>([['SIGALRM'], ['SIGVTALRM'], ['SIGIO'], ['SIGPWR']])(
+  '%s, which would end a keeper that does not handle it, reaches the application',
+  async (signal) => {
+    const { first } = await serving()
+    system.deliver(signal)
+    expect(first.kills).toEqual([signal])
+  },
+)
+
+describe('a signal that a terminal or a shell sends to every process of a job', () => {
+  const signals = ['SIGTSTP', 'SIGTTIN', 'SIGTTOU', 'SIGCONT', 'SIGWINCH'] as const
+
+  test.each(signals)('%s: the keeper passes it on without a terminal', async (signal) => {
+    const { first } = await serving()
+    system.deliver(signal)
+    expect(first.kills).toEqual([signal])
+  })
+
+  test.each(signals)('%s: at a terminal, it is left to the kernel', async (signal) => {
+    system.terminal = true
+    await serving()
+    expect(system.handles(signal)).toBe(false)
+  })
+})
+
 test.each([1, 2])(
   'a signal that ends the serving generation (%i) during a restart ends the other generation too',
   async (serving) => {
