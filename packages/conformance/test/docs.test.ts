@@ -99,6 +99,17 @@ test('every page of the docs is linked from the README', () => {
   expect(missing).toEqual([])
 })
 
+test('every default of a proxy or a platform names its source', () => {
+  const sections = ['docs/load-balancers.md', 'docs/containers.md'].flatMap((page) =>
+    read(page).split('\n\n'),
+  )
+  const tables = sections.filter((section) => /^\| (?:proxy|platform) \|/.test(section))
+  expect(tables).toHaveLength(2)
+  const rows = tables.flatMap((table) => table.trim().split('\n').slice(2))
+  expect(rows.length).toBeGreaterThan(15)
+  expect(rows.filter((row) => !/\]\(https:\/\/[^)\s]+\)/.test(row))).toEqual([])
+})
+
 test('docs/api.md has a section for each member of the lifecycle and names every export', () => {
   const page = read('docs/api.md')
   const [, lifecycle = ''] = page
