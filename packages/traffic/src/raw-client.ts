@@ -16,7 +16,7 @@ export interface ConnectOptions {
   port: number
   /** @default '127.0.0.1' */
   host?: string
-  /** Milliseconds for the connect, with TLS for the handshake too. @default 5000 */
+  /** Milliseconds for the connect, with TLS for the handshake too. @default 15000 */
   timeout?: number
   tls?: tls.ConnectionOptions
 }
@@ -29,6 +29,7 @@ export interface RequestOptions extends RequestContent {
 /** Who ended the connection: the server with a FIN, the server (or the way) with a reset, or this client itself. */
 export type ConnectionEnd = 'fin' | 'reset' | 'local'
 
+const CONNECT_TIMEOUT = 15_000
 const ANSWER_TIMEOUT = 15_000
 
 /**
@@ -53,7 +54,7 @@ export class RawClient {
 
   /** @throws ConnectionRefused if there is no connection. */
   static connect(options: ConnectOptions): Promise<RawClient> {
-    const { port, host = '127.0.0.1', timeout = 5000 } = options
+    const { port, host = '127.0.0.1', timeout = CONNECT_TIMEOUT } = options
     const socket = options.tls ? tls.connect({ ...options.tls, port, host }) : net.connect({ port, host })
     socket.setNoDelay(true)
     return new Promise((resolve, reject) => {
