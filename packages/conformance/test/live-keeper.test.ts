@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { leftovers } from '@zerodrop/traffic'
 import type { Visit } from './support/gates.ts'
 import { canReplaceProgram, type Way } from './support/keep-pid-host.ts'
-import { ask, LiveSite } from './support/live-site.ts'
+import { ask, expectSurvivalOfDeath, LiveSite } from './support/live-site.ts'
 import { describePosix } from './support/site.ts'
 
 const undo = leftovers()
@@ -112,17 +112,6 @@ describePosix.each(ways)('below a keeper (%s)', (way) => {
 describePosix.each(ways)('below a keeper (%s), a successor that dies while it takes WebSockets', (way) => {
   test('leaves the others in the old process, and the next one takes them', async () => {
     const site = await LiveSite.start(undo, 'http', {}, way)
-    const clients = await Promise.all(Array.from({ length: 30 }, () => site.webSocket()))
-    site.deploy({ diesAfter: 10 })
-    await site.begin()
-    await site.app.waitFor('restart-failed')
-    const results = await Promise.all(
-      clients.map(({ socket, closed }) => Promise.race([ask(socket, 'which'), closed])),
-    )
-    const stayed = results.filter((each) => each === 'generation 1 1')
-    expect(stayed.length).toBeGreaterThanOrEqual(30 - 14)
-    site.deploy({})
-    const { complete } = await site.restart()
-    expect(complete).toMatchObject({ websockets: { sent: stayed.length } })
+    await expectSurvivalOfDeath(site)
   })
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { leftovers } from '@zerodrop/traffic'
-import { ask, type LiveDeploy, LiveSite, nextMessage } from './support/live-site.ts'
+import { ask, expectSurvivalOfDeath, type LiveDeploy, LiveSite, nextMessage } from './support/live-site.ts'
 import { frame, type RawWebSocket } from './support/raw-web-socket.ts'
 import { describePosix } from './support/site.ts'
 
@@ -334,19 +334,7 @@ describePosix('a WebSocket that cannot move', () => {
 describePosix('a successor that dies while it takes WebSockets', () => {
   test('leaves those that it has not taken in the old process, which keeps serving', async () => {
     const site = await LiveSite.start(undo, 'http')
-    const clients = await Promise.all(Array.from({ length: 30 }, () => site.webSocket()))
-    site.deploy({ diesAfter: 10 })
-    const { before } = await site.begin()
-    await site.app.waitFor('restart-failed')
-    const results = await Promise.all(
-      clients.map(({ socket, closed }) => Promise.race([ask(socket, 'which'), closed])),
-    )
-    const stayed = results.filter((each) => each === 'generation 1 1')
-    // At most those that it had, and as many as are on their way at once.
-    expect(stayed.length).toBeGreaterThanOrEqual(30 - 14)
-    site.deploy({})
-    const { complete } = await site.restart()
-    expect(complete).toMatchObject({ websockets: { sent: stayed.length } })
+    const before = await expectSurvivalOfDeath(site)
     expect(site.app.isAlive(before)).toBe(false)
   })
 })

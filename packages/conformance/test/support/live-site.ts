@@ -179,3 +179,25 @@ export async function ask(socket: WebSocket, what: string): Promise<string> {
   socket.send(what)
   return answer
 }
+
+/**
+ * Opens 30 WebSockets and restarts into a successor that dies after it has taken ten. Expects that the old process
+ * keeps the others, and that the next successor takes them.
+ * @returns the pid of the process that served in the meantime
+ */
+export async function expectSurvivalOfDeath(site: LiveSite): Promise<number> {
+  const clients = await Promise.all(Array.from({ length: 30 }, () => site.webSocket()))
+  site.deploy({ diesAfter: 10 })
+  const { before } = await site.begin()
+  await site.app.waitFor('restart-failed')
+  const results = await Promise.all(
+    clients.map(({ socket, closed }) => Promise.race([ask(socket, 'which'), closed])),
+  )
+  const stayed = results.filter((each) => each === 'generation 1 1')
+  // Besides those that it has taken, the successor loses as many as are on their way at once.
+  expect(stayed.length).toBeGreaterThanOrEqual(30 - 14)
+  site.deploy({})
+  const { complete } = await site.restart()
+  expect(complete).toMatchObject({ websockets: { sent: stayed.length } })
+  return before
+}

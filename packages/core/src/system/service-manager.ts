@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import path from 'node:path'
-import { parentOf } from './parent-of.ts'
+import { ancestors } from './ancestors.ts'
 
 /** A notice to a service manager, with the field names of sd_notify(3): `READY`, `STATUS`, `MAINPID`. */
 export type Notice = Readonly<Record<string, string>>
@@ -64,7 +64,7 @@ export function serviceManagerOf(
 /** Whether systemd has started this process directly or through programs other than Node. */
 function isStartedByShell(first: number): boolean {
   try {
-    for (let pid = process.ppid; pid > 1; pid = parentOf(pid)) {
+    for (const pid of ancestors()) {
       if (path.basename(readlinkSync(`/proc/${pid}/exe`)) === path.basename(process.execPath)) return false
       if (pid === first) return true
     }

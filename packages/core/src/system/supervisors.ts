@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parentOf } from './parent-of.ts'
+import { ancestors } from './ancestors.ts'
 import type { Supervisor } from './system.ts'
 
 /** pm2, if it started this process itself. */
@@ -40,7 +40,7 @@ export function watched(): boolean {
 export function underNodemon(): boolean {
   if (process.platform !== 'linux') return false
   try {
-    for (let pid = process.ppid; pid > 1; pid = parentOf(pid)) {
+    for (const pid of ancestors()) {
       const [, script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
       if (/^nodemon(\.js)?$/.test(path.basename(script))) return true
     }

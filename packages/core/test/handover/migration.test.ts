@@ -4,28 +4,17 @@ import type { Socket } from 'node:net'
 import type { Connections } from '../../src/connections/connections.ts'
 import { noteUsed } from '../../src/connections/mark-as-used.ts'
 import { hasMoved } from '../../src/connections/moved.ts'
-import { MessageHandlers } from '../../src/handover/message-handlers.ts'
 import { Migration } from '../../src/handover/migration.ts'
 import type { ConnectionOffer, Successor } from '../../src/handover/successor.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { destroyAll, type Movable, movable, turns } from './movable-socket.ts'
+import { ScriptedSuccessor } from './scripted-successor.ts'
 
 const name = 'http.server.response.finish'
 const finish = channels.channel(name)
 
-/** A successor whose answers are scripted by the test. */
-class FakeSuccessor {
-  connected = true
-  handlesAtOnce = 8
+class FakeSuccessor extends ScriptedSuccessor {
   readonly offers: [id: number, offer: ConnectionOffer, handle: unknown][] = []
-  readonly handlers = new MessageHandlers()
-  readonly on = this.handlers.add.bind(this.handlers)
-  #onGone: () => void = () => {}
-
-  onGone(listener: () => void): () => void {
-    this.#onGone = listener
-    return () => {}
-  }
 
   async sendConnection(id: number, offer: ConnectionOffer, handle: unknown): Promise<void> {
     this.offers.push([id, offer, handle])
@@ -39,11 +28,6 @@ class FakeSuccessor {
   async declines(id: number, listening: boolean): Promise<void> {
     this.handlers.call({ type: 'declined', ids: [id], listening }, undefined)
     await turns()
-  }
-
-  goes(): void {
-    this.connected = false
-    this.#onGone()
   }
 }
 

@@ -1,4 +1,3 @@
-import channels from 'node:diagnostics_channel'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -12,6 +11,7 @@ import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { defaults, type LifecycleOptions, type Settings } from '../../src/options/options.ts'
 import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
+import { undoAfterEach } from '../undo-after-each.ts'
 
 let system: FakeSystem
 let warnings: string[]
@@ -110,23 +110,15 @@ describe.each([
 })
 
 describe('a process that hands over and keeps its pid', () => {
-  const undo: (() => void)[] = []
-  const { subscribe } = channels
+  undoAfterEach()
   let folder: string
   let server: http.Server
   beforeEach(() => {
-    // A lifecycle watches servers for the life of its process, but here each test has its own.
-    jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
-      undo.push(() => channels.unsubscribe(name, handler))
-      subscribe(name, handler)
-    })
     folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     server = http.createServer()
     system.pidKeeping.user = 'container'
   })
   afterEach(() => {
-    for (const each of undo.splice(0).reverse()) each()
-    jest.restoreAllMocks()
     server.close()
     rmSync(folder, { recursive: true })
   })

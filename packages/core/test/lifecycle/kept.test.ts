@@ -1,4 +1,3 @@
-import channels from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
@@ -11,19 +10,9 @@ import { wire } from '../../src/lifecycle/wiring.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
 import type { Keeper } from '../../src/system/system.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { undoAfterEach } from '../undo-after-each.ts'
 
-const undo: (() => void)[] = []
-const { subscribe } = channels
-beforeEach(() => {
-  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
-    undo.push(() => channels.unsubscribe(name, handler))
-    subscribe(name, handler)
-  })
-})
-afterEach(() => {
-  for (const each of undo.splice(0).reverse()) each()
-  jest.restoreAllMocks()
-})
+const undo = undoAfterEach()
 
 async function turns(): Promise<void> {
   for (let count = 0; count < 10; count++) await new Promise((resolve) => setImmediate(resolve))

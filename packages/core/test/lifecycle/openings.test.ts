@@ -7,20 +7,9 @@ import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { Openings } from '../../src/listeners/openings.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { undoAfterEach } from '../undo-after-each.ts'
 
-const undo: (() => unknown)[] = []
-const { subscribe } = channels
-beforeEach(() => {
-  // A lifecycle watches servers for the life of its process, but here each test has its own.
-  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
-    undo.push(() => channels.unsubscribe(name, handler))
-    subscribe(name, handler)
-  })
-})
-afterEach(async () => {
-  for (const each of undo.splice(0).reverse()) await each()
-  jest.restoreAllMocks()
-})
+const undo = undoAfterEach()
 
 const handled = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']
 

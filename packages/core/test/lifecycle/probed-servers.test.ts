@@ -1,4 +1,3 @@
-import channels from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
@@ -8,20 +7,9 @@ import { Adapter } from '../../src/lifecycle/adapter.ts'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { undoAfterEach } from '../undo-after-each.ts'
 
-const undo: (() => unknown)[] = []
-const { subscribe } = channels
-beforeEach(() => {
-  // A lifecycle watches servers for the life of its process, but here each test has its own.
-  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
-    undo.push(() => channels.unsubscribe(name, handler))
-    subscribe(name, handler)
-  })
-})
-afterEach(async () => {
-  for (const each of undo.splice(0).reverse()) await each()
-  jest.restoreAllMocks()
-})
+const undo = undoAfterEach()
 
 function create(): { lifecycle: Lifecycle; adapter: Adapter } {
   const parts = wire(new FakeSystem())

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process'
-import channels from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
@@ -10,19 +9,9 @@ import { message } from '../../src/handover/protocol.ts'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { undoAfterEach } from '../undo-after-each.ts'
 
-const undo: (() => void)[] = []
-const { subscribe } = channels
-beforeEach(() => {
-  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
-    undo.push(() => channels.unsubscribe(name, handler))
-    subscribe(name, handler)
-  })
-})
-afterEach(() => {
-  for (const each of undo.splice(0).reverse()) each()
-  jest.restoreAllMocks()
-})
+const undo = undoAfterEach()
 
 /** Waits until all work that needs only an event loop tick is done. */
 async function turns(): Promise<void> {

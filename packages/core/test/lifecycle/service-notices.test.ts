@@ -1,4 +1,3 @@
-import channels from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
@@ -9,20 +8,9 @@ import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import type { LifecycleOptions } from '../../src/options/options.ts'
 import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
+import { undoAfterEach } from '../undo-after-each.ts'
 
-const undo: (() => void)[] = []
-const { subscribe } = channels
-beforeEach(() => {
-  // A lifecycle watches servers for the life of its process, but here each test has its own.
-  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
-    undo.push(() => channels.unsubscribe(name, handler))
-    subscribe(name, handler)
-  })
-})
-afterEach(() => {
-  for (const each of undo.splice(0).reverse()) each()
-  jest.restoreAllMocks()
-})
+const undo = undoAfterEach()
 
 async function serve(
   handler: http.RequestListener = () => {},

@@ -1,4 +1,3 @@
-import channels from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
@@ -6,20 +5,11 @@ import net from 'node:net'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { undoAfterEach } from '../undo-after-each.ts'
 
-const undo: (() => void)[] = []
-const { subscribe } = channels
+const undo = undoAfterEach()
 beforeEach(() => {
-  // A lifecycle watches servers for the life of its process, but here each test has its own.
-  jest.spyOn(channels, 'subscribe').mockImplementation((name, handler) => {
-    undo.push(() => channels.unsubscribe(name, handler))
-    subscribe(name, handler)
-  })
   new Lifecycle(wire(new FakeSystem())).configure()
-})
-afterEach(() => {
-  for (const each of undo.splice(0).reverse()) each()
-  jest.restoreAllMocks()
 })
 
 const listenersOf = (server: net.Server) =>

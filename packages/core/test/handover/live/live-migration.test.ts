@@ -9,27 +9,16 @@ import type { StayedConnection, StayReason } from '../../../src/events/drain-rep
 import { Handover } from '../../../src/handover/live/handover.ts'
 import { LiveMigration } from '../../../src/handover/live/live-migration.ts'
 import { decodeCall } from '../../../src/handover/live/saved-state.ts'
-import { MessageHandlers } from '../../../src/handover/message-handlers.ts'
 import type { Successor } from '../../../src/handover/successor.ts'
 import { FakeSystem } from '../../fake-system.ts'
 import { destroyAll, movable, turns } from '../movable-socket.ts'
+import { ScriptedSuccessor } from '../scripted-successor.ts'
 import { accept, type Accepted } from './accepted-web-socket.ts'
 
-/** A successor whose answers are scripted by the test. */
-class FakeSuccessor {
-  connected = true
-  handlesAtOnce = 8
+class FakeSuccessor extends ScriptedSuccessor {
   takes = { webSockets: ['chat'], streams: true }
   readonly offers: { id: number; listener: string; kind: string; handle: unknown }[] = []
   readonly late: unknown[] = []
-  readonly handlers = new MessageHandlers()
-  readonly on = this.handlers.add.bind(this.handlers)
-  #onGone: () => void = () => {}
-
-  onGone(listener: () => void): () => void {
-    this.#onGone = listener
-    return () => {}
-  }
 
   async sendLive(id: number, listener: string, { kind }: { kind: string }, handle: unknown): Promise<void> {
     this.offers.push({ id, listener, kind, handle })
@@ -42,11 +31,6 @@ class FakeSuccessor {
   async answers(id: number, taken: boolean): Promise<void> {
     this.handlers.call({ type: 'live-answer', id, taken }, undefined)
     await turns()
-  }
-
-  goes(): void {
-    this.connected = false
-    this.#onGone()
   }
 }
 
