@@ -3,7 +3,7 @@
  * Each FILE or folder is copied to PATH in the image. Exits with 1 and the reason if no engine of Docker on this machine can run it.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 
@@ -20,6 +20,8 @@ function run(program, args, options = {}) {
 run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 10_000 })
 const root = mkdtempSync(path.join(tmpdir(), 'zerodrop-image-'))
 process.on('exit', () => rmSync(root, { recursive: true, force: true }))
+// The root of the image: every user of a container may enter it.
+chmodSync(root, 0o755)
 
 /** tar follows the links, so nothing is copied twice. */
 function put(from, to) {
@@ -43,7 +45,8 @@ for (const copy of copies) {
   put(from, to)
 }
 mkdirSync(path.join(root, 'etc'), { recursive: true })
-mkdirSync(path.join(root, 'tmp'), { mode: 0o1777 })
+mkdirSync(path.join(root, 'tmp'))
+chmodSync(path.join(root, 'tmp'), 0o1777)
 writeFileSync(path.join(root, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\nnode:x:1000:1000::/:/bin/sh\n')
 
 const changes = ['ENV PATH=/usr/local/bin:/bin', 'CMD ["node", "/app/server.mjs"]', 'WORKDIR /app']
