@@ -102,7 +102,14 @@ export function movedPreload(
 const corePackage = '@zerodrop/core'
 
 /** The packages from which a program may get the core, if its package manager hides indirect dependencies. */
-const doors = ['@zerodrop/express', '@zerodrop/fastify', '@zerodrop/koa', 'zerodrop'] as const
+const doors = [
+  '@zerodrop/express',
+  '@zerodrop/fastify',
+  '@zerodrop/koa',
+  '@zerodrop/prometheus',
+  '@zerodrop/socket.io',
+  'zerodrop',
+]
 
 function installedPreload(folder: string): string | undefined {
   const from = path.join(folder, 'program')

@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ownPlace, programFinder } from '../../src/system/found-program.ts'
@@ -12,8 +22,25 @@ afterEach(() => rmSync(root, { recursive: true, force: true }))
 const current = (): string => path.join(root, 'current')
 const preloadAt = (core: string): string => path.join(core, 'dist/system/preload.js')
 
-/** Makes a release with zerodrop in a folder of its own, and points `current` to it. */
-function deploy(name: string, core = 'node_modules/@zerodrop/core'): string {
+const packages = path.join(__dirname, '../../..')
+
+interface Manifest {
+  readonly name: string
+  readonly private?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+}
+
+/** Our packages that a program may install instead of the core. */
+const doors = readdirSync(packages)
+  .map((name) => JSON.parse(readFileSync(path.join(packages, name, 'package.json'), 'utf8')) as Manifest)
+  .filter(({ private: isOurs, dependencies }) => isOurs !== true && dependencies?.['@zerodrop/core'])
+  .map(({ name }) => name)
+
+/**
+ * Makes a release with zerodrop in a folder of its own, and points `current` to it.
+ * @param door the package that the release has installed, from which alone the core can be found
+ */
+function deploy(name: string, core = 'node_modules/@zerodrop/core', door = '@zerodrop/core'): string {
   const release = path.join(root, name)
   const folder = path.join(release, core)
   mkdirSync(path.join(folder, 'dist/system'), { recursive: true })
@@ -21,8 +48,12 @@ function deploy(name: string, core = 'node_modules/@zerodrop/core'): string {
   writeFileSync(preloadAt(folder), '')
   writeFileSync(path.join(release, 'server.js'), '')
   if (core !== 'node_modules/@zerodrop/core') {
-    mkdirSync(path.join(release, 'node_modules/@zerodrop'), { recursive: true })
-    symlinkSync(folder, path.join(release, 'node_modules/@zerodrop/core'))
+    const installed = path.join(release, 'node_modules', door)
+    const target = door === '@zerodrop/core' ? folder : path.join(folder, '../..', door)
+    mkdirSync(target, { recursive: true })
+    if (target !== folder) writeFileSync(path.join(target, 'package.json'), '{}')
+    mkdirSync(path.dirname(installed), { recursive: true })
+    symlinkSync(target, installed)
   }
   symlinkSync(release, `${current()}.new`)
   renameSync(`${current()}.new`, current())
@@ -57,6 +88,15 @@ test('also if its package manager has put zerodrop into another folder', () => {
   const args = [file, '--require', first, 'server.js']
   const find = programFinder({ file, args, cwd: current(), env: {}, script: 'server.js' })
   const second = deploy('2', 'node_modules/.store/core-2/node_modules/@zerodrop/core')
+  remove('1')
+  expect(find().args).toEqual([file, '--require', second, 'server.js'])
+})
+
+test.each(doors)('also if its package manager shows it only %s', (door) => {
+  const first = deploy('1', 'node_modules/.store/core-1/node_modules/@zerodrop/core', door)
+  const args = [file, '--require', first, 'server.js']
+  const find = programFinder({ file, args, cwd: current(), env: {}, script: 'server.js' })
+  const second = deploy('2', 'node_modules/.store/core-2/node_modules/@zerodrop/core', door)
   remove('1')
   expect(find().args).toEqual([file, '--require', second, 'server.js'])
 })
