@@ -69,9 +69,14 @@ function setRepository() {
 /** The address of the remote `origin`, as a browser would open it. */
 function remote() {
   const { stdout } = spawnSync('git', ['remote', 'get-url', 'origin'], { cwd: root, encoding: 'utf8' })
-  const [, host, path] =
-    /^(?:https:\/\/|(?:ssh:\/\/)?git@)([^:/]+)[:/](.+?)(?:\.git)?$/.exec(stdout.trim()) ?? []
-  return host === undefined ? undefined : `https://${host}/${path}`
+  // The form of scp, such as git@github.com:owner/name.git, is no URL.
+  const text = stdout.trim().replace(/^[^@/]+@([^:/]+):(?!\/\/)/, 'ssh://$1/')
+  if (!URL.canParse(text)) return undefined
+  // Without the user, who may be a token, and without the port of ssh.
+  const { protocol, host, hostname, pathname } = new URL(text)
+  const path = pathname.replace(/(?:\.git)?\/?$/, '')
+  if (protocol === 'https:') return `https://${host}${path}`
+  return protocol === 'ssh:' ? `https://${hostname}${path}` : undefined
 }
 
 async function publish() {
