@@ -21,7 +21,8 @@ export type { ShutdownResult } from './lifecycle/ending.ts'
 export type { DrainRecord, RestartRecord } from './lifecycle/history.ts'
 export type { HookInfo, HookOptions, RestartInfo } from './lifecycle/hooks.ts'
 export type { Adapter } from './lifecycle/adapter.ts'
-export type { AttachOptions, Lifecycle } from './lifecycle/lifecycle.ts'
+export type { Lifecycle } from './lifecycle/lifecycle.ts'
+export type { AttachOptions } from './lifecycle/attach.ts'
 export type { Logger } from './events/logger.ts'
 export type {
   KeeperDeathAction,

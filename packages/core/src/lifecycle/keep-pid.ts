@@ -37,7 +37,7 @@ async function keepsFor(context: Context, user: User): Promise<boolean> {
 }
 
 const container =
-  'This process is number 1 of its container, or number 1 waits for it, and the container would end with it, its successor included.'
+  'This process is number 1 of its container, or number 1 waits for it: when this process ends, so does the container, and the successor with it.'
 
 /** @param why this process cannot keep its pid */
 async function changesPid(context: Context, user: User, why: string): Promise<false> {

@@ -1,8 +1,6 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Server } from 'node:net'
-import { onFed } from '../connections/on-fed.ts'
-import type { DrainingPolicy } from '../drain/refusal.ts'
 import { ZerodropError } from '../errors/zerodrop-error.ts'
 import type { Events } from '../events/events.ts'
 import type { Handover } from '../handover/live/handover.ts'
@@ -11,16 +9,11 @@ import { writeAnswer } from '../health/write-answer.ts'
 import { isDatagramSocket } from '../listeners/datagram-socket.ts'
 import { offerListenFds } from '../listeners/listen-fds.ts'
 import type { ListenMessage } from '../listeners/listener.ts'
-import {
-  checkAttachOptions,
-  checkHook,
-  type LifecycleOptions,
-  type MigrationPolicy,
-  presetOf,
-} from '../options/options.ts'
+import { checkHook, type LifecycleOptions, presetOf } from '../options/options.ts'
 import { serverHook } from '../servers/run-hook.ts'
 import type { Release } from '../system/system.ts'
 import { answerHealth } from './answer-health.ts'
+import { attach, type AttachOptions, checkServer } from './attach.ts'
 import type { Context } from './context.ts'
 import type { ShutdownResult } from './ending.ts'
 import type { HookInfo, HookKind, HookOptions } from './hooks.ts'
@@ -28,26 +21,6 @@ import type { RestartResult } from './restart-result.ts'
 import type { State } from './state.ts'
 import type { Status } from './status.ts'
 import type { Parts } from './wiring.ts'
-
-/** Options of one server. */
-export interface AttachOptions {
-  /**
-   * Called in a drain of this server, once no connection can bring a new request: end connections here that
-   * do not end by themselves, and clean up after the server. The process does not exit until this hook has
-   * finished, or until 5 s after the last connection has ended.
-   */
-  readonly onSettled?: () => unknown
-  /** The hook's name in reports. @default 'onSettled' */
-  readonly name?: string
-  /**
-   * What to do with a request that arrives while the server drains. This is for servers without an adapter;
-   * adapters have an option of the same name.
-   * @default 'serve'
-   */
-  readonly onDrainingRequest?: DrainingPolicy<IncomingMessage>
-  /** Replaces the process's option of the same name for the connections of this server. */
-  readonly migrate?: MigrationPolicy
-}
 
 /** The lifecycle of this process. Every copy of the package in the process shares one instance. */
 export class Lifecycle {
@@ -200,29 +173,9 @@ export class Lifecycle {
    * ```
    */
   attach(server: Server, options: AttachOptions = {}): void {
-    if (!(server instanceof Server)) {
-      throw new ZerodropError(
-        'ERR_ZERODROP_SERVER_INVALID',
-        'attach() takes a server of node:net, node:http, node:https or node:http2. With Express and Koa that is what app.listen() returns, with Fastify app.server.',
-      )
-    }
+    checkServer(server)
     this.configure()
-    checkAttachOptions(options)
-    const { health, probed, verdicts } = this.#parts
-    const { listeners, reporter, servers } = this.#context
-    const { name = 'onSettled', onSettled, onDrainingRequest, migrate } = options
-    const settings = servers.settingsOf(server)
-    if (onSettled !== undefined) settings.hook = serverHook(name, onSettled)
-    if (onDrainingRequest !== undefined)
-      settings.drainingPolicy = (request) =>
-        health.isFor(request) ? 'serve' : verdicts.of(onDrainingRequest, request)
-    if (migrate !== undefined) settings.migrate = migrate
-    if (server.listening) listeners.add(server)
-    else
-      onFed(server, (first) => {
-        if (servers.addFed(server, first)) probed.update()
-        else reporter.warn(notListening())
-      })
+    attach(this.#parts, server, options)
   }
 
   /**
@@ -453,14 +406,4 @@ export class Lifecycle {
     const { addresses, generation } = origin
     if (addresses.length > 0) this.#context.reporter.tell('inherited', { generation, listeners: addresses })
   }
-}
-
-function notListening(): ZerodropError {
-  return new ZerodropError(
-    'ERR_ZERODROP_SERVER_NOT_LISTENING',
-    'A server that was given to attach() speaks no HTTP, does not listen, and gets its connections from another server ' +
-      'by emit("connection"). In a drain, they are connections of the server that accepted them: what is in flight may ' +
-      'finish until drainTimeout, but no client is told, and what is open then is cut. Let the server listen, on a port or ' +
-      'a Unix socket of its own, and have the other server connect to it.',
-  )
 }

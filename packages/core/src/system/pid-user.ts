@@ -64,9 +64,9 @@ export function pidUser(table: ProcessTable): PidUser | undefined {
     // https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#%24SYSTEMD_EXEC_PID
     if (env['SYSTEMD_EXEC_PID'] === String(top)) return 'systemd'
     const parent = table.stat(top)?.parent
-    // Whoever started this process has ended, and nobody else has ever known its pid.
+    // The program that started this process has ended, and no other program has ever known its pid.
     if (parent === undefined || (top === pid && parent !== starter)) break
-    // Entered from outside: the first process of a container that shares its processes with others.
+    // The parent is outside: this is the first process of a container that shares its pids with other containers.
     if (parent === 0) return 'container'
     const waits = waitsFor(table, parent, top)
     if (waits === 'reaper' || waits === 'supervisor') return waits
@@ -105,13 +105,13 @@ function waitsFor(
   const name = table.name(pid)
   // It is recognised by its variable, and adopts processes whose parent has ended.
   if (name === 'systemd') return 'nobody'
-  // What it starts by its table cannot be told from what a script of the system has left to it with a pid file.
+  // It starts processes from its table and adopts daemons that boot scripts have started. They look the same.
   if (pid === 1 && name === 'init') return 'init'
-  // It also adopts processes whose parent has ended, which lead sessions of their own or belong to those of others.
+  // It also adopts processes whose parent has ended. Those are in another session.
   if (pid === 1 && table.stat(pid)?.session !== table.stat(child)?.session) return 'nobody'
   if (waits !== undefined) return waits
   if (isShell(words))
-    // A shell at which a person types makes each job a process group. What is left are its subshells.
+    // A shell at which a person types gives each job a process group. Only its subshells share its own.
     return table.stat(pid)?.group === table.stat(child)?.group ? 'shell' : 'a person'
   // A container may have any program as its number 1, and ends with it.
   if (pid === 1) return 'program'
