@@ -1,7 +1,7 @@
 /**
  * `npm run keep-pid [restarts] [-- --only <text>]`: ten restarts under load, a version that does not start, crashes and a
- * stop, under everybody who runs servers and may rely on their pid: a shell, process 1, tini, package managers, a terminal
- * and systemd. Each without a keeper, with one that comes at the first restart, and below `zerodrop run`. Prints a table.
+ * stop, under everybody who runs servers and may rely on their pid: a shell, process 1, a Docker container, tini, package
+ * managers, a terminal and systemd. Each without a keeper, with one that comes at the first restart, and below `zerodrop run`. Prints a table.
  *
  * `npm run keep-pid -- --kills <n> [--seed <n>]`: kills a keeper, the generation that serves or its successor at random
  * moments under load, and looks whether the service ends or serves on, and restarts and stops again.
@@ -43,15 +43,20 @@ function kills() {
 
 function battery() {
   const tools = mkdtempSync(join(tmpdir(), 'zerodrop-tools-'))
+  const image = `zerodrop-keep-pid:${process.pid}`
+  // Without an engine of Docker the script says so, and the rows of the container are empty.
+  const hasImage = run([join('scripts', 'docker-image.mjs'), image]) === 0
   try {
     const pattern = values.only === undefined ? [] : ['--testNamePattern', values.only]
     const jest = [
       join('node_modules', 'jest', 'bin', 'jest.js'),
       'packages/conformance/test/keep-pid.test.ts',
     ]
-    return run([...jest, ...pattern], { ZERODROP_RESTARTS: restarts, ZERODROP_TEST_TOOLS: install(tools) })
+    const more = { ZERODROP_RESTARTS: restarts, ZERODROP_TEST_TOOLS: install(tools) }
+    return run([...jest, ...pattern], hasImage ? { ...more, ZERODROP_TEST_IMAGE: image } : more)
   } finally {
     rmSync(tools, { recursive: true })
+    if (hasImage) spawnSync('docker', ['rmi', '--force', image])
   }
 }
 

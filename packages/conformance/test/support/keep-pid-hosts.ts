@@ -107,6 +107,30 @@ function berryIn(folder: string, program: string): readonly string[] {
   return [execPath, program, 'run', 'start']
 }
 
+/** The name of an image with this Node, which `npm run keep-pid` has made if an engine of Docker is there. */
+const image = process.env['ZERODROP_TEST_IMAGE']
+const root = path.join(__dirname, '../../../..')
+
+/** Only the container has the variables by which its processes are found; the client of Docker has none of them. */
+function dockerRun(name: string, { words, folder, env }: HostedProgram): readonly string[] {
+  const without = Object.keys(env).flatMap((variable) => ['--unset', variable])
+  const variables = Object.entries(env).flatMap(([variable, value]) => ['--env', `${variable}=${value}`])
+  const volumes = ['--volume', `${root}:${root}:ro`, '--volume', `${folder}:${folder}`, '--workdir', folder]
+  return [
+    'env',
+    ...without,
+    'docker',
+    'run',
+    '--rm',
+    '--network',
+    'host',
+    ...volumes,
+    ...variables,
+    name,
+    ...words,
+  ]
+}
+
 /** All that `npm run keep-pid` tries; `npm test` leaves out the rare ones. */
 export const hosts: readonly Host[] = [
   {
@@ -119,6 +143,13 @@ export const hosts: readonly Host[] = [
   {
     ...container('the only child of a shell that is number 1', 'unshare', []),
     wrap: canIsolate ? ({ words }) => [...isolated, '/bin/sh', '-c', `${quoted(words)}; exit $?`] : undefined,
+  },
+  {
+    name: 'a Docker container',
+    needs: 'a Docker engine',
+    wrap: image === undefined ? undefined : (program) => dockerRun(image, program),
+    refusal: isRefused,
+    rare: true,
   },
   reaper('tini', '--'),
   { ...reaper('dumb-init', '--'), rare: true },
