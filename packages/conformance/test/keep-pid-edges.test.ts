@@ -75,6 +75,7 @@ describeKept('a process that keeps its pid', () => {
   test.each([
     ['an uncaught error', 'throw', /thrown in a drain/],
     ['process.exit()', 'exit', /ERR_ZERODROP_DRAIN_INTERRUPTED/],
+    ["an error in a listener of 'exit'", 'throw-at-exit', /thrown at the exit/],
   ])('becomes the keeper also if %s ends it in its drain', async (_name, then, said) => {
     const kept = await startKeepPid(undo, plain, { options: { ...patient, keepPid: true } })
     const { answer } = await handingOver(kept, `/hold?then=${then}`)

@@ -63,8 +63,8 @@ function hasPermissionModel(): boolean {
 }
 
 /**
- * Makes the end of this process replace its program instead, after other code's listeners of 'exit', so that
- * the pid stays. A signal without a handler still ends the process.
+ * Makes the end of this process replace its program instead, after other code's listeners of 'exit', even if they throw,
+ * so that the pid stays. A signal without a handler still ends the process.
  * @param replacement returns the program when the process ends; if it returns a number, the process exits
  * with it
  * @param onFailed called with the reason if that fails: then the process ends
@@ -94,7 +94,8 @@ export function replaceAtExit(
       onFailed((error as Error).message)
     }
   }
-  process.on('exit', onExit)
+  // Node calls no further listener after one that throws.
+  process.prependListener('exit', onExit)
   process.on('uncaughtExceptionMonitor', onUncaught)
   return () => {
     process.off('exit', onExit)
