@@ -421,6 +421,8 @@ export class FakePidKeeping implements PidKeeping {
   user: PidKeeping['user']
   why: string | undefined
   pidFile: string | undefined
+  /** The main process of the systemd unit. If set, systemd has started this process through another program. */
+  mainPid: number | undefined
   /** If set, the reason why the successor does not wait for its keeper. */
   notAwaited: Error | undefined
   /** The generation that is kept when this process ends. */
@@ -447,6 +449,14 @@ export class FakePidKeeping implements PidKeeping {
 
   unitPidFile(): Promise<string | undefined> {
     return Promise.resolve(this.pidFile)
+  }
+
+  get mayBeMain(): boolean {
+    return this.mainPid !== undefined
+  }
+
+  unitMainPid(): Promise<number | undefined> {
+    return Promise.resolve(this.mainPid)
   }
 }
 

@@ -180,6 +180,7 @@ export const hosts: readonly Host[] = [
   },
   systemd('simple'),
   systemd('exec'),
+  systemd('forking'),
   systemd('notify'),
   systemd('simple', { socket: true }),
   systemd('notify-reload', { oldest: 253 }),

@@ -21,6 +21,12 @@ function versionOf(program: string): number {
 /** In a unit file a percent sign begins a specifier. */
 const quote = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&').replaceAll('%', '%%')}"`
 
+/** A shell starts the server in the background, writes its pid down and ends. In a unit file, $$ is a dollar sign. */
+function forking(words: readonly string[], file: string): string[] {
+  const server = words.map((word) => `'${word}'`).join(' ')
+  return [`PIDFile=${file}`, `ExecStart=/bin/sh -c ${quote(`${server} & echo $$! > ${file}`)}`]
+}
+
 /** Whether a unit of this type lets its processes notify systemd. */
 export const isNotified = (type: string): boolean => type.startsWith('notify')
 
@@ -41,6 +47,7 @@ export function systemdUnit(
   mkdirSync(units)
   writeFileSync(log, '')
   const variables = { ...env, ZERODROP_TEST_UNIT: env['ZERODROP_TEST_APP'] ?? '' }
+  const command = words.map(quote).join(' ')
   const service = [
     '[Unit]',
     'DefaultDependencies=no',
@@ -50,7 +57,7 @@ export function systemdUnit(
     ...(isNotified(type) ? ['NotifyAccess=all', 'WatchdogSec=5'] : []),
     `WorkingDirectory=${folder}`,
     ...Object.entries(variables).map(([name, value]) => `Environment=${quote(`${name}=${value}`)}`),
-    `ExecStart=${words.map(quote).join(' ')}`,
+    ...(type === 'forking' ? forking(words, path.join(folder, 'app.pid')) : [`ExecStart=${command}`]),
     // systemd itself sends the signal then, and waits for the notices of a restart.
     ...(type === 'notify-reload' ? [] : ['ExecReload=/bin/kill -HUP $MAINPID']),
     ...(way === 'plain' ? [stopThatWaits] : []),

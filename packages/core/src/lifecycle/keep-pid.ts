@@ -11,12 +11,11 @@ export function keepPid(context: Context): Promise<boolean> | undefined {
   const { settings, system } = context
   if (system.keeper?.connected === true) return undefined
   if (settings.keepPid === true) return keepsByOption(context)
-  const { user } = system.pidKeeping
+  const { user, mayBeMain } = system.pidKeeping
+  if (user === undefined && !mayBeMain) return undefined
   // When systemd is notified of the new pid, it treats the successor as the main process.
-  if (user === undefined || (user === 'systemd' && system.serviceManager !== undefined)) return undefined
-  return settings.keepPid === false
-    ? changesPid(context, user, 'the option "keepPid" is false')
-    : keepsFor(context, user)
+  if ((user === undefined || user === 'systemd') && system.serviceManager !== undefined) return undefined
+  return user === undefined ? keepsForUnit(context) : keepsFor(context, user)
 }
 
 type User = NonNullable<Context['system']['pidKeeping']['user']>
@@ -31,7 +30,14 @@ async function keepsByOption({ system }: Context): Promise<boolean> {
   )
 }
 
+/** The program that has started this process has ended, as `Type=forking` wants it. Only systemd knows whose pid it follows. */
+async function keepsForUnit(context: Context): Promise<boolean> {
+  const { pid, pidKeeping } = context.system
+  return (await pidKeeping.unitMainPid()) === pid ? keepsFor(context, 'systemd') : false
+}
+
 async function keepsFor(context: Context, user: User): Promise<boolean> {
+  if (context.settings.keepPid === false) return changesPid(context, user, 'the option "keepPid" is false')
   const obstacle = await context.system.pidKeeping.obstacle()
   return obstacle === undefined ? true : changesPid(context, user, obstacle)
 }

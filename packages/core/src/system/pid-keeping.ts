@@ -64,6 +64,11 @@ export function realPidKeeping(
       return begun
     },
     unitPidFile: () => unitProperty('PIDFile'),
+    get mayBeMain() {
+      const first = process.env['SYSTEMD_EXEC_PID']
+      return first !== undefined && first !== String(process.pid)
+    },
+    unitMainPid: async () => Number(await unitProperty('MainPID')) || undefined,
   }
 }
 

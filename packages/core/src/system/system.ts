@@ -150,6 +150,13 @@ export interface PidKeeping {
    * rejects.
    */
   unitPidFile(): Promise<string | undefined>
+  /**
+   * Whether systemd has started this process through another program, so that this may be the main process of a
+   * unit with `Type=forking`.
+   */
+  readonly mayBeMain: boolean
+  /** The main process of the systemd unit; undefined if systemd does not answer. Never rejects. */
+  unitMainPid(): Promise<number | undefined>
 }
 
 /** The signals of this process. */

@@ -69,6 +69,25 @@ test('systemd does not rely on the old pid if it is notified of the new one', ()
   expect(decide()).toBeUndefined()
 })
 
+describe('the program that has started this process for systemd has ended', () => {
+  test('the pid stays if systemd follows it, as with Type=forking', async () => {
+    system.pidKeeping.mainPid = system.pid
+    await expect(decide()).resolves.toBe(true)
+  })
+
+  test('the pid may change if the unit has another main process', async () => {
+    system.pidKeeping.mainPid = system.pid + 1
+    await expect(decide()).resolves.toBe(false)
+  })
+
+  test('a restart fails if the process cannot keep its pid and systemd does not follow the pid file', async () => {
+    system.pidKeeping.mainPid = system.pid
+    system.pidKeeping.pidFile = '/run/app.pid'
+    await expect(decide({ keepPid: false })).rejects.toMatchObject({ code: 'ERR_ZERODROP_SUPERVISED' })
+    await expect(decide({ keepPid: false, pidFile: '/run/app.pid' })).resolves.toBe(false)
+  })
+})
+
 describe.each([
   ['keepPid: false', { keepPid: false } as const, undefined, 'the option "keepPid" is false'],
   ['a process that cannot', {}, 'that needs Linux', 'because that needs Linux'],
