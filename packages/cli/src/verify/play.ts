@@ -20,13 +20,34 @@ export interface PlayOptions {
 
 /** Plays all situations, in parallel if the servers need no fixed port. */
 export async function play(options: PlayOptions): Promise<SituationReport[]> {
-  const { situations, settings, findings } = options
-  const lanes = settings.event.kind === 'stop' && findings.movable ? options.jobs : 1
+  const { situations } = options
   const reports = new Map<Situation, SituationReport>()
+  // A broken version would break the deploys of the other servers too.
+  const isBroken = ({ event }: Situation): boolean => event === 'broken'
+  await playSideBySide(
+    situations.filter((each) => !isBroken(each)),
+    options,
+    reports,
+  )
+  await playSideBySide(situations.filter(isBroken), options, reports)
+  return situations.flatMap((situation) => reports.get(situation) ?? [])
+}
+
+/**
+ * The most servers that are deployed side by side. Two of the situations last until the server gives a request up. The others
+ * run one after the other meanwhile, because a deploy keeps the processor busy.
+ */
+const DEPLOYED = 3
+
+async function playSideBySide(
+  situations: readonly Situation[],
+  options: PlayOptions,
+  reports: Map<Situation, SituationReport>,
+): Promise<void> {
   // Situations that may last until the limit start first, so that the others run in parallel to them.
   const queue = [...situations].sort((one, other) => Number(other.cuts ?? false) - Number(one.cuts ?? false))
   const lane = async (): Promise<void> => {
-    const deployed = new Deployed(options.launcher, settings)
+    const deployed = new Deployed(options.launcher, options.settings)
     try {
       for (let situation = queue.shift(); situation !== undefined; situation = queue.shift()) {
         options.onBegin(situation)
@@ -38,8 +59,13 @@ export async function play(options: PlayOptions): Promise<SituationReport[]> {
       await deployed.end()
     }
   }
-  await Promise.all(Array.from({ length: Math.min(lanes, situations.length) }, lane))
-  return situations.flatMap((situation) => reports.get(situation) ?? [])
+  await Promise.all(Array.from({ length: Math.min(lanesOf(options), queue.length) }, lane))
+}
+
+/** How many servers run side by side. The command of `--restart-command` may know only one. */
+function lanesOf({ settings: { event }, findings, jobs }: PlayOptions): number {
+  if (!findings.movable || event.kind === 'restart-command') return 1
+  return event.kind === 'stop' ? jobs : Math.min(jobs, DEPLOYED)
 }
 
 async function playOne(
