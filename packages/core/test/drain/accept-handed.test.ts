@@ -2,6 +2,7 @@ import type { Connections } from '../../src/connections/connections.ts'
 import { awaitDeclined, awaitQuiet } from '../../src/drain/accept-handed.ts'
 import type { PrimaryState } from '../../src/system/cluster-system.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 /** A stopping worker, with the answers and connections of its primary. */
 class Worker {
@@ -36,8 +37,8 @@ class Worker {
     for (let passed = 0; passed < milliseconds; passed += step) {
       if (isHanded) this.accepted++
       this.system.advance(step)
-      await new Promise((resolve) => setImmediate(resolve))
-      await new Promise((resolve) => setImmediate(resolve))
+      await turn()
+      await turn()
     }
   }
 }

@@ -3,6 +3,7 @@ import net from 'node:net'
 import { Connections } from '../../src/connections/connections.ts'
 import { acceptQueued, acceptQueueOf } from '../../src/drain/accept-queued.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => {
@@ -49,8 +50,6 @@ async function rejection(port: number): Promise<string | undefined> {
   const [error] = (await once(net.connect(port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException]
   return error.code
 }
-
-const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 test('accepts every queued connection, and passes them to the server once the socket is closed', async () => {
   const { server, connections, port } = await listen()

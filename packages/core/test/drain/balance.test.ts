@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { serve, turns } from './drained-server.ts'
+import { serve } from './drained-server.ts'
+import { turns } from '../turns.ts'
 
 /** The way a request ends, unless another request ends the connection first. */
 const fates: Record<string, (response: ServerResponse, client: Duplex) => void> = {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { closeGently, isClosing } from '../../src/drain/close-gently.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 let system: FakeSystem
 let socket: Socket
@@ -12,8 +13,6 @@ beforeEach(() => {
   socket = here as Socket
   client = there
 })
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 test('sends a FIN after the written data, and closes when the client has closed its side', async () => {
   const received: Buffer[] = []

@@ -5,7 +5,8 @@ import type { Connections } from '../../src/connections/connections.ts'
 import { closeGently, isClosing } from '../../src/drain/close-gently.ts'
 import { cut, type CutOptions, describeCut, describeMoving, describeStream } from '../../src/drain/cut.ts'
 import { Attempts } from '../../src/errors/attempts.ts'
-import { type Client, serve, turns } from './drained-server.ts'
+import { type Client, serve } from './drained-server.ts'
+import { turns } from '../turns.ts'
 
 const times = { now: 1000, began: () => 400 }
 const named = { connectedFor: 1000 }

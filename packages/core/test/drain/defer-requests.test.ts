@@ -3,10 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import { deferRequests } from '../../src/drain/defer-requests.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 const [concerned, another] = [{}, {}] as [Socket, Socket]
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
-
 let server: Server
 let seen: unknown[]
 let taken: boolean

@@ -4,6 +4,7 @@ import type { ServerDrain } from '../../src/drain/server-drain.ts'
 import { Attempts } from '../../src/errors/attempts.ts'
 import type { ZerodropError } from '../../src/errors/zerodrop-error.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 const steps = [
   'start',
@@ -181,7 +182,7 @@ async function passing<Result>(system: FakeSystem, ended: Promise<Result>): Prom
   }
   ended.then(end, end)
   for (let turns = 0; turns < 100 && !over; turns += 1) {
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     system.advance(1000)
   }
   if (!over) throw new Error('it has not ended')

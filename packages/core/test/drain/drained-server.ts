@@ -80,8 +80,3 @@ export function serve(given: Partial<ServerDrainOptions> = {}): Served {
   }
   return { server, system, drain, cut, open, end }
 }
-
-/** Waits enough event loop ticks for a round trip to the other side. */
-export async function turns(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
-}

@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream'
 import { endResponses, endStreams } from '../../src/drain/end-stream.ts'
 import { Attempts } from '../../src/errors/attempts.ts'
 import type { ZerodropError } from '../../src/errors/zerodrop-error.ts'
+import { turn } from '../turns.ts'
 
 const events = { 'Content-Type': 'text/event-stream' }
 const nobody = (): boolean => false
@@ -38,7 +39,6 @@ async function respond(fields: Record<string, string>) {
   return { response, sent }
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 const lastChunk = '0\r\n\r\n'
 

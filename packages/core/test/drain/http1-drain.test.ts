@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { followExchanges } from '../../src/drain/follow-exchanges.ts'
 import { Http1Drain } from '../../src/drain/http1-drain.ts'
-import { type Client, serve, turns } from './drained-server.ts'
+import { type Client, serve } from './drained-server.ts'
+import { turns } from '../turns.ts'
 
 let served: ReturnType<typeof serve>
 let drain: Http1Drain

@@ -8,7 +8,8 @@ import { refused } from '../../src/drain/refusal.ts'
 import { Tally } from '../../src/drain/tally.ts'
 import type { CutConnection } from '../../src/events/drain-report.ts'
 import { FakeSystem } from '../fake-system.ts'
-import { type Client, serve, turns } from './drained-server.ts'
+import { type Client, serve } from './drained-server.ts'
+import { turns } from '../turns.ts'
 
 let served: ReturnType<typeof serve>
 let client: Client

@@ -5,6 +5,7 @@ import type { Connections } from '../../src/connections/connections.ts'
 import { isClosing } from '../../src/drain/close-gently.ts'
 import { Http2Drain } from '../../src/drain/http2-drain.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turns } from '../turns.ts'
 
 class FakeSession extends EventEmitter {
   destroyed = false
@@ -66,10 +67,6 @@ function announce(): Http2Drain {
   const drain = new Http2Drain(connections, system)
   drain.announce()
   return drain
-}
-
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Length 8, type GOAWAY, no flags, stream 0; last stream id 2^31 - 1, NO_ERROR. */

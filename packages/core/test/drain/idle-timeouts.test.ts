@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Connections } from '../../src/connections/connections.ts'
 import { IdleTimeouts } from '../../src/drain/idle-timeouts.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 let idle: Set<Socket>
 let ended: Socket[]
@@ -22,8 +23,6 @@ function connection(what: object = {}) {
     },
   }) as unknown as Socket
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 test('the drain ends an idle connection in its own way', async () => {
   const socket = connection()

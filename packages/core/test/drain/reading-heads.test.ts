@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Connections } from '../../src/connections/connections.ts'
 import { ReadingHeads } from '../../src/drain/reading-heads.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 let idle: Set<Socket>
 let asked: number
@@ -45,7 +46,7 @@ test('no head has begun on an idle, unused or upgraded connection, or after an a
 test('Node is queried once for all connections that close in one event loop tick', async () => {
   for (let index = 0; index < 100; index++) heads.includes(socket())
   expect(asked).toBe(1)
-  await new Promise((resolve) => void setImmediate(resolve))
+  await turn()
   heads.includes(socket())
   expect(asked).toBe(2)
 })

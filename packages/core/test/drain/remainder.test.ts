@@ -4,7 +4,8 @@ import { createParts, type Parts } from '../../src/drain/parts.ts'
 import { Remainder } from '../../src/drain/remainder.ts'
 import type { Departures } from '../../src/drain/server-drain-options.ts'
 import type { CutConnection } from '../../src/events/drain-report.ts'
-import { type Client, options, serve, turns } from './drained-server.ts'
+import { type Client, options, serve } from './drained-server.ts'
+import { turns } from '../turns.ts'
 
 let served: ReturnType<typeof serve>
 let cut: CutConnection[]

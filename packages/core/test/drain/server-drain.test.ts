@@ -1,4 +1,5 @@
-import { serve, turns } from './drained-server.ts'
+import { serve } from './drained-server.ts'
+import { turns } from '../turns.ts'
 
 test('connections linger from the moment they can no longer move', async () => {
   const { open, drain, end, system } = serve({

@@ -4,6 +4,7 @@ import { Connections } from '../../src/connections/connections.ts'
 import { closeListener, stopAccepting } from '../../src/drain/stop-accepting.ts'
 import type { Keeper } from '../../src/system/system.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn, turns } from '../turns.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => {
@@ -48,7 +49,7 @@ async function passing(system: FakeSystem, ended: Promise<unknown>): Promise<num
     over ??= system.now() - begun
   })
   while (over === undefined) {
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     if (system.now() - begun > 10_000) throw new Error('it has not ended')
     if (over === undefined) system.advance(0.1)
   }
@@ -90,7 +91,7 @@ test('listens until the keeper has released the address', async () => {
     },
   } as unknown as Keeper
   const stopped = stopAccepting(connections, system, never)
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  await turns(20)
   expect([asked, server.listening]).toEqual([[`tcp://127.0.0.1:${port}`], true])
   letGo()
   await stopped
@@ -145,7 +146,7 @@ describe('closeListener()', () => {
   test('closes the listening socket and leaves connections open', async () => {
     const { server, accepted, connect } = await listen()
     await connect()
-    while (accepted.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (accepted.length === 0) await turn()
     closeListener(server)
     expect([server.listening, accepted[0]!.destroyed]).toEqual([false, false])
   })
@@ -163,7 +164,7 @@ describe('closeListener()', () => {
     const heard = jest.fn()
     server.on('close', heard).on('error', heard)
     closeListener(server)
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     expect(heard).not.toHaveBeenCalled()
   })
 })

@@ -6,6 +6,7 @@ import { UpgradedDrain } from '../../src/drain/upgraded-drain.ts'
 import { Attempts } from '../../src/errors/attempts.ts'
 import type { FramePosition } from '../../src/connections/written-frames.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turns } from '../turns.ts'
 
 interface Entry {
   socket: Socket
@@ -67,9 +68,6 @@ function drain(leaves?: (upgraded: Upgraded) => boolean): UpgradedDrain {
   return new UpgradedDrain(connections, system, { code: 1012, attempts: new Attempts(() => {}) }, leaves)
 }
 
-const turns = async (): Promise<void> => {
-  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
-}
 const received = async ({ client }: Entry): Promise<unknown> => {
   await turns()
   return client.read() as Buffer | null

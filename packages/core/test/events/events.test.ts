@@ -5,6 +5,7 @@ import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { emit, Events, lifecycleEvents } from '../../src/events/events.ts'
+import { turn, turns } from '../turns.ts'
 
 const page = readFileSync(path.resolve(__dirname, '../../../../docs/events.md'), 'utf8')
 
@@ -47,7 +48,6 @@ test('nothing is published on a channel without subscribers', () => {
 test('a subscriber gets the next event, even if its channel is new and the garbage collector has run', async () => {
   setFlagsFromString('--expose-gc')
   const collectGarbage = runInNewContext('gc') as () => void
-  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
   const events = new Events()
   emit(events, 'exit', { code: 0 })
   // Objects used in this turn become garbage only in the next one.
@@ -56,7 +56,7 @@ test('a subscriber gets the next event, even if its channel is new and the garba
   const heard = jest.fn()
   subscribe('zerodrop:exit', heard)
   // Node forgets channels in a later turn than the collector frees them.
-  for (let count = 0; count < 10; count++) await turn()
+  await turns()
   emit(events, 'exit', { code: 1 })
   unsubscribe('zerodrop:exit', heard)
   expect(heard.mock.calls).toEqual([[{ code: 1 }, 'zerodrop:exit']])
@@ -100,7 +100,7 @@ test('each listener is called even if others fail, and each failure is reported'
     ])
   emit(events, 'ready', { generation: 1 }, onError)
   emit(events, 'ready', { generation: 2 }, onError)
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   expect(told).toEqual(['throws', 'rejects', 'hears 1', 'throws', 'hears 2', 'is late'])
   const code = 'ERR_ZERODROP_LISTENER_FAILED'
   expect(causes).toEqual([

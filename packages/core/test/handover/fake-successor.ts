@@ -31,7 +31,6 @@ afterEach(() => {
 
 export const spawned = () => spawnSuccessor(system, inheritance, {})
 /** Resolves after an event loop tick. */
-export const turn = () => new Promise((resolve) => setImmediate(resolve))
 export const options = (readyTimeout: number, manualReady = false): ReadyOptions => ({
   readyTimeout,
   manualReady,

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { HandleChannel } from '../../src/handover/handle-channel.ts'
+import { turn } from '../turns.ts'
 
 type Sent = (error: Error | null) => void
 
@@ -52,7 +53,7 @@ test('other internal messages are not receipts', async () => {
     received = true
   })
   receipt('NODE_CLUSTER')
-  await new Promise((resolve) => void setImmediate(resolve))
+  await turn()
   expect(received).toBe(false)
   receipt('NODE_HANDLE_ACK')
   await sent

@@ -7,8 +7,9 @@ import { hasMoved } from '../../src/connections/moved.ts'
 import { Migration } from '../../src/handover/migration.ts'
 import type { ConnectionOffer, Successor } from '../../src/handover/successor.ts'
 import { FakeSystem } from '../fake-system.ts'
-import { destroyAll, type Movable, movable, turns } from './movable-socket.ts'
+import { destroyAll, type Movable, movable } from './movable-socket.ts'
 import { ScriptedSuccessor } from './scripted-successor.ts'
+import { turns } from '../turns.ts'
 
 const name = 'http.server.response.finish'
 const finish = channels.channel(name)

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net'
+import { turns } from '../turns.ts'
 
 /** Stands for Node's TCP handle. Its class name shows that the kernel knows the connection. */
 class TCP {
@@ -81,9 +82,4 @@ export function movable(): Movable {
       return bytes
     },
   }
-}
-
-/** Waits enough event loop ticks for all pending work to end. */
-export async function turns(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import { SelfCheck } from '../../src/handover/self-check.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
-const turn = () => new Promise(setImmediate)
 const options = { readyCheck: undefined, warmUp: [], readyTimeout: 60_000 }
 let system: FakeSystem
 let told: string[]

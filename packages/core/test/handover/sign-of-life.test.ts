@@ -3,6 +3,7 @@ import { SignOfLife } from '../../src/handover/sign-of-life.ts'
 import { spawnSuccessor } from '../../src/handover/successor-start.ts'
 import { protocolVersion } from '../../src/system/boot.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 async function start() {
   const system = new FakeSystem()
@@ -13,7 +14,6 @@ async function start() {
   void life.lost.then(lost)
   const { child } = system
   const answer = () => child.says(message({ type: 'alive', id: (child.sent.at(-1) as { id: number }).id }))
-  const turn = () => new Promise((resolve) => setImmediate(resolve))
   return { system, child, life, lost, answer, turn }
 }
 

@@ -11,9 +11,9 @@ import {
   start,
   stop,
   system,
-  turn,
   watch,
 } from './fake-successor.ts'
+import { turn, turns } from '../turns.ts'
 
 test('a successor inherits the descriptors and learns their numbers in the child', async () => {
   const { successor, ready } = await start()
@@ -139,7 +139,7 @@ test('with manualReady, the error says that the application reports ready itself
 test('a start may take forever if readyTimeout is Infinity', async () => {
   const { ready } = await start(Infinity)
   system.advance(1e9)
-  for (let turns = 0; turns < 5; turns++) await turn()
+  await turns(5)
   system.child.says(message({ type: 'ready' }))
   await expect(ready).resolves.toBeUndefined()
 })

@@ -3,6 +3,7 @@ import type { HealthOptions } from '../../src/health/options.ts'
 import { type Condition, Probes } from '../../src/health/probes.ts'
 import { checkOptions } from '../../src/options/options.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 const wellBeing: Condition = { live: true, ready: true, state: 'serving' }
 
@@ -149,7 +150,7 @@ describe('checks', () => {
     expect(error?.message).toContain('has not answered within 150 ms')
     expect(ask).toHaveBeenCalledTimes(1)
     end()
-    await new Promise(setImmediate)
+    await turn()
     const last = check.run()
     end()
     await expect(last).resolves.toMatchObject({ error: undefined })

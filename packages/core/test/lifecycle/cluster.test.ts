@@ -5,10 +5,9 @@ import { wire } from '../../src/lifecycle/wiring.ts'
 import type { LifecycleOptions } from '../../src/options/options.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turn, turns } from '../turns.ts'
 
 const undo = undoAfterEach()
-
-const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 /** A primary with two workers that listen. */
 function primary(options: LifecycleOptions = {}) {
@@ -55,7 +54,7 @@ describe('a primary of node:cluster', () => {
       [2, 'SIGINT'],
     ])
     cluster.exit(2)
-    for (let turns = 0; turns < 10; turns += 1) await turn()
+    await turns()
     expect(system.exits).toEqual([])
     cluster.exit(1)
     expect(await exited(system)).toEqual([0])
@@ -79,7 +78,7 @@ describe('a primary of node:cluster', () => {
     await turn()
     expect(cluster.stopped).toContainEqual([1, 'SIGTERM'])
     cluster.exit(1)
-    for (let turns = 0; turns < 10; turns += 1) await turn()
+    await turns()
     expect(hook).not.toHaveBeenCalled()
     cluster.exit(2)
     await ending

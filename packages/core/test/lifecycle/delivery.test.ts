@@ -1,6 +1,7 @@
 import { Reporter } from '../../src/events/reporter.ts'
 import { Delivery } from '../../src/lifecycle/delivery.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 const never = new Promise<void>(() => {})
 const looked: unique symbol = Symbol('looked')
@@ -26,7 +27,6 @@ function setUp() {
     })
     return running
   }
-  const turn = () => new Promise((resolve) => setImmediate(resolve))
   const isDone = async () => {
     await turn()
     return done

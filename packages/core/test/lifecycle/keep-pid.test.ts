@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import http from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { message } from '../../src/handover/protocol.ts'
 import type { Context } from '../../src/lifecycle/context.ts'
 import { keepPid } from '../../src/lifecycle/keep-pid.ts'
@@ -12,6 +11,7 @@ import { wire } from '../../src/lifecycle/wiring.ts'
 import { defaults, type LifecycleOptions, type Settings } from '../../src/options/options.ts'
 import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turns } from '../turns.ts'
 
 let system: FakeSystem
 let warnings: string[]
@@ -148,10 +148,10 @@ describe('a process that hands over and keeps its pid', () => {
     server.listen(path.join(folder, 'app.sock'))
     await once(server, 'listening')
     lifecycle.restart().catch(() => {})
-    for (let turns = 0; turns < 10; turns++) await turn()
+    await turns()
     system.child.says(message({ type: 'started' }))
     system.child.says(message({ type: 'ready' }))
-    for (let turns = 0; turns < 10; turns++) await turn()
+    await turns()
     return lifecycle
   }
 
@@ -177,7 +177,7 @@ describe('a process that hands over and keeps its pid', () => {
   test('ends with its own status if its successor dies', async () => {
     const lifecycle = await handingOver()
     system.child.exits(1)
-    for (let turns = 0; turns < 10; turns++) await turn()
+    await turns()
     expect([lifecycle.state, system.pidKeeping.kept]).toEqual(['serving', undefined])
   })
 
@@ -189,7 +189,7 @@ describe('a process that hands over and keeps its pid', () => {
     await once(server, 'listening')
     const restart = lifecycle.restart()
     restart.catch(() => {})
-    for (let turns = 0; turns < 10; turns++) await turn()
+    await turns()
     expect(system.spawned).toEqual([])
     void lifecycle.shutdown()
     await expect(restart).rejects.toMatchObject({ code: 'ERR_ZERODROP_RESTART_ABORTED' })

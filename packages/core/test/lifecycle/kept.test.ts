@@ -11,12 +11,9 @@ import { protocolVersion } from '../../src/system/boot.ts'
 import type { Keeper } from '../../src/system/system.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turns } from '../turns.ts'
 
 const undo = undoAfterEach()
-
-async function turns(): Promise<void> {
-  for (let count = 0; count < 10; count++) await new Promise((resolve) => setImmediate(resolve))
-}
 
 class FakeKeeper implements Keeper {
   readonly pid = 7

@@ -8,6 +8,7 @@ import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turn } from '../turns.ts'
 
 const undo = undoAfterEach()
 
@@ -37,7 +38,7 @@ async function close(server: http.Server, system: FakeSystem): Promise<void> {
   })
   while (!closed) {
     system.advance(1000)
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
   }
 }
 
@@ -148,7 +149,7 @@ describe('a successor that fails changes nothing', () => {
       const restart = lifecycle.restart()
       expect(lifecycle.restart()).toBe(restart)
       const caught = restart.catch((error: unknown) => errors.push(error))
-      await new Promise((resolve) => setImmediate(resolve))
+      await turn()
       act()
       await caught
       expect([lifecycle.state, await answers(server)]).toEqual(['serving', true])
@@ -223,7 +224,7 @@ describe('a function "successorEnv" that never finishes', () => {
     const failed = lifecycle.restart().catch((error: unknown) => error)
     system.advance(2000)
     go({})
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     system.advance(1000)
     await expect(failed).resolves.toMatchObject({ code: 'ERR_ZERODROP_READY_TIMEOUT' })
     expect(system.spawned.length).toBe(1)
@@ -249,7 +250,7 @@ describe('hooks that do not keep the event loop alive', () => {
     })
     const stopped = lifecycle.shutdown()
     await begun
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     expect(system.held).toBe(1)
     finish()
     await stopped
@@ -268,7 +269,7 @@ describe('hooks that do not keep the event loop alive', () => {
     await begun
     expect(system.held).toBe(1)
     system.advance(500)
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     system.deliver('SIGTERM')
     expect(system.exits).toEqual([143])
     expect(system.errors.at(-1)).toMatch(
@@ -286,8 +287,6 @@ describe('an onReady() hook added after the process is ready', () => {
     await told
     return lifecycle
   }
-  const turn = () => new Promise((resolve) => setImmediate(resolve))
-
   test('runs once, on its own event loop turn', async () => {
     const lifecycle = await ready()
     const hook = jest.fn()
@@ -436,7 +435,7 @@ test('the status names the hooks that a stop waits for', async () => {
   let end = () => {}
   lifecycle.onShutdown('database', () => new Promise<void>((resolve) => (end = resolve)))
   const stopped = lifecycle.shutdown()
-  while (lifecycle.status().drain?.hooks.length !== 1) await new Promise((resolve) => setImmediate(resolve))
+  while (lifecycle.status().drain?.hooks.length !== 1) await turn()
   expect(lifecycle.status().drain?.hooks).toEqual(['onShutdown hook "database"'])
   end()
   await stopped

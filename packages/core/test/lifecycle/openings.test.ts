@@ -8,16 +8,15 @@ import { wire } from '../../src/lifecycle/wiring.ts'
 import { Openings } from '../../src/listeners/openings.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turn, turns } from '../turns.ts'
 
 const undo = undoAfterEach()
 
 const handled = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2']
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
 /** @returns the names of the signals that are handled, once no attempt to listen is left */
 async function atRest(system: FakeSystem): Promise<unknown[]> {
-  for (let turns = 0; turns < 4; turns++) await turn()
+  await turns(4)
   return system.signals
 }
 

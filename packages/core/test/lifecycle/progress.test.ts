@@ -7,6 +7,7 @@ import path from 'node:path'
 import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => {
@@ -29,8 +30,6 @@ async function serving() {
   lifecycle.attach(server)
   return { system, lifecycle, server, socket }
 }
-
-const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 test('a slow restart is shown until it has failed', async () => {
   const { system, lifecycle } = await serving()

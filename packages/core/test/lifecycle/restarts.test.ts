@@ -10,13 +10,9 @@ import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turns } from '../turns.ts'
 
 const undo = undoAfterEach()
-
-/** Waits until all work that needs only an event loop tick is done. */
-async function turns(): Promise<void> {
-  for (let count = 0; count < 5; count++) await new Promise((resolve) => setImmediate(resolve))
-}
 
 async function serving(
   options: LifecycleOptions = {},

@@ -9,6 +9,7 @@ import { wire } from '../../src/lifecycle/wiring.ts'
 import type { LifecycleOptions } from '../../src/options/options.ts'
 import { FakeServiceManager, FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turn } from '../turns.ts'
 
 const undo = undoAfterEach()
 
@@ -79,7 +80,7 @@ test.each([
       { path: path.join(folder, 'app.sock') },
     )
     lifecycle.restart().catch(() => {})
-    await new Promise(setImmediate)
+    await turn()
     const told = manager.notices.length
     expect(manager.notices[told - 1]).toMatchObject({ RELOADING: '1' })
     system.deliver('SIGHUP')
@@ -98,7 +99,7 @@ test('a drain asks for more time every five seconds for as long as it goes on', 
   const requests: http.ServerResponse[] = []
   const { lifecycle, manager, port, system } = await serve((_request, response) => requests.push(response))
   const request = http.get({ port, host: '127.0.0.1', agent: false })
-  while (requests.length === 0) await new Promise(setImmediate)
+  while (requests.length === 0) await turn()
   manager.watchdog = undefined
   const told = manager.notices.length
   const ended = lifecycle.shutdown('SIGTERM')
@@ -151,7 +152,7 @@ test.each([
     const server = http.createServer().listen(0, '127.0.0.1')
     undo.push(() => server.close())
     await ready
-    await new Promise(setImmediate)
+    await turn()
     expect(warned).toHaveBeenCalledTimes(said === undefined ? 0 : 1)
     expect(system.errors.join()).toContain(said === undefined ? '' : `ERR_ZERODROP_GRACE_PERIOD: ${said}`)
   },

@@ -9,6 +9,7 @@ import { wire } from '../../src/lifecycle/wiring.ts'
 import type { LifecycleOptions } from '../../src/options/options.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turn } from '../turns.ts'
 
 const undo = undoAfterEach()
 
@@ -39,11 +40,11 @@ async function serving(options: LifecycleOptions = {}, conditions: Partial<FakeS
 /** Advances the clock until another stop signal counts as a second request. */
 const forceable = async (system: FakeSystem, milliseconds = 500): Promise<void> => {
   system.advance(milliseconds)
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
 }
 
 const exited = async (system: FakeSystem): Promise<number[]> => {
-  while (system.exits.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (system.exits.length === 0) await turn()
   return system.exits
 }
 
@@ -120,7 +121,7 @@ describe("'force'", () => {
     await hold()
     system.deliver('SIGQUIT')
     // Responses that can end correctly get a moment to do so.
-    while (system.timers === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (system.timers === 0) await turn()
     const advancing = setInterval(() => system.advance(250), 5)
     undo.push(() => clearInterval(advancing))
     expect(await exited(system)).toEqual([131])
@@ -285,7 +286,7 @@ describe('a supervisor with a channel', () => {
       },
     }
     const { system, lifecycle } = await serving({}, { supervisor })
-    while (ready === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (ready === 0) await turn()
     shutDown()
     expect(lifecycle.state).toBe('draining')
     expect(await exited(system)).toEqual([0])

@@ -4,6 +4,7 @@ import net from 'node:net'
 import { Hold } from '../../src/listeners/hold.ts'
 import { isSocket } from '../../src/system/file-status.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 const undo: (() => void)[] = []
 afterEach(() => {
@@ -108,7 +109,7 @@ test('without a predecessor a socket is held for one event loop turn, so a port 
   expect(probe.socket.onClosed).toHaveBeenCalledTimes(1)
   closeSync(probe.fd)
   const { socket, port, server } = await listen(hold)
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   expect([await answer(port), system.held]).toEqual(['here', 0])
   server.close()
   expect(socket.onClosed).not.toHaveBeenCalled()

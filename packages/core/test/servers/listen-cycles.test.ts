@@ -6,6 +6,7 @@ import { Lifecycle } from '../../src/lifecycle/lifecycle.ts'
 import { wire } from '../../src/lifecycle/wiring.ts'
 import { FakeSystem } from '../fake-system.ts'
 import { undoAfterEach } from '../undo-after-each.ts'
+import { turn } from '../turns.ts'
 
 const undo = undoAfterEach()
 beforeEach(() => {
@@ -65,7 +66,7 @@ describe.each<[string, () => net.Server]>([
     }
     expect(listenersOf(server)).toEqual(before)
     expect(Object.hasOwn(server, 'close')).toBe(false)
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     expect(warned).not.toHaveBeenCalled()
   })
 

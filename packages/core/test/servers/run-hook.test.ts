@@ -1,5 +1,6 @@
 import { hookTimeout, runHook } from '../../src/servers/run-hook.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn } from '../turns.ts'
 
 let system: FakeSystem
 beforeEach(() => {
@@ -66,7 +67,7 @@ test('a hook that fails after its deadline has no effect', async () => {
   system.advance(5000)
   await expect(run).resolves.toMatchObject({ code: 'ERR_ZERODROP_HOOK_TIMEOUT' })
   fail(new Error('too late'))
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
 })
 
 test('the timeout of a hook starts when the last connection has ended', async () => {
@@ -79,7 +80,7 @@ test('the timeout of a hook starts when the last connection has ended', async ()
   system.advance(60_000)
   expect(system.timers).toBe(0)
   end()
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   system.advance(5000)
   await expect(run).resolves.toMatchObject({ code: 'ERR_ZERODROP_HOOK_TIMEOUT' })
 })
@@ -92,6 +93,6 @@ test('a hook that has already finished leaves no timer behind', async () => {
     new Promise<void>((resolve) => (end = resolve)),
   )
   end()
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   expect(system.timers).toBe(0)
 })

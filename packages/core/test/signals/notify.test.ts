@@ -5,6 +5,7 @@ import { watchContext } from '../../src/signals/signal-context.ts'
 import { SignalHub } from '../../src/signals/signal-hub.ts'
 import { allSignals } from '../../src/signals/signal-name.ts'
 import { FakeSystem } from '../fake-system.ts'
+import { turn, turns } from '../turns.ts'
 
 function world() {
   const system = new FakeSystem()
@@ -15,11 +16,6 @@ function world() {
     return channel
   }
   return { system, hub, open }
-}
-
-/** Waits until a default action is back in place. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
 const gives = (value: NodeJS.Signals) => ({ done: false, value })
@@ -157,7 +153,7 @@ describe('a channel', () => {
     const { system, open } = world()
     open(1, 'SIGTERM').stop()
     system.deliver('SIGTERM')
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     const next = open(1, 'SIGTERM')
     await turns()
     await expect(next.next()).resolves.toEqual(gives('SIGTERM'))
@@ -180,9 +176,9 @@ describe('a channel', () => {
   test('a channel that starts and stops within one turn still has a whole turn', async () => {
     const { system, open } = world()
     open(1, 'SIGTERM').stop()
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     open(1, 'SIGTERM').stop()
-    await new Promise((resolve) => setImmediate(resolve))
+    await turn()
     expect(system.signals).toEqual(['SIGTERM'])
     await turns()
     expect(system.signals).toEqual([])

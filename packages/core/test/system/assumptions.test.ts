@@ -11,6 +11,7 @@ import path from 'node:path'
 import { duplexPair } from 'node:stream'
 import tls from 'node:tls'
 import * as internals from '../../src/system/node-internals.ts'
+import { turn } from '../turns.ts'
 
 /**
  * What zerodrop assumes of Node beyond its documentation, one test for each function that reads it. On a new version of
@@ -90,7 +91,7 @@ test('requestOn', async () => {
   await once(request, 'end')
   response.end()
   await once(response, 'finish')
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   expect(internals.requestOn(socket)).toBeNull()
 })
 
@@ -187,10 +188,10 @@ test('postponeClose', async () => {
   const heard = jest.fn()
   server.on('close', heard)
   server.close()
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   expect(heard).not.toHaveBeenCalled()
   close()
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   expect(heard).toHaveBeenCalledTimes(1)
 })
 
@@ -251,7 +252,7 @@ test('holdHanded', async () => {
   const arrived = once(server, 'connection')
   const queue = internals.holdHanded(internals.listeningHandle(server)!)
   const client = await connect(server)
-  while (queue.accepted === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (queue.accepted === 0) await turn()
   expect(queue.isOpen).toBe(true)
   queue.close()
   await arrived

@@ -13,8 +13,9 @@ import { MessageHandlers } from '../../../src/handover/message-handlers.ts'
 import type { Predecessor } from '../../../src/handover/predecessor.ts'
 import type { Body } from '../../../src/handover/protocol.ts'
 import { FakeSystem } from '../../fake-system.ts'
-import { destroyAll, movable, turns } from '../movable-socket.ts'
+import { destroyAll, movable } from '../movable-socket.ts'
 import { masked } from './accepted-web-socket.ts'
+import { turns } from '../../turns.ts'
 
 type Offer = Body & { type: 'live' }
 

@@ -11,9 +11,10 @@ import { LiveMigration } from '../../../src/handover/live/live-migration.ts'
 import { decodeCall } from '../../../src/handover/live/saved-state.ts'
 import type { Successor } from '../../../src/handover/successor.ts'
 import { FakeSystem } from '../../fake-system.ts'
-import { destroyAll, movable, turns } from '../movable-socket.ts'
+import { destroyAll, movable } from '../movable-socket.ts'
 import { ScriptedSuccessor } from '../scripted-successor.ts'
 import { accept, type Accepted } from './accepted-web-socket.ts'
+import { turns } from '../../turns.ts'
 
 class FakeSuccessor extends ScriptedSuccessor {
   takes = { webSockets: ['chat'], streams: true }

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { replay } from '../../../src/handover/live/replay.ts'
 import { FakeSystem } from '../../fake-system.ts'
-import { movable, turns } from '../movable-socket.ts'
+import { movable } from '../movable-socket.ts'
+import { turns } from '../../turns.ts'
 
 const request = Buffer.from('GET /events HTTP/1.1\r\n\r\n')
 const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n'

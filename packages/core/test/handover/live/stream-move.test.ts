@@ -6,7 +6,8 @@ import type { Departure } from '../../../src/handover/live/move.ts'
 import type { StreamsOptions } from '../../../src/handover/live/options.ts'
 import { decodeState } from '../../../src/handover/live/saved-state.ts'
 import { StreamMove } from '../../../src/handover/live/stream-move.ts'
-import { destroyAll, movable, turns } from '../movable-socket.ts'
+import { destroyAll, movable } from '../movable-socket.ts'
+import { turns } from '../../turns.ts'
 
 const events = { 'Content-Type': 'text/event-stream' }
 

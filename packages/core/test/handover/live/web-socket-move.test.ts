@@ -6,8 +6,9 @@ import type { AnyWebSocketsOptions } from '../../../src/handover/live/options.ts
 import { decodeCall, decodeState } from '../../../src/handover/live/saved-state.ts'
 import { WebSocketMove } from '../../../src/handover/live/web-socket-move.ts'
 import { FakeSystem } from '../../fake-system.ts'
-import { destroyAll, movable, turns } from '../movable-socket.ts'
+import { destroyAll, movable } from '../movable-socket.ts'
 import { accept, type Accepted, masked, requestHead, upgrade } from './accepted-web-socket.ts'
+import { turns } from '../../turns.ts'
 
 let system: FakeSystem
 let wss: WebSocketServer
