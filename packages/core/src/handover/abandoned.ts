@@ -20,7 +20,7 @@ export function abandoned(who: string, why: Abandonment, ready: boolean): Zerodr
       )
 }
 
-/** A shutdown began while the attempt waited for an earlier generation to end. */
+/** A shutdown began before the process of the new generation was started. */
 export function notStarted(generation: number): ZerodropError {
   return new ZerodropError(
     'ERR_ZERODROP_RESTART_ABORTED',

@@ -1,3 +1,4 @@
+import { type Abandonment, notStarted } from '../handover/abandoned.ts'
 import type { TicketKeys } from '../handover/protocol.ts'
 import type { Successor } from '../handover/successor.ts'
 import { waitUntilReady, spawnSuccessor } from '../handover/successor-start.ts'
@@ -87,9 +88,15 @@ export async function startSuccessor(context: Context, options: StartOptions): P
       ...(system.registers && { register: true }),
     }
     const ticketKeys = (): TicketKeys[] => ticketKeysOf(servers)
+    if (isShutDown(abort)) throw notStarted(generation)
     // A restart requested in the same tick comes before the successor has read any code.
     queueMicrotask(options.onSpawning)
-    const successor = await spawnSuccessor(system, inheritance, environment, options.isKept)
+    const successor = await spawnSuccessor(system, inheritance, environment, options.isKept).catch(
+      (error) => {
+        // A draining process closes its sockets, and its keeper cannot give them to a successor.
+        throw isShutDown(abort) ? notStarted(generation) : error
+      },
+    )
     options.onSpawned(successor)
     warnOnce(reporter, successor)
     try {
@@ -107,6 +114,10 @@ export async function startSuccessor(context: Context, options: StartOptions): P
       await pause(system, Math.min(2 ** hits, longestPause), abort)
     }
   }
+}
+
+function isShutDown(abort: AbortSignal): boolean {
+  return abort.aborted && (abort.reason as Abandonment) === 'shutdown'
 }
 
 /** Reports the first message of a successor that cannot be read. */

@@ -198,3 +198,19 @@ describe('a successor whose channel closes before the predecessor has said anyth
     expect([lifecycle.state, died.mock.calls.length]).toEqual(['serving', 1])
   })
 })
+
+test('a restart below a keeper starts no successor if a shutdown has begun, and gives that as the reason', async () => {
+  const system = new FakeSystem()
+  system.keeper = new FakeKeeper()
+  const { lifecycle } = await listening(system)
+  const restart = lifecycle.restart().catch((error: unknown) => error)
+  await turns()
+  lifecycle.shutdown().catch(() => {})
+  // The keeper has dropped the socket by now.
+  system.spawnError = new Error('the keeper has no socket')
+  await turns()
+  system.advance(100)
+  await turns()
+  expect(await restart).toMatchObject({ code: 'ERR_ZERODROP_RESTART_ABORTED' })
+  expect(system.spawned).toEqual([])
+})
