@@ -8,8 +8,12 @@ const shells = new Set('sh dash bash rbash ash ksh mksh lksh oksh yash zsh fish 
 /** Options of a shell whose value is the next word. */
 const withValue = /^(--init-file|--rcfile|[-+]O|[-+][a-z]*o|--init-command|-C)$/
 
-/** Programs that run as process 1 instead of a container's command, and end with it. */
-const reapers = new Set(['tini', 'tini-static', 'docker-init', 'dumb-init', 'catatonit'])
+/**
+ * Programs that start a container's command, and end the container with it, under the names of their downloads too:
+ * dumb-init_1.2.5_x86_64, tini-static-amd64. podman-init is catatonit. With the host's processes, a container has its
+ * engine's shim or monitor as the parent.
+ */
+const reapers = /^(tini|dumb-init|catatonit|docker-init|podman-init|containerd-shim|conmon)([-_.].*)?$/
 
 /** Programs that start their child again when it ends, or end everything else with it. */
 const supervisors = new Set(
@@ -38,6 +42,9 @@ const runners: Readonly<Record<string, RegExp>> = {
   deno: /^task$/,
 }
 
+/** The file of a Node program, whatever its title. */
+const node = /^(node|bun|deno)/
+
 /** Programs whose first argument is often the script that they run. */
 const interpreters = /^(python|ruby|perl)[\d.]*$/
 
@@ -53,10 +60,12 @@ export function waitingProgram(
   const name = nameOf(program)
   // systemd is recognised by its variable: it also adopts processes whose parent has ended.
   if (name === '' || name === 'systemd') return undefined
-  if (reapers.has(name)) return 'reaper'
+  if (reapers.test(name)) return 'reaper'
   if (isPackageManager(name, words)) return 'package manager'
   if (shells.has(name)) return isScripted(others) ? 'shell' : undefined
   const isNode = [name, executable].some((each) => runners[each.replace(/\d+$/, '')] !== undefined)
+  // A version manager's shim has the name of Node, and starts the real one.
+  if (isNode && executable !== name && !node.test(executable)) return 'program'
   const names = isNode || interpreters.test(name) ? scriptNames(others) : [name]
   if (names.some((each) => supervisors.has(each))) return 'supervisor'
   return isNode && !names.some((each) => wrappers.has(each)) ? undefined : 'program'
@@ -78,7 +87,9 @@ const applet = (words: readonly string[]): readonly string[] =>
 function scriptNames(words: readonly string[]): string[] {
   const script = words.find((word) => !word.startsWith('-')) ?? ''
   const owner = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(script)?.[1]
-  return [path.basename(script).replace(/\.[cm]?js$/, ''), ...(owner === undefined ? [] : [owner])]
+  // `python3 -m supervisor.supervisord` names a module.
+  const module = words[words.indexOf(script) - 1] === '-m' ? script.replace(/.*\./, '') : script
+  return [path.basename(module).replace(/\.[cm]?js$/, ''), ...(owner === undefined ? [] : [owner])]
 }
 
 function isPackageManager(name: string, words: readonly string[]): boolean {

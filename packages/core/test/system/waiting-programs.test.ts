@@ -27,6 +27,11 @@ test.each([
   [['tini', '--', 'node', 'server.js']],
   [['/sbin/docker-init', '--', 'node', 'server.js']],
   [['/usr/bin/dumb-init', 'node', 'server.js']],
+  [['/usr/local/bin/dumb-init_1.2.5_x86_64', '--', 'node', 'server.js']],
+  [['/tini-static-amd64', '--', 'node', 'server.js']],
+  [['/run/podman-init', '--', 'node', 'server.js']],
+  [['/usr/bin/containerd-shim-runc-v2', '-namespace', 'moby']],
+  [['/usr/bin/conmon', '--api-version', '1']],
 ])('%j reaps', (words) => {
   expect(waitingProgram(words)).toBe('reaper')
 })
@@ -38,6 +43,8 @@ test.each([
   [['busybox', 'runsv', 'app']],
   [['s6-supervise', 'app']],
   [['supervise', 'app']],
+  [['python3', '-m', 'supervisor.supervisord', '-n']],
+  [['python', '-u', '-m', 'circus.circusd', 'circus.ini']],
   [['foreman: master']],
   [['node', '/app/node_modules/.bin/nf', 'start']],
   [['node', '/usr/lib/node_modules/forever/bin/monitor', 'server.js']],
@@ -57,6 +64,11 @@ test.each([
   [['node', '/app/node_modules/@dotenvx/dotenvx/src/cli/dotenvx.js', 'run', '--', 'node', 'server.js']],
 ])('%j waits', (words) => {
   expect(waitingProgram(words)).toBe('program')
+})
+
+test('a program that has the name of Node and starts the real one waits', () => {
+  expect(waitingProgram(['node', 'server.js'], 'volta-shim')).toBe('program')
+  expect(waitingProgram(['node', 'server.js'], 'node-22')).toBeUndefined()
 })
 
 test('a Node program with a title of its own is one', () => {
