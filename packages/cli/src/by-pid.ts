@@ -2,9 +2,10 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { askPath, type Controlled, type Said } from '@zerodrop/core/keeper'
+import type { Controlled, Said } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 import { hasEnded, isRunning, statusOf } from './proc.ts'
+import { askPath } from './required.ts'
 
 /** How long a server may take to notice the signal, in milliseconds. */
 const noticeTimeout = 10_000

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
-import { Command, InvalidArgumentError, Option } from 'commander'
 import { type AskFlags, restart, status, stop } from './ask.ts'
 import { fail } from './fail.ts'
+import { Command, InvalidArgumentError, Option } from './required.ts'
 import { run } from './run.ts'
 import { addVerify } from './verify/add-command.ts'
 

@@ -1,8 +1,9 @@
 import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
-import { type Control, openControl, runKeeper, writeError } from '@zerodrop/core/keeper'
+import type { Control } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
+import { openControl, runKeeper, writeError } from './required.ts'
 
 export interface RunFlags {
   readonly nodeOption: readonly string[]

@@ -1,8 +1,9 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { type Controlled, controlPath, namedSocket, thisProcess } from '@zerodrop/core/keeper'
+import type { Controlled } from '@zerodrop/core/keeper'
 import { Failure } from './fail.ts'
 import { runArguments } from './proc.ts'
+import { controlPath, namedSocket, thisProcess } from './required.ts'
 
 /** The server that a command addresses. */
 export interface Target {

@@ -1,6 +1,6 @@
-import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
 import { Failure } from '../fail.ts'
+import { InvalidArgumentError } from '../required.ts'
 import type { VerifyFlags } from './flags.ts'
 
 /** Adds `zerodrop verify`. Its code is loaded on first use. */

@@ -150,6 +150,8 @@ export class Keeper {
     for (const signal of this.#waiting) from.kill(signal)
     this.#waiting.clear()
     this.#recovery.succeeded(from.pid)
+    // The garbage of this process's own start. After a restart, the old generation's end collects it.
+    if (this.#generations.size === 1) this.#system.collectGarbage()
   }
 
   async #startSuccessor(from: Child, message: ToKeeper & { type: 'start' }): Promise<void> {

@@ -1,9 +1,8 @@
 import inspector from 'node:inspector'
 import { constants } from 'node:os'
 import { activationOf } from './activation.ts'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { type KeptProgram, programFinder } from './found-program.ts'
+import { useLittleMemory } from './keeper-memory.ts'
 import type { Program } from './node-internals.ts'
 import { setOomScore, spareThisProcess } from './oom-score.ts'
 import { type ClosableHandle, type KeptChannel, ParentChannel } from './parent-channel.ts'
@@ -55,7 +54,7 @@ export interface KeeperSystem {
   setTimeout(callback: () => void, milliseconds: number): Release
   now(): number
   writeError(line: string): void
-  /** Collects the garbage of ended generations: V8 would let it grow to some 15 MiB first. */
+  /** Collects the garbage of a start, or of an ended generation. */
   collectGarbage(): void
   /** Ends this process with another process's status or signal. */
   endAs(code: number | null, signal: NodeJS.Signals | null): void
@@ -113,7 +112,7 @@ export function keeperSystem(
       return () => clearTimeout(timer)
     },
     now: () => performance.now(),
-    collectGarbage: collector(),
+    collectGarbage: useLittleMemory(),
     writeError,
     endAs(code, signal) {
       onEnd()
@@ -128,10 +127,4 @@ export function keeperSystem(
 function activatedFor(env: NodeJS.ProcessEnv): number {
   const activation = activationOf(env)
   return activation?.pid === true ? activation.count : 0
-}
-
-/** Uses the only way that V8 offers. */
-function collector(): () => void {
-  setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
 }
