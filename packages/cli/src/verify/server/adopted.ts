@@ -35,7 +35,7 @@ export class AdoptedServer implements Running {
   }
 
   signal(signal: NodeJS.Signals): void {
-    send(this.pid, signal)
+    if (this.members().some(({ pid }) => pid === this.pid)) send(this.pid, signal)
   }
 
   async freeze(): Promise<void> {

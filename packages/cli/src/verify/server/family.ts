@@ -63,7 +63,8 @@ export class Family {
   }
 
   #belongs(entry: ProcessEntry): boolean {
-    if (this.#mark === undefined) return entry.pid === this.#root && this.#members.size === 0
+    // The first process is a member from the start. A later process with its pid is another one.
+    if (this.#mark === undefined) return false
     const { environment, file } = this.#mark
     return (
       // Session 0 is that of processes whose session leader is outside of this pid namespace.
