@@ -87,6 +87,18 @@ describePosix('restart()', () => {
     expect(stderr).toMatch(/Error: broken on purpose\n +at /)
   })
 
+  test.each(['prints-and-exits', 'prints-and-throws'] as const)(
+    'rejects with the last words of a successor that %s, after megabytes of output',
+    async (fault) => {
+      const site = await Site.start(undo, 'http.mjs')
+      site.deploy('2', fault)
+      await (await site.connect()).request({ path: '/restart' })
+      const { code, stderr } = await site.app.waitFor('rejected')
+      expect(code).toBe('ERR_ZERODROP_SUCCESSOR_EXITED')
+      expect(stderr).toMatch(/line 99999 \.{60}\nthe end$|line 99999 \.{60}\nError: the end\n +at /)
+    },
+  )
+
   test('rejects with the last words of a successor whose script cannot even be parsed', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
     undo.add(() => rmSync(folder, { recursive: true }))

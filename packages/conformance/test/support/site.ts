@@ -26,6 +26,8 @@ export const describePosix = process.platform === 'win32' ? describe.skip : desc
 export type Fault =
   | 'throws'
   | 'exits'
+  | 'prints-and-exits'
+  | 'prints-and-throws'
   | 'out-of-memory'
   | 'spins'
   | 'blocks-once'

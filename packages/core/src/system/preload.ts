@@ -4,7 +4,6 @@
  * nor its children see them. Until the successor is ready, it reports errors to the predecessor, and
  * prevents signals that were meant for the predecessor from ending the successor.
  */
-import { inspect } from 'node:util'
 import { isMainThread } from 'node:worker_threads'
 import { type Boot, type BootOrders, bootKey, protocolVersion } from './boot.ts'
 import { comingKeeperKey, takeComingKeeper } from './coming-keeper.ts'
@@ -14,8 +13,8 @@ import { keeperKey } from './keeper-protocol.ts'
 import { takeOrders } from './orders.ts'
 import { ParentChannel } from './parent-channel.ts'
 import { withoutPreload } from './preloading.ts'
-import { shadow } from './shadow.ts'
 import { signalGates } from './signal-gates.ts'
+import { tellErrors } from './tell-errors.ts'
 
 // Children that the application forks inherit `execArgv`, but do not need this file.
 const own = process.execArgv.indexOf(__filename)
@@ -99,32 +98,4 @@ function surviveSignals(
 function tellPredecessor(channel: Channel | undefined, text: string): void {
   if (channel?.connected !== true) return
   channel.send({ zerodrop: protocolVersion, type: 'stderr', text }, undefined, {}, () => {})
-}
-
-/**
- * Also tells the application's stderr output, and the error that ends it, to the process that waits for its
- * start.
- */
-function tellErrors(listener: (text: string) => void): () => void {
-  const { stderr } = process
-  let over = false
-  const tell = (text: string): void => {
-    if (!over) listener(text)
-  }
-  const onUncaught = (error: unknown): void => tell(`${inspect(error)}\n`)
-  const restore = shadow(
-    stderr,
-    'write',
-    (write) =>
-      function (this: typeof stderr, chunk: string | Uint8Array, ...rest: unknown[]): boolean {
-        tell(typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString())
-        return Reflect.apply(write, this, [chunk, ...rest])
-      },
-  )
-  process.on('uncaughtExceptionMonitor', onUncaught)
-  return () => {
-    over = true
-    process.off('uncaughtExceptionMonitor', onUncaught)
-    restore()
-  }
 }
