@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { freePort, leftovers, RawClient } from '@zerodrop/traffic'
+import { canReplaceProgram } from './support/keep-pid-host.ts'
 import { Deployment, type ServerSpec, serversFixture } from './support/deployment.ts'
 
 const undo = leftovers()
@@ -11,10 +12,13 @@ const describeLinux = process.platform === 'linux' ? describe : describe.skip
 const bin = path.join(__dirname, '../../cli/dist/bin.cjs')
 
 describeLinux('a process near its limit of open files', () => {
-  test.each([
+  test.each<[string, string, object?]>([
     ['plain', ''],
     ['under "zerodrop run"', bin],
-  ])('goes on serving if a restart would exceed it: %s', async (_name, keeper) => {
+    ...(canReplaceProgram
+      ? [['that would become the keeper', '', { keepPid: true }] as [string, string, object]]
+      : []),
+  ])('goes on serving if a restart would exceed it: %s', async (_name, keeper, options = {}) => {
     const ports: number[] = []
     while (ports.length < 52) ports.push(await freePort())
     const servers = ports.map(
@@ -22,7 +26,7 @@ describeLinux('a process near its limit of open files', () => {
     )
     const site = await Deployment.start(
       undo,
-      { servers },
+      { servers, options },
       {
         file: serversFixture,
         execPath: '/bin/sh',

@@ -190,6 +190,27 @@ describeTerminal('a process that keeps its pid (needs python3)', () => {
   })
 })
 
+describePosix('a pipe on stdin', () => {
+  test.each(canReplaceProgram ? (['lazy keeper', 'zerodrop run'] as const) : (['zerodrop run'] as const))(
+    'is read by the serving generation: %s',
+    async (way) => {
+      const kept = await startKeepPid(
+        undo,
+        { wrap: ({ words }) => words },
+        { way, options: { keepPid: true }, env: { ZERODROP_TEST_STDIN: '1' } },
+      )
+      for (const version of ['1', '2', '3']) {
+        if (version !== '1') await kept.restart(version)
+        kept.host.stdin!.write(`for ${version}\n`)
+        await kept.heard(
+          (line) => line.event === 'stdin' && line.version === version && line.text === `for ${version}\n`,
+        )
+      }
+      expect(await kept.stop()).toEqual([0, null])
+    },
+  )
+})
+
 const describeAnyTerminal = hasPython ? describePosix : describe.skip
 
 describeAnyTerminal('a process that leads the session of its terminal (needs python3)', () => {
