@@ -32,6 +32,12 @@ const outsideWorld = {
   message: 'Only system/ touches the process, its children and timers.',
 }
 
+const requiredPackages = {
+  regex: '^(commander|@zerodrop/core/keeper)$',
+  allowTypeImports: true,
+  message: 'An import of this package makes a keeper larger. Import it from required.ts.',
+}
+
 /** A module that belongs neither to Node nor to us. */
 const anyOtherPackage = `^([^.@n]|n(${otherThan('ode:')})|@(${otherThan('zerodrop/')}))`
 
@@ -57,6 +63,10 @@ function roomsConfig() {
       {
         files: tools.map((name) => `packages/${name}/src/**`),
         rules: { 'no-restricted-imports': 'off' },
+      },
+      {
+        files: ['packages/cli/src/**/*.ts'],
+        rules: { 'no-restricted-imports': restrictedImports(requiredPackages) },
       },
       {
         files: ['packages/core/src/**'],
