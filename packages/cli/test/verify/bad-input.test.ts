@@ -38,6 +38,11 @@ const servers: Case[] = [
     ['--start-limit', '1500', ...unusual('daemonizes without a trace', 'serves nothing')],
     /The server listens on no TCP port/,
   ],
+  [
+    'a server that ends with its standard input',
+    ['--', 'cat'],
+    /exited with status 0 before it answered\..* It printed nothing\. Its standard input is empty/,
+  ],
   ['an empty command', ['--', ''], /cannot be started/],
   ['a folder as a command', ['--', folder], /cannot be started/],
   [

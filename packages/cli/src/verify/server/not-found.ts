@@ -19,7 +19,12 @@ export async function endedEarly(server: Running, told: number | undefined): Pro
     status === 0
       ? ' A server that goes on as a daemon has to stay in the foreground, as with "daemon off;" of nginx.'
       : ''
-  return new Failure(`The server ${how} before it answered${because}.${daemon}${printed(server)}`, {
+  // A program that ends at the end of its input rarely says so.
+  const input =
+    signal || because !== '' || server.output.trim() !== ''
+      ? ''
+      : ' It printed nothing. Its standard input is empty, as under most service managers.'
+  return new Failure(`The server ${how} before it answered${because}.${daemon}${input}${printed(server)}`, {
     status: 2,
   })
 }

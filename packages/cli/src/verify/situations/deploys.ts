@@ -9,7 +9,6 @@ export const brokenDeploy: Situation = {
   judges: 'the old version keeps serving, and every request is answered',
   at: ['restart'],
   event: 'broken',
-  alone: true,
   skip: ({ broken }) =>
     broken === undefined
       ? 'it needs --break and --mend, commands that make the next version a broken one and mend it'
@@ -24,5 +23,4 @@ export const twoDeploys: Situation = {
   judges: 'every request is answered, and what serves in the end was started after the second',
   at: ['restart'],
   event: 'twice',
-  alone: true,
 }

@@ -50,7 +50,6 @@ export const pipelining: Situation = {
   judges: 'all four are answered, in order',
   at: ['stop', 'restart'],
   skip: withoutKeepAlive,
-  alone: true,
   async act(stage) {
     const client = await stage.connect()
     // Without it, the server might be paused before it has accepted the connection: that is the accept queue's situation.
@@ -72,7 +71,6 @@ export const arrived: Situation = {
   judges: 'the request is answered',
   at: ['stop', 'restart'],
   skip: withoutKeepAlive,
-  alone: true,
   spansEvent: true,
   cures: { lost: 'race', reset: 'race' },
   async act(stage) {
@@ -92,7 +90,6 @@ export const acceptQueue: Situation = {
   does: 'one client has connected and written its request, and the server has not accepted the connection when the signal comes',
   judges: 'the request is answered',
   at: ['stop', 'restart'],
-  alone: true,
   cures: { lost: 'queue', reset: 'queue' },
   async act(stage) {
     await stage.freeze()
@@ -112,7 +109,6 @@ export const flood: Situation = {
   does: `${FLOOD} clients connect and ask in the moment of the signal`,
   judges: 'each is answered, or gets no connection at all; none is reset',
   at: ['stop', 'restart'],
-  alone: true,
   cures: { lost: 'queue', reset: 'queue' },
   async act(stage) {
     await stage.freeze()

@@ -9,7 +9,6 @@ export const secondSignal: Situation = {
   does: 'one client has a request open, and the signal comes twice',
   judges: 'the server ends in time',
   at: ['stop'],
-  alone: true,
   cuts: true,
   cures: { running: 'second' },
   async act(stage) {
@@ -36,7 +35,6 @@ export const earlySignal: Situation = {
   judges: 'the server ends in time',
   at: ['stop'],
   event: 'early',
-  alone: true,
   cuts: true,
   cures: { running: 'early' },
   async act(stage) {

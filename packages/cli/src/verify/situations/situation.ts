@@ -17,8 +17,6 @@ export interface Situation {
   readonly needs?: readonly RouteName[]
   /** Returns why the situation cannot be judged on this server, if so. */
   readonly skip?: (settings: Settings, findings: Findings) => string | undefined
-  /** The situation cannot share a server with others, because it pauses the process or signals it more than once. */
-  readonly alone?: boolean
   /** The server has to cut a connection, and its exit status may report that. */
   readonly cuts?: boolean
   /** Whether a request has to be in flight at the event; otherwise the run is skipped. */

@@ -64,7 +64,6 @@ export const http2Streams: Situation = {
   judges: 'every stream is answered, or named as not processed',
   at: ['stop', 'restart'],
   needs: ['h2'],
-  alone: true,
   cures: { lost: 'http2', reset: 'http2', cut: 'http2' },
   async act(stage) {
     const route = stage.settings.routes.slow === undefined ? 'get' : 'slow'
