@@ -26,10 +26,11 @@ const example = path.join(root, 'examples/docker')
 const image = `zerodrop-example:${randomUUID()}`
 const base = `${image}-base`
 
-/** Where npm is. */
-function npmFolder(): string {
-  const { stdout } = spawnSync('npm', ['root', '--global'], { encoding: 'utf8' })
-  return realpathSync(path.join(stdout.trim(), 'npm'))
+/** The folder of the npm on the PATH, which may not be the one of this Node; undefined if it is not npm's own program. */
+function npmFolder(): string | undefined {
+  const { status, stdout } = spawnSync('which', ['npm'], { encoding: 'utf8' })
+  const cli = status === 0 ? realpathSync(stdout.trim()) : ''
+  return cli.endsWith('/npm/bin/npm-cli.js') ? path.join(cli, '../..') : undefined
 }
 
 function docker(...args: string[]): string {
@@ -41,12 +42,15 @@ function docker(...args: string[]): string {
 /** Makes an image with node, npm and a shell, to stand in for the one that the Dockerfile names. Returns why it cannot. */
 function makeBase(): string | undefined {
   if (!canReplaceProgram) return 'Node 22.15 on Linux'
+  if (spawnSync('docker', ['version']).status !== 0) return 'a Docker engine'
+  const npmFiles = npmFolder()
+  if (npmFiles === undefined) return 'npm'
   const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-docker-'))
   try {
     const npm = path.join(folder, 'npm')
     writeFileSync(npm, '#!/bin/sh\nexec node /usr/local/lib/node_modules/npm/bin/npm-cli.js "$@"\n')
     chmodSync(npm, 0o755)
-    const copies = [`${npm}=/usr/local/bin/npm`, `${npmFolder()}=/usr/local/lib/node_modules/npm`]
+    const copies = [`${npm}=/usr/local/bin/npm`, `${npmFiles}=/usr/local/lib/node_modules/npm`]
     const script = path.join(root, 'scripts/docker-image.mjs')
     const made = spawnSync(process.execPath, [script, base, ...copies], { encoding: 'utf8' })
     return made.status === 0 ? undefined : `a Docker engine: ${made.stderr.trim().split('\n').at(-1)}`
