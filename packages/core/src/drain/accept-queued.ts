@@ -16,6 +16,20 @@ function longestTurn(waited: number): number {
 }
 
 /**
+ * In a tick as short as this, in milliseconds, almost nothing can have arrived after its poll. Asking the kernel would
+ * take longer, and connections that arrive meanwhile would be reset.
+ */
+const instant = 0.02
+
+/**
+ * How long ago the queue may have been found empty when the socket closes: longer than this, the kernel has run another
+ * process, which may be a client. The limit doubles every 250 ms.
+ */
+function longestAgo(waited: number): number {
+  return 2 ** (waited / 250)
+}
+
+/**
  * Accepts the connections in the kernel's accept queue, and resolves in the event loop tick that found the
  * queue empty: closing a listening socket resets connections that are still in its queue. The caller has to
  * close the server in the same tick.
@@ -57,10 +71,10 @@ export async function acceptQueued(
     const hasBeenQuiet = now - quietSince >= quietFor || waited > 10 * quietFor
     const isQuiet = wasEmpty && length <= longestTurn(waited) && hasBeenQuiet
     if (!isOver && !isQuiet) continue
-    // Connections may have arrived after its poll, no matter how short the tick was: only the kernel can
-    // tell.
-    const left = queueLength(queue.fd ?? -1) ?? queue.accepted - accepted
-    if (left > 0 && !isOver) continue
+    // Connections may have arrived after the poll of any other tick: only the kernel can tell.
+    const isSure = wasEmpty && length <= instant
+    const left = isSure ? 0 : (queueLength(queue.fd ?? -1) ?? queue.accepted - accepted)
+    if (!isOver && (left > 0 || system.now() - now > longestAgo(waited))) continue
     queue.close()
     return left
   }

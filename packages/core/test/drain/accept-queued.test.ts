@@ -120,6 +120,51 @@ test('gives up if every turn accepts a connection for two seconds', async () => 
   server.close()
 })
 
+/** A system whose event loop ticks are short, but not so short that the kernel is not asked. */
+function slowTurns(): FakeSystem {
+  const system = new FakeSystem()
+  const setImmediate = system.setImmediate.bind(system)
+  system.setImmediate = (callback) => {
+    system.advance(0.05)
+    return setImmediate(callback)
+  }
+  return system
+}
+
+test('does not ask the kernel after a tick that did nothing: more could arrive meanwhile', async () => {
+  const looks = jest.fn()
+  const queue = {
+    get fd() {
+      looks()
+      return undefined
+    },
+    accepted: 0,
+    isOpen: true,
+    close() {},
+  }
+  await expect(acceptQueued(queue, new FakeSystem(), () => false)).resolves.toBe(0)
+  expect(looks).not.toHaveBeenCalled()
+})
+
+test('looks again if another process has run since the kernel told the length of the queue', async () => {
+  const system = slowTurns()
+  const looks: number[] = []
+  const closed = jest.fn()
+  const queue = {
+    get fd() {
+      // The first look takes five milliseconds, the second one almost none.
+      if (looks.push(system.now()) === 1) system.advance(5)
+      return undefined
+    },
+    accepted: 0,
+    isOpen: true,
+    close: closed,
+  }
+  await expect(acceptQueued(queue, system, () => false)).resolves.toBe(0)
+  expect(looks).toHaveLength(2)
+  expect(closed).toHaveBeenCalledTimes(1)
+})
+
 /** A queue that yields a connection at each of these times, in milliseconds, and its state. */
 async function closedAfter(times: number[], quietFor: number): Promise<number> {
   const system = new FakeSystem()

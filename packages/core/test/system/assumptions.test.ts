@@ -235,7 +235,17 @@ test('onFirstConnection', async () => {
 
 test('holdAccepted', async () => {
   const server = await listening(net.createServer())
-  expect(internals.holdAccepted(server)).toMatchObject({ accepted: 0, isOpen: true })
+  const fd = process.platform === 'win32' ? undefined : (expect.any(Number) as number)
+  expect(internals.holdAccepted(server)).toMatchObject({ accepted: 0, isOpen: true, fd })
+})
+
+test('holdAccepted, of a Unix socket', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-'))
+  undo.push(() => rmSync(folder, { recursive: true }))
+  const server = net.createServer().listen(path.join(folder, 'app.sock'))
+  undo.push(() => server.close())
+  await once(server, 'listening')
+  expect(internals.holdAccepted(server)).toMatchObject({ accepted: 0, isOpen: true, fd: undefined })
 })
 
 test('holdsAccepted', async () => {

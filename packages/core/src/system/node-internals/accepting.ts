@@ -28,7 +28,7 @@ export function onFirstConnection(server: Server, listener: () => void): Release
 export interface AcceptQueue {
   /** How many have been accepted so far. */
   readonly accepted: number
-  /** The descriptor, if there is one. */
+  /** The descriptor of a TCP socket, if there is one. */
   readonly fd: number | undefined
   readonly isOpen: boolean
   /** Closes the socket at once. */
@@ -79,7 +79,8 @@ function hold(handle: ListeningHandle, isOpen: () => boolean, onEnd: () => void)
     held.push(accepted)
   })
   return {
-    fd: handle.fd,
+    // The handle of a Unix socket has no such method.
+    fd: 'getsockname' in handle ? handle.fd : undefined,
     get accepted() {
       return count
     },
