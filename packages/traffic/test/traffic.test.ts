@@ -100,7 +100,9 @@ test('distance shows what closing idle connections costs', async () => {
   await traffic.after(100)
   const report = await traffic.stop()
   expect(report.lost).toBeGreaterThan(0)
-  expect(report.connections.closed + report.connections.reset).toBeGreaterThan(0)
+  // How many of them it notices before it sends its next request depends on the machine.
+  const { clients, opened, closed, reset } = report.connections
+  expect(opened).toBe(clients + closed + reset + report.lost)
 })
 
 test('connections that the server closes politely are closed, not lost', async () => {
