@@ -235,7 +235,7 @@ test('onFirstConnection', async () => {
 
 test('holdAccepted', async () => {
   const server = await listening(net.createServer())
-  const fd = process.platform === 'win32' ? undefined : (expect.any(Number) as number)
+  const { fd } = internals.listeningHandle(server)!
   expect(internals.holdAccepted(server)).toMatchObject({ accepted: 0, isOpen: true, fd })
 })
 
