@@ -53,7 +53,7 @@ function inodeOf(fd: number): string | undefined {
 /**
  * The length of a row of a TCP table. Reading one row at a time takes a tenth of the time: to fill a larger buffer, the
  * kernel would search its whole table of connections.
- * https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_ipv4.c (TMPSZ)
+ * https://github.com/torvalds/linux/blob/v6.12/net/ipv4/tcp_ipv4.c (tcp4_seq_show)
  */
 const rowLength = 150
 
