@@ -16,18 +16,7 @@ const fixture = path.join(here, 'fixtures/wrong-once.mjs')
 const follows = JSON.parse(readFileSync(path.join(here, 'fixtures/follows.json'), 'utf8'))
 const folder = mkdtempSync(path.join(tmpdir(), 'zerodrop-matrix-'))
 const broken = path.join(folder, 'broken')
-const routes = [
-  '--slow',
-  '/slow',
-  '--large',
-  '/large',
-  '--upload',
-  '/upload',
-  '--sse',
-  '/events',
-  '--ws',
-  '/socket',
-]
+const routes = JSON.parse(readFileSync(path.join(here, 'fixtures/route-flags.json'), 'utf8'))
 const events = {
   stop: [],
   restart: ['--restart', 'SIGHUP', '--break', `touch ${broken}`, '--mend', `rm ${broken}`],

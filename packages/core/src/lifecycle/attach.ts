@@ -37,8 +37,8 @@ export function checkServer(server: unknown): void {
 }
 
 /**
- * Sets the options of a server, and manages it: from now on if it listens, or else from its first connection of
- * another server.
+ * Sets the options of a server, and manages it: from now on if it listens, or else from the first connection that
+ * another server hands to it.
  */
 export function attach(
   { context, health, probed, verdicts }: Pick<Parts, 'context' | 'health' | 'probed' | 'verdicts'>,

@@ -30,7 +30,7 @@ async function keepsByOption({ system }: Context): Promise<boolean> {
   )
 }
 
-/** The program that has started this process has ended, as `Type=forking` wants it. Only systemd knows whose pid it follows. */
+/** The program that has started this process has ended, as `Type=forking` expects. Only systemd knows whose pid it follows. */
 async function keepsForUnit(context: Context): Promise<boolean> {
   const { pid, pidKeeping } = context.system
   return (await pidKeeping.unitMainPid()) === pid ? keepsFor(context, 'systemd') : false

@@ -14,18 +14,8 @@ export const fixture = (name: string): string => path.join(__dirname, '../fixtur
 // It reads /proc.
 export const describeLinux = process.platform === 'linux' ? describe : describe.skip
 
-export const routes = [
-  '--slow',
-  '/slow',
-  '--large',
-  '/large',
-  '--upload',
-  '/upload',
-  '--sse',
-  '/events',
-  '--ws',
-  '/socket',
-]
+/** The flags that name the routes of the fixtures. */
+export const routes = JSON.parse(readFileSync(fixture('route-flags.json'), 'utf8')) as string[]
 
 export interface Ended {
   readonly status: number | null
